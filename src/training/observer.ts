@@ -1,0 +1,47 @@
+/** The parts of the training loss, each averaged over the rows of an epoch. */
+export interface LossParts {
+  /** 1e-3 · (reconstruction + worst + conservation): what is minimised. */
+  total: number;
+  /** Σ over species of the symmetric relative error. */
+  reconstruction: number;
+  /** Weighted error of the worst species of each row. */
+  worst: number;
+  /** Weighted |log10| mismatch of the elements' totals. */
+  conservation: number;
+}
+
+/** One line of the epoch log. Errors are mean relative errors on the validation data. */
+export interface EpochRecord {
+  epoch: number;
+  /** Mean over species. */
+  mean: number;
+  /** Unbiased standard deviation over species. */
+  std: number;
+  /** Worst species. */
+  max: number;
+  /** What early stopping and the schedule look at: the mean. */
+  metric: number;
+  dropout: number;
+  /** The optimizer's learning rate during this epoch. */
+  learning_rate: number;
+  train_loss: LossParts;
+  /** Whether these weights are the best so far. */
+  improved: boolean;
+  stagnant_epochs: number;
+  seconds_training: number;
+  seconds_validation: number;
+  /** Training rows (autoencoder) or windows (emulator) per second. */
+  items_per_second: number;
+}
+
+/** Who wants to know how a training goes: a progress bar, a log. Every method is cheap and never throws. */
+export interface TrainingObserver {
+  /** @param batches how many batches the epoch has; `maxEpochs` null where there is no limit */
+  epochStarted?(epoch: number, batches: number, maxEpochs: number | null): void;
+  /** @param items rows or windows in the batch; `loss` the running mean of the total loss where it is known (reading it each batch would stall the engine) */
+  batchDone?(items: number, loss: number | null): void;
+  validationStarted?(batches: number): void;
+  epochEnded?(record: EpochRecord): void;
+  /** Something worth a line: dropout lowered, learning rate lowered, best weights loaded back, why it stopped. */
+  note?(message: string, details?: Record<string, unknown>): void;
+}
