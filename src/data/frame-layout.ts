@@ -1,0 +1,99 @@
+import { DataError } from "../errors.ts";
+import { decodePickledStrings } from "../formats/pickle.ts";
+import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
+
+/** Columns of one element type that lie side by side in each row of a dataset. */
+export interface FrameBlock {
+  readonly dataset: Hdf5Dataset;
+  readonly columns: readonly string[];
+  /** NumPy's element type; `vlen` where the whole block is one pickle. */
+  readonly dtype: string;
+  /** Bytes before the first of these columns in a row of the dataset. */
+  readonly offset: number;
+  /** Why the numbers do not mean what they say (codes of a categorical column); undefined where they do. */
+  readonly caveat: string | undefined;
+}
+
+/** Where the columns of a pandas frame lie in the file. */
+export interface FrameLayout {
+  readonly columns: readonly string[];
+  readonly rows: number;
+  readonly blocks: readonly FrameBlock[];
+}
+
+/**
+ * Finds the columns of the frame that pandas wrote at `key`, in fixed or in table format.
+ * @throws DataError listing the keys where there is no such key; naming what is there where it is no frame
+ */
+export function readFrameLayout(file: Hdf5File, key: string): FrameLayout {
+  const where = `${file.path}, key ${key}`;
+  if (!file.has(key)) {
+    const keys = file.keys();
+    const fix = keys.length > 0 ? `keys in the file: ${keys.join(", ")}` : "the file holds nothing";
+    throw new DataError(`no key \`${key}\` in ${file.path}`, { fix });
+  }
+  const type = file.attribute(key, "pandas_type");
+  if (type === "frame") return fixedLayout(file, key, where);
+  if (type === "frame_table") return tableLayout(file, key, where);
+  throw new DataError(`the key \`${key}\` holds no pandas frame${type === undefined ? "" : ` but \`${type}\``}`, {
+    where,
+    fix: "write it with DataFrame.to_hdf(path, key=…), format fixed or table",
+  });
+}
+
+/** Fixed format: one dataset [rows, columns] for each element type, and the column names beside it. */
+function fixedLayout(file: Hdf5File, key: string, where: string): FrameLayout {
+  for (const axis of ["axis0", "axis1"]) {
+    const variety = file.attribute(key, `${axis}_variety`);
+    if (variety === "regular") continue;
+    const fix = "call reset_index(), or flatten the columns, before to_hdf";
+    throw new DataError(`a ${axis === "axis0" ? "column" : "row"} index of kind \`${variety}\` cannot be read`, {
+      where,
+      fix,
+    });
+  }
+  const rows = isEmptyArray(file, `${key}/axis1`) ? 0 : file.dataset(`${key}/axis1`).rows;
+  const blocks: FrameBlock[] = [];
+  for (let i = 0; i < Number(file.attribute(key, "nblocks") ?? 0); i++) {
+    const items = `${key}/block${i}_items`;
+    const columns = isEmptyArray(file, items) ? [] : file.dataset(items).readStrings();
+    const dataset = file.dataset(`${key}/block${i}_values`);
+    const isWhole = dataset.dtype === "vlen" || (dataset.rows === rows && dataset.shape[1] === columns.length);
+    if (!isWhole && rows > 0 && columns.length > 0) {
+      const found = dataset.shape.join(" × ");
+      throw new DataError(`block${i}_values is ${found}, not ${rows} × ${columns.length}`, {
+        where,
+        fix: "write the file again",
+      });
+    }
+    blocks.push({ dataset, columns, dtype: dataset.dtype, offset: 0, caveat: undefined });
+  }
+  return { columns: file.dataset(`${key}/axis0`).readStrings(), rows, blocks };
+}
+
+/** pandas keeps an array without elements as one element and says so in an attribute. */
+function isEmptyArray(file: Hdf5File, path: string): boolean {
+  return file.attribute(path, "value_type") !== undefined;
+}
+
+/** Table format: one compound dataset; each field holds the columns that its `…_kind` attribute lists. */
+function tableLayout(file: Hdf5File, key: string, where: string): FrameLayout {
+  const path = `${key}/table`;
+  const dataset = file.dataset(path);
+  if (dataset.members === undefined) throw new DataError("the table has no fields", { where, fix: "write it again" });
+  const blocks: FrameBlock[] = [];
+  for (const member of dataset.members) {
+    const names = file.attributeBytes(path, `${member.name}_kind`);
+    // The row index has a kind too, but as plain text: `integer`.
+    if (names === undefined || member.name === "index") continue;
+    const columns = decodePickledStrings(names, `${where}, ${member.name}`);
+    if (columns.length !== member.length) {
+      const what = `field ${member.name} has ${member.length} columns but ${columns.length} names`;
+      throw new DataError(what, { where, fix: "write the file again" });
+    }
+    const isCategory = file.attribute(path, `${member.name}_meta`) === "category";
+    const caveat = isCategory ? "is categorical: only its codes are stored with the rows" : undefined;
+    blocks.push({ dataset, columns, dtype: member.dtype, offset: member.offset, caveat });
+  }
+  return { columns: blocks.flatMap((block) => block.columns), rows: dataset.rows, blocks };
+}

@@ -1,0 +1,122 @@
+import { ready } from "h5wasm/node";
+import { DataError } from "../errors.ts";
+
+/** The HDF5 library compiled to WebAssembly. */
+export type Hdf5Library = Awaited<typeof ready>;
+
+/** Bytes of the wasm heap that one read or write passes through; a row or chunk that is longer gets what it needs. */
+export const TRANSFER_BYTES = 8 * 2 ** 20;
+
+/** The wasm heap ends at 2 GiB; HDF5's own structures and a chunk being decompressed need their share of it. */
+const MOST_TRANSFER_BYTES = 2 ** 30;
+
+let library: Hdf5Library | undefined;
+let diagnostics = "";
+let systemError: NodeJS.ErrnoException | undefined;
+let transfer = { pointer: 0, bytes: 0 };
+
+/**
+ * Loads the library once.
+ *
+ * Its throwing error handler stays off: a JavaScript exception that unwinds through C leaves the objects open that C
+ * would have closed, so that each error costs a file descriptor and the file is never flushed. Instead the error stack
+ * that HDF5 prints on descriptor 2 is caught here, and `callHdf5` throws once the C code has returned and cleaned up.
+ */
+export async function loadHdf5(): Promise<Hdf5Library> {
+  if (library !== undefined) return library;
+  const loaded = await ready;
+  const files = loaded.FS as unknown as { write: WriteStream };
+  const write = files.write;
+  files.write = (stream, buffer, offset, length, position) => {
+    try {
+      if (stream.fd !== 2) return write(stream, buffer, offset, length, position);
+    } catch (error) {
+      systemError = error as NodeJS.ErrnoException;
+      throw error;
+    }
+    diagnostics += Buffer.from(buffer.buffer, buffer.byteOffset + offset, length).toString("latin1");
+    return length;
+  };
+  library = loaded;
+  return loaded;
+}
+
+type WriteStream = (
+  stream: { fd: number },
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  position?: number,
+) => number;
+
+/**
+ * Runs one call of the library.
+ * @param what what was tried, to complete "cannot …"
+ * @throws DataError with HDF5's innermost message where the call printed an error stack, whatever it returned
+ */
+export function callHdf5<T>(what: string, where: string, call: (library: Hdf5Library) => T): T {
+  diagnostics = "";
+  systemError = undefined;
+  const result = call(loadedLibrary());
+  if (diagnostics !== "") throw failure(what, where);
+  return result;
+}
+
+/** Runs one call of the library whose complaints are expected, and returns what it printed. */
+export function complaintsOf(call: (library: Hdf5Library) => unknown): string {
+  diagnostics = "";
+  systemError = undefined;
+  call(loadedLibrary());
+  return innermostMessage();
+}
+
+/**
+ * The one buffer in the wasm heap that reads and writes pass through. Valid until the next call of the library, which may
+ * move the heap: take `HEAPU8` anew after each.
+ */
+export function transferBuffer(bytes: number, where: string): number {
+  if (bytes > MOST_TRANSFER_BYTES) {
+    throw new DataError(`one row or chunk takes ${bytes} bytes, more than ${MOST_TRANSFER_BYTES}`, {
+      where,
+      fix: "store the data with smaller chunks",
+    });
+  }
+  if (bytes > transfer.bytes) {
+    const { _malloc, _free } = loadedLibrary();
+    if (transfer.pointer !== 0) _free(transfer.pointer);
+    const wanted = Math.max(bytes, TRANSFER_BYTES);
+    transfer = { pointer: _malloc(wanted), bytes: wanted };
+    if (transfer.pointer === 0) {
+      transfer.bytes = 0;
+      throw new DataError(`no memory for a block of ${wanted} bytes`, { where });
+    }
+  }
+  return transfer.pointer;
+}
+
+function loadedLibrary(): Hdf5Library {
+  if (library === undefined) throw new Error("loadHdf5 must be awaited before the library is used");
+  return library;
+}
+
+function failure(what: string, where: string): DataError {
+  const full = systemErrors[systemErrorNumber()];
+  return new DataError(`cannot ${what}: ${full?.reason ?? innermostMessage()}`, { where, fix: full?.fix });
+}
+
+/** The last frame of an error stack is where it went wrong: `#006: …/H5Fsuper.c line 388 in H5F__super_read(): file signature not found`. */
+function innermostMessage(): string {
+  const messages = [...diagnostics.matchAll(/#\d+: \S+ line \d+ in \w+\(\): (.*)/g)];
+  return messages.at(-1)?.[1] ?? diagnostics.trim();
+}
+
+/** Emscripten's numbers (WASI's), not the platform's. */
+const systemErrors: Record<number, { reason: string; fix: string }> = {
+  19: { reason: "the disk quota is used up", fix: "free some space, or write elsewhere" },
+  22: { reason: "the file would exceed the size limit", fix: "raise the limit (ulimit -f), or write elsewhere" },
+  51: { reason: "no space left on the disk", fix: "free some disk space, or write to another disk" },
+};
+
+function systemErrorNumber(): number {
+  return systemError?.errno ?? 0;
+}

@@ -1,0 +1,86 @@
+import { originalNames, renameColumns } from "../chemistry/species-names.ts";
+import { ConfigError, DataError, nearest } from "../errors.ts";
+
+/** The columns a clean dataset is to have. */
+export interface WantedColumns {
+  /** Must be Index, Model and Time, in the order wanted. */
+  metadata: readonly string[];
+  phys: readonly string[];
+  species: readonly string[];
+  /** Names after renaming; those absent are ignored. */
+  columnsToDrop: readonly string[];
+}
+
+/** Which raw column feeds which clean one. */
+export interface ColumnPlan {
+  /** The raw column of tracer ids. */
+  readonly tracer: string;
+  /** Raw columns to read, in the order of `floats`. */
+  readonly sources: readonly string[];
+  /** Clean columns kept as float32: Time, then the physical parameters, then the species. */
+  readonly floats: readonly string[];
+  /** All clean columns in their order. */
+  readonly order: readonly string[];
+  readonly renamed: number;
+  readonly dropped: readonly string[];
+  /** Raw columns that the clean dataset has no use for. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Renames, drops and picks the raw columns.
+ * @throws DataError naming columns that are missing or that two raw columns share after renaming
+ * @throws ConfigError where the metadata are not Index, Model and Time
+ */
+export function planColumns(raw: readonly string[], wanted: WantedColumns, where: string): ColumnPlan {
+  const metadata = [...wanted.metadata].sort().join(", ");
+  if (metadata !== "Index, Model, Time") {
+    throw new ConfigError(`dataset.metadata must be Index, Model and Time, not ${wanted.metadata.join(", ")}`);
+  }
+  const names = renameColumns(raw);
+  const drop = new Set(wanted.columnsToDrop);
+  const kept = new Map<string, string>();
+  for (const [i, name] of names.entries()) {
+    if (drop.has(name)) continue;
+    const other = kept.get(name);
+    if (other !== undefined) throw duplicate(name, other, raw[i]!, where);
+    kept.set(name, raw[i]!);
+  }
+  const floats = ["Time", ...wanted.phys, ...wanted.species];
+  const missing = ["Model", ...floats].filter((name) => !kept.has(name));
+  if (missing.length > 0) throw missingColumns(missing, names, drop, where);
+  const used = new Set(["Model", ...floats]);
+  return {
+    tracer: kept.get("Model")!,
+    sources: floats.map((name) => kept.get(name)!),
+    floats,
+    order: [...wanted.metadata, ...wanted.phys, ...wanted.species],
+    renamed: names.filter((name, i) => name !== raw[i]!.trim()).length,
+    dropped: names.filter((name) => drop.has(name)),
+    ignored: [...kept.keys()].filter((name) => !used.has(name)),
+  };
+}
+
+function duplicate(name: string, first: string, second: string, where: string): DataError {
+  const fix = "remove or rename one of them in the file, or list the name under columns_to_drop";
+  return new DataError(`the columns \`${first}\` and \`${second}\` are both \`${name}\` after renaming`, { where, fix });
+}
+
+/** How many missing columns an error spells out. */
+const SHOWN = 8;
+
+function missingColumns(missing: string[], present: string[], drop: Set<string>, where: string): DataError {
+  const described = missing.slice(0, SHOWN).map((name) => {
+    const originals = name === "Model" ? ["Tracer"] : originalNames(name).filter((original) => original !== name);
+    const guess = nearest(name, present);
+    if (drop.has(name)) return `\`${name}\` (listed under columns_to_drop)`;
+    if (originals.length > 0) return `\`${name}\` (raw files call it ${originals.map((o) => `\`${o}\``).join(" or ")})`;
+    return guess === undefined ? `\`${name}\`` : `\`${name}\` (is it \`${guess}\`?)`;
+  });
+  const rest = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : "";
+  const what = missing.length === 1 ? "a column is missing" : `${missing.length} columns are missing`;
+  return new DataError(`${what}: ${described.join(", ")}${rest}`, {
+    where,
+    fix: "add them to the file, or correct the species list and the physical parameters of the dataset's config",
+  });
+}

@@ -1,0 +1,89 @@
+import { DataError } from "../errors.ts";
+
+/** A row-major array with its shape, as scripts give and get it. */
+export interface Matrix {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** What scripts may give: any array of numbers. */
+export interface MatrixInput {
+  readonly data: ArrayLike<number>;
+  readonly shape: readonly number[];
+}
+
+/** One dimension of an expected shape: a name for any length, or a name with the length that it must have. */
+export type Dimension = string | readonly [name: string, length: number];
+
+/**
+ * Checks an argument's shape and that data and shape agree.
+ * @throws DataError naming the argument, the shape got and the shape wanted
+ */
+export function checkShape(name: string, value: MatrixInput, wanted: readonly Dimension[]): void {
+  const text = `[${wanted.map((d) => (typeof d === "string" ? d : `${d[0]}=${d[1]}`)).join(", ")}]`;
+  const { data, shape } = value ?? {};
+  if (typeof data?.length !== "number" || !Array.isArray(shape)) {
+    throw new DataError(`${name} is not an array with a shape`, { where: name, fix: `give { data, shape } with shape ${text}` });
+  }
+  const fits = shape.length === wanted.length && wanted.every((d, i) => typeof d === "string" || shape[i] === d[1]);
+  if (!fits || !shape.every((length) => Number.isInteger(length) && length > 0)) {
+    throw new DataError(`${name} has shape [${shape.join(", ")}], not ${text}`, { where: name, fix: `give ${text}` });
+  }
+  const entries = shape.reduce((product, length) => product * length, 1);
+  if (data.length !== entries) {
+    throw new DataError(`${name} holds ${data.length} values, but its shape [${shape.join(", ")}] means ${entries}`, {
+      where: name,
+      fix: "make data and shape agree",
+    });
+  }
+}
+
+/**
+ * Checks every value; which values are allowed is for `allowed` to say.
+ * @throws DataError naming the argument, the first bad index and the value there
+ */
+export function checkValues(
+  name: string,
+  { data, shape }: MatrixInput,
+  allowed: { readonly test: (value: number) => boolean; readonly words: string; readonly fix: string },
+): void {
+  for (let at = 0; at < data.length; at++) {
+    if (allowed.test(data[at]!)) continue;
+    throw new DataError(`${name} holds ${data[at]}; ${allowed.words}`, {
+      where: `${name}[${indexOf(at, shape).join(", ")}]`,
+      fix: allowed.fix,
+    });
+  }
+}
+
+/** Linear abundances: finite, zero or more. Zeros are raised to the lower clipping value. */
+export const linearAbundance = {
+  test: (value: number): boolean => value >= 0 && value < Number.POSITIVE_INFINITY,
+  words: "abundances are finite and not negative",
+  fix: "clean the input; values below the clipping range are raised to it, NaN and negative ones are not guessed",
+};
+
+/** Physical parameters: finite and above zero, because they are scaled by their logarithm. */
+export const linearPhysical = {
+  test: (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY,
+  words: "physical parameters are finite and above 0",
+  fix: "give cm^-3, Habing, mag and K, not their logarithms; or pass { scaled: true } with scaled values",
+};
+
+/** Scaled values and latents: any finite number. */
+export const finite = {
+  test: Number.isFinite,
+  words: "values must be finite",
+  fix: "clean the input",
+};
+
+/** The index of a flat position in an array of that shape. */
+function indexOf(at: number, shape: readonly number[]): number[] {
+  const index: number[] = [];
+  let rest = at;
+  for (const length of [...shape].reverse()) {
+    index.unshift(rest % length);
+    rest = Math.floor(rest / length);
+  }
+  return index;
+}

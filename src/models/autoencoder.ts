@@ -1,0 +1,114 @@
+import { tf, type TensorMap } from "../backend/tf.ts";
+import { uniformLinear } from "./initialization.ts";
+import { Layout } from "./layout.ts";
+import type { Normalizer } from "./normalization.ts";
+import type { UniformSource } from "./initialization.ts";
+
+/** The sizes of an autoencoder. */
+export interface AutoencoderShape {
+  /** Species: the width of the input and the output. */
+  readonly input_dim: number;
+  readonly hidden_dims: readonly [number, number];
+  readonly latent_dim: number;
+}
+
+/**
+ * The arrays of the tied-weight autoencoder, named and shaped as PyTorch's state_dict has them.
+ * @returns `trainable` in the order of the optimizer, `statistics` the running means and variances of the batch norms
+ */
+export function autoencoderLayouts(shape: AutoencoderShape): { trainable: Layout; statistics: Layout } {
+  const { input_dim: species, latent_dim: latent } = shape;
+  const [wide, narrow] = shape.hidden_dims;
+  const norms = [
+    ["encoder_bn1", wide],
+    ["encoder_bn2", narrow],
+    ["encoder_norm3", latent],
+    ["decoder_bn1", narrow],
+    ["decoder_bn2", wide],
+  ] as const;
+  const trainable = new Layout([
+    { name: "decoder_bias1", shape: [narrow] },
+    { name: "decoder_bias2", shape: [wide] },
+    { name: "decoder_bias3", shape: [species] },
+    { name: "encoder_fc1.weight", shape: [wide, species] },
+    { name: "encoder_fc2.weight", shape: [narrow, wide] },
+    { name: "encoder_fc3.weight", shape: [latent, narrow] },
+    { name: "encoder_fc3.bias", shape: [latent] },
+    ...norms.flatMap(([name, width]) => [
+      { name: `${name}.weight`, shape: [width] },
+      { name: `${name}.bias`, shape: [width] },
+    ]),
+  ]);
+  const statistics = new Layout(
+    norms.flatMap(([name, width]) => [
+      { name: `${name}.running_mean`, shape: [width] },
+      { name: `${name}.running_var`, shape: [width] },
+    ]),
+  );
+  return { trainable, statistics };
+}
+
+/**
+ * Fresh weights: linear layers U(−1/√fan_in, 1/√fan_in), batch norms weight 1 and bias 0, decoder biases 0, running mean 0 and variance 1.
+ */
+export function initialAutoencoder(
+  shape: AutoencoderShape,
+  random: UniformSource,
+): { trainable: Float32Array; statistics: Float32Array } {
+  const layouts = autoencoderLayouts(shape);
+  const trainable = new Float32Array(layouts.trainable.size);
+  for (const { name } of layouts.trainable.specs) {
+    if (/(bn\d|norm3)\.weight$/.test(name)) layouts.trainable.view(trainable, name).fill(1);
+  }
+  const fanIn = { fc1: shape.input_dim, fc2: shape.hidden_dims[0], fc3: shape.hidden_dims[1] };
+  for (const [layer, inputs] of Object.entries(fanIn)) {
+    uniformLinear(layouts.trainable.view(trainable, `encoder_${layer}.weight`), inputs, random);
+  }
+  uniformLinear(layouts.trainable.view(trainable, "encoder_fc3.bias"), fanIn.fc3, random);
+  const statistics = new Float32Array(layouts.statistics.size);
+  for (const { name } of layouts.statistics.specs) {
+    if (name.endsWith(".running_var")) layouts.statistics.view(statistics, name).fill(1);
+  }
+  return { trainable, statistics };
+}
+
+/**
+ * Scaled abundances → raw latents.
+ * @param x        [rows, species], scaled
+ * @param dropout  inverted dropout mask [rows, hidden_dims[1]] (0 or 1/(1 − p)), null for none
+ * @returns        [rows, latent_dim], each ≥ −0.17 (the minimum of GELU), not bounded above
+ */
+export function encode(arrays: TensorMap, x: tf.Tensor2D, norm: Normalizer, dropout: tf.Tensor | null): tf.Tensor2D {
+  const a1 = gelu(norm.normalize(linear(x, arrays["encoder_fc1.weight"]!), "encoder_bn1"));
+  const a2 = masked(gelu(norm.normalize(linear(a1, arrays["encoder_fc2.weight"]!), "encoder_bn2")), dropout);
+  const a3 = tf.add<tf.Tensor2D>(linear(a2, arrays["encoder_fc3.weight"]!), arrays["encoder_fc3.bias"]!);
+  return gelu(norm.normalize(a3, "encoder_norm3"));
+}
+
+/**
+ * Raw latents → scaled abundances, through the encoder's own weights, transposed.
+ * @param z        [rows, latent_dim], raw
+ * @param dropout  inverted dropout mask [rows, hidden_dims[0]], null for none
+ * @returns        [rows, species], in (0, 1)
+ */
+export function decode(arrays: TensorMap, z: tf.Tensor2D, norm: Normalizer, dropout: tf.Tensor | null): tf.Tensor2D {
+  const tied = (x: tf.Tensor2D, layer: string, bias: string): tf.Tensor2D =>
+    tf.add(tf.matMul(x, arrays[`encoder_${layer}.weight`] as tf.Tensor2D), arrays[bias]!);
+  const d1 = gelu(norm.normalize(tied(z, "fc3", "decoder_bias1"), "decoder_bn1"));
+  const d2 = masked(gelu(norm.normalize(tied(d1, "fc2", "decoder_bias2"), "decoder_bn2")), dropout);
+  return tf.sigmoid(tied(d2, "fc1", "decoder_bias3"));
+}
+
+/** x·Wᵀ for a weight stored [out, in]. */
+function linear(x: tf.Tensor2D, weight: tf.Tensor): tf.Tensor2D {
+  return tf.matMul(x, weight as tf.Tensor2D, false, true);
+}
+
+/** The exact GELU, x·Φ(x) (Hendrycks & Gimpel 2016), not its tanh approximation. */
+function gelu(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+}
+
+function masked(x: tf.Tensor2D, mask: tf.Tensor | null): tf.Tensor2D {
+  return mask ? tf.mul(x, mask) : x;
+}

@@ -1,0 +1,72 @@
+import { tf, type TensorMap } from "../backend/tf.ts";
+
+/** Name and shape of one array of a model, as in PyTorch's state_dict. */
+export interface ArraySpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Several named arrays laid out in one vector, so that the optimizer works on a single array: twelve operations a step
+ * whatever the number of layers.
+ */
+export class Layout {
+  readonly specs: readonly ArraySpec[];
+  /** Entries of the whole vector. */
+  readonly size: number;
+  readonly #offsets = new Map<string, number>();
+
+  constructor(specs: readonly ArraySpec[]) {
+    this.specs = specs;
+    let offset = 0;
+    for (const spec of specs) {
+      this.#offsets.set(spec.name, offset);
+      offset += sizeOf(spec.shape);
+    }
+    this.size = offset;
+  }
+
+  /** @param vector [size] @returns the arrays by name, owned by the caller's tidy */
+  unpack(vector: tf.Tensor): TensorMap {
+    return Object.fromEntries(
+      this.specs.map(({ name, shape }) => {
+        const part = tf.slice(vector as tf.Tensor1D, [this.#offset(name)], [sizeOf(shape)]);
+        return [name, tf.reshape(part, [...shape])];
+      }),
+    );
+  }
+
+  /** The inverse of `unpack`. @returns [size] */
+  pack(arrays: TensorMap): tf.Tensor1D {
+    return tf.concat(this.specs.map(({ name, shape }) => tf.reshape(arrays[name]!, [sizeOf(shape)]) as tf.Tensor1D));
+  }
+
+  /** The part of a host vector that holds `name`; a view, not a copy. */
+  view(vector: Float32Array, name: string): Float32Array {
+    const offset = this.#offset(name);
+    const spec = this.specs.find((candidate) => candidate.name === name)!;
+    return vector.subarray(offset, offset + sizeOf(spec.shape));
+  }
+
+  /** Gathers named host arrays into one vector. @throws Error where one is absent or has another size */
+  gather(arrays: ReadonlyMap<string, { readonly data: ArrayLike<number> }>): Float32Array {
+    const vector = new Float32Array(this.size);
+    for (const { name, shape } of this.specs) {
+      const array = arrays.get(name);
+      if (array?.data.length !== sizeOf(shape)) throw new Error(`array "${name}" does not have shape [${shape}]`);
+      this.view(vector, name).set(array.data);
+    }
+    return vector;
+  }
+
+  #offset(name: string): number {
+    const offset = this.#offsets.get(name);
+    if (offset === undefined) throw new Error(`no array "${name}" in this layout`);
+    return offset;
+  }
+}
+
+/** Entries of an array of that shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}

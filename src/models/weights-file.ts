@@ -1,0 +1,225 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { CheckpointError } from "../errors.ts";
+import { type NamedTensor, readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { autoencoderLayouts } from "./autoencoder.ts";
+import { emulatorLayout } from "./emulator.ts";
+import type { Layout } from "./layout.ts";
+
+/** The version that this program writes; see CHANGELOG.md for what changed with each. */
+export const weightsFormatVersion = 1;
+
+const range = z.tuple([z.number(), z.number()]);
+const positive = z.int().positive();
+
+/** Where weights come from: enough to find the run again, nothing that is needed to use them. */
+const provenance = z.strictObject({
+  data_hash: z.string().nullable(),
+  seed: z.number().nullable(),
+  epoch: z.number().nullable(),
+  /** Mean over species of the mean relative validation error. */
+  best_metric: z.number().nullable(),
+  versions: z.record(z.string(), z.string()),
+});
+export type Provenance = z.output<typeof provenance>;
+
+const common = { format_version: z.literal(weightsFormatVersion), species: z.array(z.string()), provenance };
+
+const autoencoderMetadata = z.strictObject({
+  ...common,
+  kind: z.literal("autoencoder"),
+  model: z.object({ input_dim: positive, hidden_dims: z.tuple([positive, positive]), latent_dim: positive }),
+  /** Linear abundances, clipped to [lower, upper] before scaling. */
+  abundances_clipping: z.strictObject({ lower: z.number().positive(), upper: z.number().positive() }),
+  /** Smallest and largest entry of the latents of the training rows; null until a training has ended. */
+  latent_range: range.nullable(),
+  /** Optimizer steps, PyTorch's num_batches_tracked. */
+  steps: z.int().nonnegative(),
+});
+
+const emulatorMetadata = z.strictObject({
+  ...common,
+  kind: z.literal("emulator"),
+  model: z.object({ input_dim: positive, hidden_dim: positive, output_dim: positive }),
+  /** In the order of the emulator's input. */
+  physical_parameters: z.array(z.strictObject({ name: z.string(), range })),
+  window_size: positive,
+  /** Median step between rows of the training data, in years; null where it is not known. */
+  time_step_yr: z.number().nullable(),
+  /** `autoencoderHash` of the autoencoder that it was trained with. */
+  autoencoder_hash: z.string(),
+});
+
+type AutoencoderMetadata = z.output<typeof autoencoderMetadata>;
+type EmulatorMetadata = z.output<typeof emulatorMetadata>;
+type WithoutFormat<T> = Omit<T, "format_version" | "kind">;
+
+/** An autoencoder as its file holds it. `trainable` and `statistics` are the vectors of `autoencoderLayouts(model)`. */
+export interface AutoencoderWeights extends WithoutFormat<AutoencoderMetadata> {
+  readonly trainable: Float32Array;
+  readonly statistics: Float32Array;
+}
+
+/** An emulator as its file holds it. `trainable` is the vector of `emulatorLayout(model)`. */
+export interface EmulatorWeights extends WithoutFormat<EmulatorMetadata> {
+  readonly trainable: Float32Array;
+}
+
+/** Writes one safetensors file, complete by itself, with PyTorch's names and shapes. */
+export function writeAutoencoder(path: string, weights: AutoencoderWeights): void {
+  const { trainable, statistics, ...metadata } = weights;
+  const layouts = autoencoderLayouts(weights.model);
+  const tensors = new Map([...arraysOf(layouts.trainable, trainable), ...arraysOf(layouts.statistics, statistics)]);
+  for (const { name } of layouts.statistics.specs) {
+    if (!name.endsWith(".running_mean")) continue;
+    const counter = name.replace("running_mean", "num_batches_tracked");
+    tensors.set(counter, { dtype: "I64", shape: [], data: BigInt64Array.of(BigInt(weights.steps)) });
+  }
+  writeSafetensors(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }));
+}
+
+/** Writes one safetensors file, complete by itself, with PyTorch's names and shapes. */
+export function writeEmulator(path: string, weights: EmulatorWeights): void {
+  const { trainable, ...metadata } = weights;
+  const tensors = new Map(arraysOf(emulatorLayout(weights.model), trainable));
+  writeSafetensors(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }));
+}
+
+/** @throws CheckpointError where the file is absent, damaged, of another kind or version */
+export function readAutoencoder(path: string): AutoencoderWeights {
+  const { tensors, metadata } = readSafetensors(path);
+  const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "autoencoder", autoencoderMetadata);
+  const layouts = autoencoderLayouts(rest.model);
+  checkArrays(path, tensors, [layouts.trainable, layouts.statistics]);
+  return { ...rest, trainable: layouts.trainable.gather(tensors), statistics: layouts.statistics.gather(tensors) };
+}
+
+/** @throws CheckpointError where the file is absent, damaged, of another kind or version */
+export function readEmulator(path: string): EmulatorWeights {
+  const { tensors, metadata } = readSafetensors(path);
+  const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
+  const layout = emulatorLayout(rest.model);
+  checkArrays(path, tensors, [layout]);
+  return { ...rest, trainable: layout.gather(tensors) };
+}
+
+/** sha256 of all that an emulator depends on: weights, statistics, latent range, species, clipping. */
+export function autoencoderHash(weights: AutoencoderWeights): string {
+  const { model, species, abundances_clipping, latent_range } = weights;
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([model, species, abundances_clipping, latent_range]));
+  hash.update(bytesOf(weights.trainable)).update(bytesOf(weights.statistics));
+  return hash.digest("hex");
+}
+
+/** @throws CheckpointError where the emulator was trained with another autoencoder */
+export function checkPair(
+  autoencoder: { path: string; weights: AutoencoderWeights },
+  emulator: { path: string; weights: EmulatorWeights },
+): void {
+  if (autoencoderHash(autoencoder.weights) === emulator.weights.autoencoder_hash) return;
+  throw new CheckpointError(`${emulator.path} was trained with another autoencoder than ${autoencoder.path}`, {
+    where: emulator.path,
+    fix: "load the autoencoder that belongs to it, or train the emulator again: astrochem train-emulator",
+  });
+}
+
+/** The range of the latents. @throws CheckpointError where the training that wrote the file has not ended */
+export function latentRange(path: string, weights: AutoencoderWeights): readonly [number, number] {
+  if (weights.latent_range) return weights.latent_range;
+  throw new CheckpointError(`${path} holds no latent range: the training that wrote it did not end`, {
+    where: path,
+    fix: "let the training end, or start it again: astrochem train-autoencoder",
+  });
+}
+
+/** Compares what a file holds with what a model wants. */
+export function compareArrays(
+  found: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  layouts: readonly Layout[],
+): { missing: string[]; unexpected: string[]; misshapen: string[] } {
+  const wanted = new Map(layouts.flatMap((layout) => layout.specs.map(({ name, shape }) => [name, shape] as const)));
+  const missing = [...wanted.keys()].filter((name) => !found.has(name));
+  const unexpected = [...found.keys()].filter((name) => !wanted.has(name) && !name.endsWith(".num_batches_tracked"));
+  const misshapen = [...wanted].flatMap(([name, shape]) => {
+    const got = found.get(name)?.shape;
+    return got && `${got}` !== `${shape}` ? [`${name} is [${got}], not [${shape}]`] : [];
+  });
+  return { missing, unexpected, misshapen };
+}
+
+function checkArrays(path: string, tensors: ReadonlyMap<string, NamedTensor>, layouts: readonly Layout[]): void {
+  const { missing, unexpected, misshapen } = compareArrays(tensors, layouts);
+  const problems = [
+    ...missing.map((name) => `missing array ${name}`),
+    ...unexpected.map((name) => `unexpected array ${name}`),
+    ...misshapen,
+  ];
+  if (problems.length === 0) return;
+  throw new CheckpointError(`${path} does not hold the model that its metadata names: ${problems.join("; ")}`, {
+    where: path,
+    fix: "the file is damaged or was edited: restore it, or train again",
+  });
+}
+
+function arraysOf(layout: Layout, vector: Float32Array): [string, NamedTensor][] {
+  return layout.specs.map(({ name, shape }) => [name, { dtype: "F32", shape, data: layout.view(vector, name).slice() }]);
+}
+
+/** safetensors knows strings only: one JSON text a key. */
+function encodeMetadata(metadata: object): Record<string, string> {
+  const all = { format: "pt", format_version: weightsFormatVersion, ...metadata };
+  return Object.fromEntries(
+    Object.entries(all).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+}
+
+const plainKeys = new Set(["kind", "autoencoder_hash"]);
+
+function decodeMetadata<T extends z.ZodType>(
+  path: string,
+  metadata: Record<string, string>,
+  kind: string,
+  schema: T,
+): z.output<T> {
+  const version = metadata.format_version;
+  if (version === undefined || metadata.kind === undefined) {
+    throw new CheckpointError(`${path} is not a weights file of astrochem: it has no metadata`, {
+      where: path,
+      fix: "PyTorch's .pth files come in with: astrochem import-weights",
+    });
+  }
+  if (version !== String(weightsFormatVersion)) {
+    throw new CheckpointError(`${path} has weights format ${version}; this version reads ${weightsFormatVersion}`, {
+      where: path,
+      fix: "use the version of astrochem that wrote it, or a newer one",
+    });
+  }
+  if (metadata.kind !== kind) {
+    throw new CheckpointError(`${path} holds an ${metadata.kind}, not an ${kind}`, {
+      where: path,
+      fix: `give the ${kind}'s file`,
+    });
+  }
+  const { format: _, ...texts } = metadata;
+  const parsed = schema.safeParse(parseTexts(path, texts));
+  if (parsed.success) return parsed.data;
+  throw new CheckpointError(`${path} has damaged metadata: ${z.prettifyError(parsed.error)}`, { where: path });
+}
+
+function parseTexts(path: string, texts: Record<string, string>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(texts).map(([key, text]) => {
+      if (plainKeys.has(key)) return [key, text];
+      try {
+        return [key, JSON.parse(text)];
+      } catch (cause) {
+        throw new CheckpointError(`${path} has damaged metadata: ${key} is not JSON`, { where: path, cause });
+      }
+    }),
+  );
+}
+
+function bytesOf(array: Float32Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

@@ -1,0 +1,37 @@
+import { expect } from "vitest";
+import { chooseDevice } from "../../src/backend/device.ts";
+import { tf } from "../../src/backend/tf.ts";
+
+/** Makes the embedded backend ready; for `beforeAll`. */
+export async function useWasm(): Promise<void> {
+  await chooseDevice("wasm");
+}
+
+/** Runs `f` in a tidy and checks that no tensor is left behind. `f` returns plain values. */
+export function withoutLeak<T>(f: () => T): T {
+  const before = tf.memory().numTensors;
+  let result!: T;
+  tf.tidy(() => {
+    result = f();
+  });
+  expect(tf.memory().numTensors).toBe(before);
+  return result;
+}
+
+/** Checks every entry against `relative` of the expected array's largest entry, or against `absolute`. */
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { relative = 0, absolute = 0, what = "" }: { relative?: number; absolute?: number; what?: string },
+): void {
+  expect(actual.length, what).toBe(expected.length);
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i]!));
+  const tolerance = Math.max(relative * largest, absolute);
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(actual[i]! - expected[i]!);
+    if (!(difference <= tolerance)) {
+      expect.fail(`${what}[${i}] = ${actual[i]}, expected ${expected[i]} within ${tolerance}`);
+    }
+  }
+}

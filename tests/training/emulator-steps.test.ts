@@ -1,0 +1,136 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { EagerEngine } from "../../src/backend/eager-engine.ts";
+import { hostTensor, type HostTensors } from "../../src/backend/engine.ts";
+import { lossAndGradients } from "../../src/backend/gradients.ts";
+import { tf } from "../../src/backend/tf.ts";
+import { autoencoderLayouts, decode } from "../../src/models/autoencoder.ts";
+import { emulatorLayout, rollout } from "../../src/models/emulator.ts";
+import { trainingLoss } from "../../src/models/losses.ts";
+import { runningNormalizer } from "../../src/models/normalization.ts";
+import { adamWInputs } from "../../src/training/adamw.ts";
+import { emulatorTrainStep, emulatorValidationStep } from "../../src/training/emulator-steps.ts";
+import { golden } from "../helpers/fixtures.ts";
+import { utilsStoichiometry } from "../helpers/golden-models.ts";
+import { expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
+
+interface GoldenEmulator {
+  loss: { mean: number; worst: number; conservation: number; total: number };
+  grad_norm: number;
+  loss_trajectory: number[];
+  latents_minmax: [number, number];
+}
+const { tensors, json } = golden<GoldenEmulator>("emulator");
+const array = (name: string): Float32Array => tensors.get(name)!.data as Float32Array;
+const named = (prefix: string): Map<string, { data: Float32Array }> =>
+  new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, t]) => [name.slice(prefix.length), { data: t.data as Float32Array }]));
+
+/** [windows, steps, n] → [steps, windows, n]: the golden numbers have the windows first. */
+function timeFirst(data: Float32Array, windows: number, steps: number): Float32Array {
+  const width = data.length / (windows * steps);
+  const out = new Float32Array(data.length);
+  for (let b = 0; b < windows; b++) {
+    for (let t = 0; t < steps; t++) {
+      out.set(data.subarray((b * steps + t) * width, (b * steps + t + 1) * width), (t * windows + b) * width);
+    }
+  }
+  return out;
+}
+
+const [windows, steps] = [12, 15];
+const setting = {
+  autoencoder: { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 },
+  emulator: { input_dim: 18, hidden_dim: 180, output_dim: 14 },
+  latent_range: json.latents_minmax,
+  loss: { power_weight: 20, worst_weight: 2, conservation_weight: 500, log10_lower: -20, log10_upper: 0 },
+} as const;
+const optimizer = { betas: [0.9, 0.995], weight_decay: 1e-3, gradient_clipping: 1 } as const;
+const layout = emulatorLayout(setting.emulator);
+const frozen = autoencoderLayouts(setting.autoencoder);
+const initial = layout.gather(named("state."));
+const batch: HostTensors = {
+  physical: hostTensor(timeFirst(array("phys"), windows, steps), [steps, windows, 4]),
+  latents: hostTensor(array("latents"), [windows, 14]),
+  targets: hostTensor(timeFirst(array("targets"), windows, steps), [steps, windows, 333]),
+};
+
+function initialState(): HostTensors {
+  const vector = (data: Float32Array) => hostTensor(data, [data.length]);
+  return {
+    parameters: vector(initial),
+    first_moment: vector(new Float32Array(layout.size)),
+    second_moment: vector(new Float32Array(layout.size)),
+    decoder_parameters: vector(frozen.trainable.gather(named("autoencoder."))),
+    decoder_statistics: vector(frozen.statistics.gather(named("autoencoder."))),
+    stoichiometry: hostTensor(utilsStoichiometry(), [333, 9]),
+  };
+}
+
+const upload = ({ data, shape }: { data: Float32Array; shape: readonly number[] }): tf.Tensor => tf.tensor(data, [...shape]);
+
+/** Loss and gradients of the first step, as plain arrays. */
+function firstStep(): { parts: Record<string, number>; gradients: Record<string, ArrayLike<number>> } {
+  return withoutLeak(() => {
+    const frozenArrays = {
+      ...frozen.trainable.unpack(tf.tensor1d(frozen.trainable.gather(named("autoencoder.")))),
+      ...frozen.statistics.unpack(tf.tensor1d(frozen.statistics.gather(named("autoencoder.")))),
+    };
+    const target = tf.reshape(upload(batch.targets!), [steps * windows, 333]) as tf.Tensor2D;
+    const { loss, gradients, aside } = lossAndGradients(layout.unpack(tf.tensor1d(initial)), (arrays) => {
+      const z = rollout(arrays, upload(batch.physical!) as tf.Tensor3D, upload(batch.latents!) as tf.Tensor2D, null);
+      const [low, high] = setting.latent_range;
+      const raw = tf.add<tf.Tensor2D>(tf.mul(z, high - low), low);
+      const decoded = decode(frozenArrays, raw, runningNormalizer(frozenArrays), null);
+      const { total, ...parts } = trainingLoss(decoded, target, tf.tensor2d(utilsStoichiometry(), [333, 9]), setting.loss);
+      return { loss: total, aside: parts };
+    });
+    const plain = (map: Record<string, tf.Tensor>) => Object.entries(map).map(([name, tensor]) => [name, tensor.dataSync().slice()] as const);
+    return {
+      parts: Object.fromEntries(plain({ total: loss, ...aside }).map(([name, data]) => [name, data[0]!])),
+      gradients: Object.fromEntries(plain(gradients)),
+    };
+  });
+}
+
+beforeAll(useWasm);
+
+describe("the emulator equals the original's", () => {
+  it("in the rollout", () => {
+    const states = withoutLeak(() =>
+      rollout(layout.unpack(tf.tensor1d(initial)), upload(batch.physical!) as tf.Tensor3D, upload(batch.latents!) as tf.Tensor2D, null).dataSync().slice(),
+    );
+    expectClose(states, timeFirst(array("rollout"), windows, steps), { relative: 1e-5, absolute: 1e-6 });
+  });
+
+  it("in the loss, part by part, and in every gradient", () => {
+    const { parts, gradients } = firstStep();
+    expect(parts.reconstruction! / json.loss.mean).toBeCloseTo(1, 4);
+    expect(parts.worst! / (2 * json.loss.worst)).toBeCloseTo(1, 4);
+    expect(parts.conservation! / json.loss.conservation).toBeCloseTo(1, 4);
+    expect(parts.total! / json.loss.total).toBeCloseTo(1, 4);
+    for (const [name, { data }] of named("grad.")) expectClose(gradients[name]!, data, { relative: 1e-4, what: name });
+  });
+
+  it("in 10 optimizer steps: losses, gradient norm, weights, and the validation errors after them", async () => {
+    const engine = new EagerEngine();
+    const state = engine.state(initialState());
+    const step = engine.program("training", emulatorTrainStep(setting, optimizer));
+    const losses: number[] = [];
+    let tensorsAfterSecond = 0;
+    for (let k = 1; k <= 10; k++) {
+      const outputs = await step.run(state, { ...batch, ...adamWInputs(optimizer, 1e-3, k) });
+      losses.push(outputs.total!.data[0]!);
+      if (k === 1) expect(outputs.gradient_norm!.data[0]! / json.grad_norm).toBeCloseTo(1, 4);
+      if (k === 2) tensorsAfterSecond = tf.memory().numTensors;
+    }
+    expect(tf.memory().numTensors).toBe(tensorsAfterSecond);
+    expectClose(losses, json.loss_trajectory, { relative: 1e-4 });
+    const parameters = (await state.read("parameters")).data;
+    for (const { name } of layout.specs) {
+      expectClose(layout.view(parameters, name), array(`after10.${name}`), { relative: 1e-4, what: name });
+    }
+    const { errors } = await engine.program("validation", emulatorValidationStep(setting)).run(state, batch);
+    state.dispose();
+    // The original divides the sum over windows and steps by the steps; its vector is per window count.
+    expectClose(errors!.data, array("validation_loss_vector"), { relative: 1e-4 });
+  });
+});
