@@ -1,12 +1,29 @@
 import { defineConfig } from "vitest/config";
 
-const shared = { environment: "node", pool: "forks", globalSetup: ["tests/helpers/build.ts"] } as const;
+const shared = { environment: "node" as const, pool: "forks" as const, globalSetup: ["tests/helpers/build.ts"] };
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...shared, name: "quick", include: ["tests/**/*.test.ts"], exclude: ["tests/**/*.slow.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { ...shared, name: "slow", include: ["tests/**/*.slow.test.ts"], testTimeout: 3_600_000, hookTimeout: 600_000 } },
+      {
+        test: {
+          ...shared,
+          name: "quick",
+          include: ["tests/**/*.test.ts"],
+          exclude: ["tests/**/*.slow.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "slow",
+          include: ["tests/**/*.slow.test.ts"],
+          testTimeout: 3_600_000,
+          hookTimeout: 600_000,
+        },
+      },
     ],
   },
 });

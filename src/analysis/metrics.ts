@@ -29,7 +29,9 @@ export class ErrorAccumulator {
     const width = this.#species.length;
     const rows = truth.length / width;
     if (!Number.isInteger(rows) || predicted.length !== truth.length) {
-      throw new Error(`${predicted.length} predicted and ${truth.length} true values do not make rows of ${width} species`);
+      throw new Error(
+        `${predicted.length} predicted and ${truth.length} true values do not make rows of ${width} species`,
+      );
     }
     for (let row = 0, at = 0; row < rows; row++) {
       for (let s = 0; s < width; s++, at++) {

@@ -1,5 +1,5 @@
 import type { Engine, EngineState, HostTensor, HostTensors, Program, StepFunction } from "./engine.ts";
-import { tf, type TensorMap } from "./tf.ts";
+import { type TensorMap, tf } from "./tf.ts";
 
 /** Runs each step operation by operation on the current tfjs backend. */
 export class EagerEngine implements Engine {

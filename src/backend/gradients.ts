@@ -1,4 +1,4 @@
-import { tf, type TensorMap } from "./tf.ts";
+import { type TensorMap, tf } from "./tf.ts";
 
 /**
  * The value of a scalar function, its gradients, and what it computed on the way.

@@ -52,28 +52,35 @@ function fixedLayout(file: Hdf5File, key: string, where: string): FrameLayout {
       fix,
     });
   }
-  const rows = isEmptyArray(file, `${key}/axis1`) ? 0 : file.dataset(`${key}/axis1`).rows;
   const blocks: FrameBlock[] = [];
   for (let i = 0; i < Number(file.attribute(key, "nblocks") ?? 0); i++) {
     const items = `${key}/block${i}_items`;
     const columns = isEmptyArray(file, items) ? [] : file.dataset(items).readStrings();
     const dataset = file.dataset(`${key}/block${i}_values`);
-    const isWhole = dataset.dtype === "vlen" || (dataset.rows === rows && dataset.shape[1] === columns.length);
-    if (!isWhole && rows > 0 && columns.length > 0) {
-      const found = dataset.shape.join(" × ");
-      throw new DataError(`block${i}_values is ${found}, not ${rows} × ${columns.length}`, {
-        where,
-        fix: "write the file again",
-      });
-    }
     blocks.push({ dataset, columns, dtype: dataset.dtype, offset: 0, caveat: undefined });
+  }
+  const rows = fixedRows(file, key, blocks);
+  for (const { dataset, columns, dtype } of blocks) {
+    if (rows === 0 || columns.length === 0 || dtype === "vlen") continue;
+    if (dataset.rows === rows && dataset.shape[1] === columns.length) continue;
+    const what = `a block is ${dataset.shape.join(" × ")}, not ${rows} × ${columns.length}`;
+    throw new DataError(what, { where, fix: "write the file again" });
   }
   return { columns: file.dataset(`${key}/axis0`).readStrings(), rows, blocks };
 }
 
+/** A row index that is neither numbers nor plain text is one pickle, whose rows do not count: then the values tell. */
+function fixedRows(file: Hdf5File, key: string, blocks: readonly FrameBlock[]): number {
+  const axis = `${key}/axis1`;
+  if (isEmptyArray(file, axis)) return 0;
+  const index = file.dataset(axis);
+  if (index.dtype !== "vlen") return index.rows;
+  return blocks.find((block) => block.dtype !== "vlen")?.dataset.rows ?? 0;
+}
+
 /** pandas keeps an array without elements as one element and says so in an attribute. */
 function isEmptyArray(file: Hdf5File, path: string): boolean {
-  return file.attribute(path, "value_type") !== undefined;
+  return file.attribute(path, "shape") !== undefined;
 }
 
 /** Table format: one compound dataset; each field holds the columns that its `…_kind` attribute lists. */

@@ -116,7 +116,7 @@ export class FrameWriter {
     const path = `${this.#key}/${name}`;
     this.#file.writeStrings(path, values);
     this.#file.setAttribute(path, "kind", "string");
-    this.#file.setAttribute(path, "name", "N.");
+    this.#file.setAttribute(path, "name", NONE);
   }
 
   #writeIndex(): void {
@@ -129,9 +129,12 @@ export class FrameWriter {
       dataset.writeRows(start, count, block);
     }
     this.#file.setAttribute(path, "kind", "integer");
-    this.#file.setAttribute(path, "name", "N.");
+    this.#file.setAttribute(path, "name", NONE);
   }
 }
+
+/** Python's None, pickled: the axes have no names. */
+const NONE = Buffer.from("N.");
 
 /** What pandas' reader asks of the group of a frame in fixed format. */
 const PANDAS_ATTRIBUTES: Record<string, string | bigint> = {

@@ -107,7 +107,8 @@ function failure(what: string, where: string): DataError {
 /** The last frame of an error stack is where it went wrong: `#006: …/H5Fsuper.c line 388 in H5F__super_read(): file signature not found`. */
 function innermostMessage(): string {
   const messages = [...diagnostics.matchAll(/#\d+: \S+ line \d+ in \w+\(\): (.*)/g)];
-  return messages.at(-1)?.[1] ?? diagnostics.trim();
+  const message = messages.at(-1)?.[1] ?? diagnostics.trim();
+  return /error message = '([^']*)'/.exec(message)?.[1] ?? message;
 }
 
 /** Emscripten's numbers (WASI's), not the platform's. */

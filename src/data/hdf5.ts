@@ -26,11 +26,7 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
   const library = await loadHdf5();
   const id = openedId(library, path, library.H5F_ACC_RDONLY);
   if (typeof id === "bigint") return new Hdf5File(path, id);
-  const isCut = /truncated|eof|end of file|addr overflow/i.test(id);
-  throw new DataError(isCut ? `the file is cut off: ${id}` : `cannot open the file: ${id}`, {
-    where: path,
-    fix: isCut ? "copy or make it again: its end is missing" : "check that it is a complete HDF5 file",
-  });
+  throw unreadable(path, id);
 }
 
 /**
@@ -92,19 +88,21 @@ export class Hdf5File {
     });
   }
 
-  /** Sets an attribute: text as UTF-8, a number as float64, a bigint as int64. @throws DataError beyond 64 kB */
-  setAttribute(path: string, name: string, value: string | number | bigint): void {
+  /**
+   * Sets an attribute: text as UTF-8, a number as float64, a bigint as int64, bytes as text marked as ASCII (as PyTables
+   * keeps pickles).
+   * @throws DataError beyond 64 kB
+   */
+  setAttribute(path: string, name: string, value: string | number | bigint | Uint8Array): void {
     const object = absolute(path);
     const where = `${this.#where(object)}, attribute ${name}`;
-    const bytes = attributeBytes(value);
-    const dtype = typeof value === "string" ? (`S${bytes.length}` as const) : typeof value === "bigint" ? "<i8" : "<f8";
+    const { bytes, dtype } = encodeAttribute(value);
     const id = this.#open();
     callHdf5("write", where, (h5) => {
       if (h5.get_attribute_names(id, object).includes(name)) h5.delete_attribute(id, object, name);
       const pointer = transferBuffer(bytes.length, where);
       h5.HEAPU8.set(bytes, pointer);
-      // PyTables takes scalar strings marked as UTF-8 for str; data strings must be marked as ASCII.
-      const metadata = { ...writeMetadata(dtype, []), cset: 1 };
+      const metadata = { ...writeMetadata(dtype, []), cset: typeof value === "string" ? 1 : 0 };
       return h5.create_attribute(id, object, name, BigInt(pointer), metadata);
     });
   }
@@ -119,7 +117,8 @@ export class Hdf5File {
   dataset(path: string): Hdf5Dataset {
     const object = absolute(path);
     if (this.#typeOf(object) === "dataset") return new Hdf5Dataset(this.#open(), object, this.path);
-    const parent = object.slice(0, object.lastIndexOf("/")) || "/";
+    const wanted = object.slice(0, object.lastIndexOf("/"));
+    const parent = this.#typeOf(wanted || "/") === "group" ? wanted || "/" : "/";
     const present = this.keys(parent);
     const guess = nearest(object.slice(object.lastIndexOf("/") + 1), present);
     const list = present.length > 0 ? `there are: ${present.join(", ")}` : "there is nothing";
@@ -203,11 +202,23 @@ function absolute(path: string): string {
   return `/${path.split("/").filter(Boolean).join("/")}`;
 }
 
-function attributeBytes(value: string | number | bigint): Uint8Array {
-  if (typeof value === "bigint") return new Uint8Array(BigInt64Array.of(value).buffer);
-  if (typeof value === "number") return new Uint8Array(Float64Array.of(value).buffer);
+function encodeAttribute(value: string | number | bigint | Uint8Array): { bytes: Uint8Array; dtype: WritableType } {
+  if (typeof value === "bigint") return { bytes: new Uint8Array(BigInt64Array.of(value).buffer), dtype: "<i8" };
+  if (typeof value === "number") return { bytes: new Uint8Array(Float64Array.of(value).buffer), dtype: "<f8" };
   // HDF5 has no strings of length 0: an empty one is a NUL.
-  return Buffer.from(value === "" ? "\0" : value, "utf8");
+  const bytes = typeof value === "string" ? Buffer.from(value === "" ? "\0" : value, "utf8") : value;
+  return { bytes, dtype: `S${bytes.length}` };
+}
+
+/** @param complaint HDF5's, for instance `truncated file: eof = 90, sblock->base_addr = 0, stored_eof = 100` */
+function unreadable(path: string, complaint: string): DataError {
+  const [, present, wanted] = /truncated file: eof = (\d+),.* stored_eof = (\d+)/.exec(complaint) ?? [];
+  if (present !== undefined) {
+    const fix = "copy or make it again: its end is missing";
+    return new DataError(`the file is cut off: ${present} of ${wanted} bytes are there`, { where: path, fix });
+  }
+  const fix = "check that it is a complete HDF5 file";
+  return new DataError(`cannot open the file: ${complaint}`, { where: path, fix });
 }
 
 /** The file's id, or HDF5's complaint. */

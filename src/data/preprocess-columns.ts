@@ -1,4 +1,4 @@
-import { originalNames, renameColumns } from "../chemistry/species-names.ts";
+import { originalNames, renameColumn } from "../chemistry/species-names.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
 
 /** The columns a clean dataset is to have. */
@@ -7,7 +7,7 @@ export interface WantedColumns {
   metadata: readonly string[];
   phys: readonly string[];
   species: readonly string[];
-  /** Names after renaming; those absent are ignored. */
+  /** Names after or before renaming; those absent are ignored. */
   columnsToDrop: readonly string[];
 }
 
@@ -37,16 +37,19 @@ export function planColumns(raw: readonly string[], wanted: WantedColumns, where
   if (metadata !== "Index, Model, Time") {
     throw new ConfigError(`dataset.metadata must be Index, Model and Time, not ${wanted.metadata.join(", ")}`);
   }
-  const names = renameColumns(raw);
+  const names = raw.map(renameColumn);
   const drop = new Set(wanted.columnsToDrop);
   const kept = new Map<string, string>();
   for (const [i, name] of names.entries()) {
-    if (drop.has(name)) continue;
+    if (drop.has(name) || drop.has(raw[i]!.trim())) continue;
     const other = kept.get(name);
     if (other !== undefined) throw duplicate(name, other, raw[i]!, where);
     kept.set(name, raw[i]!);
   }
   const floats = ["Time", ...wanted.phys, ...wanted.species];
+  const twice = floats.find((name, i) => floats.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new ConfigError(`\`${twice}\` is asked for twice among physical parameters and species`);
   const missing = ["Model", ...floats].filter((name) => !kept.has(name));
   if (missing.length > 0) throw missingColumns(missing, names, drop, where);
   const used = new Set(["Model", ...floats]);
@@ -56,14 +59,20 @@ export function planColumns(raw: readonly string[], wanted: WantedColumns, where
     floats,
     order: [...wanted.metadata, ...wanted.phys, ...wanted.species],
     renamed: names.filter((name, i) => name !== raw[i]!.trim()).length,
-    dropped: names.filter((name) => drop.has(name)),
+    dropped: names.filter((name, i) => drop.has(name) || drop.has(raw[i]!.trim())),
     ignored: [...kept.keys()].filter((name) => !used.has(name)),
   };
 }
 
 function duplicate(name: string, first: string, second: string, where: string): DataError {
-  const fix = "remove or rename one of them in the file, or list the name under columns_to_drop";
-  return new DataError(`the columns \`${first}\` and \`${second}\` are both \`${name}\` after renaming`, { where, fix });
+  const isChoice = first.trim() !== second.trim();
+  const fix = isChoice
+    ? `list the one you do not want under columns_to_drop: ${first.trim()} or ${second.trim()}`
+    : "remove one of them from the file";
+  return new DataError(`the columns \`${first}\` and \`${second}\` are both \`${name}\` after renaming`, {
+    where,
+    fix,
+  });
 }
 
 /** How many missing columns an error spells out. */
@@ -71,7 +80,7 @@ const SHOWN = 8;
 
 function missingColumns(missing: string[], present: string[], drop: Set<string>, where: string): DataError {
   const described = missing.slice(0, SHOWN).map((name) => {
-    const originals = name === "Model" ? ["Tracer"] : originalNames(name).filter((original) => original !== name);
+    const originals = originalNames(name);
     const guess = nearest(name, present);
     if (drop.has(name)) return `\`${name}\` (listed under columns_to_drop)`;
     if (originals.length > 0) return `\`${name}\` (raw files call it ${originals.map((o) => `\`${o}\``).join(" or ")})`;

@@ -151,8 +151,11 @@ function badValue(
   const kind = column === 0 ? "a time" : column <= phys ? "a physical parameter" : "an abundance";
   const rule = column > 0 && column <= phys ? "finite and above 0" : "finite and not negative";
   const others = count === 1 ? "" : ` (the first of ${count} bad values)`;
-  return new DataError(`column \`${plan.sources[column]}\` is ${value} in row ${row}${others}: ${kind} must be ${rule}`, {
-    where,
-    fix: "repair or remove these rows",
-  });
+  return new DataError(
+    `column \`${plan.sources[column]}\` is ${value} in row ${row}${others}: ${kind} must be ${rule}`,
+    {
+      where,
+      fix: "repair or remove these rows",
+    },
+  );
 }

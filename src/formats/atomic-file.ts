@@ -57,7 +57,8 @@ export function writeFileAtomic(path: string, content: string | Uint8Array | rea
     guarded(path, () => {
       const descriptor = openSync(file.temporaryPath, "w");
       try {
-        const parts = typeof content === "string" ? [Buffer.from(content)] : content instanceof Uint8Array ? [content] : content;
+        const parts =
+          typeof content === "string" ? [Buffer.from(content)] : content instanceof Uint8Array ? [content] : content;
         for (const part of parts) {
           for (let written = 0; written < part.byteLength; ) written += writeSync(descriptor, part, written);
         }
@@ -98,6 +99,10 @@ function guarded(path: string, action: () => void): void {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
-    throw new DataError(`cannot write ${path}: ${(error as Error).message}`, { where: path, fix: remedies[code], cause: error });
+    throw new DataError(`cannot write ${path}: ${(error as Error).message}`, {
+      where: path,
+      fix: remedies[code],
+      cause: error,
+    });
   }
 }

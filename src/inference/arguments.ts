@@ -23,7 +23,10 @@ export function checkShape(name: string, value: MatrixInput, wanted: readonly Di
   const text = `[${wanted.map((d) => (typeof d === "string" ? d : `${d[0]}=${d[1]}`)).join(", ")}]`;
   const { data, shape } = value ?? {};
   if (typeof data?.length !== "number" || !Array.isArray(shape)) {
-    throw new DataError(`${name} is not an array with a shape`, { where: name, fix: `give { data, shape } with shape ${text}` });
+    throw new DataError(`${name} is not an array with a shape`, {
+      where: name,
+      fix: `give { data, shape } with shape ${text}`,
+    });
   }
   const fits = shape.length === wanted.length && wanted.every((d, i) => typeof d === "string" || shape[i] === d[1]);
   if (!fits || !shape.every((length) => Number.isInteger(length) && length > 0)) {

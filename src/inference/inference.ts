@@ -1,5 +1,4 @@
-import { chooseDevice, type Device, type DeviceRequest } from "../backend/device.ts";
-import { EagerEngine } from "../backend/eager-engine.ts";
+import { type ComputeChoice, type ComputeRequest, chooseEngine } from "../backend/choose-engine.ts";
 import { type Engine, type EngineState, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
 import { AbundanceScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { elements } from "../chemistry/species.ts";
@@ -14,18 +13,24 @@ import {
 } from "../models/weights-file.ts";
 import { decodeStep, encodeStep } from "../training/autoencoder-steps.ts";
 import { rolloutStep } from "../training/emulator-steps.ts";
-import { checkShape, checkValues, finite, linearAbundance, linearPhysical, type Matrix, type MatrixInput } from "./arguments.ts";
+import {
+  checkShape,
+  checkValues,
+  finite,
+  linearAbundance,
+  linearPhysical,
+  type Matrix,
+  type MatrixInput,
+} from "./arguments.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 
 /** What to load and where to compute. */
-export interface InferenceOptions {
+export interface InferenceOptions extends ComputeRequest {
   /** Path of the autoencoder's weights. */
   readonly autoencoder: string;
   /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
   readonly emulator?: string | undefined;
-  /** Default "auto": the fastest that can run here. */
-  readonly device?: DeviceRequest | undefined;
 }
 
 /** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
@@ -61,15 +66,24 @@ export class Inference {
   readonly elements: readonly string[] = elements;
   readonly latentDim: number;
   /** What computes, and why. */
-  readonly device: Device;
+  readonly compute: ComputeChoice;
 
   readonly #abundanceScaling: AbundanceScaling;
   readonly #autoencoder: { state: EngineState; encode: Program; decode: Program };
-  readonly #emulator: { state: EngineState; rollout: Program; scaling: PhysicalScaling; range: readonly [number, number] } | null;
+  readonly #emulator: {
+    state: EngineState;
+    rollout: Program;
+    scaling: PhysicalScaling;
+    range: readonly [number, number];
+  } | null;
   #disposed = false;
 
-  private constructor(device: Device, engine: Engine, autoencoder: AutoencoderWeights, emulator: LoadedEmulator | null) {
-    this.device = device;
+  private constructor(
+    { engine, choice }: { engine: Engine; choice: ComputeChoice },
+    autoencoder: AutoencoderWeights,
+    emulator: LoadedEmulator | null,
+  ) {
+    this.compute = choice;
     this.species = autoencoder.species;
     this.latentDim = autoencoder.model.latent_dim;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
@@ -103,8 +117,7 @@ export class Inference {
       checkPair({ path: options.autoencoder, weights: autoencoder }, { path: options.emulator, weights });
       emulator = { weights, range: latentRange(options.autoencoder, autoencoder) };
     }
-    const device = await chooseDevice(options.device ?? "auto");
-    return new Inference(device, new EagerEngine(), autoencoder, emulator);
+    return new Inference(await chooseEngine(options), autoencoder, emulator);
   }
 
   /**
@@ -143,7 +156,10 @@ export class Inference {
   async latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
-    checkShape("latents", latents, [["b", batch], ["latent_dim", this.latentDim]]);
+    checkShape("latents", latents, [
+      ["b", batch],
+      ["latent_dim", this.latentDim],
+    ]);
     checkValues("latents", latents, finite);
     const data = await this.#rollout(scaled, Float32Array.from(latents.data), batch, steps);
     return { data, shape: [batch, steps, this.latentDim] };
@@ -159,7 +175,10 @@ export class Inference {
   async emulate(physical: MatrixInput, abundances: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
-    checkShape("abundances", abundances, [["b", batch], ["species", this.species.length]]);
+    checkShape("abundances", abundances, [
+      ["b", batch],
+      ["species", this.species.length],
+    ]);
     const latents = await this.#encodeRows(this.#scaledAbundances("abundances", abundances, options));
     const evolved = await this.#rollout(scaled, latents, batch, steps);
     return { data: await this.#decodeRows(evolved, options), shape: [batch, steps, this.species.length] };
@@ -171,11 +190,13 @@ export class Inference {
     this.#disposed = true;
     this.#autoencoder.state.dispose();
     this.#emulator?.state.dispose();
-    for (const program of [this.#autoencoder.encode, this.#autoencoder.decode, this.#emulator?.rollout]) program?.dispose();
+    for (const program of [this.#autoencoder.encode, this.#autoencoder.decode, this.#emulator?.rollout])
+      program?.dispose();
   }
 
   #checkUsable(): void {
-    if (this.#disposed) throw new ConfigError("this Inference was disposed", { fix: "load it again: Inference.load(…)" });
+    if (this.#disposed)
+      throw new ConfigError("this Inference was disposed", { fix: "load it again: Inference.load(…)" });
   }
 
   #scaledAbundances(name: string, abundances: MatrixInput, { scaled }: ScaledOption): Float32Array {
@@ -199,7 +220,9 @@ export class Inference {
 
   #requireEmulator() {
     if (this.#emulator) return this.#emulator;
-    throw new CheckpointError("no emulator was loaded", { fix: "give its weights: Inference.load({ autoencoder, emulator })" });
+    throw new CheckpointError("no emulator was loaded", {
+      fix: "give its weights: Inference.load({ autoencoder, emulator })",
+    });
   }
 
   /** Scaled abundances → raw latents. */
@@ -237,7 +260,10 @@ export class Inference {
         latents: hostTensor(start, [count, width]),
       };
       const evolved = (await rollout.run(state, inputs)).latents!.data;
-      out.set(swapLeading(evolved, steps, count).map((z) => z * (high - low) + low), first * steps * width);
+      out.set(
+        swapLeading(evolved, steps, count).map((z) => z * (high - low) + low),
+        first * steps * width,
+      );
     }
     return out;
   }

@@ -1,8 +1,8 @@
-import { tf, type TensorMap } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
+import type { UniformSource } from "./initialization.ts";
 import { uniformLinear } from "./initialization.ts";
 import { Layout } from "./layout.ts";
 import type { Normalizer } from "./normalization.ts";
-import type { UniformSource } from "./initialization.ts";
 
 /** The sizes of an autoencoder. */
 export interface AutoencoderShape {

@@ -1,4 +1,4 @@
-import { tf, type TensorMap } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 import { type UniformSource, uniformLinear } from "./initialization.ts";
 import { Layout } from "./layout.ts";
 

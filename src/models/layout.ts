@@ -1,4 +1,4 @@
-import { tf, type TensorMap } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 
 /** Name and shape of one array of a model, as in PyTorch's state_dict. */
 export interface ArraySpec {
@@ -49,12 +49,14 @@ export class Layout {
   }
 
   /** Gathers named host arrays into one vector. @throws Error where one is absent or has another size */
-  gather(arrays: ReadonlyMap<string, { readonly data: ArrayLike<number> }>): Float32Array {
+  gather(arrays: ReadonlyMap<string, { readonly data: ArrayLike<number> | BigInt64Array }>): Float32Array {
     const vector = new Float32Array(this.size);
     for (const { name, shape } of this.specs) {
-      const array = arrays.get(name);
-      if (array?.data.length !== sizeOf(shape)) throw new Error(`array "${name}" does not have shape [${shape}]`);
-      this.view(vector, name).set(array.data);
+      const data = arrays.get(name)?.data;
+      if (data?.length !== sizeOf(shape) || data instanceof BigInt64Array) {
+        throw new Error(`array "${name}" is not of shape [${shape}]`);
+      }
+      this.view(vector, name).set(data);
     }
     return vector;
   }

@@ -1,4 +1,4 @@
-import { tf, type TensorMap } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 
 const epsilon = 1e-5;
 const momentum = 0.1;

@@ -135,15 +135,17 @@ export function latentRange(path: string, weights: AutoencoderWeights): readonly
 
 /** Compares what a file holds with what a model wants. */
 export function compareArrays(
-  found: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  found: ReadonlyMap<string, Pick<NamedTensor, "shape" | "dtype">>,
   layouts: readonly Layout[],
 ): { missing: string[]; unexpected: string[]; misshapen: string[] } {
   const wanted = new Map(layouts.flatMap((layout) => layout.specs.map(({ name, shape }) => [name, shape] as const)));
   const missing = [...wanted.keys()].filter((name) => !found.has(name));
   const unexpected = [...found.keys()].filter((name) => !wanted.has(name) && !name.endsWith(".num_batches_tracked"));
   const misshapen = [...wanted].flatMap(([name, shape]) => {
-    const got = found.get(name)?.shape;
-    return got && `${got}` !== `${shape}` ? [`${name} is [${got}], not [${shape}]`] : [];
+    const got = found.get(name);
+    if (!got) return [];
+    if (got.dtype === "I64") return [`${name} holds integers, not floats`];
+    return `${got.shape}` === `${shape}` ? [] : [`${name} is [${got.shape}], not [${shape}]`];
   });
   return { missing, unexpected, misshapen };
 }
@@ -163,7 +165,10 @@ function checkArrays(path: string, tensors: ReadonlyMap<string, NamedTensor>, la
 }
 
 function arraysOf(layout: Layout, vector: Float32Array): [string, NamedTensor][] {
-  return layout.specs.map(({ name, shape }) => [name, { dtype: "F32", shape, data: layout.view(vector, name).slice() }]);
+  return layout.specs.map(({ name, shape }) => [
+    name,
+    { dtype: "F32", shape, data: layout.view(vector, name).slice() },
+  ]);
 }
 
 /** safetensors knows strings only: one JSON text a key. */

@@ -1,5 +1,5 @@
 import { type HostTensors, scalar } from "../backend/engine.ts";
-import { tf, type TensorMap } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 
 /** What AdamW and the clipping are set to; constant over a training. */
 export interface AdamWSettings {

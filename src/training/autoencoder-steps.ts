@@ -1,6 +1,6 @@
 import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
-import { tf, type TensorMap } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 import { type AutoencoderShape, autoencoderLayouts, decode, encode } from "../models/autoencoder.ts";
 import { type LossSettings, trainingLoss, validationSum } from "../models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../models/normalization.ts";

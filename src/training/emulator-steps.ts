@@ -1,6 +1,6 @@
 import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
-import { tf, type TensorMap } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 import { type AutoencoderShape, autoencoderLayouts, decode } from "../models/autoencoder.ts";
 import { type EmulatorShape, emulatorLayout, rollout } from "../models/emulator.ts";
 import { type LossSettings, trainingLoss, validationSum } from "../models/losses.ts";

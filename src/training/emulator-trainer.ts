@@ -54,7 +54,11 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
     };
   }
 
-  protected override randomInputs({ steps, windows }: EmulatorBatch, dropout: number, random: RandomStream): HostTensors {
+  protected override randomInputs(
+    { steps, windows }: EmulatorBatch,
+    dropout: number,
+    random: RandomStream,
+  ): HostTensors {
     if (dropout === 0) return {};
     const shape = [steps, windows, this.#training.emulator.hidden_dim];
     const mask = (): Float32Array => new Float32Array(steps * windows * this.#training.emulator.hidden_dim);

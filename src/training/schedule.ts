@@ -72,7 +72,8 @@ export class Schedule {
 
   #lowerDropout(): void {
     const { state } = this;
-    const { dropout_decay_patience, dropout_reduction_factor, low_dropout_threshold, low_dropout_lr, lr } = this.#settings;
+    const { dropout_decay_patience, dropout_reduction_factor, low_dropout_threshold, low_dropout_lr, lr } =
+      this.#settings;
     if (state.stagnant_epochs % dropout_decay_patience !== 0) return;
     // Rounded: 0.3 − 6 · 0.05 is 1.4e-17 in floating point, and one more "decay" would follow.
     const lowered = Number(Math.max(state.dropout - dropout_reduction_factor, 0).toFixed(12));

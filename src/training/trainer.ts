@@ -86,7 +86,8 @@ export abstract class Trainer<Batch> {
     let reason: StopReason = "max_epochs";
     for (let epoch = 0; settings.max_epochs === null || epoch < settings.max_epochs; epoch++) {
       observer.epochStarted?.(epoch, this.options.train.batches, settings.max_epochs);
-      const deadline = settings.max_minutes === null ? Number.POSITIVE_INFINITY : started + settings.max_minutes * 60_000;
+      const deadline =
+        settings.max_minutes === null ? Number.POSITIVE_INFINITY : started + settings.max_minutes * 60_000;
       const epochStarted = now();
       const training = await this.#trainEpoch(epoch, deadline);
       if (this.#interrupted) {
@@ -134,7 +135,7 @@ export abstract class Trainer<Batch> {
       });
       this.#checkFinite(outputs, epoch, index);
       const count = this.itemsIn(batch);
-      for (const name of lossNames) sums[name] += valueOf(outputs[name]) * count;
+      for (const name of lossNames) sums[name] += scalarOf(outputs[name]) * count;
       items += count;
       index += 1;
       observer.batchDone?.(count, sums.total / items);
@@ -146,7 +147,7 @@ export abstract class Trainer<Batch> {
 
   #checkFinite(outputs: HostTensors, epoch: number, batch: number): void {
     for (const name of ["total", "gradient_norm"] as const) {
-      const value = valueOf(outputs[name]);
+      const value = scalarOf(outputs[name]);
       if (Number.isFinite(value)) continue;
       const what = name === "total" ? "the training loss" : "the norm of the gradient";
       throw new NumericsError(`${what} is no longer finite (${value})`, {
@@ -188,7 +189,8 @@ export abstract class Trainer<Batch> {
     }
     const after = this.schedule.state;
     if (after.dropout !== dropout) observer.note?.("dropout lowered", { dropout: after.dropout });
-    if (after.learning_rate !== learning_rate) observer.note?.("learning rate set", { learning_rate: after.learning_rate });
+    if (after.learning_rate !== learning_rate)
+      observer.note?.("learning rate set", { learning_rate: after.learning_rate });
     return { record, decision };
   }
 
@@ -225,6 +227,6 @@ export abstract class Trainer<Batch> {
   }
 }
 
-function valueOf(output: HostTensor | undefined): number {
+function scalarOf(output: HostTensor | undefined): number {
   return output!.data[0]!;
 }

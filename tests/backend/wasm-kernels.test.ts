@@ -15,16 +15,21 @@ const transposed = (m: number[][]): number[][] => m[0]!.map((_, j) => m.map((row
 describe("the matrix product", () => {
   it("equals the product by hand for every transposition and shape, and leaves nothing behind", () => {
     const length = fc.integer({ min: 1, max: 9 });
-    const matrices = fc.tuple(length, length, length, fc.boolean(), fc.boolean(), fc.integer()).map(([n, k, m, ta, tb, seed]) => {
-      const entry = (i: number, j: number): number => Math.sin(seed + 7 * i + 3 * j);
-      const fill = (rows: number, columns: number, shift: number): number[][] =>
-        Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (__, j) => entry(i + shift, j)));
-      return { a: fill(n, k, 0), b: fill(k, m, 50), ta, tb };
-    });
+    const matrices = fc
+      .tuple(length, length, length, fc.boolean(), fc.boolean(), fc.integer())
+      .map(([n, k, m, ta, tb, seed]) => {
+        const entry = (i: number, j: number): number => Math.sin(seed + 7 * i + 3 * j);
+        const fill = (rows: number, columns: number, shift: number): number[][] =>
+          Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (__, j) => entry(i + shift, j)));
+        return { a: fill(n, k, 0), b: fill(k, m, 50), ta, tb };
+      });
     fc.assert(
       fc.property(matrices, ({ a, b, ta, tb }) => {
         const actual = withoutLeak(() =>
-          tf.matMul(tf.tensor2d(ta ? transposed(a) : a), tf.tensor2d(tb ? transposed(b) : b), ta, tb).dataSync().slice(),
+          tf
+            .matMul(tf.tensor2d(ta ? transposed(a) : a), tf.tensor2d(tb ? transposed(b) : b), ta, tb)
+            .dataSync()
+            .slice(),
         );
         expectClose(actual, productByHand(a, b), { absolute: 1e-5 });
       }),

@@ -1,10 +1,10 @@
 import { expect } from "vitest";
-import { chooseDevice } from "../../src/backend/device.ts";
+import { chooseEngine } from "../../src/backend/choose-engine.ts";
 import { tf } from "../../src/backend/tf.ts";
 
 /** Makes the embedded backend ready; for `beforeAll`. */
 export async function useWasm(): Promise<void> {
-  await chooseDevice("wasm");
+  await chooseEngine({ device: "wasm" });
 }
 
 /** Runs `f` in a tidy and checks that no tensor is left behind. `f` returns plain values. */

@@ -9,7 +9,11 @@ import { autoencoderLayouts, decode, encode } from "../../src/models/autoencoder
 import { trainingLoss } from "../../src/models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../../src/models/normalization.ts";
 import { adamWInputs } from "../../src/training/adamw.ts";
-import { autoencoderTrainStep, autoencoderValidationStep, trainingForward } from "../../src/training/autoencoder-steps.ts";
+import {
+  autoencoderTrainStep,
+  autoencoderValidationStep,
+  trainingForward,
+} from "../../src/training/autoencoder-steps.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { utilsStoichiometry } from "../helpers/golden-models.ts";
 import { expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
@@ -22,20 +26,32 @@ interface GoldenAutoencoder {
 const { tensors, json } = golden<GoldenAutoencoder>("autoencoder");
 const array = (name: string): Float32Array => tensors.get(name)!.data as Float32Array;
 const named = (prefix: string): Map<string, { data: Float32Array }> =>
-  new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, t]) => [name.slice(prefix.length), { data: t.data as Float32Array }]));
+  new Map(
+    [...tensors]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, t]) => [name.slice(prefix.length), { data: t.data as Float32Array }]),
+  );
 
 const shape = { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 } as const;
 const loss = { power_weight: 20, worst_weight: 2, conservation_weight: 100, log10_lower: -20, log10_upper: 0 };
 const optimizer = { betas: [0.99, 0.999], weight_decay: 1e-4, gradient_clipping: 2 } as const;
 const layouts = autoencoderLayouts(shape);
-const initial = { trainable: layouts.trainable.gather(named("state.")), statistics: layouts.statistics.gather(named("state.")) };
+const initial = {
+  trainable: layouts.trainable.gather(named("state.")),
+  statistics: layouts.statistics.gather(named("state.")),
+};
 const features = hostTensor(array("features"), [96, 333]);
 const stoichiometry = hostTensor(utilsStoichiometry(), [333, elements.length]);
 
 beforeAll(useWasm);
 
 /** Tensors of the golden model, for use inside a tidy. */
-function model(): { arrays: Record<string, tf.Tensor>; running: Record<string, tf.Tensor>; x: tf.Tensor2D; m: tf.Tensor2D } {
+function model(): {
+  arrays: Record<string, tf.Tensor>;
+  running: Record<string, tf.Tensor>;
+  x: tf.Tensor2D;
+  m: tf.Tensor2D;
+} {
   return {
     arrays: layouts.trainable.unpack(tf.tensor1d(initial.trainable)),
     running: layouts.statistics.unpack(tf.tensor1d(initial.statistics)),
@@ -68,7 +84,9 @@ describe("the autoencoder equals the original's", () => {
     const parts = withoutLeak(() => {
       const { m, x } = model();
       const made = trainingLoss(tf.tensor2d(array("train_decoded"), [96, 333]), x, m, loss);
-      return Object.fromEntries(Object.entries(made).map(([name, tensor]) => [name, (tensor as tf.Tensor).dataSync()[0]!]));
+      return Object.fromEntries(
+        Object.entries(made).map(([name, tensor]) => [name, (tensor as tf.Tensor).dataSync()[0]!]),
+      );
     });
     expect(parts.reconstruction! / json.loss.mean).toBeCloseTo(1, 5);
     expect(parts.worst! / (2 * json.loss.worst)).toBeCloseTo(1, 5);
@@ -96,8 +114,13 @@ describe("the autoencoder equals the original's", () => {
 
   it("in the validation errors", async () => {
     const engine = new EagerEngine();
-    const state = engine.state({ parameters: hostTensor(initial.trainable, [initial.trainable.length]), statistics: hostTensor(initial.statistics, [initial.statistics.length]) });
-    const { errors } = await engine.program("validation", autoencoderValidationStep(shape, loss)).run(state, { features });
+    const state = engine.state({
+      parameters: hostTensor(initial.trainable, [initial.trainable.length]),
+      statistics: hostTensor(initial.statistics, [initial.statistics.length]),
+    });
+    const { errors } = await engine
+      .program("validation", autoencoderValidationStep(shape, loss))
+      .run(state, { features });
     state.dispose();
     expectClose(errors!.data, array("validation_loss_vector"), { relative: 1e-4 });
   });
@@ -133,7 +156,10 @@ describe("the autoencoder equals the original's", () => {
     const parameters = (await state.read("parameters")).data;
     const statistics = (await state.read("statistics")).data;
     state.dispose();
-    for (const [layout, vector] of [[layouts.trainable, parameters], [layouts.statistics, statistics]] as const) {
+    for (const [layout, vector] of [
+      [layouts.trainable, parameters],
+      [layouts.statistics, statistics],
+    ] as const) {
       for (const { name } of layout.specs) {
         const absolute = 3 * deviation.arrays[name]!;
         expectClose(layout.view(vector, name), array(`after20.${name}`), { relative: 1e-4, absolute, what: name });

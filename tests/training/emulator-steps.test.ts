@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { EagerEngine } from "../../src/backend/eager-engine.ts";
-import { hostTensor, type HostTensors } from "../../src/backend/engine.ts";
+import { type HostTensors, hostTensor } from "../../src/backend/engine.ts";
 import { lossAndGradients } from "../../src/backend/gradients.ts";
 import { tf } from "../../src/backend/tf.ts";
 import { autoencoderLayouts, decode } from "../../src/models/autoencoder.ts";
@@ -22,7 +22,11 @@ interface GoldenEmulator {
 const { tensors, json } = golden<GoldenEmulator>("emulator");
 const array = (name: string): Float32Array => tensors.get(name)!.data as Float32Array;
 const named = (prefix: string): Map<string, { data: Float32Array }> =>
-  new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, t]) => [name.slice(prefix.length), { data: t.data as Float32Array }]));
+  new Map(
+    [...tensors]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, t]) => [name.slice(prefix.length), { data: t.data as Float32Array }]),
+  );
 
 /** [windows, steps, n] → [steps, windows, n]: the golden numbers have the windows first. */
 function timeFirst(data: Float32Array, windows: number, steps: number): Float32Array {
@@ -65,7 +69,8 @@ function initialState(): HostTensors {
   };
 }
 
-const upload = ({ data, shape }: { data: Float32Array; shape: readonly number[] }): tf.Tensor => tf.tensor(data, [...shape]);
+const upload = ({ data, shape }: { data: Float32Array; shape: readonly number[] }): tf.Tensor =>
+  tf.tensor(data, [...shape]);
 
 /** Loss and gradients of the first step, as plain arrays. */
 function firstStep(): { parts: Record<string, number>; gradients: Record<string, ArrayLike<number>> } {
@@ -80,10 +85,16 @@ function firstStep(): { parts: Record<string, number>; gradients: Record<string,
       const [low, high] = setting.latent_range;
       const raw = tf.add<tf.Tensor2D>(tf.mul(z, high - low), low);
       const decoded = decode(frozenArrays, raw, runningNormalizer(frozenArrays), null);
-      const { total, ...parts } = trainingLoss(decoded, target, tf.tensor2d(utilsStoichiometry(), [333, 9]), setting.loss);
+      const { total, ...parts } = trainingLoss(
+        decoded,
+        target,
+        tf.tensor2d(utilsStoichiometry(), [333, 9]),
+        setting.loss,
+      );
       return { loss: total, aside: parts };
     });
-    const plain = (map: Record<string, tf.Tensor>) => Object.entries(map).map(([name, tensor]) => [name, tensor.dataSync().slice()] as const);
+    const plain = (map: Record<string, tf.Tensor>) =>
+      Object.entries(map).map(([name, tensor]) => [name, tensor.dataSync().slice()] as const);
     return {
       parts: Object.fromEntries(plain({ total: loss, ...aside }).map(([name, data]) => [name, data[0]!])),
       gradients: Object.fromEntries(plain(gradients)),
@@ -96,7 +107,14 @@ beforeAll(useWasm);
 describe("the emulator equals the original's", () => {
   it("in the rollout", () => {
     const states = withoutLeak(() =>
-      rollout(layout.unpack(tf.tensor1d(initial)), upload(batch.physical!) as tf.Tensor3D, upload(batch.latents!) as tf.Tensor2D, null).dataSync().slice(),
+      rollout(
+        layout.unpack(tf.tensor1d(initial)),
+        upload(batch.physical!) as tf.Tensor3D,
+        upload(batch.latents!) as tf.Tensor2D,
+        null,
+      )
+        .dataSync()
+        .slice(),
     );
     expectClose(states, timeFirst(array("rollout"), windows, steps), { relative: 1e-5, absolute: 1e-6 });
   });

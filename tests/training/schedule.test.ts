@@ -27,7 +27,17 @@ describe("the schedule decides as the original trainer does", () => {
         const lr_during_epoch = schedule.state.learning_rate;
         const { improved, revert, stop } = schedule.epochEnded(metric);
         const { stagnant_epochs: stagnant, dropout, learning_rate: optimizer_lr_after } = schedule.state;
-        return { epoch, metric, lr_during_epoch, improved, stagnant, dropout, optimizer_lr_after, reverted: revert, stop };
+        return {
+          epoch,
+          metric,
+          lr_during_epoch,
+          improved,
+          stagnant,
+          dropout,
+          optimizer_lr_after,
+          reverted: revert,
+          stop,
+        };
       });
       expect(decided).toEqual(epochs.map(({ logged_lr: _, ...epoch }: Record<string, unknown>) => epoch));
     });

@@ -1,0 +1,155 @@
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { packageVersion } from "../version.ts";
+import type { Engine, EngineState, HostTensor, HostTensors, Program, StepFunction } from "./engine.ts";
+import { encodeOnnx } from "./onnx-model.ts";
+import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
+
+type Runtime = typeof import("onnxruntime-node");
+
+/** How the engine runs. */
+export interface CompiledOptions {
+  readonly threads: number;
+  /** The engine for steps that cannot be compiled. */
+  readonly fallback: () => Promise<Engine>;
+  /** Told which step runs eagerly, and the kernel that is to blame. */
+  readonly note: (message: string) => void;
+}
+
+/**
+ * Runs each step as one ONNX graph in ONNX Runtime: recorded once per shape of its inputs, then replayed. The state stays on
+ * the host and goes in without a copy.
+ */
+export class CompiledEngine implements Engine {
+  readonly name = "compiled";
+  readonly #runtime: Runtime;
+  readonly #options: CompiledOptions;
+
+  constructor(runtime: Runtime, options: CompiledOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  state(initial: HostTensors): EngineState {
+    return new HostState(initial);
+  }
+
+  program(name: string, step: StepFunction): Program {
+    return new CompiledProgram(name, step, this.#runtime, this.#options);
+  }
+}
+
+class HostState implements EngineState {
+  readonly arrays: Map<string, HostTensor>;
+
+  constructor(initial: HostTensors) {
+    this.arrays = new Map(
+      Object.entries(initial).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]),
+    );
+  }
+
+  async read(name: string): Promise<HostTensor> {
+    const array = this.arrays.get(name);
+    if (!array) throw new Error(`the state has no array "${name}"`);
+    return { data: array.data.slice(), shape: array.shape };
+  }
+
+  write(name: string, { data, shape }: HostTensor): void {
+    this.arrays.set(name, { data: data.slice(), shape });
+  }
+
+  dispose(): void {
+    this.arrays.clear();
+  }
+}
+
+/** Runs one step on inputs of one shape. */
+type Runner = (state: HostState, inputs: HostTensors) => Promise<HostTensors>;
+
+class CompiledProgram implements Program {
+  readonly #name: string;
+  readonly #step: StepFunction;
+  readonly #runtime: Runtime;
+  readonly #options: CompiledOptions;
+  readonly #runners = new Map<string, Promise<Runner>>();
+  readonly #sessions: InferenceSession[] = [];
+
+  constructor(name: string, step: StepFunction, runtime: Runtime, options: CompiledOptions) {
+    this.#name = name;
+    this.#step = step;
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  async run(state: EngineState, inputs: HostTensors): Promise<HostTensors> {
+    if (!(state instanceof HostState)) throw new Error("this state belongs to another engine");
+    const key = JSON.stringify(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
+    let runner = this.#runners.get(key);
+    if (!runner) {
+      runner = this.#prepare(shapesOf(Object.fromEntries(state.arrays)), shapesOf(inputs));
+      this.#runners.set(key, runner);
+    }
+    return (await runner)(state, inputs);
+  }
+
+  dispose(): void {
+    for (const session of this.#sessions.splice(0)) void session.release();
+    this.#runners.clear();
+  }
+
+  async #prepare(state: Shapes, inputs: Shapes): Promise<Runner> {
+    let recording: Recording;
+    try {
+      recording = recordStep(this.#name, this.#step, state, inputs);
+    } catch (error) {
+      if (!(error instanceof UnknownKernelError)) throw error;
+      this.#options.note(`${this.#name} runs eagerly: ${error.message}`);
+      return this.#eagerRunner(await this.#options.fallback());
+    }
+    const session = await this.#runtime.InferenceSession.create(encodeOnnx(recording.graph, packageVersion), {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: this.#options.threads,
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+    });
+    this.#sessions.push(session);
+    return this.#sessionRunner(session, recording);
+  }
+
+  #sessionRunner(session: InferenceSession, recording: Recording): Runner {
+    return async (state, inputs) => {
+      const feeds: Record<string, Tensor> = {};
+      // ONNX Runtime drops inputs that the graph does not use, and refuses them afterwards.
+      for (const name of session.inputNames) {
+        const [kind, key] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+        const { data, shape } = kind === "state" ? state.arrays.get(key)! : inputs[key]!;
+        feeds[name] = new this.#runtime.Tensor("float32", data, [...shape]);
+      }
+      const results = await session.run(feeds);
+      const take = (name: string): HostTensor => {
+        const { data, dims } = results[name]!;
+        return { data: data as Float32Array, shape: dims };
+      };
+      for (const name of recording.changed) state.arrays.set(name, take(`next:${name}`));
+      return Object.fromEntries(recording.outputs.map((name) => [name, take(`output:${name}`)]));
+    };
+  }
+
+  /** The same step on another engine, whose state is made for the call and read back. */
+  #eagerRunner(engine: Engine): Runner {
+    const program = engine.program(this.#name, this.#step);
+    return async (state, inputs) => {
+      const copy = engine.state(Object.fromEntries(state.arrays));
+      try {
+        const outputs = await program.run(copy, inputs);
+        for (const name of state.arrays.keys()) state.arrays.set(name, await copy.read(name));
+        return outputs;
+      } finally {
+        copy.dispose();
+      }
+    };
+  }
+}
+
+function shapesOf(tensors: HostTensors): Shapes {
+  return Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+}

@@ -1,0 +1,113 @@
+import type {
+  AttributeValue,
+  FloatAttribute,
+  OnnxConstant,
+  OnnxGraph,
+  OnnxNode,
+  OnnxPort,
+  OnnxType,
+} from "./onnx-model.ts";
+
+/** The element types of tfjs that a graph can hold. */
+export type ValueType = "float32" | "int32" | "bool";
+
+/** A value of the graph while it is built. */
+export interface Value {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: ValueType;
+  /** The one number that every entry equals, where that is known. */
+  readonly uniform?: number;
+}
+
+/** Collects the nodes and constants of one ONNX graph. */
+export class GraphBuilder {
+  readonly #nodes: OnnxNode[] = [];
+  readonly #constants = new Map<string, OnnxConstant>();
+  readonly #inputs: OnnxPort[] = [];
+  #count = 0;
+
+  input(name: string, shape: readonly number[]): Value {
+    this.#inputs.push({ name, type: "float32", shape });
+    return { name, shape, dtype: "float32" };
+  }
+
+  /** Adds a node with one output. */
+  node(
+    op: string,
+    inputs: readonly (Value | string)[],
+    shape: readonly number[],
+    dtype: ValueType,
+    attributes: Record<string, AttributeValue | FloatAttribute> = {},
+  ): Value {
+    return this.nodes(op, inputs, [shape], dtype, attributes)[0]!;
+  }
+
+  /** Adds a node with several outputs. */
+  nodes(
+    op: string,
+    inputs: readonly (Value | string)[],
+    shapes: readonly (readonly number[])[],
+    dtype: ValueType,
+    attributes: Record<string, AttributeValue | FloatAttribute> = {},
+  ): Value[] {
+    const outputs = shapes.map((shape) => ({ name: this.#name(), shape, dtype }));
+    const names = inputs.map((input) => (typeof input === "string" ? input : input.name));
+    this.#nodes.push({ op, inputs: names, outputs: outputs.map(({ name }) => name), attributes });
+    return outputs;
+  }
+
+  /** A constant array; equal ones are stored once. */
+  constant(data: ArrayLike<number>, shape: readonly number[], dtype: ValueType): Value {
+    const uniform = data.length > 0 && allEqual(data) ? data[0]! : undefined;
+    if (uniform !== undefined && data.length > 64) {
+      // A filled array is made when the graph runs: the backward pass asks for ones as large as the data.
+      const scalar = this.constant([uniform], [], dtype);
+      return { ...this.node("Expand", [scalar, this.integers(shape)], shape, dtype), uniform };
+    }
+    const name = this.#store(typedArray(data, dtype), shape, dtype);
+    return uniform === undefined ? { name, shape, dtype } : { name, shape, dtype, uniform };
+  }
+
+  /** A list of int64, as ONNX wants axes, shapes and bounds. @returns its name */
+  integers(values: readonly number[]): string {
+    return this.#store(BigInt64Array.from(values, BigInt), [values.length], "int64");
+  }
+
+  /** @param outputs by the names that callers will ask for */
+  finish(name: string, outputs: Record<string, Value>): OnnxGraph {
+    const nodes = [...this.#nodes];
+    const ports: OnnxPort[] = [];
+    for (const [port, value] of Object.entries(outputs)) {
+      // A node of its own, so that an output can be an input or another output as well.
+      nodes.push({ op: "Identity", inputs: [value.name], outputs: [port], attributes: {} });
+      ports.push({ name: port, type: value.dtype, shape: value.shape });
+    }
+    return { name, nodes, constants: [...this.#constants.values()], inputs: this.#inputs, outputs: ports };
+  }
+
+  #store(data: OnnxConstant["data"], shape: readonly number[], type: OnnxType): string {
+    const key = data.length <= 64 ? `${type} [${shape}] ${data.join()}` : this.#name();
+    const known = this.#constants.get(key);
+    if (known) return known.name;
+    const name = this.#name();
+    this.#constants.set(key, { name, type, shape, data });
+    return name;
+  }
+
+  #name(): string {
+    this.#count += 1;
+    return `v${this.#count}`;
+  }
+}
+
+function typedArray(data: ArrayLike<number>, dtype: ValueType): OnnxConstant["data"] {
+  if (dtype === "int32") return Int32Array.from(data);
+  if (dtype === "bool") return Uint8Array.from(data);
+  return Float32Array.from(data);
+}
+
+function allEqual(data: ArrayLike<number>): boolean {
+  for (let i = 1; i < data.length; i++) if (data[i] !== data[0]) return false;
+  return true;
+}

@@ -1,0 +1,155 @@
+import type { DataId, DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
+import type { StepFunction } from "./engine.ts";
+import { GraphBuilder, type Value, type ValueType } from "./graph-builder.ts";
+import { translations } from "./onnx-kernels.ts";
+import type { OnnxGraph } from "./onnx-model.ts";
+import { type TensorMap, tf } from "./tf.ts";
+
+/** A step that asks for a kernel without a translation: it has to run eagerly. */
+export class UnknownKernelError extends Error {
+  readonly kernel: string;
+  constructor(kernel: string) {
+    super(`the kernel ${kernel} has no translation to ONNX`);
+    this.kernel = kernel;
+  }
+}
+
+/** What was recorded: the graph and the names of its outputs. */
+export interface Recording {
+  readonly graph: OnnxGraph;
+  /** Arrays of the state that the step changes; outputs `next:<name>`. */
+  readonly changed: readonly string[];
+  /** Outputs `output:<name>`. */
+  readonly outputs: readonly string[];
+}
+
+export type Shapes = Readonly<Record<string, readonly number[]>>;
+
+const backendName = "recorder";
+
+/**
+ * Runs a step once on a backend that computes nothing: it notes each kernel, with shapes, as ONNX nodes. Gradients come along,
+ * because the tape of tfjs asks for kernels like anything else.
+ * @param state, inputs  the shapes of the arrays, by name; inputs of the graph are `state:<name>` and `input:<name>`
+ * @throws UnknownKernelError
+ */
+export function recordStep(name: string, step: StepFunction, state: Shapes, inputs: Shapes): Recording {
+  const recorder = new RecordingBackend();
+  return onBackend(recorder, () => {
+    const ports = (kind: string, shapes: Shapes): TensorMap =>
+      Object.fromEntries(Object.entries(shapes).map(([key, shape]) => [key, recorder.input(`${kind}:${key}`, shape)]));
+    return tf.tidy(() => {
+      const made = step(ports("state", state), ports("input", inputs));
+      const outputs: Record<string, Value> = {};
+      for (const [key, tensor] of Object.entries(made.state ?? {})) outputs[`next:${key}`] = recorder.lookup(tensor);
+      for (const [key, tensor] of Object.entries(made.outputs)) outputs[`output:${key}`] = recorder.lookup(tensor);
+      const graph = recorder.graph.finish(name, outputs);
+      const recording: Recording = {
+        graph,
+        changed: Object.keys(made.state ?? {}),
+        outputs: Object.keys(made.outputs),
+      };
+      return recording as unknown as tf.TensorContainer;
+    }) as unknown as Recording;
+  });
+}
+
+/** Makes `recorder` the current backend while `f` runs; both are synchronous. */
+function onBackend<T>(recorder: RecordingBackend, f: () => T): T {
+  const engine = tf.engine();
+  const previous = engine.backendName;
+  registerKernels();
+  tf.registerBackend(backendName, () => recorder);
+  // `setBackend` is declared asynchronous, but for a synchronous factory it has switched when it returns.
+  void engine.setBackend(backendName);
+  try {
+    return f();
+  } finally {
+    if (previous) void engine.setBackend(previous);
+    tf.removeBackend(backendName);
+  }
+}
+
+class RecordingBackend extends tf.KernelBackend {
+  readonly graph = new GraphBuilder();
+  readonly #values = new WeakMap<DataId, Value>();
+  #count = 0;
+
+  input(name: string, shape: readonly number[]): tf.Tensor {
+    return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.input(name, shape)));
+  }
+
+  lookup({ dataId, shape }: TensorInfo): Value {
+    const value = this.#values.get(dataId);
+    if (!value) throw new Error("a step uses a tensor from outside: it must come in as state or input");
+    if (`${value.shape}` === `${shape}`) return value;
+    return this.graph.node("Reshape", [value, this.graph.integers(shape)], shape, value.dtype);
+  }
+
+  /** A new tensor for a value of the graph. */
+  info(value: Value): TensorInfo {
+    const dataId = {};
+    this.#values.set(dataId, value);
+    this.#count += 1;
+    return { dataId, shape: [...value.shape], dtype: value.dtype };
+  }
+
+  override write(values: unknown, shape: number[], dtype: DataType): DataId {
+    return this.info(this.graph.constant(values as ArrayLike<number>, shape, dtype as ValueType)).dataId;
+  }
+
+  override readSync(): never {
+    throw new Error("a step must not read values: what depends on them belongs outside");
+  }
+  override async read(): Promise<never> {
+    return this.readSync();
+  }
+  override move(): void {}
+  override disposeData(): boolean {
+    return true;
+  }
+  override incRef(): void {}
+  decRef(): boolean {
+    return true;
+  }
+  override refCount(): number {
+    return 1;
+  }
+  override numDataIds(): number {
+    return this.#count;
+  }
+  override floatPrecision(): 32 {
+    return 32;
+  }
+  override epsilon(): number {
+    return 1e-7;
+  }
+  override timerAvailable(): boolean {
+    return false;
+  }
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true };
+  }
+  override dispose(): void {}
+}
+
+/** A kernel function for every kernel that tfjs knows: translated, or an error with its name. */
+function registerKernels(): void {
+  for (const { kernelName } of tf.getKernelsForBackend("cpu").concat(tf.getKernelsForBackend("wasm"))) {
+    if (tf.getKernel(kernelName, backendName)) continue;
+    tf.registerKernel({ kernelName, backendName, kernelFunc: recordKernel(kernelName) });
+  }
+}
+
+function recordKernel(kernelName: string): KernelFunc {
+  return ({ inputs, attrs, backend }) => {
+    const translate = translations[kernelName];
+    if (!translate) throw new UnknownKernelError(kernelName);
+    const recorder = backend as RecordingBackend;
+    const present = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] != null);
+    const values = present.map(([name, info]) => [name, recorder.lookup(info)] as const);
+    const call = { inputs: Object.fromEntries(values), list: values.map(([, value]) => value), attrs: attrs ?? {} };
+    const made = translate(recorder.graph, call);
+    return Array.isArray(made) ? made.map((value) => recorder.info(value)) : recorder.info(made);
+  };
+}

@@ -1,0 +1,105 @@
+import { ConfigError } from "../errors.ts";
+
+/** The range to which linear abundances are clipped before they are scaled. */
+export interface ClippingRange {
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/**
+ * Abundances: clip to [lower, upper], then (log10 x − log10 lower) / (log10 upper − log10 lower), in [0, 1].
+ * With [1e-20, 1] one scaled unit is 20 dex.
+ */
+export class AbundanceScaling {
+  readonly log10_lower: number;
+  readonly log10_upper: number;
+  readonly #range: ClippingRange;
+
+  constructor(range: ClippingRange) {
+    this.#range = range;
+    this.log10_lower = Math.log10(range.lower);
+    this.log10_upper = Math.log10(range.upper);
+  }
+
+  /** Linear → scaled, any shape. `target` may be the source. */
+  scaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const { lower, upper } = this.#range;
+    const [low, factor] = [this.log10_lower, 1 / (this.log10_upper - this.log10_lower)];
+    for (let i = 0; i < source.length; i++) {
+      const x = source[i]!;
+      target[i] = (Math.log10(Math.min(Math.max(x, lower), upper)) - low) * factor;
+    }
+  }
+
+  /** Scaled → linear, any shape. `target` may be the source. */
+  unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const slope = (this.log10_upper - this.log10_lower) * Math.LN10;
+    const offset = this.log10_lower * Math.LN10;
+    for (let i = 0; i < source.length; i++) target[i] = Math.exp(source[i]! * slope + offset);
+  }
+}
+
+/** Physical parameters: (log10 x − log10 lower) / (log10 upper − log10 lower) per column; not clipped, so values may leave [0, 1]. */
+export class PhysicalScaling {
+  readonly names: readonly string[];
+  readonly #low: Float64Array;
+  readonly #span: Float64Array;
+
+  /**
+   * @param names   the columns in their order
+   * @param ranges  by name: the order of the ranges means nothing
+   * @throws ConfigError for a parameter without a range
+   */
+  constructor(names: readonly string[], ranges: Readonly<Record<string, readonly [number, number]>>) {
+    this.names = names;
+    const known = names.map((name) => {
+      const range = Object.hasOwn(ranges, name) ? ranges[name] : undefined;
+      if (range) return range;
+      throw new ConfigError(`the physical parameter ${name} has no range`, {
+        where: "dataset.physical_parameter_ranges",
+        fix: `add ${name}: [lower, upper]`,
+      });
+    });
+    this.#low = Float64Array.from(known, ([lower]) => Math.log10(lower));
+    this.#span = Float64Array.from(known, ([lower, upper]) => Math.log10(upper) - Math.log10(lower));
+  }
+
+  /** Physical units → scaled; the last dimension is the parameters. `target` may be the source. */
+  scaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const width = this.names.length;
+    for (let i = 0; i < source.length; i++) {
+      const column = i % width;
+      target[i] = (Math.log10(source[i]!) - this.#low[column]!) / this.#span[column]!;
+    }
+  }
+
+  /** Scaled → physical units; the last dimension is the parameters. `target` may be the source. */
+  unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const width = this.names.length;
+    for (let i = 0; i < source.length; i++) {
+      const column = i % width;
+      target[i] = 10 ** (source[i]! * this.#span[column]! + this.#low[column]!);
+    }
+  }
+}
+
+/** Latents: (z − min) / (max − min), one range over all components. */
+export class LatentScaling {
+  readonly range: readonly [number, number];
+
+  constructor(range: readonly [number, number]) {
+    this.range = range;
+  }
+
+  /** Raw → scaled. `target` may be the source. */
+  scaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const [min, max] = this.range;
+    for (let i = 0; i < source.length; i++) target[i] = (source[i]! - min) / (max - min);
+  }
+
+  /** Scaled → raw. `target` may be the source. */
+  unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const [min, max] = this.range;
+    for (let i = 0; i < source.length; i++) target[i] = source[i]! * (max - min) + min;
+  }
+}

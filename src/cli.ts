@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { packageVersion } from "./commands/environment.ts";
+import { reportFailure } from "./commands/failure.ts";
+import { Interruption } from "./commands/interruption.ts";
+import { main } from "./commands/main.ts";
+
+const { stdout, stderr } = process;
+const interruption = new AbortController();
+
+/** The first signal lets the command end well; the second, from an impatient user, ends it here. */
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    const reason = new Interruption(signal);
+    if (interruption.signal.aborted) process.exit(reason.exitCode);
+    stderr.write(`\n${signal}: ending after this step; once more to quit at once\n`);
+    interruption.abort(reason);
+  });
+}
+
+/** Whoever reads our output may stop reading (`| head`): what is left unsaid is not an error. */
+for (const stream of [stdout, stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
+process.on("uncaughtException", (error) => {
+  process.exit(reportFailure(error, { stderr, debug: true, version: packageVersion() }));
+});
+
+const exitCode = await main(process.argv.slice(2), {
+  cwd: process.cwd(),
+  env: process.env,
+  now: () => new Date(),
+  stdout,
+  stderr,
+  signal: interruption.signal,
+});
+// Pipes are written in the background; a worker or an open handle must not keep the process alive afterwards.
+await Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.write("", done))));
+process.exit(exitCode);

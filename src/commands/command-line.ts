@@ -1,0 +1,136 @@
+import yargs, { type Argv, type Options } from "yargs";
+import { ConfigError } from "../errors.ts";
+import { expandAliases } from "./aliases.ts";
+import type { Command, OptionSpec } from "./command.ts";
+import { configOptions, globalOptions, optionsOf } from "./global-options.ts";
+import { helpSections } from "./help.ts";
+import type { CommandEntry } from "./registry.ts";
+import { checkFlags, noCommand, type Parsed, unknownCommand, usageError } from "./usage-errors.ts";
+
+/** What the words of a command line ask for: a text (help, version, completion), or a command to be run. */
+export type Request =
+  | { readonly kind: "text"; readonly text: string }
+  | {
+      readonly kind: "command";
+      readonly name: string;
+      readonly command: Command;
+      /** Flags and positionals by name. */
+      readonly args: Readonly<Record<string, unknown>>;
+      readonly overrides: readonly string[];
+    };
+
+/** How the help is to look, and what to answer to `--version`. */
+export interface CommandLineOptions {
+  readonly version: string;
+  /** Width of the help in characters. */
+  readonly width: number;
+}
+
+const completionFlag = "get-yargs-completions";
+
+/**
+ * Reads the words after `astrochem`.
+ * @throws ConfigError for unknown commands and flags, missing or superfluous arguments, values of the wrong kind
+ */
+export async function parseCommandLine(
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+  options: CommandLineOptions,
+): Promise<Request> {
+  const loaded = new Map<string, Command>();
+  const { parsed, text } = await parse(makeParser(entries, options, loaded), words);
+  const [name, ...rest] = parsed._.map(String);
+  if (name === "completion" || completionFlag in parsed) return { kind: "text", text };
+  const entry = entries.find((each) => each.name === name);
+  if (name !== undefined && entry === undefined) throw unknownCommand(name, entries);
+  const command = entry && loaded.get(entry.name);
+  checkFlags(parsed, command);
+  if (text !== "") return { kind: "text", text };
+  if (entry === undefined || command === undefined) throw noCommand(entries);
+  return request(entry, command, parsed, rest);
+}
+
+function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: readonly string[]): Request {
+  const known = new Set([...Object.keys(command.positionals), ...Object.keys(optionsOf(command))]);
+  const { overrides, ...args } = Object.fromEntries(Object.entries(parsed).filter(([key]) => known.has(key)));
+  // Words after `--` are in `rest`; any others there are too many.
+  if (rest.length > 0 && command.config === undefined) {
+    throw new ConfigError(`unexpected argument \`${rest[0]}\``, { fix: `astrochem ${entry.name} ${entry.usage}` });
+  }
+  const given = command.config ? [...((overrides as string[] | undefined) ?? []).map(String), ...rest] : [];
+  return {
+    kind: "command",
+    name: entry.name,
+    command,
+    args,
+    overrides: expandAliases(given, command.config?.aliases),
+  };
+}
+
+async function parse(parser: Argv, words: readonly string[]): Promise<{ parsed: Parsed; text: string }> {
+  let text = "";
+  try {
+    const parsed = await parser.parseAsync([...words], {}, (_error: unknown, _parsed: unknown, output: string) => {
+      text = output;
+    });
+    return { parsed, text };
+  } catch (error) {
+    throw usageError(error);
+  }
+}
+
+function makeParser(entries: readonly CommandEntry[], options: CommandLineOptions, loaded: Map<string, Command>): Argv {
+  const parser = yargs()
+    .scriptName("astrochem")
+    .locale("en")
+    .exitProcess(false)
+    .fail(false)
+    .parserConfiguration({
+      "boolean-negation": false,
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      "greedy-arrays": false,
+      "parse-positional-numbers": false,
+      "short-option-groups": false,
+    })
+    .usage("Learns fast surrogates of astrochemical reaction networks, and runs them.\n\nastrochem <command> [overrides..]")
+    .options(toYargs({ ...configOptions, ...globalOptions }, "Global options:"))
+    .help("help", globalOptions.help.describe)
+    .version("version", globalOptions.version.describe, options.version)
+    .completion("completion", "print a script that completes commands and flags in your shell")
+    .epilogue(helpSections(undefined))
+    .wrap(options.width);
+  for (const entry of entries) {
+    parser.command(`${entry.name} ${entry.usage}`, entry.summary, async (builder: Argv) => {
+      const command = await entry.load();
+      loaded.set(entry.name, command);
+      return describeCommand(builder, entry, command);
+    });
+  }
+  return parser;
+}
+
+function describeCommand(builder: Argv, entry: CommandEntry, command: Command): Argv {
+  builder
+    .usage(`${command.describe}\n\nastrochem ${entry.name} ${entry.usage}`)
+    .options(toYargs(command.options, "Options:"))
+    .epilogue(helpSections(command));
+  for (const [name, describe] of Object.entries(command.positionals)) builder.positional(name, { type: "string", describe });
+  if (command.config === undefined) for (const name of Object.keys(configOptions)) builder.hide(name);
+  return builder;
+}
+
+/** Choices are left out: the check below suggests the nearest, as everywhere. */
+function toYargs(options: Readonly<Record<string, OptionSpec>>, group: string): Record<string, Options> {
+  const entries = Object.entries(options).map(([name, option]): [string, Options] => [
+    name,
+    {
+      type: option.type,
+      describe: option.describe,
+      group,
+      requiresArg: option.type !== "boolean",
+      ...(option.repeatable ? { array: true } : {}),
+    },
+  ]);
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,64 @@
+import type { StatusLine } from "../training/status-line.ts";
+
+/** A flag of the command line. */
+export interface OptionSpec {
+  readonly type: "string" | "number" | "boolean";
+  readonly describe: string;
+  readonly choices?: readonly string[];
+  /** May be given several times; its value is then always an array. */
+  readonly repeatable?: boolean;
+}
+
+/** What a command is, before anything heavy is loaded: enough for its help, completion and the check of its arguments. */
+export interface Command {
+  /** What each positional of the registry's `usage` is. */
+  readonly positionals: Readonly<Record<string, string>>;
+  /** One paragraph for the help. */
+  readonly describe: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  /** Two that run as they stand, with what they do. */
+  readonly examples: readonly (readonly [command: string, effect: string])[];
+  /** The configuration the command is composed from; without it there are no overrides, `--cfg` or `--config-dir`. */
+  readonly config?: CommandConfig;
+  /** Does the work. Everything heavy is imported here, so that the help is there at once. */
+  run(context: CommandContext): Promise<void>;
+}
+
+/** Which configuration a command reads, and the short names it takes for some of the keys. */
+export interface CommandConfig {
+  readonly root: "config" | "config_emulator";
+  /** Short name → full key: `train_split` → `dataset.preprocessing.train_split`. */
+  readonly aliases?: Readonly<Record<string, string>>;
+}
+
+/** Where text goes: a terminal, a pipe, or a test's buffer. */
+export interface OutputStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** A command's effects, as arguments: what it was asked, and its ways to the outside. */
+export interface CommandContext {
+  readonly command: string;
+  /** The words after `astrochem`, as typed. */
+  readonly commandLine: readonly string[];
+  /** The values of the command's flags and positionals by name; absent ones are missing. */
+  readonly args: Readonly<Record<string, unknown>>;
+  /** Configuration overrides, short names already replaced. */
+  readonly overrides: readonly string[];
+  /** Folders of `--config-dir`, searched first. */
+  readonly configDirs: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
+  /** Results only. */
+  readonly stdout: OutputStream;
+  /** Logs, warnings, progress. */
+  readonly stderr: OutputStream;
+  /** The bottom line of the terminal, for a progress bar; log lines pass above it. */
+  readonly statusLine: StatusLine;
+  /** Aborted at the first SIGINT or SIGTERM: finish the step, save, return. */
+  readonly signal: AbortSignal;
+  readonly json: boolean;
+  readonly debug: boolean;
+}

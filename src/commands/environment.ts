@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from "node:fs";
+import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Where and with what a run was made; in its folder as `environment.json`. */
+export interface Environment {
+  started_at: string;
+  /** As typed, `astrochem` first. */
+  command_line: readonly string[];
+  cwd: string;
+  seed: number | null;
+  /** The compute backend and why it was chosen; null in runs that compute nothing. */
+  backend: { name: string; reason: string } | null;
+  astrochem: string;
+  /** Commit of the checkout that runs; null where it is installed as a package. */
+  git_commit: string | null;
+  node: string;
+  packages: Record<string, string>;
+  platform: string;
+  cpu: { model: string; count: number };
+  memory_gb: number;
+}
+
+/** The folder of this package's package.json; the same from `src/commands` and from `dist/commands`. */
+export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+/** The version in package.json. */
+export function packageVersion(): string {
+  return readManifest(packageRoot).version ?? "unknown";
+}
+
+/** The machine, the program and its packages; what the run itself knows is given. */
+export function describeEnvironment(
+  run: Pick<Environment, "started_at" | "command_line" | "cwd" | "seed">,
+): Environment {
+  return {
+    ...run,
+    backend: null,
+    astrochem: packageVersion(),
+    git_commit: readCommit(join(packageRoot, ".git")),
+    node: process.version,
+    packages: packageVersions(),
+    platform: `${platform()} ${arch()} ${release()}`,
+    cpu: { model: cpus()[0]?.model ?? "unknown", count: availableParallelism() },
+    memory_gb: Math.round((totalmem() / 2 ** 30) * 10) / 10,
+  };
+}
+
+interface Manifest {
+  version?: string;
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+}
+
+function readManifest(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+}
+
+/** Versions as installed, of the packages that ours names; those that are absent are left out. */
+function packageVersions(): Record<string, string> {
+  const { dependencies, optionalDependencies } = readManifest(packageRoot);
+  const versions: Record<string, string> = {};
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies }).sort()) {
+    const folder = findPackage(name);
+    if (folder !== undefined) versions[name] = readManifest(folder).version ?? "unknown";
+  }
+  return versions;
+}
+
+/** Looks where Node would; package.json itself is rarely among a package's exports, so it cannot be resolved. */
+function findPackage(name: string): string | undefined {
+  for (let folder = packageRoot; ; folder = dirname(folder)) {
+    const candidate = join(folder, "node_modules", name);
+    if (existsSync(join(candidate, "package.json"))) return candidate;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+/** Read from the files: starting `git` would take longer than the rest of the start. */
+function readCommit(gitFolder: string): string | null {
+  try {
+    const head = readFileSync(join(gitFolder, "HEAD"), "utf8").trim();
+    const reference = /^ref: (.+)$/.exec(head)?.[1];
+    if (reference === undefined) return head;
+    const loose = join(gitFolder, reference);
+    if (existsSync(loose)) return readFileSync(loose, "utf8").trim();
+    const packed = readFileSync(join(gitFolder, "packed-refs"), "utf8");
+    return packed.split("\n").find((line) => line.endsWith(` ${reference}`))?.split(" ")[0] ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,50 @@
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DataError } from "../errors.ts";
+
+/** Makes a folder and its parents. */
+export function makeFolder(folder: string): string {
+  guarded(folder, () => mkdirSync(folder, { recursive: true }));
+  return folder;
+}
+
+/**
+ * Makes `<outputs>/<date>/<time>-<command>`, in local time. Two runs may start in the same second: the one whose `mkdir` comes
+ * second gets a number behind its name.
+ */
+export function makeFreshFolder(outputs: string, started: Date, command: string): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const date = [started.getFullYear(), two(started.getMonth() + 1), two(started.getDate())].join("-");
+  const time = [started.getHours(), started.getMinutes(), started.getSeconds()].map(two).join("-");
+  const parent = makeFolder(join(outputs, date));
+  for (let attempt = 1; ; attempt++) {
+    const folder = join(parent, `${time}-${command}${attempt === 1 ? "" : `-${attempt}`}`);
+    const isOurs = guarded(folder, () => {
+      try {
+        mkdirSync(folder);
+        return true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+        throw error;
+      }
+    });
+    if (isOurs) return folder;
+  }
+}
+
+/**
+ * Runs `action` on a run's file or folder.
+ * @throws DataError in place of an error of the file system, with the user's way out
+ */
+export function guarded<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw new DataError(`cannot write ${path}: ${(error as Error).message}`, {
+      where: dirname(path),
+      fix: "free some space or check the permissions there; `run_dir=…` puts the run elsewhere",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import type { Command, OptionSpec } from "./command.ts";
+
+/** Flags of every command. */
+export const globalOptions = {
+  json: { type: "boolean", describe: "print the results as JSON, and nothing else, on stdout" },
+  debug: { type: "boolean", describe: "log every detail; show stack traces of errors" },
+  help: { type: "boolean", describe: "show this help" },
+  version: { type: "boolean", describe: "show the version" },
+} as const satisfies Record<string, OptionSpec>;
+
+/** Flags of the commands that have a configuration. */
+export const configOptions = {
+  cfg: {
+    type: "string",
+   
+    choices: ["job"],
+    describe: "job: print the composed configuration as YAML and stop",
+  },
+  resolve: { type: "boolean", describe: "with --cfg: replace ${…} by what it stands for" },
+  "config-dir": {
+    type: "string",
+   
+    repeatable: true,
+    describe: "search this folder for configuration files first; may be repeated",
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+/** All flags that `command` takes, by name. */
+export function optionsOf(command: Command): Readonly<Record<string, OptionSpec>> {
+  return { ...command.options, ...(command.config ? configOptions : {}), ...globalOptions };
+}

@@ -1,0 +1,62 @@
+import { styleText } from "node:util";
+import { type DestinationStream, type Logger, multistream, pino } from "pino";
+import { prettyFactory } from "pino-pretty";
+import type { StatusLine } from "../training/status-line.ts";
+
+export type { Logger } from "pino";
+
+/** Where the log of a run goes. */
+export interface LoggingOptions {
+  /** Every line as JSON. */
+  readonly file: string;
+  /** The same for people, on stderr. */
+  readonly statusLine: StatusLine;
+  readonly debug: boolean;
+  readonly now: () => Date;
+}
+
+/** A run's loggers, and the way to close the file. */
+export interface RunLogger {
+  /** To the file and to the user. */
+  readonly log: Logger;
+  /** To the file only. */
+  readonly file: Logger;
+  close(): void;
+}
+
+/**
+ * Opens the log of a run: JSON in `file`, short lines on stderr, coloured on a terminal. Both are written synchronously, so that
+ * a crash keeps its last lines.
+ */
+export function openLog(options: LoggingOptions): RunLogger {
+  const level = options.debug ? "debug" : "info";
+  const file = pino.destination({ dest: options.file, sync: true });
+  const streams = multistream([
+    { level, stream: file },
+    { level, stream: linesForPeople(options) },
+  ]);
+  const settings = { level, base: null, timestamp: () => `,"time":"${options.now().toISOString()}"` };
+  return { log: pino(settings, streams), file: pino(settings, file), close: () => file.end() };
+}
+
+/** Lines made in this process, not in a worker, whose last ones a crash would lose. Details stay in the file but for `debug`. */
+function linesForPeople({ statusLine, debug }: LoggingOptions): DestinationStream {
+  const render = statusLine.isTerminal
+    ? prettyFactory({
+        colorize: styleText("bold", "x", { stream: process.stderr }) !== "x",
+        translateTime: "SYS:HH:MM:ss",
+        singleLine: true,
+        hideObject: !debug,
+      })
+    : (line: string) => plainLine(line, debug);
+  return { write: (line) => statusLine.log.write(render(line)) };
+}
+
+const levelNames: Readonly<Record<number, string>> = { 20: "debug: ", 40: "warning: ", 50: "error: ", 60: "error: " };
+
+/** `message`, with its level before it where that is not the usual one. */
+function plainLine(line: string, withDetails: boolean): string {
+  const { level, time, msg, ...details } = JSON.parse(line) as { level: number; time: string; msg?: string };
+  const appended = withDetails && Object.keys(details).length > 0 ? ` ${JSON.stringify(details)}` : "";
+  return `${levelNames[level] ?? ""}${msg ?? ""}${appended}\n`;
+}

@@ -1,0 +1,78 @@
+import { ConfigError } from "../errors.ts";
+import { StatusLine } from "../training/status-line.ts";
+import type { Command, CommandContext, OutputStream } from "./command.ts";
+import { parseCommandLine, type Request } from "./command-line.ts";
+import { composeConfig } from "./compose.ts";
+import { packageVersion } from "./environment.ts";
+import { reportFailure } from "./failure.ts";
+import { Interruption } from "./interruption.ts";
+import { type CommandEntry, commands } from "./registry.ts";
+
+/** The program's ways to the outside. */
+export interface Surroundings {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** Aborted with an `Interruption`. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The program but for its process: reads the words, runs the command, tells what went wrong.
+ * @param words after `astrochem`
+ * @returns the exit code
+ */
+export async function main(
+  words: readonly string[],
+  surroundings: Surroundings,
+  entries: readonly CommandEntry[] = commands,
+): Promise<number> {
+  const { stdout, stderr, signal } = surroundings;
+  const version = packageVersion();
+  try {
+    const width = Math.min(stdout.columns || 100, 120);
+    const request = await parseCommandLine(words, entries, { version, width });
+    if (request.kind === "text") stdout.write(`${request.text}\n`);
+    else await runCommand(request, words, surroundings);
+    return signal.aborted && signal.reason instanceof Interruption ? signal.reason.exitCode : 0;
+  } catch (error) {
+    // Node's own functions wrap the reason of an abort.
+    const isAbort = signal.aborted && error instanceof Error && error.name === "AbortError";
+    return reportFailure(isAbort ? signal.reason : error, { stderr, debug: words.includes("--debug"), version });
+  }
+}
+
+async function runCommand(
+  request: Request & { kind: "command" },
+  words: readonly string[],
+  surroundings: Surroundings,
+): Promise<void> {
+  const { name, command, overrides } = request;
+  const { json, debug, cfg, resolve, "config-dir": configDirs, ...args } = request.args;
+  const statusLine = new StatusLine(surroundings.stderr, () => surroundings.now().getTime());
+  const context: CommandContext = {
+    ...surroundings,
+    command: name,
+    commandLine: words,
+    args,
+    overrides,
+    configDirs: (configDirs as readonly string[] | undefined) ?? [],
+    statusLine,
+    json: json === true,
+    debug: debug === true,
+  };
+  try {
+    if (cfg !== undefined) await printConfig(command, context, resolve === true);
+    else if (resolve === true) throw new ConfigError("--resolve is for --cfg", { fix: "add `--cfg job`, or leave it out" });
+    else await command.run(context);
+  } finally {
+    statusLine.clear();
+  }
+}
+
+async function printConfig(command: Command, context: CommandContext, resolve: boolean): Promise<void> {
+  const loaded = await composeConfig(command, context);
+  context.stdout.write(context.json ? `${JSON.stringify(loaded.raw, null, 2)}\n` : loaded.toYaml({ resolve }));
+}

@@ -1,0 +1,21 @@
+import type { Command } from "./command.ts";
+
+/** A command as the top-level help lists it; the rest is loaded when it is called. */
+export interface CommandEntry {
+  readonly name: string;
+  /** Its positionals, as yargs writes them: `<source> [overrides..]`. `overrides` go to the configuration. */
+  readonly usage: string;
+  /** One line, as an imperative. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** All commands, in the order of their use. A new one is a file beside this one and an entry here. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "preprocess",
+    usage: "[overrides..]",
+    summary: "make the clean dataset of a raw UCLCHEM file",
+    load: async () => (await import("./preprocess.ts")).preprocess,
+  },
+];

@@ -1,0 +1,161 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { dump } from "js-yaml";
+import { AstrochemError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic-file.ts";
+import type { EpochRecord } from "../training/observer.ts";
+import type { CommandContext } from "./command.ts";
+import { describeEnvironment, type Environment } from "./environment.ts";
+import { guarded, makeFolder, makeFreshFolder } from "./fresh-folder.ts";
+import { toJsonLine } from "./json-line.ts";
+import { type Logger, openLog, type RunLogger } from "./logging.ts";
+
+/** The part of a composed configuration that a run keeps. */
+export interface RunConfig {
+  readonly config: { readonly seed?: number | undefined; readonly run_dir?: string | null | undefined };
+  toYaml(options: { resolve: boolean }): string;
+}
+
+export type RunOutcome = "completed" | "interrupted" | "failed";
+
+/** A run under way: its folder, its log, and what it leaves behind. */
+export interface Run {
+  /** Absolute. */
+  readonly folder: string;
+  readonly log: Logger;
+  /** Adds a line to `epochs.jsonl`, at once. */
+  appendEpoch(record: EpochRecord): void;
+  /** Says in `environment.json` which backend computes, and why. */
+  describeBackend(backend: { name: string; reason: string }): void;
+  /** Adds to `environment.json`. */
+  writeEnvironment(extra: Readonly<Record<string, unknown>>): void;
+  /** Writes `summary.json` and closes the files; the first of `finish` and `fail` counts. */
+  finish(outcome: RunOutcome, results?: object): void;
+  /** The same for a run that ended with an error. It goes to run.log only: whoever catches it tells the user. */
+  fail(error: unknown, outcome?: RunOutcome): void;
+}
+
+/**
+ * Opens the folder of a run, `outputs/<date>/<time>-<command>/` in local time or `config.run_dir`, with config.yaml (resolved),
+ * overrides.yaml, environment.json and run.log in it.
+ * @throws DataError where the folder cannot be made or written
+ */
+export function openRun(command: string, loaded: RunConfig, context: CommandContext): Run {
+  const started = context.now();
+  const { run_dir, seed } = loaded.config;
+  const folder = run_dir
+    ? makeFolder(resolve(context.cwd, run_dir))
+    : makeFreshFolder(join(context.cwd, "outputs"), started, command);
+  writeFileAtomic(join(folder, "config.yaml"), loaded.toYaml({ resolve: true }));
+  writeFileAtomic(join(folder, "overrides.yaml"), dump([...context.overrides]));
+  const environment = describeEnvironment({
+    started_at: started.toISOString(),
+    command_line: ["astrochem", ...context.commandLine],
+    cwd: context.cwd,
+    seed: seed ?? null,
+  });
+  return new OpenRun(folder, command, environment, started, context);
+}
+
+/**
+ * Runs `work` in a run folder of its own: what it throws is in run.log before it goes on, and the folder's summary tells how it
+ * ended.
+ * @param work gives the results for the summary
+ */
+export async function withRun(
+  command: string,
+  loaded: RunConfig,
+  context: CommandContext,
+  work: (run: Run) => Promise<object>,
+): Promise<void> {
+  const run = openRun(command, loaded, context);
+  try {
+    const results = await work(run);
+    context.statusLine.clear();
+    run.finish(context.signal.aborted ? "interrupted" : "completed", results);
+  } catch (error) {
+    context.statusLine.clear();
+    const isInterrupted = context.signal.aborted && error === context.signal.reason;
+    run.fail(error, isInterrupted ? "interrupted" : "failed");
+    throw error;
+  }
+}
+
+class OpenRun implements Run {
+  readonly folder: string;
+  readonly log: Logger;
+  readonly #command: string;
+  readonly #started: Date;
+  readonly #now: () => Date;
+  readonly #logger: RunLogger;
+  #environment: Environment & Record<string, unknown>;
+  #epochs: number | null = null;
+  #epochCount = 0;
+  #isFinished = false;
+
+  constructor(folder: string, command: string, environment: Environment, started: Date, context: CommandContext) {
+    this.folder = folder;
+    this.#command = command;
+    this.#started = started;
+    this.#now = context.now;
+    this.#environment = { ...environment };
+    this.writeEnvironment({});
+    this.#logger = guarded(folder, () =>
+      openLog({ file: join(folder, "run.log"), statusLine: context.statusLine, debug: context.debug, now: context.now }),
+    );
+    this.log = this.#logger.log;
+    this.log.debug({ folder, command_line: environment.command_line }, "run started");
+  }
+
+  appendEpoch(record: EpochRecord): void {
+    const path = join(this.folder, "epochs.jsonl");
+    guarded(path, () => {
+      this.#epochs ??= openSync(path, "a");
+      writeSync(this.#epochs, `${toJsonLine(record)}\n`);
+    });
+    this.#epochCount += 1;
+  }
+
+  describeBackend(backend: { name: string; reason: string }): void {
+    this.writeEnvironment({ backend });
+    this.log.info(backend, `backend ${backend.name}: ${backend.reason}`);
+  }
+
+  writeEnvironment(extra: Readonly<Record<string, unknown>>): void {
+    this.#environment = { ...this.#environment, ...extra };
+    writeFileAtomic(join(this.folder, "environment.json"), `${JSON.stringify(this.#environment, null, 2)}\n`);
+  }
+
+  fail(error: unknown, outcome: RunOutcome = "failed"): void {
+    if (this.#isFinished) return;
+    this.#logger.file.error({ err: error }, `run ${outcome}`);
+    this.finish(outcome, describeError(error));
+  }
+
+  finish(outcome: RunOutcome, results: object = {}): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    const finished = this.#now();
+    const summary = {
+      command: this.#command,
+      outcome,
+      started_at: this.#started.toISOString(),
+      finished_at: finished.toISOString(),
+      seconds: (finished.getTime() - this.#started.getTime()) / 1000,
+      ...(this.#epochCount > 0 ? { epochs: this.#epochCount } : {}),
+      ...results,
+    };
+    try {
+      writeFileAtomic(join(this.folder, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
+      this.log.debug(summary, `run ${outcome}`);
+    } finally {
+      if (this.#epochs !== null) closeSync(this.#epochs);
+      this.#logger.close();
+    }
+  }
+}
+
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { error: String(error) };
+  return { error: error.message, ...(error instanceof AstrochemError ? {} : { stack: error.stack }) };
+}

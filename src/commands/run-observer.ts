@@ -1,0 +1,32 @@
+import { Progress } from "../training/progress.ts";
+import type { TrainingObserver } from "../training/observer.ts";
+import type { CommandContext } from "./command.ts";
+import type { Run } from "./run-folder.ts";
+
+/**
+ * What watches the training of a run: the bar or the epoch lines on stderr, `epochs.jsonl`, the notes in the log. `withRun` takes
+ * the bar away at the end.
+ */
+export function observeRun(
+  run: Run,
+  context: CommandContext,
+  training: { unit: "rows" | "windows"; maxMinutes: number | null },
+): TrainingObserver {
+  const progress = new Progress({
+    ...training,
+    statusLine: context.statusLine,
+    now: () => context.now().getTime(),
+    writeLine: (line) => context.stderr.write(`${line}\n`),
+  });
+  return {
+    epochStarted: (epoch, batches, maxEpochs) => progress.epochStarted(epoch, batches, maxEpochs),
+    batchDone: (items, loss) => progress.batchDone(items, loss),
+    validationStarted: () => progress.validationStarted(),
+    epochEnded(record) {
+      run.appendEpoch(record);
+      run.log.debug(record, `epoch ${record.epoch + 1}`);
+      progress.epochEnded(record);
+    },
+    note: (message, details) => run.log.info(details ?? {}, message),
+  };
+}

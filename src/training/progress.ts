@@ -1,0 +1,176 @@
+import type { EpochRecord, TrainingObserver } from "./observer.ts";
+import type { StatusLine } from "./status-line.ts";
+import { cut, drawBar, formatDuration } from "./terminal-text.ts";
+
+/** Where a training stands; everything the bar and the epoch lines show. Times in milliseconds, epochs counted from 0. */
+export interface ProgressState {
+  readonly phase: "training" | "validation";
+  readonly epoch: number;
+  readonly maxEpochs: number | null;
+  readonly batch: number;
+  readonly batches: number;
+  /** Rows or windows done in this epoch. */
+  readonly items: number;
+  /** What the items are called: rows, windows. */
+  readonly unit: string;
+  /** Since the epoch began. */
+  readonly elapsed: number;
+  /** Mean total loss of the epoch so far. */
+  readonly loss: number | null;
+  /** Validation error of the last epoch, and the best so far. */
+  readonly lastError: number | null;
+  readonly bestError: number | null;
+  /** Until the training ends, where that can be told. */
+  readonly remaining: number | null;
+}
+
+/**
+ * The line of a running epoch: `epoch 3/100  45%|████▌     | 45/100 [00:03<00:04, 12345 rows/s, loss 1.23e-3, …]`. Where the terminal
+ * is too narrow the last columns go first, then the bar.
+ * @param width in characters; the line is never longer
+ */
+export function renderBar(state: ProgressState, width: number): string {
+  const label = epochLabel(state.epoch, state.maxEpochs);
+  if (state.phase === "validation") return cut(`${label}  validating`, width);
+  const share = state.batches > 0 ? Math.min(1, state.batch / state.batches) : 0;
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  const left = share > 0 ? state.elapsed / share - state.elapsed : null;
+  const columns = [
+    `${formatDuration(state.elapsed)}<${left === null ? "?" : formatDuration(left)}`,
+    state.elapsed > 0 ? `${formatRate(state.items, state.elapsed)} ${state.unit}/s` : null,
+    state.loss === null ? null : `loss ${formatError(state.loss)}`,
+    state.lastError === null ? null : `val_mre ${formatError(state.lastError)}`,
+    state.bestError === null ? null : `best ${formatError(state.bestError)}`,
+    state.remaining === null ? null : `eta ${formatDuration(state.remaining)}`,
+  ].filter((column) => column !== null);
+  const count = `${state.batch}/${state.batches}`;
+  for (let shown = columns.length; shown > 0; shown--) {
+    const [before, after] = [`${label} ${percent}|`, `| ${count} [${columns.slice(0, shown).join(", ")}]`];
+    const room = width - before.length - after.length;
+    if (room >= 10) return before + drawBar(share, Math.min(room, 30)) + after;
+  }
+  return cut(`${label} ${percent} ${count}`, width);
+}
+
+/** The line of an epoch that has ended, for logs and pipes. */
+export function renderEpoch(
+  record: EpochRecord,
+  maxEpochs: number | null,
+  unit: string,
+  remaining: number | null,
+): string {
+  return [
+    epochLabel(record.epoch, maxEpochs),
+    `train_loss ${formatError(record.train_loss.total)}`,
+    `val_mre ${formatError(record.mean)}`,
+    `lr ${formatError(record.learning_rate)}`,
+    `${Math.round(record.items_per_second)} ${unit}/s`,
+    remaining === null ? "" : `eta ${formatDuration(remaining)}`,
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+/** How long the epochs to come take, going by those that are done, or until the time is up if that is sooner. */
+export function estimateRemaining(
+  done: { readonly epochs: number; readonly elapsed: number },
+  maxEpochs: number | null,
+  maxDuration: number | null,
+): number | null {
+  const { epochs, elapsed } = done;
+  const byEpochs = maxEpochs === null || epochs === 0 ? null : (elapsed / epochs) * Math.max(0, maxEpochs - epochs);
+  const byTime = maxDuration === null ? null : Math.max(0, maxDuration - elapsed);
+  if (byEpochs === null || byTime === null) return byEpochs ?? byTime;
+  return Math.min(byEpochs, byTime);
+}
+
+/** What the progress display works with. All effects come in here. */
+export interface ProgressOptions {
+  readonly statusLine: StatusLine;
+  /** What the items of a batch are called. */
+  readonly unit: "rows" | "windows";
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Called with the line of each epoch where there is no terminal. */
+  readonly writeLine: (line: string) => void;
+  /** The training's limit, where it has one. */
+  readonly maxMinutes?: number | null;
+}
+
+/** Shows a training: a bar on a terminal, elsewhere one line per epoch. */
+export class Progress implements TrainingObserver {
+  readonly #options: ProgressOptions;
+  readonly #started: number;
+  #epochStarted: number;
+  #state: ProgressState;
+
+  constructor(options: ProgressOptions) {
+    this.#options = options;
+    this.#started = this.#epochStarted = options.now();
+    this.#state = {
+      phase: "training",
+      ...{ epoch: 0, maxEpochs: null, batch: 0, batches: 0, items: 0, elapsed: 0 },
+      ...{ unit: options.unit, loss: null, lastError: null, bestError: null, remaining: null },
+    };
+  }
+
+  epochStarted(epoch: number, batches: number, maxEpochs: number | null): void {
+    this.#epochStarted = this.#options.now();
+    this.#state = { ...this.#state, phase: "training", epoch, maxEpochs, batches, batch: 0, items: 0, loss: null };
+    this.#redraw();
+  }
+
+  batchDone(items: number, loss: number | null): void {
+    const { batch, items: before, loss: last } = this.#state;
+    this.#state = { ...this.#state, batch: batch + 1, items: before + items, loss: loss ?? last };
+    this.#redraw();
+  }
+
+  validationStarted(): void {
+    this.#state = { ...this.#state, phase: "validation" };
+    this.#redraw();
+  }
+
+  epochEnded(record: EpochRecord): void {
+    const { maxEpochs, bestError, unit } = this.#state;
+    const best = record.improved ? record.mean : bestError;
+    this.#state = { ...this.#state, lastError: record.mean, bestError: best };
+    if (this.#options.statusLine.isTerminal) return;
+    this.#options.writeLine(renderEpoch(record, maxEpochs, unit, this.#remaining(record.epoch + 1)));
+  }
+
+  /** Takes the bar off the terminal; to be called however the training ends. */
+  stop(): void {
+    this.#options.statusLine.clear();
+  }
+
+  /** @param epochs done, the running one as a fraction */
+  #remaining(epochs: number): number | null {
+    const { now, maxMinutes } = this.#options;
+    const maxDuration = maxMinutes == null ? null : maxMinutes * 60_000;
+    return estimateRemaining({ epochs, elapsed: now() - this.#started }, this.#state.maxEpochs, maxDuration);
+  }
+
+  #redraw(): void {
+    const { statusLine, now } = this.#options;
+    statusLine.update(() => {
+      const { epoch, batch, batches } = this.#state;
+      const remaining = this.#remaining(epoch + (batches > 0 ? batch / batches : 0));
+      return renderBar({ ...this.#state, elapsed: now() - this.#epochStarted, remaining }, statusLine.width);
+    });
+  }
+}
+
+/** People count from 1: the last epoch of 100 is 100/100. */
+function epochLabel(epoch: number, maxEpochs: number | null): string {
+  const total = maxEpochs === null ? "" : `/${maxEpochs}`;
+  return `epoch ${epoch + 1}${total}`;
+}
+
+function formatRate(items: number, elapsed: number): string {
+  return String(Math.round((items / elapsed) * 1000));
+}
+
+function formatError(value: number): string {
+  return value.toExponential(2);
+}

@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../../src/chemistry/scaling.ts";
+import { golden } from "../helpers/fixtures.ts";
+import { expectClose } from "../helpers/tensors.ts";
+
+const { tensors } = golden("scaling");
+const array = (name: string): Float32Array => tensors.get(name)!.data as Float32Array;
+const ranges = {
+  // Not in the order of the columns: ranges are found by name.
+  gasTemp: [13, 133],
+  Density: [68481, 1284211415],
+  Radfield: [1e-4, 26],
+  Av: [0.1, 6914],
+} as const;
+const tolerance = { relative: 1e-5, absolute: 1e-6 };
+
+function applied(
+  f: (source: ArrayLike<number>, target: Float32Array) => void,
+  source: ArrayLike<number>,
+): Float32Array {
+  const target = new Float32Array(source.length);
+  f(source, target);
+  return target;
+}
+
+describe("scaling equals the original's", () => {
+  it("for abundances, there and back", () => {
+    const scaling = new AbundanceScaling({ lower: 1e-20, upper: 1 });
+    const scaled = applied(scaling.scaleInto.bind(scaling), array("abundances"));
+    expectClose(scaled, array("abundances_scaled"), tolerance);
+    const back = applied(scaling.unscaleInto.bind(scaling), array("abundances_scaled"));
+    const expected = array("abundances_roundtrip");
+    for (let i = 0; i < back.length; i++) expect(Math.abs(back[i]! / expected[i]! - 1)).toBeLessThan(1e-5);
+  });
+
+  it("for physical parameters, paired by name", () => {
+    const scaling = new PhysicalScaling(["Density", "Radfield", "Av", "gasTemp"], ranges);
+    expectClose(applied(scaling.scaleInto.bind(scaling), array("physical")), array("physical_scaled"), tolerance);
+  });
+
+  it("for latents, there and back", () => {
+    const scaling = new LatentScaling([-0.17, 7.25]);
+    expectClose(applied(scaling.scaleInto.bind(scaling), array("latents")), array("latents_scaled"), tolerance);
+    expectClose(
+      applied(scaling.unscaleInto.bind(scaling), array("latents_scaled")),
+      array("latents_roundtrip"),
+      tolerance,
+    );
+  });
+});
+
+describe("AbundanceScaling", () => {
+  it("clips what lies outside, zero included", () => {
+    const scaling = new AbundanceScaling({ lower: 1e-20, upper: 1 });
+    expect([...applied(scaling.scaleInto.bind(scaling), [0, 1e-30, 1e-10, 2])]).toEqual([0, 0, 0.5, 1]);
+  });
+
+  it("comes back within float32 for any range", () => {
+    const range = fc.tuple(fc.integer({ min: -30, max: -2 }), fc.integer({ min: -1, max: 2 }));
+    fc.assert(
+      fc.property(range, fc.double({ min: 0, max: 1, noNaN: true }), ([low, high], scaled) => {
+        const scaling = new AbundanceScaling({ lower: 10 ** low, upper: 10 ** high });
+        const linear = applied(scaling.unscaleInto.bind(scaling), [scaled]);
+        expect(applied(scaling.scaleInto.bind(scaling), linear)[0]).toBeCloseTo(scaled, 5);
+      }),
+    );
+  });
+});
+
+describe("PhysicalScaling", () => {
+  it("names a parameter without a range", () => {
+    expect(() => new PhysicalScaling(["Density", "toString"], ranges)).toThrow(
+      "the physical parameter toString has no range",
+    );
+  });
+});

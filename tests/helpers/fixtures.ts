@@ -1,0 +1,22 @@
+import { existsSync, readFileSync } from "node:fs";
+import { type NamedTensor, readSafetensors } from "../../src/formats/safetensors.ts";
+
+const folder = new URL("../fixtures/golden/", import.meta.url);
+
+/** The reference numbers of that name: arrays, and the scalars beside them. */
+export function golden<T>(name: string): { tensors: Map<string, NamedTensor>; json: T } {
+  const { tensors } = readSafetensors(new URL(`${name}.safetensors`, folder).pathname);
+  const scalars = new URL(`${name}.json`, folder);
+  return { tensors, json: (existsSync(scalars) ? goldenJson<T>(name) : undefined) as T };
+}
+
+/** The reference scalars of that name. */
+export function goldenJson<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
+}
+
+/** A file of the shared material beside the checkout, or undefined: tests that need it skip then. */
+export function sharedFile(path: string): string | undefined {
+  const { pathname } = new URL(`../../../shared/${path}`, import.meta.url);
+  return existsSync(pathname) ? pathname : undefined;
+}
