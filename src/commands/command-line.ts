@@ -37,14 +37,14 @@ export async function parseCommandLine(
   entries: readonly CommandEntry[],
   options: CommandLineOptions,
 ): Promise<Request> {
-  const loaded = new Map<string, Command>();
-  const { parsed, text } = await parse(makeParser(entries, options, loaded), words);
+  const called: Called = {};
+  const { parsed, text } = await parse(makeParser(entries, options, called), words, called);
   const [name, ...rest] = parsed._.map(String);
   if (name === "completion" || completionFlag in parsed) return { kind: "text", text };
   const entry = entries.find((each) => each.name === name);
   if (name !== undefined && entry === undefined) throw unknownCommand(name, entries);
-  const command = entry && loaded.get(entry.name);
-  checkFlags(parsed, command);
+  const command = entry && called.command;
+  checkFlags(parsed, command, words);
   if (text !== "") return { kind: "text", text };
   if (entry === undefined || command === undefined) throw noCommand(entries);
   return request(entry, command, parsed, rest);
@@ -52,12 +52,12 @@ export async function parseCommandLine(
 
 function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: readonly string[]): Request {
   const known = new Set([...Object.keys(command.positionals), ...Object.keys(optionsOf(command))]);
-  const { overrides, ...args } = Object.fromEntries(Object.entries(parsed).filter(([key]) => known.has(key)));
+  const args = Object.fromEntries(Object.entries(parsed).filter(([key]) => known.has(key)));
   // Words after `--` are in `rest`; any others there are too many.
   if (rest.length > 0 && command.config === undefined) {
     throw new ConfigError(`unexpected argument \`${rest[0]}\``, { fix: `astrochem ${entry.name} ${entry.usage}` });
   }
-  const given = command.config ? [...((overrides as string[] | undefined) ?? []).map(String), ...rest] : [];
+  const given = command.config ? [...((parsed.overrides as string[] | undefined) ?? []), ...rest] : [];
   return {
     kind: "command",
     name: entry.name,
@@ -67,7 +67,19 @@ function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: re
   };
 }
 
-async function parse(parser: Argv, words: readonly string[]): Promise<{ parsed: Parsed; text: string }> {
+/** The command that the words name: found while yargs reads them. */
+interface Called {
+  entry?: CommandEntry;
+  command?: Command;
+  /** Why it could not be loaded. */
+  failure?: unknown;
+}
+
+async function parse(
+  parser: Argv,
+  words: readonly string[],
+  called: Called,
+): Promise<{ parsed: Parsed; text: string }> {
   let text = "";
   try {
     const parsed = await parser.parseAsync([...words], {}, (_error: unknown, _parsed: unknown, output: string) => {
@@ -75,11 +87,11 @@ async function parse(parser: Argv, words: readonly string[]): Promise<{ parsed: 
     });
     return { parsed, text };
   } catch (error) {
-    throw usageError(error);
+    throw "failure" in called ? called.failure : usageError(error, called.entry);
   }
 }
 
-function makeParser(entries: readonly CommandEntry[], options: CommandLineOptions, loaded: Map<string, Command>): Argv {
+function makeParser(entries: readonly CommandEntry[], options: CommandLineOptions, called: Called): Argv {
   const parser = yargs()
     .scriptName("astrochem")
     .locale("en")
@@ -93,44 +105,49 @@ function makeParser(entries: readonly CommandEntry[], options: CommandLineOption
       "parse-positional-numbers": false,
       "short-option-groups": false,
     })
-    .usage("Learns fast surrogates of astrochemical reaction networks, and runs them.\n\nastrochem <command> [overrides..]")
-    .options(toYargs({ ...configOptions, ...globalOptions }, "Global options:"))
+    .usage(
+      "Learns fast surrogates of astrochemical reaction networks, and runs them.\n\nastrochem <command> [overrides..]",
+    )
     .help("help", globalOptions.help.describe)
     .version("version", globalOptions.version.describe, options.version)
-    .completion("completion", "print a script that completes commands and flags in your shell")
+    .options(toYargs({ ...configOptions, ...globalOptions }))
     .epilogue(helpSections(undefined))
     .wrap(options.width);
   for (const entry of entries) {
     parser.command(`${entry.name} ${entry.usage}`, entry.summary, async (builder: Argv) => {
-      const command = await entry.load();
-      loaded.set(entry.name, command);
-      return describeCommand(builder, entry, command);
+      called.entry = entry;
+      called.command = await entry.load().catch((error: unknown) => {
+        called.failure = error;
+        throw error;
+      });
+      return describeCommand(builder, entry, called.command);
     });
   }
-  return parser;
+  return parser.completion("completion", "print a script that completes commands and flags in your shell");
 }
 
 function describeCommand(builder: Argv, entry: CommandEntry, command: Command): Argv {
   builder
     .usage(`${command.describe}\n\nastrochem ${entry.name} ${entry.usage}`)
-    .options(toYargs(command.options, "Options:"))
+    .options(toYargs(command.options))
+    .group(Object.keys(command.options), "Options:")
+    .group(Object.keys({ ...configOptions, ...globalOptions }), "Global options:")
     .epilogue(helpSections(command));
-  for (const [name, describe] of Object.entries(command.positionals)) builder.positional(name, { type: "string", describe });
+  for (const [name, describe] of Object.entries(command.positionals))
+    builder.positional(name, { type: "string", describe });
+  // They have a section of their own.
+  if (command.config) builder.positional("overrides", { type: "string", array: true }).hide("overrides");
   if (command.config === undefined) for (const name of Object.keys(configOptions)) builder.hide(name);
   return builder;
 }
 
-/** Choices are left out: the check below suggests the nearest, as everywhere. */
-function toYargs(options: Readonly<Record<string, OptionSpec>>, group: string): Record<string, Options> {
-  const entries = Object.entries(options).map(([name, option]): [string, Options] => [
-    name,
-    {
-      type: option.type,
-      describe: option.describe,
-      group,
-      requiresArg: option.type !== "boolean",
-      ...(option.repeatable ? { array: true } : {}),
-    },
-  ]);
+/** yargs has help and version of its own. Choices are checked by us, who suggest the nearest. */
+function toYargs(options: Readonly<Record<string, OptionSpec>>): Record<string, Options> {
+  const entries = Object.entries(options)
+    .filter(([name]) => name !== "help" && name !== "version")
+    .map(([name, { type, describe, repeatable = false }]): [string, Options] => [
+      name,
+      { type, describe, requiresArg: type !== "boolean", ...(repeatable ? { array: true } : {}) },
+    ]);
   return Object.fromEntries(entries);
 }

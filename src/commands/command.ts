@@ -1,3 +1,4 @@
+import type { RootName } from "../config/schemas.ts";
 import type { StatusLine } from "../training/status-line.ts";
 
 /** A flag of the command line. */
@@ -11,7 +12,7 @@ export interface OptionSpec {
 
 /** What a command is, before anything heavy is loaded: enough for its help, completion and the check of its arguments. */
 export interface Command {
-  /** What each positional of the registry's `usage` is. */
+  /** What each positional of the registry's `usage` is, but for the overrides. */
   readonly positionals: Readonly<Record<string, string>>;
   /** One paragraph for the help. */
   readonly describe: string;
@@ -26,7 +27,7 @@ export interface Command {
 
 /** Which configuration a command reads, and the short names it takes for some of the keys. */
 export interface CommandConfig {
-  readonly root: "config" | "config_emulator";
+  readonly root: RootName;
   /** Short name → full key: `train_split` → `dataset.preprocessing.train_split`. */
   readonly aliases?: Readonly<Record<string, string>>;
 }

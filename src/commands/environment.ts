@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { packageFolder } from "../config/paths.ts";
 
 /** Where and with what a run was made; in its folder as `environment.json`. */
 export interface Environment {
@@ -22,12 +22,9 @@ export interface Environment {
   memory_gb: number;
 }
 
-/** The folder of this package's package.json; the same from `src/commands` and from `dist/commands`. */
-export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-
 /** The version in package.json. */
 export function packageVersion(): string {
-  return readManifest(packageRoot).version ?? "unknown";
+  return readManifest(packageFolder).version ?? "unknown";
 }
 
 /** The machine, the program and its packages; what the run itself knows is given. */
@@ -38,7 +35,7 @@ export function describeEnvironment(
     ...run,
     backend: null,
     astrochem: packageVersion(),
-    git_commit: readCommit(join(packageRoot, ".git")),
+    git_commit: readCommit(join(packageFolder, ".git")),
     node: process.version,
     packages: packageVersions(),
     platform: `${platform()} ${arch()} ${release()}`,
@@ -59,7 +56,7 @@ function readManifest(folder: string): Manifest {
 
 /** Versions as installed, of the packages that ours names; those that are absent are left out. */
 function packageVersions(): Record<string, string> {
-  const { dependencies, optionalDependencies } = readManifest(packageRoot);
+  const { dependencies, optionalDependencies } = readManifest(packageFolder);
   const versions: Record<string, string> = {};
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies }).sort()) {
     const folder = findPackage(name);
@@ -70,7 +67,7 @@ function packageVersions(): Record<string, string> {
 
 /** Looks where Node would; package.json itself is rarely among a package's exports, so it cannot be resolved. */
 function findPackage(name: string): string | undefined {
-  for (let folder = packageRoot; ; folder = dirname(folder)) {
+  for (let folder = packageFolder; ; folder = dirname(folder)) {
     const candidate = join(folder, "node_modules", name);
     if (existsSync(join(candidate, "package.json"))) return candidate;
     if (folder === dirname(folder)) return undefined;
@@ -86,7 +83,12 @@ function readCommit(gitFolder: string): string | null {
     const loose = join(gitFolder, reference);
     if (existsSync(loose)) return readFileSync(loose, "utf8").trim();
     const packed = readFileSync(join(gitFolder, "packed-refs"), "utf8");
-    return packed.split("\n").find((line) => line.endsWith(` ${reference}`))?.split(" ")[0] ?? null;
+    return (
+      packed
+        .split("\n")
+        .find((line) => line.endsWith(` ${reference}`))
+        ?.split(" ")[0] ?? null
+    );
   } catch {
     return null;
   }

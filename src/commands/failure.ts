@@ -33,7 +33,10 @@ export function reportFailure(error: unknown, { stderr, debug, version }: Failur
 }
 
 function withFaintLabels(message: string, stderr: OutputStream): string {
-  return message.replace(/^( +)(at|fix)(?= {2})/gm, (_, indent: string, word: string) => indent + paint("cyan", word, stderr));
+  return message.replace(
+    /^( +)(at|fix)(?= {2})/gm,
+    (_, indent: string, word: string) => indent + paint("cyan", word, stderr),
+  );
 }
 
 /** Colour where the stream is a terminal that wants some (`NO_COLOR`, `FORCE_COLOR`). */

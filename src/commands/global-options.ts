@@ -12,14 +12,14 @@ export const globalOptions = {
 export const configOptions = {
   cfg: {
     type: "string",
-   
+
     choices: ["job"],
     describe: "job: print the composed configuration as YAML and stop",
   },
-  resolve: { type: "boolean", describe: "with --cfg: replace ${…} by what it stands for" },
+  resolve: { type: "boolean", describe: "with --cfg: resolve its interpolations" },
   "config-dir": {
     type: "string",
-   
+
     repeatable: true,
     describe: "search this folder for configuration files first; may be repeated",
   },

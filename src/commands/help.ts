@@ -2,17 +2,28 @@ import type { Command } from "./command.ts";
 
 const topLevelExamples = [
   ["astrochem demo", "the whole path on the bundled sample"],
-  ["astrochem preprocess dataset=sample", "make the clean dataset of the bundled sample"],
+  ["astrochem preprocess dataset=sample", "its first step alone"],
+] as const;
+
+const overrideForms = [
+  ["key=value", "set a key of the configuration: dataset.phys=[Av,gasTemp]"],
+  ["+key=value", "add a key; ++key=value adds or sets it"],
+  ["~key", "take a key out"],
+  ["group=option", "choose a configuration file: dataset=sample"],
 ] as const;
 
 /**
- * What stands below the flags in a help text: short override names where the command has some, two examples last.
+ * What stands below the flags in a help text: how to override the configuration where there is one, two examples last.
  * @param command undefined for the help of the program
  */
 export function helpSections(command: Command | undefined): string {
   const sections: string[] = [];
-  const aliases = Object.entries(command?.config?.aliases ?? {}).map(([short, key]) => [`${short}=…`, `${key}=…`] as const);
-  if (aliases.length > 0) sections.push(section("Short overrides:", aliases));
+  const aliases = Object.entries(command?.config?.aliases ?? {}).map(
+    ([short, key]) => [`${short}=…`, `${key}=…`] as const,
+  );
+  if (command?.config)
+    sections.push(section("Overrides (in quotes where the shell would read them: '~key' 'a=[1,2]'):", overrideForms));
+  if (aliases.length > 0) sections.push(section("Short names:", aliases));
   sections.push(section("Examples:", command?.examples ?? topLevelExamples));
   return sections.join("\n\n");
 }

@@ -49,7 +49,8 @@ function linesForPeople({ statusLine, debug }: LoggingOptions): DestinationStrea
         hideObject: !debug,
       })
     : (line: string) => plainLine(line, debug);
-  return { write: (line) => statusLine.log.write(render(line)) };
+  // pino-pretty leaves the line open where it hides the details.
+  return { write: (line) => statusLine.log.write(`${render(line).trimEnd()}\n`) };
 }
 
 const levelNames: Readonly<Record<number, string>> = { 20: "debug: ", 40: "warning: ", 50: "error: ", 60: "error: " };
@@ -58,5 +59,5 @@ const levelNames: Readonly<Record<number, string>> = { 20: "debug: ", 40: "warni
 function plainLine(line: string, withDetails: boolean): string {
   const { level, time, msg, ...details } = JSON.parse(line) as { level: number; time: string; msg?: string };
   const appended = withDetails && Object.keys(details).length > 0 ? ` ${JSON.stringify(details)}` : "";
-  return `${levelNames[level] ?? ""}${msg ?? ""}${appended}\n`;
+  return `${levelNames[level] ?? ""}${msg ?? ""}${appended}`;
 }

@@ -1,6 +1,7 @@
+import type { RootName } from "../config/schemas.ts";
 import { ConfigError } from "../errors.ts";
 import { StatusLine } from "../training/status-line.ts";
-import type { Command, CommandContext, OutputStream } from "./command.ts";
+import type { CommandContext, OutputStream } from "./command.ts";
 import { parseCommandLine, type Request } from "./command-line.ts";
 import { composeConfig } from "./compose.ts";
 import { packageVersion } from "./environment.ts";
@@ -64,15 +65,17 @@ async function runCommand(
     debug: debug === true,
   };
   try {
-    if (cfg !== undefined) await printConfig(command, context, resolve === true);
-    else if (resolve === true) throw new ConfigError("--resolve is for --cfg", { fix: "add `--cfg job`, or leave it out" });
+    if (cfg !== undefined && command.config) await printConfig(command.config.root, context, resolve === true);
+    else if (resolve === true)
+      throw new ConfigError("--resolve is for --cfg", { fix: "add `--cfg job`, or leave it out" });
     else await command.run(context);
   } finally {
     statusLine.clear();
   }
 }
 
-async function printConfig(command: Command, context: CommandContext, resolve: boolean): Promise<void> {
-  const loaded = await composeConfig(command, context);
-  context.stdout.write(context.json ? `${JSON.stringify(loaded.raw, null, 2)}\n` : loaded.toYaml({ resolve }));
+async function printConfig(root: RootName, context: CommandContext, resolve: boolean): Promise<void> {
+  const loaded = await composeConfig(root, context);
+  const json = () => `${JSON.stringify(resolve ? loaded.config : loaded.raw.composed, null, 2)}\n`;
+  context.stdout.write(context.json ? json() : loaded.toYaml({ resolve }));
 }

@@ -1,18 +1,19 @@
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
-import type { PreprocessOptions, PreprocessSummary, Progress } from "../data/preprocess.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { resolveIn, resolveInput } from "../config/paths.ts";
+import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
 import { cut, drawBar } from "../training/terminal-text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
-import { type Run, withRun } from "./run-folder.ts";
+import { withRun } from "./run-folder.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
 /** Makes the clean dataset of a raw UCLCHEM file. The short names are those of the original's documentation. */
 export const preprocess: Command = {
   describe:
-    "Makes the clean dataset of a raw UCLCHEM file: columns renamed and picked, a start row before each tracer,\n" +
+    "Makes the clean dataset of a raw UCLCHEM file: columns renamed and picked, a start row before each tracer, " +
     "abundances clipped, tracers split into /train and /val.",
-  positionals: { overrides: "settings: key=value, +key=value, ~key, dataset=name" },
+  positionals: {},
   options: {},
   config: {
     root: "config",
@@ -28,16 +29,72 @@ export const preprocess: Command = {
   },
   examples: [
     ["astrochem preprocess dataset=sample", "the bundled sample"],
-    ["astrochem preprocess dataset=sample train_split=0.8 output_path=clean.h5", "more tracers to train, elsewhere"],
+    ["astrochem preprocess dataset=sample train_split=0.8 output_path=clean.h5", "split and write otherwise"],
   ],
   async run(context) {
-    const loaded = await composeConfig(preprocess, context);
+    const loaded = await composeConfig("config", context);
     await withRun("preprocess", loaded, context, async (run) => {
+      // The split's seed is the only one that plays a part here.
+      run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
-      const options = await preprocessOptions(loaded.config.dataset, context);
-      const summary = await preprocessDataset(options, (message, details) => run.log.info(details ?? {}, message), showRows(context));
-      printSummary(summary, run, context);
+      const log = (message: string, details: object = {}) => run.log.info(details, message);
+      const summary = await preprocessDataset(await optionsFrom(loaded), log, showRows(context));
+      printSummary(summary, run.folder, context);
       return summary;
     });
   },
 };
+
+async function optionsFrom(loaded: LoadedConfig<"config">): Promise<PreprocessOptions> {
+  const [{ derive }, { readSpeciesList }, { readNpy }] = await Promise.all([
+    import("../config/derive.ts"),
+    import("../chemistry/species.ts"),
+    import("../formats/npy.ts"),
+  ]);
+  const input = (path: string) => resolveInput(loaded.config.working_path, path);
+  const { working_path, dataset } = derive(loaded, readSpeciesList(input(loaded.config.dataset.species_path)));
+  const { preprocessing } = dataset;
+  return {
+    inputPath: input(preprocessing.input_path),
+    inputKey: preprocessing.input_key,
+    outputPath: resolveIn(working_path, preprocessing.output_path),
+    metadata: dataset.metadata,
+    phys: dataset.phys,
+    species: dataset.species,
+    columnsToDrop: preprocessing.columns_to_drop,
+    initialAbundances: Float64Array.from<number | bigint>(readNpy(input(dataset.initial_abundances_path)).data, Number),
+    clipping: dataset.abundances_clipping,
+    trainSplit: preprocessing.train_split,
+    seed: preprocessing.seed,
+    minRadfield: preprocessing.min_radfield,
+  };
+}
+
+/** The bar of the passes over the rows; also where an interrupted run ends, between two blocks of rows. */
+function showRows({ statusLine, signal }: CommandContext): (done: number, total: number) => void {
+  return (done, total) => {
+    signal.throwIfAborted();
+    const share = done / total;
+    const percent = `${Math.floor(share * 100)}%`.padStart(4);
+    statusLine.update(() => cut(`rows ${percent}|${drawBar(share, 30)}|`, statusLine.width));
+  };
+}
+
+function printSummary(summary: PreprocessSummary, folder: string, { stdout, json }: CommandContext): void {
+  if (json) {
+    stdout.write(`${JSON.stringify({ ...summary, run: folder })}\n`);
+    return;
+  }
+  const splits = (["train", "val"] as const).map((name) => ({ name: `/${name}`, ...summary[name] }));
+  const table = formatTable(
+    [
+      { title: "split", value: (split: (typeof splits)[number]) => split.name },
+      { title: "tracers", value: (split) => split.tracers },
+      { title: "rows", value: (split) => split.rows },
+      { title: "columns", value: () => summary.columns },
+    ],
+    splits,
+  );
+  const size = formatNumber(Math.round(statSync(summary.outputPath).size / 1e5) / 10);
+  stdout.write(`${table}\n${summary.outputPath} (${size} MB)\n`);
+}

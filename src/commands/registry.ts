@@ -18,4 +18,16 @@ export const commands: readonly CommandEntry[] = [
     summary: "make the clean dataset of a raw UCLCHEM file",
     load: async () => (await import("./preprocess.ts")).preprocess,
   },
+  {
+    name: "train-autoencoder",
+    usage: "[overrides..]",
+    summary: "train the autoencoder on a clean dataset",
+    load: async () => (await import("./train-autoencoder.ts")).trainAutoencoderCommand,
+  },
+  {
+    name: "train-emulator",
+    usage: "[overrides..]",
+    summary: "train the emulator through the trained autoencoder",
+    load: async () => (await import("./train-emulator.ts")).trainEmulatorCommand,
+  },
 ];

@@ -101,7 +101,12 @@ class OpenRun implements Run {
     this.#environment = { ...environment };
     this.writeEnvironment({});
     this.#logger = guarded(folder, () =>
-      openLog({ file: join(folder, "run.log"), statusLine: context.statusLine, debug: context.debug, now: context.now }),
+      openLog({
+        file: join(folder, "run.log"),
+        statusLine: context.statusLine,
+        debug: context.debug,
+        now: context.now,
+      }),
     );
     this.log = this.#logger.log;
     this.log.debug({ folder, command_line: environment.command_line }, "run started");
@@ -118,7 +123,7 @@ class OpenRun implements Run {
 
   describeBackend(backend: { name: string; reason: string }): void {
     this.writeEnvironment({ backend });
-    this.log.info(backend, `backend ${backend.name}: ${backend.reason}`);
+    this.log.info({ backend }, `backend ${backend.name}: ${backend.reason}`);
   }
 
   writeEnvironment(extra: Readonly<Record<string, unknown>>): void {

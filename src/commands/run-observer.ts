@@ -1,5 +1,5 @@
-import { Progress } from "../training/progress.ts";
 import type { TrainingObserver } from "../training/observer.ts";
+import { Progress } from "../training/progress.ts";
 import type { CommandContext } from "./command.ts";
 import type { Run } from "./run-folder.ts";
 
@@ -27,6 +27,12 @@ export function observeRun(
       run.log.debug(record, `epoch ${record.epoch + 1}`);
       progress.epochEnded(record);
     },
-    note: (message, details) => run.log.info(details ?? {}, message),
+    note: (message, details = {}) => run.log.info(details, withDetails(message, details)),
   };
+}
+
+/** `learning rate set: learning_rate 0.0005`: people do not see the details beside a message. */
+function withDetails(message: string, details: Readonly<Record<string, unknown>>): string {
+  const parts = Object.entries(details).map(([name, value]) => `${name} ${value}`);
+  return parts.length === 0 ? message : `${message}: ${parts.join(", ")}`;
 }

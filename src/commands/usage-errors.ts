@@ -11,13 +11,15 @@ export type Parsed = Record<string, unknown> & { _: (string | number)[] };
  * @param command undefined where none is given: then only the flags of all commands are known
  * @throws ConfigError for the first one, with the nearest flag
  */
-export function checkFlags(parsed: Parsed, command: Command | undefined): void {
-  const options: Readonly<Record<string, OptionSpec>> = command ? optionsOf(command) : { ...configOptions, ...globalOptions };
-  const positionals = new Set(Object.keys(command?.positionals ?? {}));
+export function checkFlags(parsed: Parsed, command: Command | undefined, words: readonly string[]): void {
+  const options: Readonly<Record<string, OptionSpec>> = command
+    ? optionsOf(command)
+    : { ...configOptions, ...globalOptions };
+  const positionals = new Set(["overrides", ...Object.keys(command?.positionals ?? {})]);
   for (const [name, value] of Object.entries(parsed)) {
     if (name === "_" || name === "$0" || positionals.has(name) || value === undefined) continue;
     const option = Object.hasOwn(options, name) ? options[name] : undefined;
-    if (option === undefined) throw unknownFlag(name, value, Object.keys(options), command);
+    if (option === undefined) throw unknownFlag(name, value, { words, known: Object.keys(options), command });
     checkValue(name, value, option);
   }
 }
@@ -30,14 +32,16 @@ function checkValue(name: string, value: unknown, option: OptionSpec): void {
   }
 }
 
-function unknownFlag(name: string, value: unknown, known: readonly string[], command: Command | undefined): ConfigError {
-  const dashes = name.length === 1 ? "-" : "--";
+function unknownFlag(
+  name: string,
+  value: unknown,
+  { words, known, command }: { words: readonly string[]; known: readonly string[]; command: Command | undefined },
+): ConfigError {
+  const typed = words.find((word) => /^--?([^=]*)/.exec(word)?.[1] === name)?.replace(/=.*/s, "") ?? `--${name}`;
   const near = nearest(name, known);
   const setting = typeof value === "string" || typeof value === "number" ? `${name}=${value}` : `${name}=…`;
   const alternative = command?.config ? `settings are given without dashes: ${setting}` : `flags: ${flagList(known)}`;
-  return new ConfigError(`unknown flag \`${dashes}${name}\``, {
-    fix: near ? `did you mean \`--${near}\`?` : alternative,
-  });
+  return new ConfigError(`unknown flag \`${typed}\``, { fix: near ? `did you mean \`--${near}\`?` : alternative });
 }
 
 function flagList(names: readonly string[]): string {
@@ -59,17 +63,17 @@ export function noCommand(entries: readonly CommandEntry[]): ConfigError {
   return new ConfigError("no command is given", { fix: `give one of ${names}; \`astrochem --help\` says more` });
 }
 
-/** yargs' complaints in our words; anything else passes as it is. */
-export function usageError(error: unknown): unknown {
-  const message = error instanceof Error ? error.message : "";
+/** yargs' complaints in our words. */
+export function usageError(error: unknown, entry: CommandEntry | undefined): ConfigError {
+  const message = error instanceof Error ? error.message : String(error);
+  const usage = entry ? `astrochem ${entry.name} ${entry.usage}` : undefined;
   const flag = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
   if (flag !== undefined) return new ConfigError(`--${flag} needs a value`, { cause: error });
   const counts = /^Not enough non-option arguments: got (\d+), need at least (\d+)/.exec(message);
-  if (counts) {
-    return new ConfigError(`${counts[2]} arguments are needed, ${counts[1]} given`, {
-      fix: "add `--help` to see them",
-      cause: error,
-    });
-  }
-  return error instanceof Error && error.name === "YError" ? new ConfigError(message, { cause: error }) : error;
+  if (!counts) return new ConfigError(`cannot read the command line: ${message}`, { fix: usage, cause: error });
+  const missing = Number(counts[2]) - Number(counts[1]);
+  return new ConfigError(`${missing} ${missing === 1 ? "argument is" : "arguments are"} missing`, {
+    fix: usage,
+    cause: error,
+  });
 }

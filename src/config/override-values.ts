@@ -170,7 +170,11 @@ class ValueParser {
 
   #refuse(character: string, before: string): void {
     if (character === "(" && /^(choice|range|interval|glob|sort|shuffle|tag|extend_list)\s*$/.test(before)) {
-      throw this.#error(`${before.trim()}(…) sweeps over values, and one run takes one value`, this.#at, "give one value");
+      throw this.#error(
+        `${before.trim()}(…) sweeps over values, and one run takes one value`,
+        this.#at,
+        "give one value",
+      );
     }
     if ("([{".includes(character) || character === ")") {
       throw this.#error(`\`${character}\` inside unquoted text`, this.#at, this.#quoteAll());

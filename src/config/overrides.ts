@@ -1,5 +1,5 @@
-import { configError } from "./problems.ts";
 import { parseValue, printValue } from "./override-values.ts";
+import { configError } from "./problems.ts";
 import { badKey, type ConfigValue, type Path } from "./tree.ts";
 
 /** What an override does: `key=value`, `+key=value`, `++key=value`, `~key`. */
@@ -80,7 +80,11 @@ function checkNames(text: string, dotted: string, offset: number, separator: str
     const wrong = name.search(/[^\w$-]/);
     if (wrong >= 0) {
       const place = { override: text, column: start + wrong + 1 };
-      throw configError(`unexpected \`${name[wrong]}\` in the key`, place, "write key=value, for example model.lr=5e-4");
+      throw configError(
+        `unexpected \`${name[wrong]}\` in the key`,
+        place,
+        "write key=value, for example model.lr=5e-4",
+      );
     }
     start += name.length + 1;
   }

@@ -18,9 +18,25 @@ export interface Problem {
   readonly fix?: string | undefined;
 }
 
+const problemsOfErrors = new WeakMap<ConfigError, Problem>();
+
 /** A ConfigError about one place. */
 export function configError(what: string, place?: Place, fix?: string): ConfigError {
-  return new ConfigError(what, { where: place && formatPlace(place), fix });
+  const error = new ConfigError(what, { where: place && formatPlace(place), fix: fix?.replaceAll("\n", "\n       ") });
+  problemsOfErrors.set(error, { what, place, fix });
+  return error;
+}
+
+/** Does `action`; the ConfigError it may throw becomes one of `problems`, so that others can still be found. */
+export function attempt<T>(problems: Problem[], action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    const problem = error instanceof ConfigError && problemsOfErrors.get(error);
+    if (!problem) throw error;
+    problems.push(problem);
+    return undefined;
+  }
 }
 
 /**
@@ -28,10 +44,13 @@ export function configError(what: string, place?: Place, fix?: string): ConfigEr
  * @throws ConfigError that lists every problem with its place and remedy
  */
 export function throwProblems(problems: readonly Problem[]): void {
-  const [first, ...others] = problems;
+  const unique = new Map(
+    problems.map((problem) => [`${problem.what}\n${problem.place && formatPlace(problem.place)}`, problem]),
+  );
+  const [first, ...others] = unique.values();
   if (!first) return;
   if (others.length === 0) throw configError(first.what, first.place, first.fix);
-  const lines = problems.map(({ what, place, fix }, index) =>
+  const lines = [first, ...others].map(({ what, place, fix }, index) =>
     [
       `${index + 1}. ${what}`,
       place && `     at   ${formatPlace(place)}`,
@@ -40,5 +59,5 @@ export function throwProblems(problems: readonly Problem[]): void {
       .filter(Boolean)
       .join("\n"),
   );
-  throw new ConfigError(`${problems.length} problems in the configuration\n${lines.join("\n")}`);
+  throw new ConfigError(`${unique.size} problems in the configuration\n${lines.join("\n")}`);
 }

@@ -21,7 +21,8 @@ export function parseYaml(text: string, file: string): MapNode {
     throw syntaxError(error, file);
   }
   const documents = events.filter((event) => event.type === EVENT_ID.DOCUMENT).length;
-  if (documents > 1) throw configError(`${file} holds ${documents} YAML documents`, start, "keep one, without `---` between");
+  if (documents > 1)
+    throw configError(`${file} holds ${documents} YAML documents`, start, "keep one, without `---` between");
   if (documents === 0) return emptyMap(start);
   const root = new TreeBuilder(text, file, events).build();
   if (root.kind === "scalar" && root.value === null) return emptyMap(start);
@@ -73,7 +74,8 @@ class TreeBuilder {
 
   #items(path: readonly string[]): ConfigNode[] {
     const items: ConfigNode[] = [];
-    while (this.#events[this.#next]!.type !== EVENT_ID.POP) items.push(this.#node(undefined, [...path, String(items.length)]));
+    while (this.#events[this.#next]!.type !== EVENT_ID.POP)
+      items.push(this.#node(undefined, [...path, String(items.length)]));
     this.#next++;
     return items;
   }
@@ -93,11 +95,13 @@ class TreeBuilder {
   }
 
   #checkKey(key: string, place: Place, path: readonly string[], entries: ReadonlyMap<string, ConfigNode>): void {
-    if (key === "<<") throw configError("merge keys (`<<`) are not supported", place, "name the other file in `defaults`");
+    if (key === "<<")
+      throw configError("merge keys (`<<`) are not supported", place, "name the other file in `defaults`");
     // In a defaults list the keys are groups and packages, `datasets@sub.part`, not keys of the configuration.
     const bad = path[0] === "defaults" && key !== "__proto__" ? undefined : badKey(key);
     if (bad) throw configError(bad, place);
-    if (entries.has(key)) throw configError(`duplicate key \`${[...path, key].join(".")}\``, place, "keep one of the two");
+    if (entries.has(key))
+      throw configError(`duplicate key \`${[...path, key].join(".")}\``, place, "keep one of the two");
   }
 
   #scalar(event: Event & { type: typeof EVENT_ID.SCALAR }, place: Place): Scalar {
@@ -137,7 +141,8 @@ class TreeBuilder {
 
   #placeOf(event: Event): Place {
     let offset = 0;
-    if ("valueStart" in event) offset = Math.max(0, event.valueStart - (event.style === 2 || event.style === 3 ? 1 : 0));
+    if ("valueStart" in event)
+      offset = Math.max(0, event.valueStart - (event.style === 2 || event.style === 3 ? 1 : 0));
     else if ("start" in event) offset = event.start;
     else if ("anchorStart" in event) offset = event.anchorStart - 1;
     return this.#placeAt(offset);

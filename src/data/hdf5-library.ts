@@ -57,9 +57,14 @@ type WriteStream = (
 export function callHdf5<T>(what: string, where: string, call: (library: Hdf5Library) => T): T {
   diagnostics = "";
   systemError = undefined;
-  const result = call(loadedLibrary());
-  if (diagnostics !== "") throw failure(what, where);
-  return result;
+  try {
+    const result = call(loadedLibrary());
+    if (diagnostics === "") return result;
+  } catch (error) {
+    // The library itself throws where it gives up after an error of HDF5.
+    if (diagnostics === "") throw error;
+  }
+  throw failure(what, where);
 }
 
 /** Runs one call of the library whose complaints are expected, and returns what it printed. */

@@ -33,6 +33,8 @@ export interface Hdf5Member {
 const INTEGER = 0;
 const FLOAT = 1;
 const STRING = 3;
+/** What PyTables makes of booleans: one byte, 0 or 1. */
+const BITFIELD = 4;
 const COMPOUND = 6;
 const ENUM = 8;
 const VLEN = 9;
@@ -47,6 +49,8 @@ export function dtypeOf(metadata: Metadata): string {
     case INTEGER:
     case ENUM:
       return `${order}${metadata.signed ? "i" : "u"}${metadata.size}`;
+    case BITFIELD:
+      return `${order}u${metadata.size}`;
     case STRING:
       return metadata.vlen ? "string" : `|S${metadata.size}`;
     case COMPOUND:

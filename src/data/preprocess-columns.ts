@@ -51,7 +51,13 @@ export function planColumns(raw: readonly string[], wanted: WantedColumns, where
   if (twice !== undefined)
     throw new ConfigError(`\`${twice}\` is asked for twice among physical parameters and species`);
   const missing = ["Model", ...floats].filter((name) => !kept.has(name));
-  if (missing.length > 0) throw missingColumns(missing, names, drop, where);
+  if (missing.length > 0)
+    throw missingColumns(
+      missing,
+      names.filter((name) => !floats.includes(name)),
+      drop,
+      where,
+    );
   const used = new Set(["Model", ...floats]);
   return {
     tracer: kept.get("Model")!,
@@ -78,10 +84,12 @@ function duplicate(name: string, first: string, second: string, where: string): 
 /** How many missing columns an error spells out. */
 const SHOWN = 8;
 
-function missingColumns(missing: string[], present: string[], drop: Set<string>, where: string): DataError {
+/** @param unused names that stand in the file and that nothing else asks for */
+function missingColumns(missing: string[], unused: string[], drop: Set<string>, where: string): DataError {
   const described = missing.slice(0, SHOWN).map((name) => {
     const originals = originalNames(name);
-    const guess = nearest(name, present);
+    // Of names as short as H2 every other one is near.
+    const guess = name.length > 3 ? nearest(name, unused) : undefined;
     if (drop.has(name)) return `\`${name}\` (listed under columns_to_drop)`;
     if (originals.length > 0) return `\`${name}\` (raw files call it ${originals.map((o) => `\`${o}\``).join(" or ")})`;
     return guess === undefined ? `\`${name}\`` : `\`${name}\` (is it \`${guess}\`?)`;

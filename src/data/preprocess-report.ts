@@ -29,9 +29,14 @@ export class Meter {
   };
 }
 
+/** `1 tracer`, `2 tracers`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** What became of the raw columns. */
 export function logColumns(plan: ColumnPlan, log: Log): void {
-  log(`renamed ${plan.renamed} columns`, { renamed: plan.renamed });
+  log(`renamed ${counted(plan.renamed, "column")}`, { renamed: plan.renamed });
   log(`dropped ${listed(plan.dropped)}`, { dropped: plan.dropped });
   if (plan.ignored.length > 0) log(`left out ${listed(plan.ignored)} that nothing asks for`, { ignored: plan.ignored });
 }
@@ -40,19 +45,24 @@ export function logColumns(plan: ColumnPlan, log: Log): void {
 export function logTracers(index: RawIndex, rows: number, oneRowTracers: number, log: Log): void {
   const tracers = index.tracers.length;
   const atZero = index.startsAtZero.reduce((sum, flag) => sum + flag, 0);
-  const kept = atZero > 0 ? `; ${atZero} tracers have their own row at Time 0` : "";
-  log(`sorted ${tracers} tracers and put ${tracers - atZero} start rows before them: ${rows} rows${kept}`, {
-    tracers,
-    startRows: tracers - atZero,
-    rows,
-  });
-  if (oneRowTracers > 0) log(`${oneRowTracers} tracers have a single row`, { oneRowTracers });
+  const kept = atZero > 0 ? `; ${counted(atZero, "tracer")} with a row at Time 0 got none` : "";
+  const startRows = tracers - atZero;
+  log(
+    `sorted ${counted(tracers, "tracer")} and added ${counted(startRows, "start row")}: ${counted(rows, "row")}${kept}`,
+    {
+      tracers,
+      startRows,
+      rows,
+    },
+  );
+  if (oneRowTracers > 0) log(`${counted(oneRowTracers, "tracer")} with a single row`, { oneRowTracers });
   if (index.tracers.every((id) => Number.isInteger(id))) return;
   log("the tracer ids are not integers: Model is their position in ascending order, /tracers lists them", { tracers });
 }
 
 function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 12).join(", ");
-  const tail = names.length > 12 ? ` … ` : "";
-  return names.length === 0 ? "0 columns" : `${names.length} columns (${shown}${tail})`;
+  const tail = names.length > 12 ? " …" : "";
+  return names.length === 0
+    ? "no columns"
+    : `${counted(names.length, "column")} (${names.slice(0, 12).join(", ")}${tail})`;
 }

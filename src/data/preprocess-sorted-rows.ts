@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
@@ -143,7 +143,6 @@ async function scatterRows(
   const descriptor = openSync(pending.temporaryPath, "w+");
   try {
     pending.discard();
-    ftruncateSync(descriptor, order.length * width * 4);
     const destinations = new Int32Array(order.length);
     for (let position = 0; position < order.length; position++) destinations[order[position]!] = position;
     const stagingRows = Math.max(1, Math.min(frame.rows, Math.floor(STAGING_BYTES / (width * 4))));

@@ -7,7 +7,7 @@ import { type Frame, FrameWriter, openFrame } from "./frame.ts";
 import { createHdf5, type Hdf5File } from "./hdf5.ts";
 import { legacyShuffle } from "./mt19937.ts";
 import { type ColumnPlan, planColumns, type WantedColumns } from "./preprocess-columns.ts";
-import { type Log, logColumns, logTracers, Meter, type Progress } from "./preprocess-report.ts";
+import { counted, type Log, logColumns, logTracers, Meter, type Progress } from "./preprocess-report.ts";
 import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sorted-rows.ts";
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
 import { indexRows, type RawIndex } from "./raw-index.ts";
@@ -67,7 +67,7 @@ export async function preprocessDataset(
   checkOptions(options);
   const frame = await openFrame(options.inputPath, options.inputKey);
   try {
-    log(`read ${options.inputPath}: ${frame.rows} rows × ${frame.columns.length} columns`, {
+    log(`read ${options.inputPath}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
       columns: frame.columns.length,
     });
@@ -128,7 +128,10 @@ async function writeClean(job: Job): Promise<PreprocessSummary> {
     };
     for (const name of ["train", "val"] as const) {
       const { tracers, rows } = summary[name];
-      log(`wrote /${name}: ${tracers} tracers, ${rows} rows × ${summary.columns} columns`, { tracers, rows });
+      log(`wrote /${name}: ${counted(tracers, "tracer")}, ${counted(rows, "row")} × ${summary.columns} columns`, {
+        tracers,
+        rows,
+      });
     }
     return summary;
   } catch (error) {
@@ -221,7 +224,7 @@ function splitTracers(index: RawIndex, options: PreprocessOptions): Split {
   const count = index.tracers.length;
   const trainCount = Math.floor(count * options.trainSplit);
   if (trainCount === 0) {
-    throw new DataError(`no tracer is left to train: ${count} tracers, train_split ${options.trainSplit}`, {
+    throw new DataError(`no tracer is left to train: ${counted(count, "tracer")}, train_split ${options.trainSplit}`, {
       where: options.inputPath,
       fix: "give more tracers, or raise dataset.preprocessing.train_split",
     });

@@ -152,7 +152,7 @@ function badValue(
   const rule = column > 0 && column <= phys ? "finite and above 0" : "finite and not negative";
   const others = count === 1 ? "" : ` (the first of ${count} bad values)`;
   return new DataError(
-    `column \`${plan.sources[column]}\` is ${value} in row ${row}${others}: ${kind} must be ${rule}`,
+    `column \`${plan.sources[column]}\` is ${Number(value.toPrecision(7))} in row ${row}${others}: ${kind} must be ${rule}`,
     {
       where,
       fix: "repair or remove these rows",

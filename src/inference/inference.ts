@@ -1,8 +1,9 @@
 import { type ComputeChoice, type ComputeRequest, chooseEngine } from "../backend/choose-engine.ts";
-import { type Engine, type EngineState, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
-import { AbundanceScaling, PhysicalScaling } from "../chemistry/scaling.ts";
+import type { Engine } from "../backend/engine.ts";
+import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { elements } from "../chemistry/species.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
+import { Decoder, Encoder, Roller } from "../models/runners.ts";
 import {
   type AutoencoderWeights,
   checkPair,
@@ -11,8 +12,6 @@ import {
   readAutoencoder,
   readEmulator,
 } from "../models/weights-file.ts";
-import { decodeStep, encodeStep } from "../training/autoencoder-steps.ts";
-import { rolloutStep } from "../training/emulator-steps.ts";
 import {
   checkShape,
   checkValues,
@@ -44,10 +43,6 @@ export interface PhysicalParameter {
   readonly range: readonly [number, number];
 }
 
-/** Rows that are computed at once: bounds memory ([4096, 333] float32 is 5 MB) and costs no speed. */
-const rowsAtOnce = 4096;
-const trajectoriesAtOnce = 1024;
-
 /**
  * A trained surrogate: linear abundances and physical units in, linear abundances out. Calls may overlap. All that it needs
  * to know stands in the weights files.
@@ -69,13 +64,9 @@ export class Inference {
   readonly compute: ComputeChoice;
 
   readonly #abundanceScaling: AbundanceScaling;
-  readonly #autoencoder: { state: EngineState; encode: Program; decode: Program };
-  readonly #emulator: {
-    state: EngineState;
-    rollout: Program;
-    scaling: PhysicalScaling;
-    range: readonly [number, number];
-  } | null;
+  readonly #encoder: Encoder;
+  readonly #decoder: Decoder;
+  readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
   #disposed = false;
 
   private constructor(
@@ -88,19 +79,12 @@ export class Inference {
     this.latentDim = autoencoder.model.latent_dim;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
-    this.#autoencoder = {
-      state: engine.state({
-        parameters: hostTensor(autoencoder.trainable, [autoencoder.trainable.length]),
-        statistics: hostTensor(autoencoder.statistics, [autoencoder.statistics.length]),
-      }),
-      encode: engine.program("encode", encodeStep(autoencoder.model)),
-      decode: engine.program("decode", decodeStep(autoencoder.model)),
-    };
+    this.#encoder = new Encoder(engine, autoencoder);
+    this.#decoder = new Decoder(engine, autoencoder);
     this.#emulator = emulator && {
-      state: engine.state({ parameters: hostTensor(emulator.weights.trainable, [emulator.weights.trainable.length]) }),
-      rollout: engine.program("rollout", rolloutStep(emulator.weights.model)),
-      scaling: physicalScaling(emulator.weights),
-      range: emulator.range,
+      roller: new Roller(engine, emulator.weights),
+      physical: physicalScaling(emulator.weights),
+      latents: new LatentScaling(emulator.range),
     };
   }
 
@@ -129,7 +113,10 @@ export class Inference {
     this.#checkUsable();
     checkShape("abundances", abundances, ["n", ["species", this.species.length]]);
     const features = this.#scaledAbundances("abundances", abundances, options);
-    return { data: await this.#encodeRows(features), shape: [abundances.shape[0]!, this.latentDim] };
+    return {
+      data: await this.#encoder.encode(features, abundances.shape[0]!),
+      shape: [abundances.shape[0]!, this.latentDim],
+    };
   }
 
   /**
@@ -179,7 +166,7 @@ export class Inference {
       ["b", batch],
       ["species", this.species.length],
     ]);
-    const latents = await this.#encodeRows(this.#scaledAbundances("abundances", abundances, options));
+    const latents = await this.#encoder.encode(this.#scaledAbundances("abundances", abundances, options), batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
     return { data: await this.#decodeRows(evolved, options), shape: [batch, steps, this.species.length] };
   }
@@ -188,10 +175,9 @@ export class Inference {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#autoencoder.state.dispose();
-    this.#emulator?.state.dispose();
-    for (const program of [this.#autoencoder.encode, this.#autoencoder.decode, this.#emulator?.rollout])
-      program?.dispose();
+    this.#encoder.dispose();
+    this.#decoder.dispose();
+    this.#emulator?.roller.dispose();
   }
 
   #checkUsable(): void {
@@ -214,7 +200,7 @@ export class Inference {
     checkValues("physical", physical, scaled ? finite : linearPhysical);
     const values = new Float32Array(physical.data.length);
     if (scaled) values.set(physical.data);
-    else emulator.scaling.scaleInto(physical.data, values);
+    else emulator.physical.scaleInto(physical.data, values);
     return values;
   }
 
@@ -225,47 +211,21 @@ export class Inference {
     });
   }
 
-  /** Scaled abundances → raw latents. */
-  async #encodeRows(features: Float32Array): Promise<Float32Array> {
-    const { state, encode } = this.#autoencoder;
-    return inBlocks(features, this.species.length, this.latentDim, async (block, rows) => {
-      const { latents } = await encode.run(state, { features: hostTensor(block, [rows, this.species.length]) });
-      return latents!.data;
-    });
-  }
-
   /** Raw latents → abundances, linear or scaled. */
   async #decodeRows(latents: Float32Array, { scaled }: ScaledOption): Promise<Float32Array> {
-    const { state, decode } = this.#autoencoder;
-    const values = await inBlocks(latents, this.latentDim, this.species.length, async (block, rows) => {
-      const outputs = await decode.run(state, { latents: hostTensor(block, [rows, this.latentDim]) });
-      return outputs.scaled!.data;
-    });
+    const values = await this.#decoder.decode(latents, latents.length / this.latentDim);
     if (!scaled) this.#abundanceScaling.unscaleInto(values, values);
     return values;
   }
 
   /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, latent]. */
   async #rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
-    const { state, rollout, range } = this.#requireEmulator();
-    const [low, high] = range;
-    const [width, parameters] = [this.latentDim, this.physicalParameters.length];
-    const out = new Float32Array(batch * steps * width);
-    for (let first = 0; first < batch; first += trajectoriesAtOnce) {
-      const count = Math.min(trajectoriesAtOnce, batch - first);
-      const start = latents.slice(first * width, (first + count) * width).map((z) => (z - low) / (high - low));
-      const driving = physical.subarray(first * steps * parameters, (first + count) * steps * parameters);
-      const inputs: HostTensors = {
-        physical: hostTensor(swapLeading(driving, count, steps), [steps, count, parameters]),
-        latents: hostTensor(start, [count, width]),
-      };
-      const evolved = (await rollout.run(state, inputs)).latents!.data;
-      out.set(
-        swapLeading(evolved, steps, count).map((z) => z * (high - low) + low),
-        first * steps * width,
-      );
-    }
-    return out;
+    const { roller, latents: scaling } = this.#requireEmulator();
+    const start = new Float32Array(latents.length);
+    scaling.scaleInto(latents, start);
+    const evolved = await roller.rollout(physical, start, batch, steps);
+    scaling.unscaleInto(evolved, evolved);
+    return evolved;
   }
 }
 
@@ -279,32 +239,4 @@ function physicalScaling({ physical_parameters }: EmulatorWeights): PhysicalScal
     physical_parameters.map(({ name }) => name),
     Object.fromEntries(physical_parameters.map(({ name, range }) => [name, range])),
   );
-}
-
-/** Applies `f` to blocks of rows and gathers the results. */
-async function inBlocks(
-  input: Float32Array,
-  widthIn: number,
-  widthOut: number,
-  f: (block: Float32Array, rows: number) => Promise<Float32Array>,
-): Promise<Float32Array> {
-  const rows = input.length / widthIn;
-  const out = new Float32Array(rows * widthOut);
-  for (let first = 0; first < rows; first += rowsAtOnce) {
-    const count = Math.min(rowsAtOnce, rows - first);
-    out.set(await f(input.subarray(first * widthIn, (first + count) * widthIn), count), first * widthOut);
-  }
-  return out;
-}
-
-/** [a, b, n] → [b, a, n]. */
-function swapLeading(data: Float32Array, a: number, b: number): Float32Array {
-  const width = data.length / (a * b);
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < a; i++) {
-    for (let j = 0; j < b; j++) {
-      out.set(data.subarray((i * b + j) * width, (i * b + j + 1) * width), (j * a + i) * width);
-    }
-  }
-  return out;
 }

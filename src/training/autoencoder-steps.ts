@@ -2,6 +2,7 @@ import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import { type AutoencoderShape, autoencoderLayouts, decode, encode } from "../models/autoencoder.ts";
+import { evaluationArrays } from "../models/forward-steps.ts";
 import { type LossSettings, trainingLoss, validationSum } from "../models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../models/normalization.ts";
 import { type AdamWSettings, adamWStep } from "./adamw.ts";
@@ -66,30 +67,4 @@ export function autoencoderValidationStep(shape: AutoencoderShape, loss: LossSet
     const decoded = decode(arrays, encode(arrays, features, norm, null), norm, null);
     return { outputs: { errors: validationSum(decoded, features, loss) } };
   };
-}
-
-/** Encoding: state `parameters`, `statistics`; input `features` [rows, species] scaled; output `latents` [rows, latent], raw. */
-export function encodeStep(shape: AutoencoderShape): StepFunction {
-  const unpacked = evaluationArrays(shape);
-  return (state, inputs) => {
-    const arrays = unpacked(state);
-    return { outputs: { latents: encode(arrays, inputs.features as tf.Tensor2D, runningNormalizer(arrays), null) } };
-  };
-}
-
-/** Decoding: state `parameters`, `statistics`; input `latents` [rows, latent] raw; output `scaled` [rows, species]. */
-export function decodeStep(shape: AutoencoderShape): StepFunction {
-  const unpacked = evaluationArrays(shape);
-  return (state, inputs) => {
-    const arrays = unpacked(state);
-    return { outputs: { scaled: decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays), null) } };
-  };
-}
-
-function evaluationArrays(shape: AutoencoderShape): (state: TensorMap) => TensorMap {
-  const layouts = autoencoderLayouts(shape);
-  return (state) => ({
-    ...layouts.trainable.unpack(state.parameters!),
-    ...layouts.statistics.unpack(state.statistics!),
-  });
 }

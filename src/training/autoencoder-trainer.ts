@@ -24,6 +24,7 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
   protected override readonly trainProgram: Program;
   protected override readonly validationProgram: Program;
   protected override readonly weightNames = ["parameters", "statistics"];
+  override readonly parameterCount: number;
   readonly #training: AutoencoderTraining;
 
   constructor(options: TrainerOptions<AutoencoderBatch>, training: AutoencoderTraining) {
@@ -31,6 +32,7 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
     this.#training = training;
     const { shape, loss, initial, stoichiometry } = training;
     const size = autoencoderLayouts(shape).trainable.size;
+    this.parameterCount = size;
     this.state = options.engine.state({
       parameters: hostTensor(initial.trainable, [size]),
       statistics: hostTensor(initial.statistics, [initial.statistics.length]),

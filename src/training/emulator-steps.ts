@@ -2,7 +2,8 @@ import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import { type AutoencoderShape, autoencoderLayouts, decode } from "../models/autoencoder.ts";
-import { type EmulatorShape, emulatorLayout, rollout } from "../models/emulator.ts";
+import { type EmulatorShape, emulatorLayout } from "../models/emulator.ts";
+import { rolloutFrom } from "../models/forward-steps.ts";
 import { type LossSettings, trainingLoss, validationSum } from "../models/losses.ts";
 import { runningNormalizer } from "../models/normalization.ts";
 import { type AdamWSettings, adamWStep } from "./adamw.ts";
@@ -52,18 +53,6 @@ export function emulatorValidationStep(setting: EmulatorSetting): StepFunction {
     const sum = validationSum(predicted, flatRows(inputs.targets!), setting.loss);
     return { outputs: { errors: tf.div(sum, inputs.targets!.shape[0]!) } };
   };
-}
-
-/** The rollout alone: state `parameters`; inputs `physical`, `latents`; output `latents` [steps · windows, latent], scaled, time first. */
-export function rolloutStep(emulator: EmulatorShape): StepFunction {
-  const layout = emulatorLayout(emulator);
-  return (state, inputs) => ({ outputs: { latents: rolloutFrom(layout.unpack(state.parameters!), inputs) } });
-}
-
-function rolloutFrom(arrays: TensorMap, inputs: TensorMap): tf.Tensor2D {
-  const { first_mask: first, second_mask: second } = inputs;
-  const masks = first && second ? { first, second } : null;
-  return rollout(arrays, inputs.physical as tf.Tensor3D, inputs.latents as tf.Tensor2D, masks);
 }
 
 /** Scaled latents, [rows, latent], → scaled abundances, [rows, species], with running statistics. */

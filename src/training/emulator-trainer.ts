@@ -21,6 +21,7 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
   protected override readonly trainProgram: Program;
   protected override readonly validationProgram: Program;
   protected override readonly weightNames = ["parameters"];
+  override readonly parameterCount: number;
   readonly #training: EmulatorTraining;
 
   constructor(options: TrainerOptions<EmulatorBatch>, training: EmulatorTraining) {
@@ -28,6 +29,7 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
     this.#training = training;
     const { frozen, initial, stoichiometry } = training;
     const size = emulatorLayout(training.emulator).size;
+    this.parameterCount = size;
     this.state = options.engine.state({
       parameters: hostTensor(initial, [size]),
       first_moment: hostTensor(new Float32Array(size), [size]),

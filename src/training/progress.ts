@@ -26,7 +26,7 @@ export interface ProgressState {
 
 /**
  * The line of a running epoch: `epoch 3/100  45%|████▌     | 45/100 [00:03<00:04, 12345 rows/s, loss 1.23e-3, …]`. Where the terminal
- * is too narrow the last columns go first, then the bar.
+ * is too narrow the least important columns go first, then the bar.
  * @param width in characters; the line is never longer
  */
 export function renderBar(state: ProgressState, width: number): string {
@@ -34,22 +34,30 @@ export function renderBar(state: ProgressState, width: number): string {
   if (state.phase === "validation") return cut(`${label}  validating`, width);
   const share = state.batches > 0 ? Math.min(1, state.batch / state.batches) : 0;
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  const left = share > 0 ? state.elapsed / share - state.elapsed : null;
-  const columns = [
-    `${formatDuration(state.elapsed)}<${left === null ? "?" : formatDuration(left)}`,
-    state.elapsed > 0 ? `${formatRate(state.items, state.elapsed)} ${state.unit}/s` : null,
-    state.loss === null ? null : `loss ${formatError(state.loss)}`,
-    state.lastError === null ? null : `val_mre ${formatError(state.lastError)}`,
-    state.bestError === null ? null : `best ${formatError(state.bestError)}`,
-    state.remaining === null ? null : `eta ${formatDuration(state.remaining)}`,
-  ].filter((column) => column !== null);
+  const columns = barColumns(state, share);
   const count = `${state.batch}/${state.batches}`;
-  for (let shown = columns.length; shown > 0; shown--) {
-    const [before, after] = [`${label} ${percent}|`, `| ${count} [${columns.slice(0, shown).join(", ")}]`];
+  for (let least = 1; least <= 6; least++) {
+    const shown = columns.filter(({ rank }) => rank >= least).map(({ text }) => text);
+    const [before, after] = [`${label} ${percent}|`, `| ${count} [${shown.join(", ")}]`];
     const room = width - before.length - after.length;
-    if (room >= 10) return before + drawBar(share, Math.min(room, 30)) + after;
+    if (room >= 6 && shown.length > 0) return before + drawBar(share, Math.min(room, 30)) + after;
   }
   return cut(`${label} ${percent} ${count}`, width);
+}
+
+/** What stands in the brackets; the lower the rank, the sooner it goes where the terminal is narrow. */
+function barColumns(state: ProgressState, share: number): { rank: number; text: string }[] {
+  const { elapsed, items, unit, loss, lastError, bestError, remaining } = state;
+  const left = share > 0 ? formatDuration(elapsed / share - elapsed) : "?";
+  const columns: [rank: number, text: string | null][] = [
+    [3, `${formatDuration(elapsed)}<${left}`],
+    [5, elapsed > 0 ? `${formatRate(items, elapsed)} ${unit}/s` : null],
+    [4, loss === null ? null : `loss ${formatError(loss)}`],
+    [2, lastError === null ? null : `val_mre ${formatError(lastError)}`],
+    [1, bestError === null ? null : `best ${formatError(bestError)}`],
+    [6, remaining === null ? null : `eta ${formatDuration(remaining)}`],
+  ];
+  return columns.flatMap(([rank, text]) => (text === null ? [] : [{ rank, text }]));
 }
 
 /** The line of an epoch that has ended, for logs and pipes. */

@@ -42,9 +42,9 @@ export class StatusLine {
     return this.#stream.isTTY === true;
   }
 
-  /** Cells to draw in: one less than the terminal has, or the cursor would wrap to the next line. */
+  /** Cells to draw in: less than the terminal has, or the cursor, and the ^C that a terminal echoes, would wrap. */
   get width(): number {
-    return Math.max(20, (this.#stream.columns || 80) - 1);
+    return Math.max(20, (this.#stream.columns || 80) - 3);
   }
 
   /** Redraws, unless that was done a moment ago. The text is only made where it is drawn. */

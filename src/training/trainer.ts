@@ -108,6 +108,9 @@ export abstract class Trainer<Batch> {
     return { best: this.#best, log, reason };
   }
 
+  /** Trainable parameters of the model. */
+  abstract readonly parameterCount: number;
+
   dispose(): void {
     this.state.dispose();
     this.trainProgram.dispose();

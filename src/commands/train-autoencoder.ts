@@ -1,0 +1,38 @@
+import { ConfigError } from "../errors.ts";
+import type { Command } from "./command.ts";
+import { composeConfig } from "./compose.ts";
+import { trainingOptions } from "./training.ts";
+
+/** Trains the autoencoder. */
+export const trainAutoencoderCommand: Command = {
+  describe:
+    "Trains the autoencoder that compresses the abundances to latents. Writes the best weights with all that is needed to\n" +
+    "use them, and beside them the log of the epochs.",
+  positionals: {},
+  options: trainingOptions,
+  config: { root: "config" },
+  examples: [
+    [
+      "astrochem train-autoencoder dataset=sample model=autoencoder_sample",
+      "on the bundled sample, preprocessed before",
+    ],
+    ["astrochem train-autoencoder dataset=grav model.lr=5e-4 model.max_epochs=100", "other settings"],
+  ],
+  async run(context) {
+    checkStart(context.args);
+    const loaded = await composeConfig("config", context);
+    const [{ autoencoderJob }, { runTraining }, { trainAutoencoder }] = await Promise.all([
+      import("./jobs.ts"),
+      import("./training.ts"),
+      import("../training/autoencoder-run.ts"),
+    ]);
+    const job = autoencoderJob(loaded, context.args["warm-start"] === true);
+    await runTraining(loaded, context, "rows", (tools) => trainAutoencoder(job, tools));
+  },
+};
+
+/** @throws ConfigError where both starts are asked for */
+export function checkStart(args: Readonly<Record<string, unknown>>): void {
+  if (args["warm-start"] && args.fresh)
+    throw new ConfigError("--warm-start and --fresh exclude each other", { fix: "give one" });
+}

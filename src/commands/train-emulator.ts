@@ -1,0 +1,32 @@
+import type { Command } from "./command.ts";
+import { composeConfig } from "./compose.ts";
+import { checkStart } from "./train-autoencoder.ts";
+import { trainingOptions } from "./training.ts";
+
+/** Trains the emulator. */
+export const trainEmulatorCommand: Command = {
+  describe:
+    "Trains the emulator that steps the latents through time under the physical history, through the decoder of the\n" +
+    "autoencoder trained before (autoencoder.pretrained_model_path).",
+  positionals: {},
+  options: trainingOptions,
+  config: { root: "config_emulator" },
+  examples: [
+    ["astrochem train-emulator dataset=sample model=emulator_sample", "on the bundled sample"],
+    [
+      "astrochem train-emulator dataset=grav model.window_size=120 model.max_minutes=30",
+      "shorter windows, half an hour",
+    ],
+  ],
+  async run(context) {
+    checkStart(context.args);
+    const loaded = await composeConfig("config_emulator", context);
+    const [{ emulatorJob }, { runTraining }, { trainEmulator }] = await Promise.all([
+      import("./jobs.ts"),
+      import("./training.ts"),
+      import("../training/emulator-run.ts"),
+    ]);
+    const job = emulatorJob(loaded, context.args["warm-start"] === true);
+    await runTraining(loaded, context, "windows", (tools) => trainEmulator(job, tools));
+  },
+};

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { printValue } from "./override-values.ts";
+import { DatasetConfig } from "./schema-dataset.ts";
+import { models } from "./schema-models.ts";
+import { describeType } from "./schema-text.ts";
+import { childrenOfSchema } from "./schema-walk.ts";
+import { type RootName, rootSchemas } from "./schemas.ts";
+import type { ConfigValue } from "./tree.ts";
+
+/** A key as the documentation shows it. */
+export interface KeyDescription {
+  /** Dotted path within its section: `preprocessing.seed`. */
+  readonly key: string;
+  readonly type: string;
+  /** As it would be written; "required" or "derived" (from other keys or the data) where there is none. */
+  readonly default: string;
+  readonly meaning: string;
+}
+
+/** Keys that belong together, with the place where they stand. */
+export interface Section {
+  readonly title: string;
+  readonly keys: readonly KeyDescription[];
+}
+
+/** Every key of the configuration, by section. */
+export function describeConfig(): Section[] {
+  const { dataset: _dataset, model: _model, ...top } = rootSchemas.config.shape;
+  const modelSections = Object.entries({ ...models.compressors, ...models.evolvers }).map(([name, schema]) => ({
+    title: `\`model\`: ${name} (configs/models/${name}.yaml)`,
+    keys: describeKeys(schema),
+  }));
+  return [
+    { title: "Top level (configs/config.yaml, configs/config_emulator.yaml)", keys: describeKeys(z.strictObject(top)) },
+    { title: "`dataset` (configs/datasets/*.yaml)", keys: describeKeys(DatasetConfig) },
+    ...modelSections,
+  ];
+}
+
+/** The keys of a schema, those of nested mappings with dots. */
+export function describeKeys(schema: z.ZodType, prefix = ""): KeyDescription[] {
+  const children = childrenOfSchema(schema, undefined);
+  if (children.kind !== "names") return [];
+  return [...children.schemas].flatMap(([name, child]) => {
+    const key = `${prefix}${name}`;
+    const nested = describeKeys(child, `${key}.`);
+    return nested.length > 0
+      ? nested
+      : [{ key, type: describeType(child), default: defaultOf(child), meaning: child.description ?? "" }];
+  });
+}
+
+/** The tables of the README: key, type, default, meaning. */
+export function configTables(): string {
+  return describeConfig()
+    .map(({ title, keys }) => `### ${title}\n\n${table(keys)}`)
+    .join("\n\n");
+}
+
+/**
+ * JSON Schema of a root's composed configuration, for editors. Nothing in it is required: a file holds only a part.
+ * @param root `config` or `config_emulator`
+ */
+export function jsonSchema(root: RootName): Record<string, unknown> {
+  const schema = z.toJSONSchema(rootSchemas[root], {
+    io: "input",
+    target: "draft-07",
+    override: ({ jsonSchema: part }) => {
+      delete part.required;
+    },
+  }) as Record<string, unknown>;
+  const defaults = { type: "array", description: "The files that this one is composed from." };
+  return { ...schema, properties: { defaults, ...(schema.properties as object) } };
+}
+
+function table(keys: readonly KeyDescription[]): string {
+  const rows = keys.map(({ key, type, default: value, meaning }) =>
+    [`\`${key}\``, type, value === "required" || value === "derived" ? value : `\`${value}\``, meaning]
+      .map(cell)
+      .join(" | "),
+  );
+  return ["| key | type | default | meaning |", "|---|---|---|---|", ...rows.map((row) => `| ${row} |`)].join("\n");
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
+
+function defaultOf(schema: z.ZodType): string {
+  const { type, defaultValue } = (schema as unknown as { _zod: { def: { type: string; defaultValue?: ConfigValue } } })
+    ._zod.def;
+  if (type === "default") return printValue(defaultValue!);
+  return type === "optional" ? "derived" : "required";
+}

@@ -1,0 +1,146 @@
+import { resolve } from "node:path";
+import { COLLECTION_STYLE, type Document, dump, visit } from "js-yaml";
+import { compose } from "./compose.ts";
+import type { Choice } from "./defaults-list.ts";
+import { type InterpolationContext, interpolate, missingValues } from "./interpolate.ts";
+import { type Override, parseOverride } from "./overrides.ts";
+import { packageConfigs } from "./paths.ts";
+import { attempt, type Place, type Problem, throwProblems } from "./problems.ts";
+import { problemsOf } from "./schema-issues.ts";
+import { type ConfigOf, type RootName, rootSchemas } from "./schemas.ts";
+import { searchPath } from "./search-path.ts";
+import {
+  type ConfigValue,
+  fromValue,
+  getNode,
+  type MapNode,
+  merge,
+  type Path,
+  placesOf,
+  removeNode,
+  setNode,
+  toValue,
+} from "./tree.ts";
+
+/** What a configuration is made from. */
+export interface LoadOptions<R extends RootName> {
+  readonly root: R;
+  /** As on the command line: `model.lr=5e-4`, `dataset=sample`. */
+  readonly overrides: readonly string[];
+  /** Folders searched first; then come `<cwd>/configs` and the package's own. */
+  readonly configDirs: readonly string[];
+  readonly cwd: string;
+  readonly env: InterpolationContext["env"];
+  readonly now: Date;
+}
+
+/** A configuration, checked, with what is known of where it came from. */
+export interface LoadedConfig<R extends RootName = RootName> {
+  readonly root: R;
+  readonly config: ConfigOf<R>;
+  /** As composed, before and after interpolation; without the schemas' defaults. */
+  readonly raw: { readonly composed: ConfigValue; readonly interpolated: ConfigValue };
+  /** Key path (`model.lr`) → where it was written. Keys left to their defaults are not there. */
+  readonly sources: ReadonlyMap<string, Place>;
+  /** What each group of the defaults lists is set to. */
+  readonly choices: Readonly<Record<string, Choice>>;
+  /** The whole configuration, defaults included; `resolve: false` keeps the interpolations as they were written. */
+  toYaml(options: { resolve: boolean }): string;
+}
+
+/**
+ * Composes, interpolates and checks a configuration. `working_path` comes out absolute.
+ * @throws ConfigError telling every problem at once, each with file:line:column or the override
+ */
+export function loadConfig<R extends RootName>(options: LoadOptions<R>): LoadedConfig<R> {
+  const { root, cwd } = options;
+  const problems: Problem[] = [];
+  const overrides = readOverrides(options.overrides);
+  const source = searchPath(options.configDirs, ["configs", packageConfigs], cwd);
+  const { tree, choices } = compose(source, root, overrides, problems);
+  const unresolved: Problem[] = [];
+  const interpolated = interpolate(withWorkingPath(tree, options), options, unresolved);
+  problems.push(...unresolved);
+  const { tree: complete, missing } = withoutMissing(interpolated, problems);
+  const schema = rootSchemas[root];
+  const result = schema.safeParse(toValue(complete));
+  if (!result.success) {
+    const found = problemsOf(result.error.issues, schema, complete);
+    problems.push(...found.filter((problem) => !isConsequence(problem, missing, unresolved)));
+  }
+  throwProblems(problems);
+  const config = result.data as ConfigOf<R>;
+  return {
+    root,
+    config,
+    raw: { composed: toValue(tree), interpolated: toValue(interpolated) },
+    sources: placesOf(tree),
+    choices,
+    toYaml: ({ resolve: resolved }) =>
+      writeYaml(resolved ? (config as ConfigValue) : withDefaults(config as ConfigValue, tree)),
+  };
+}
+
+/** Reads every override before any is used, so that all mistakes are told at once. */
+function readOverrides(texts: readonly string[]): Override[] {
+  const problems: Problem[] = [];
+  const overrides = texts.flatMap((text) => attempt(problems, () => parseOverride(text)) ?? []);
+  throwProblems(problems);
+  return overrides;
+}
+
+/** `working_path` made absolute first: `${working_path}/outputs` must mean one place, whoever reads it. */
+function withWorkingPath(tree: MapNode, context: InterpolationContext & { readonly cwd: string }): MapNode {
+  const node = getNode(tree, ["working_path"]);
+  const written = node ?? fromValue(".", tree.place);
+  // What is wrong with it is reported when the whole configuration is interpolated.
+  const resolved = getNode(interpolate(tree, context, []), ["working_path"]) ?? written;
+  if (resolved.kind !== "scalar" || typeof resolved.value !== "string" || /^$|^\?\?\?$|\$\{/.test(resolved.value))
+    return tree;
+  const absolute = fromValue(resolve(context.cwd, resolved.value), written.place);
+  const result = setNode(tree, ["working_path"], absolute);
+  return "tree" in result ? result.tree : tree;
+}
+
+/** The tree without its `???`, each of them a problem. */
+function withoutMissing(tree: MapNode, problems: Problem[]): { tree: MapNode; missing: readonly string[] } {
+  const values = missingValues(tree);
+  if (values.length === 0) return { tree, missing: [] };
+  const keys = values.map(({ path }) => path.join("."));
+  problems.push({
+    what: `${keys.length === 1 ? "a value" : `${keys.length} values`} must be given: ${keys.map((key) => `\`${key}\``).join(", ")}`,
+    place: values[0]!.place,
+    fix: `give ${keys.map((key) => `${key}=…`).join(" ")}`,
+  });
+  const inMaps = values.filter(({ path }) => getNode(tree, path.slice(0, -1))?.kind === "map");
+  return { tree: inMaps.reduce((at, { path }) => removeNodeAt(at, path), tree), missing: keys };
+}
+
+function removeNodeAt(tree: MapNode, path: Path): MapNode {
+  const isReachable = path.slice(0, -1).every((_, index) => getNode(tree, path.slice(0, index))?.kind === "map");
+  return isReachable ? removeNode(tree, path) : tree;
+}
+
+/** A `???` that is missing, an interpolation that is no number: told already. */
+function isConsequence({ what, place }: Problem, missing: readonly string[], unresolved: readonly Problem[]): boolean {
+  return (
+    missing.some((key) => what === `\`${key}\` is missing`) || unresolved.some((problem) => problem.place === place)
+  );
+}
+
+/** The checked configuration with what the files wrote laid over it: interpolations stand as written. */
+function withDefaults(config: ConfigValue, written: MapNode): ConfigValue {
+  const place = { file: "", line: 1, column: 1 };
+  return toValue(merge(fromValue(config, place), written));
+}
+
+function writeYaml(value: ConfigValue): string {
+  return dump(value, { lineWidth: 120, noRefs: true, transform: shortListsInOneLine });
+}
+
+function shortListsInOneLine(documents: Document[]): void {
+  visit(documents, (node) => {
+    if (node.kind !== "sequence" || node.items.length > 10) return;
+    if (node.items.every((item) => item.kind === "scalar")) node.style = COLLECTION_STYLE.FLOW;
+  });
+}

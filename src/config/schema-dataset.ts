@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { nearest } from "../errors.ts";
+
+const name = z.string().min(1);
+const names = z
+  .array(name)
+  .min(1)
+  .refine((list) => new Set(list).size === list.length, {
+    error: ({ input }) => {
+      const list = input as readonly string[];
+      return `names \`${list.find((item, index) => list.indexOf(item) !== index)}\` twice`;
+    },
+  });
+
+/** Largest seed of NumPy's legacy generator. */
+const maximumSeed = 2 ** 32 - 1;
+
+/** A seed: 0 to 2^32 − 1. */
+export const Seed = z.int().min(0).max(maximumSeed);
+
+/** A count that is at least one. */
+export const PositiveInteger = z.int().min(1);
+
+const Range = z.tuple([z.number().gt(0), z.number().gt(0)]).refine(([lower, upper]) => lower < upper, {
+  message: "must have its lower bound first: [lower, upper], lower < upper",
+});
+
+const AbundancesClipping = z
+  .strictObject({
+    lower: z.number().gt(0).default(1e-20).describe("Abundances below are raised to it; 0 on the scaled axis."),
+    upper: z.number().gt(0).default(1).describe("Abundances above are lowered to it; 1 on the scaled axis."),
+  })
+  .refine(({ lower, upper }) => lower < upper, { message: "must have lower < upper" });
+
+const Preprocessing = z.strictObject({
+  input_path: z.string().min(1).describe("Raw HDF5 file: one row per tracer and time."),
+  output_path: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Clean HDF5 file to write, with `/train` and `/val`. Derived: `dataset.dataset_path`."),
+  input_key: z.string().min(1).default("df").describe("Key of the frame in the raw file."),
+  columns_to_drop: z
+    .array(name)
+    .default(["dustTemp", "dstep", "zeta", "SURFACE", "BULK"])
+    .describe("Columns of the raw file to leave out; absent ones are ignored."),
+  train_split: z.number().gt(0).lt(1).default(0.75).describe("Share of the tracers for training; the others validate."),
+  seed: Seed.default(42).describe("Seed of the split into training and validation tracers."),
+  min_radfield: z.number().gt(0).default(1e-4).describe("Radiation fields below are raised to it (Habing)."),
+});
+
+/** Every dataset's keys (`configs/datasets/*.yaml`). */
+export const DatasetConfig = z
+  .strictObject({
+    dataset_path: z.string().min(1).describe("Clean HDF5 file to train on."),
+    physical_parameter_ranges: z
+      .record(name, Range)
+      .describe("Physical parameter → [lower, upper] in its own unit: what is scaled to 0 and 1, by log10."),
+    abundances_clipping: AbundancesClipping.prefault({}).describe("Bounds of the abundances (relative to H nuclei)."),
+    metadata: names.default(["Index", "Model", "Time"]).describe("Columns of row, tracer and time (yr)."),
+    phys: names
+      .default(["Density", "Radfield", "Av", "gasTemp"])
+      .describe("Physical parameters in the order the emulator takes them; `parameters` is another name of this key."),
+    initial_abundances_path: z
+      .string()
+      .min(1)
+      .default("utils/initial_abundances.npy")
+      .describe("Abundances at time 0, in the order of the species file."),
+    stoichiometric_matrix_path: z
+      .string()
+      .min(1)
+      .nullable()
+      .default("utils/stoichiometric_matrix.npy")
+      .describe("Matrix [species, elements]; null: computed from the species' names."),
+    species_path: z.string().min(1).default("utils/species.txt").describe("Names of the species, one a line."),
+    preprocessing: Preprocessing.describe("How the raw file becomes the clean one."),
+    species: names.optional().describe("Derived: the names in the species file."),
+    num_species: PositiveInteger.optional().describe("Derived: number of species."),
+    num_phys: PositiveInteger.optional().describe("Derived: number of physical parameters."),
+    num_metadata: PositiveInteger.optional().describe("Derived: number of metadata columns."),
+  })
+  .refine((dataset) => withoutRange(dataset).length === 0, {
+    path: ["phys"],
+    // Compared even where another key is wrong: all problems are told at once.
+    when: ({ value }) =>
+      names.safeParse(field(value, "phys")).success && isMapping(field(value, "physical_parameter_ranges")),
+    error: ({ input }) => describeMissingRanges(input as Ranges),
+  })
+  .transform(({ preprocessing, ...dataset }) => ({
+    ...dataset,
+    preprocessing: { ...preprocessing, output_path: preprocessing.output_path ?? dataset.dataset_path },
+  }));
+export type DatasetConfig = z.output<typeof DatasetConfig>;
+
+interface Ranges {
+  readonly phys: readonly string[];
+  readonly physical_parameter_ranges: Readonly<Record<string, unknown>>;
+}
+
+function withoutRange({ phys, physical_parameter_ranges }: Ranges): string[] {
+  return phys.filter((parameter) => !Object.hasOwn(physical_parameter_ranges, parameter));
+}
+
+function describeMissingRanges(dataset: Ranges): string {
+  const known = Object.keys(dataset.physical_parameter_ranges);
+  const missing = withoutRange(dataset).map((parameter) => {
+    const near = nearest(parameter, known);
+    return `\`${parameter}\`${near === undefined ? "" : ` (did you mean \`${near}\`?)`}`;
+  });
+  return `names what dataset.physical_parameter_ranges has no range for: ${missing.join(", ")}`;
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function isMapping(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

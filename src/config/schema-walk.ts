@@ -1,0 +1,80 @@
+import type { z } from "zod";
+import type { ConfigValue, Path } from "./tree.ts";
+
+/** What may stand below a key: known names, any names (a record), list items, or nothing. */
+export type Children =
+  | { readonly kind: "names"; readonly schemas: ReadonlyMap<string, z.ZodType> }
+  | { readonly kind: "any"; readonly schema: z.ZodType }
+  | { readonly kind: "none" };
+
+/** A schema without what wraps it: defaults, optional, nullable, transforms. */
+export function unwrap(schema: z.ZodType): z.ZodType {
+  const def = definition(schema);
+  switch (def.type) {
+    case "default":
+    case "prefault":
+    case "optional":
+    case "nullable":
+      return unwrap(def.innerType as z.ZodType);
+    case "pipe":
+      return unwrap(def.in as z.ZodType);
+    default:
+      return schema;
+  }
+}
+
+/** @param value what stands there; picks the member of a union */
+export function childrenOfSchema(schema: z.ZodType, value: ConfigValue | undefined): Children {
+  const inner = unwrap(schema);
+  const def = definition(inner);
+  switch (def.type) {
+    case "object":
+      return { kind: "names", schemas: new Map(Object.entries(def.shape as Record<string, z.ZodType>)) };
+    case "record":
+      return { kind: "any", schema: def.valueType as z.ZodType };
+    case "array":
+      return { kind: "any", schema: def.element as z.ZodType };
+    case "union":
+      return childrenOfSchema(pickMember(def as z.core.$ZodDiscriminatedUnionDef, value), value);
+    default:
+      return { kind: "none" };
+  }
+}
+
+/** The schema of a key; undefined for a key that the schema does not know. */
+export function schemaAt(root: z.ZodType, path: Path, value: ConfigValue | undefined): z.ZodType | undefined {
+  const [key, ...rest] = path;
+  if (key === undefined) return root;
+  const children = childrenOfSchema(root, value);
+  const below = isMapping(value) ? value[key] : undefined;
+  const schema =
+    children.kind === "names" ? children.schemas.get(key) : children.kind === "any" ? children.schema : undefined;
+  return schema && schemaAt(schema, rest, below);
+}
+
+/** Every key that the schema knows by name, with its schema, in order; a union gives the keys of the member in use. */
+export function knownKeys(root: z.ZodType, value: ConfigValue | undefined, path: Path = []): [Path, z.ZodType][] {
+  const children = childrenOfSchema(root, value);
+  if (children.kind !== "names") return [];
+  return [...children.schemas].flatMap(([key, schema]) => {
+    const here = [...path, key];
+    return [[here, schema] as [Path, z.ZodType], ...knownKeys(schema, isMapping(value) ? value[key] : undefined, here)];
+  });
+}
+
+export function isMapping(value: ConfigValue | undefined): value is { readonly [key: string]: ConfigValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** zod's own description of a schema, by which it can be walked. */
+function definition(schema: z.ZodType): z.core.$ZodTypes["_zod"]["def"] {
+  return (schema as unknown as z.core.$ZodTypes)._zod.def;
+}
+
+/** The member whose discriminator the value has; the first where it has none that fits. */
+function pickMember(def: z.core.$ZodDiscriminatedUnionDef, value: ConfigValue | undefined): z.ZodType {
+  const options = def.options as readonly z.ZodObject[];
+  const wanted = isMapping(value) ? value[def.discriminator] : undefined;
+  const fits = (option: z.ZodObject) => option.shape[def.discriminator]!.safeParse(wanted).success;
+  return options.find(fits) ?? options[0]!;
+}

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import type { AbundanceScaling } from "../chemistry/scaling.ts";
+import { type CacheMode, cacheHash, ensureCache } from "./cache.ts";
+import { type CleanData, forBlocks } from "./clean-data.ts";
+import type { Frame } from "./frame.ts";
+import type { Hdf5File } from "./hdf5.ts";
+import { checkAbundances } from "./value-checks.ts";
+
+export interface AutoencoderCacheOptions {
+  readonly clean: CleanData;
+  readonly species: readonly string[];
+  readonly scaling: AbundanceScaling;
+  readonly folder: string;
+  readonly mode: CacheMode;
+  readonly log: (message: string, details?: Record<string, unknown>) => void;
+}
+
+/** Paths of the two caches; each holds `dataset`, float32 [rows, species], scaled abundances. */
+export interface CachePaths {
+  readonly train: string;
+  readonly val: string;
+}
+
+/** Makes or finds the scaled abundances of both splits. @throws DataError for NaN or negative abundances, naming row and column */
+export async function autoencoderCache(options: AutoencoderCacheOptions): Promise<CachePaths> {
+  const { clean, species, scaling, folder, mode, log } = options;
+  const paths = {
+    train: join(folder, "autoencoder_train_preprocessed.h5"),
+    val: join(folder, "autoencoder_val_preprocessed.h5"),
+  };
+  const range = [scaling.log10_lower, scaling.log10_upper];
+  for (const split of ["train", "val"] as const) {
+    await ensureCache({
+      path: paths[split],
+      hash: cacheHash({ kind: "autoencoder", split, data: clean.hash, species, range }),
+      mode,
+      command: "train-autoencoder",
+      log,
+      write: async (file) => writeScaled(file, clean[split], species, scaling),
+    });
+  }
+  return paths;
+}
+
+function writeScaled(file: Hdf5File, frame: Frame, species: readonly string[], scaling: AbundanceScaling): void {
+  const dataset = file.createDataset("dataset", { shape: [frame.rows, species.length], dtype: "<f4" });
+  forBlocks(frame, species, (values, start, count) => {
+    checkAbundances(values, species, start, frame);
+    scaling.scaleInto(values, values);
+    dataset.writeRows(start, count, values);
+  });
+}

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { DataError, nearest } from "../errors.ts";
+import { type Frame, openFrame } from "./frame.ts";
+
+/** The columns that a training needs, in their order. */
+export interface CleanColumns {
+  readonly metadata: readonly string[];
+  readonly phys: readonly string[];
+  readonly species: readonly string[];
+}
+
+/** The two splits of a clean dataset. Frames are closed by `close`. */
+export interface CleanData {
+  readonly path: string;
+  readonly train: Frame;
+  readonly val: Frame;
+  /** sha256 over both splits' columns and values. */
+  readonly hash: string;
+  close(): void;
+}
+
+/**
+ * Opens what `preprocess` wrote, or a file of the same form.
+ * @throws DataError where the file or a split is absent, empty or lacks a column
+ */
+export async function openCleanData(path: string, columns: CleanColumns): Promise<CleanData> {
+  if (!existsSync(path)) {
+    throw new DataError(`there is no clean dataset ${path}`, {
+      where: "dataset.dataset_path",
+      fix: "make it: astrochem preprocess (with the same dataset=… override)",
+    });
+  }
+  const train = await openFrame(path, "train");
+  const frames = [train];
+  const close = (): void => {
+    for (const frame of frames) frame.close();
+  };
+  try {
+    const val = await openFrame(path, "val");
+    frames.push(val);
+    for (const frame of frames) checkColumns(frame, columns);
+    const parts = frames.map((frame) => frame.attribute("astrochem_hash") ?? hashValues(frame));
+    return { path, train, val, hash: createHash("sha256").update(parts.join()).digest("hex"), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function checkColumns(frame: Frame, { metadata, phys, species }: CleanColumns): void {
+  const where = `${frame.path}, key ${frame.key}`;
+  if (frame.rows === 0)
+    throw new DataError("the split has no rows", { where, fix: "preprocess again with more tracers" });
+  const present = new Set(frame.columns);
+  const missing = [...metadata, ...phys, ...species].filter((name) => !present.has(name));
+  if (missing.length === 0) return;
+  const near = nearest(missing[0]!, frame.columns);
+  const shown =
+    missing.length > 5 ? `${missing.slice(0, 5).join(", ")} and ${missing.length - 5} more` : missing.join(", ");
+  throw new DataError(`the clean dataset lacks the column${missing.length > 1 ? "s" : ""} ${shown}`, {
+    where,
+    fix: near ? `did you mean ${near}? else preprocess again` : "preprocess again, or correct dataset.species_path",
+  });
+}
+
+/** For files of other programs, which carry no hash: columns and float32 values, read once. */
+function hashValues(frame: Frame): string {
+  const hash = createHash("sha256").update(JSON.stringify(frame.columns));
+  forBlocks(frame, frame.columns, (values) => hash.update(values));
+  return hash.digest("hex");
+}
+
+/** Reads a frame block by block into one float32 buffer. @param f gets [count, columns], valid until it returns */
+export function forBlocks(
+  frame: Frame,
+  columns: readonly string[],
+  f: (values: Float32Array, start: number, count: number) => void,
+): void {
+  const buffer = new Float32Array(frame.blockRows * columns.length);
+  for (let start = 0; start < frame.rows; start += frame.blockRows) {
+    const count = Math.min(frame.blockRows, frame.rows - start);
+    const values = buffer.subarray(0, count * columns.length);
+    frame.read(start, count, columns, values);
+    f(values, start, count);
+  }
+}

@@ -1,0 +1,58 @@
+import { DataError } from "../errors.ts";
+import { torchRandperm } from "./random.ts";
+
+/** Consecutive rows of one tracer. */
+export interface TracerRun {
+  readonly start: number;
+  readonly rows: number;
+}
+
+/** Splits rows where the tracer's id changes. @param models [rows] */
+export function tracerRuns(models: ArrayLike<number | bigint>): TracerRun[] {
+  const runs: TracerRun[] = [];
+  for (let row = 0, start = 0; row < models.length; row++) {
+    if (row + 1 < models.length && models[row + 1] === models[row]) continue;
+    runs.push({ start, rows: row + 1 - start });
+    start = row + 1;
+  }
+  return runs;
+}
+
+/** The windows of a dataset, and what gave none. */
+export interface Windows {
+  /** First row of each window, [windows]: rows of a window are consecutive, so no more needs to be kept. */
+  readonly starts: Int32Array;
+  readonly skippedTracers: number;
+  readonly skippedRows: number;
+}
+
+/**
+ * Every run of `window` rows within a tracer, in the order of tracers and rows: n − window + 1 of a tracer with n rows, none of a
+ * shorter one.
+ * @throws DataError where no tracer is long enough
+ */
+export function windowStarts(models: ArrayLike<number | bigint>, window: number, where: string): Windows {
+  const runs = tracerRuns(models);
+  const starts: number[] = [];
+  let [skippedTracers, skippedRows, longest] = [0, 0, 0];
+  for (const { start, rows } of runs) {
+    longest = Math.max(longest, rows);
+    if (rows < window) {
+      skippedTracers += 1;
+      skippedRows += rows;
+    }
+    for (let first = start; first + window <= start + rows; first++) starts.push(first);
+  }
+  if (starts.length === 0) {
+    throw new DataError(`no tracer has the ${window} rows of a window; the longest has ${longest}`, {
+      where,
+      fix: longest >= 2 ? `model.window_size=${longest} or less` : "give tracers with at least two rows",
+    });
+  }
+  return { starts: Int32Array.from(starts), skippedTracers, skippedRows };
+}
+
+/** The same starts in a random order. */
+export function permuted(starts: Int32Array, seed: number): Int32Array {
+  return torchRandperm(starts.length, seed).map((at) => starts[at]!);
+}

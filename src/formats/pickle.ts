@@ -1,0 +1,459 @@
+import { CheckpointError, DataError } from "../errors.ts";
+import { type Failure, PickleReader } from "./pickle-reader.ts";
+import { elementCount } from "./strided.ts";
+
+/** Stands in for a Python function or class: makes what a call with `args` gives. Throws to refuse. */
+export type PickleFactory = (args: readonly unknown[], fail: (what: string) => Error) => unknown;
+
+/** What a factory may return where Python would then call `__setstate__`. */
+export abstract class PickledObject {
+  abstract setState(state: unknown, fail: (what: string) => Error): void;
+}
+
+/** A function or class that a pickle names, as a value: classes are passed about as arguments. */
+export class PickledGlobal {
+  /** `module name`, the key in the list of what may be loaded. */
+  readonly key: string;
+  readonly factory: PickleFactory;
+  constructor(key: string, factory: PickleFactory) {
+    this.key = key;
+    this.factory = factory;
+  }
+}
+
+export interface UnpickleOptions {
+  /** All that may be loaded, by `module name`. Whatever else a pickle asks for is refused. */
+  readonly globals: ReadonlyMap<string, PickleFactory>;
+  /** Gives the object that was stored outside the pickle. */
+  readonly persistentLoad?: (id: unknown, fail: (what: string) => Error) => unknown;
+  /** The file, and the place in it, for error messages. */
+  readonly where: string;
+  /** The class of the errors: a CheckpointError unless told otherwise. */
+  readonly failure?: Failure;
+}
+
+const mostNestedMarks = 1000;
+/** Bounds the memory: a container takes one byte in the pickle, but a hundred here. A Map has at most 2^24 entries. */
+const mostContainers = 2 ** 23;
+const mostEntries = 2 ** 23;
+
+/**
+ * Reads a Python pickle of protocol 0 to 5. Nothing of it is executed: functions and classes come from the list
+ * `globals` and from nowhere else. Lists and tuples become arrays, dictionaries Maps, bytes Uint8Arrays (views),
+ * None null, whole numbers number or bigint.
+ * @throws CheckpointError (or what `failure` makes) where the pickle is damaged or asks for what is not on the list
+ */
+export function unpickle(bytes: Uint8Array, options: UnpickleOptions): unknown {
+  const failure: Failure = options.failure ?? ((what, hint) => new CheckpointError(what, hint));
+  return new Machine(new PickleReader(bytes, options.where, failure), options).run();
+}
+
+/** The stack machine that a pickle is a program for. It has no loops and no calls: its time is linear in its length. */
+class Machine {
+  readonly #in: PickleReader;
+  readonly #options: UnpickleOptions;
+  readonly #fail: (what: string) => Error;
+  readonly #stack: unknown[] = [];
+  readonly #marks: number[] = [];
+  readonly #memo: unknown[] = [];
+  #memoized = 0;
+  #containers = 0;
+  #entries = 0;
+
+  constructor(reader: PickleReader, options: UnpickleOptions) {
+    this.#in = reader;
+    this.#options = options;
+    this.#fail = (what) => reader.fail(what);
+  }
+
+  run(): unknown {
+    for (;;) {
+      const opcode = String.fromCharCode(this.#in.uint8());
+      if (opcode === ".") {
+        const value = this.#pop();
+        if (this.#stack.length > 0 || this.#marks.length > 0) throw this.#fail("the pickle leaves something over");
+        return value;
+      }
+      if (!this.#literal(opcode) && !this.#container(opcode) && !this.#object(opcode)) {
+        throw this.#fail(`the pickle has the unknown instruction ${JSON.stringify(opcode)}`);
+      }
+    }
+  }
+
+  /** The instructions that put a plain value on the stack, and those that have no effect. */
+  #literal(opcode: string): boolean {
+    const input = this.#in;
+    const push = (value: unknown): true => {
+      this.#stack.push(value);
+      return true;
+    };
+    switch (opcode) {
+      case "\x80": {
+        const protocol = input.uint8();
+        if (protocol > 5) {
+          throw input.fail(
+            `the pickle has protocol ${protocol}; 0 to 5 are read`,
+            "pickle it with protocol 5 or lower",
+          );
+        }
+        return true;
+      }
+      case "\x95": // FRAME: how much the writer buffered
+        input.length64();
+        return true;
+      case "N":
+        return push(null);
+      case "\x88":
+        return push(true);
+      case "\x89":
+        return push(false);
+      case "I": {
+        const value = input.line();
+        if (value === "00" || value === "01") return push(value === "01");
+        if (!/^[+-]?\d{1,15}$/.test(value)) throw this.#fail("a number is damaged");
+        return push(Number(value));
+      }
+      case "J":
+        return push(input.int32());
+      case "K":
+        return push(input.uint8());
+      case "M":
+        return push(input.uint16());
+      case "L":
+        return push(input.decimal());
+      case "\x8a":
+        return push(input.integer(input.uint8()));
+      case "\x8b":
+        return push(input.integer(input.uint32()));
+      case "F":
+        return push(input.float());
+      case "G":
+        return push(input.float64());
+      case "S":
+        return push(input.quoted());
+      case "T":
+        return push(input.latin1(input.uint32()));
+      case "U":
+        return push(input.latin1(input.uint8()));
+      case "V":
+        return push(input.rawUnicode());
+      case "X":
+        return push(input.utf8(input.uint32()));
+      case "\x8c":
+        return push(input.utf8(input.uint8()));
+      case "\x8d":
+        return push(input.utf8(input.length64()));
+      case "B":
+        return push(input.bytes(input.uint32()));
+      case "C":
+        return push(input.bytes(input.uint8()));
+      case "\x8e":
+      case "\x96": // a bytearray
+        return push(input.bytes(input.length64()));
+      default:
+        return false;
+    }
+  }
+
+  /** Tuples, lists, dictionaries, sets, and the stack itself. */
+  #container(opcode: string): boolean {
+    const stack = this.#stack;
+    switch (opcode) {
+      case "(":
+        if (this.#marks.push(stack.length) > mostNestedMarks) throw this.#fail("the pickle is nested too deeply");
+        return true;
+      case ")":
+      case "]":
+        return this.#made([]);
+      case "\x85":
+      case "\x86":
+      case "\x87": {
+        const length = opcode.charCodeAt(0) - 0x84;
+        if (stack.length - this.#floor() < length) throw this.#fail("the pickle takes more than there is");
+        return this.#made(stack.splice(stack.length - length));
+      }
+      case "t":
+      case "l":
+        return this.#made(this.#toMark());
+      case "}":
+        return this.#made(new Map());
+      case "d": {
+        const items = this.#toMark();
+        const map = new Map<unknown, unknown>();
+        this.#setItems(map, items);
+        return this.#made(map);
+      }
+      case "\x8f":
+        return this.#made(new Set());
+      case "\x91":
+        return this.#made(new Set(this.#counted(this.#toMark())));
+      case "a":
+        this.#append([this.#pop()]);
+        return true;
+      case "e":
+        this.#append(this.#toMark());
+        return true;
+      case "s": {
+        const value = this.#pop();
+        this.#setItems(this.#stackTop(), [this.#pop(), value], 0);
+        return true;
+      }
+      case "u": {
+        const items = this.#toMark();
+        this.#setItems(this.#stackTop(), items);
+        return true;
+      }
+      case "\x90": {
+        const items = this.#counted(this.#toMark());
+        const target = this.#stackTop();
+        if (!(target instanceof Set)) throw this.#fail("the pickle adds to what is not a set");
+        for (const item of items) target.add(item);
+        return true;
+      }
+      case "0":
+        // Python's POP also removes a mark that lies on top.
+        if (this.#marks.at(-1) === stack.length) this.#marks.pop();
+        else this.#pop();
+        return true;
+      case "1":
+        this.#toMark();
+        return true;
+      case "2":
+        stack.push(this.#stackTop());
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** The memo, and all that calls for something outside the pickle. */
+  #object(opcode: string): boolean {
+    const input = this.#in;
+    switch (opcode) {
+      case "p":
+        return this.#store(Number(input.decimal()));
+      case "q":
+        return this.#store(input.uint8());
+      case "r":
+        return this.#store(input.uint32());
+      case "\x94":
+        return this.#store(this.#memoized);
+      case "g":
+        return this.#fetch(Number(input.decimal()));
+      case "h":
+        return this.#fetch(input.uint8());
+      case "j":
+        return this.#fetch(input.uint32());
+      case "c":
+        return this.#global(input.line("utf8"), input.line("utf8"));
+      case "\x93": {
+        const name = this.#pop();
+        const module = this.#pop();
+        if (typeof name !== "string" || typeof module !== "string") throw this.#fail("the pickle's name is not a text");
+        return this.#global(module, name);
+      }
+      case "R":
+      case "\x81": {
+        const args = this.#pop();
+        return this.#call(this.#pop(), args);
+      }
+      case "\x92": {
+        const keywords = this.#pop();
+        const args = this.#pop();
+        if (!(keywords instanceof Map) || keywords.size > 0) {
+          throw this.#fail("the pickle calls with keyword arguments, which is not supported");
+        }
+        return this.#call(this.#pop(), args);
+      }
+      case "b": {
+        const state = this.#pop();
+        const target = this.#stackTop();
+        if (target instanceof PickledObject) target.setState(state, this.#fail);
+        // The attributes of an OrderedDict, such as a state_dict's _metadata, are not part of its content.
+        else if (!(target instanceof Map)) throw this.#fail("the pickle sets the state of what has none");
+        return true;
+      }
+      case "P":
+        return this.#persistent(input.line("utf8"));
+      case "Q":
+        return this.#persistent(this.#pop());
+      default:
+        return false;
+    }
+  }
+
+  /** Below this the stack belongs to an outer, unfinished container. */
+  #floor(): number {
+    return this.#marks.at(-1) ?? 0;
+  }
+
+  #pop(): unknown {
+    if (this.#stack.length <= this.#floor()) throw this.#fail("the pickle takes more than there is");
+    return this.#stack.pop();
+  }
+
+  #stackTop(): unknown {
+    if (this.#stack.length <= this.#floor()) throw this.#fail("the pickle takes more than there is");
+    return this.#stack.at(-1);
+  }
+
+  #toMark(): unknown[] {
+    const mark = this.#marks.pop();
+    if (mark === undefined) throw this.#fail("the pickle takes more than there is");
+    return this.#stack.splice(mark);
+  }
+
+  #made(container: unknown): true {
+    if (++this.#containers > mostContainers) throw this.#fail("the pickle holds too many lists and dictionaries");
+    this.#stack.push(container);
+    return true;
+  }
+
+  #append(items: readonly unknown[]): void {
+    const target = this.#stackTop();
+    if (!Array.isArray(target)) throw this.#fail("the pickle appends to what is not a list");
+    for (const item of items) target.push(item);
+  }
+
+  #counted(items: unknown[]): unknown[] {
+    this.#entries += items.length;
+    if (this.#entries > mostEntries) throw this.#fail("the pickle's dictionaries hold too many entries");
+    return items;
+  }
+
+  #setItems(target: unknown, items: unknown[], _mark = 0): void {
+    if (!(target instanceof Map)) throw this.#fail("the pickle sets an entry of what is not a dictionary");
+    if (items.length % 2 !== 0) throw this.#fail("the pickle has a key without a value");
+    this.#counted(items);
+    for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
+  }
+
+  #store(index: number): true {
+    // Writers count up from 0, so an index beyond the bytes read so far is damage (or an attack on the memory).
+    if (!(index >= 0 && index <= this.#in.at)) throw this.#fail(`the pickle's memo has no place ${index}`);
+    this.#memo[index] = this.#stackTop();
+    this.#memoized++;
+    return true;
+  }
+
+  #fetch(index: number): true {
+    if (!(index >= 0 && index in this.#memo)) throw this.#fail(`the pickle's memo has no entry ${index}`);
+    this.#stack.push(this.#memo[index]);
+    return true;
+  }
+
+  #global(module: string, name: string): true {
+    const key = `${module} ${name}`;
+    const factory = this.#options.globals.get(key);
+    if (factory === undefined) {
+      throw this.#in.fail(
+        `the pickle asks for ${module}.${name}, which is not on the list of what may be loaded`,
+        "pickles can run any program, so only plain arrays are loaded: use a file that holds nothing else, " +
+          "and do not trust this one unless you know its writer",
+      );
+    }
+    this.#stack.push(new PickledGlobal(key, factory));
+    return true;
+  }
+
+  #call(callee: unknown, args: unknown): true {
+    if (!(callee instanceof PickledGlobal) || !Array.isArray(args)) throw this.#fail("the pickle's call is damaged");
+    return this.#made(callee.factory(args, this.#fail));
+  }
+
+  #persistent(id: unknown): true {
+    const load = this.#options.persistentLoad;
+    if (load === undefined) throw this.#fail("the pickle refers to something outside itself");
+    return this.#made(load(id, this.#fail));
+  }
+}
+
+/** Python 3 writes bytes so for protocols 0 to 2. */
+export const encodeBytes: PickleFactory = ([text, encoding], fail) => {
+  if (typeof text !== "string" || encoding !== "latin1") throw fail("the pickle's bytes are damaged");
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+};
+
+/** NumPy's element type: only text and objects matter here. */
+class PickledDtype extends PickledObject {
+  readonly kind: string;
+  bigEndian = false;
+  constructor(kind: string) {
+    super();
+    this.kind = kind;
+  }
+  override setState(state: unknown): void {
+    this.bigEndian = Array.isArray(state) && state[1] === ">";
+  }
+}
+
+/** An array of texts: of Python objects, or of NumPy's own fixed-width text. */
+class PickledTexts extends PickledObject {
+  /** Of objects, in row-major order whatever the array's order. */
+  items: readonly unknown[] = [];
+  override setState(state: unknown, fail: (what: string) => Error): void {
+    if (!Array.isArray(state) || state.length !== 5) throw fail("the pickled array is damaged");
+    const [, shape, dtype, , content] = state as unknown[];
+    if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0) || shape.length > 64) {
+      throw fail("the pickled array's shape is damaged");
+    }
+    if (!(dtype instanceof PickledDtype)) throw fail("the pickled array's type is damaged");
+    const count = elementCount(shape as number[]);
+    if (dtype.kind === "O") {
+      if (!Array.isArray(content)) throw fail("the pickled array's content is damaged");
+      this.items = content;
+    } else {
+      throw fail(`the pickled array holds numbers or fixed-width text (${dtype.kind}), not texts`);
+    }
+    if (this.items.length !== count) {
+      throw fail(`the pickled array holds ${this.items.length} texts, but its shape says ${count}`);
+    }
+  }
+}
+
+const ndarrayClass: PickleFactory = (_, fail) => {
+  throw fail("the pickled array is damaged");
+};
+const reconstruct: PickleFactory = ([type], fail) => {
+  if (!(type instanceof PickledGlobal && type.factory === ndarrayClass)) throw fail("the pickled array is damaged");
+  return new PickledTexts();
+};
+const dtypeClass: PickleFactory = ([code], fail) => {
+  if (typeof code !== "string") throw fail("the pickled array's type is damaged");
+  return new PickledDtype(/^\|?O\d*$/.test(code) ? "O" : code);
+};
+const textGlobals: ReadonlyMap<string, PickleFactory> = new Map([
+  ["numpy.core.multiarray _reconstruct", reconstruct],
+  ["numpy._core.multiarray _reconstruct", reconstruct],
+  ["numpy ndarray", ndarrayClass],
+  ["numpy dtype", dtypeClass],
+  ["_codecs encode", encodeBytes],
+]);
+
+/**
+ * The texts of a pickle as pandas and PyTables put it into HDF5 files: a list of strings, or a NumPy array of strings
+ * as objects, in row-major order.
+ * @throws DataError where it is damaged, holds anything else, or asks for anything but NumPy's arrays
+ */
+export function decodePickledStrings(bytes: Uint8Array, where: string): string[] {
+  const value = unpickle(bytes, {
+    globals: textGlobals,
+    where,
+    failure: (what, hint) => new DataError(what, hint),
+  });
+  const items = value instanceof PickledTexts ? value.items : value;
+  if (!Array.isArray(items)) {
+    throw new DataError("the pickle holds neither a list nor an array of texts", {
+      where,
+      fix: "write the column as text",
+    });
+  }
+  for (let i = 0; i < items.length; i++) {
+    if (typeof items[i] === "string") continue;
+    throw new DataError(`entry ${i} of the pickled texts is ${items[i] === null ? "missing (None)" : "not a text"}`, {
+      where,
+      fix: "fill it, or turn the column into text: frame[column].astype(str)",
+    });
+  }
+  return items as string[];
+}

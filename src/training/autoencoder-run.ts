@@ -1,0 +1,186 @@
+import { join } from "node:path";
+import { AbundanceScaling } from "../chemistry/scaling.ts";
+import type { AutoencoderModel } from "../config/schema-models.ts";
+import { AutoencoderBatches } from "../data/autoencoder-batches.ts";
+import { autoencoderCache, type CachePaths } from "../data/autoencoder-cache.ts";
+import type { CacheMode } from "../data/cache.ts";
+import { openRows, type RowSource } from "../data/chunk-source.ts";
+import { type CleanColumns, openCleanData } from "../data/clean-data.ts";
+import { derivedSeed, RandomStream } from "../data/random.ts";
+import { writeNpy } from "../formats/npy.ts";
+import { type AutoencoderShape, initialAutoencoder } from "../models/autoencoder.ts";
+import { Encoder } from "../models/runners.ts";
+import { type AutoencoderWeights, readAutoencoder, writeAutoencoder } from "../models/weights-file.ts";
+import { packageVersion } from "../version.ts";
+import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
+import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
+
+import { epochLogPath, loggingObserver } from "./epoch-log.ts";
+import type { RunTools, TrainingReport } from "./run-tools.ts";
+import type { Snapshot, TrainingOutcome } from "./trainer.ts";
+import { checkWarmStart } from "./warm-start.ts";
+
+/** An autoencoder's training, all paths absolute. */
+export interface AutoencoderJob {
+  readonly dataset: string;
+  readonly columns: CleanColumns;
+  readonly clipping: { readonly lower: number; readonly upper: number };
+  readonly shape: AutoencoderShape;
+  readonly model: AutoencoderModel;
+  readonly weights: string;
+  readonly latentsMinmax: string | null;
+  /** Weights to start from; null for fresh ones. */
+  readonly warmStart: string | null;
+  readonly mode: CacheMode;
+  readonly cacheFolder: string;
+  readonly memoryBudgetBytes: number;
+  readonly seed: number;
+}
+
+/**
+ * Trains an autoencoder: scaled caches, epochs, then the range of the latents of the training rows through the best weights.
+ * @returns null in mode `preprocess`, which makes the caches only
+ * @throws DataError, CheckpointError, NumericsError
+ */
+export async function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
+  const { dataset, columns, model, cacheFolder, mode } = job;
+  const scaling = new AbundanceScaling(job.clipping);
+  const clean = await openCleanData(dataset, columns);
+  let caches: CachePaths;
+  try {
+    const { species } = columns;
+    caches = await autoencoderCache({ clean, species, scaling, folder: cacheFolder, mode, log: tools.log });
+  } finally {
+    clean.close();
+  }
+  if (mode === "preprocess") return null;
+  const { memoryBudgetBytes } = job;
+  const training = await openRows(caches.train, "dataset", {
+    memoryBudgetBytes,
+    shuffleChunkSize: model.shuffle_chunk_size,
+  });
+  const validation = await openRows(caches.val, "dataset", { memoryBudgetBytes, shuffleChunkSize: 1 });
+  tools.log(`training rows: ${training.source.rows}, ${training.reason}`);
+  tools.log(`validation rows: ${validation.source.rows}, ${validation.reason}`);
+  const { batch_size: batchSize } = model;
+  const batches = {
+    train: new AutoencoderBatches({ ...training, batchSize, seed: derivedSeed(job.seed, "order of the rows") }),
+    validation: new AutoencoderBatches({ ...validation, batchSize, seed: null }),
+  };
+  try {
+    return await train(job, scaling, batches, training.source, clean.hash, tools);
+  } finally {
+    await Promise.all([training.source.close(), validation.source.close()]);
+  }
+}
+
+async function train(
+  job: AutoencoderJob,
+  scaling: AbundanceScaling,
+  batches: { train: AutoencoderBatches; validation: AutoencoderBatches },
+  trainingRows: RowSource,
+  dataHash: string,
+  tools: RunTools,
+): Promise<TrainingReport> {
+  const { model, shape, seed } = job;
+  const logPath = model.save_model ? epochLogPath(job.weights) : null;
+  const weightsOf = (best: Snapshot, range: readonly [number, number] | null): AutoencoderWeights => ({
+    model: { ...shape, hidden_dims: [...shape.hidden_dims] },
+    species: [...job.columns.species],
+    abundances_clipping: job.clipping,
+    latent_range: range === null ? null : [...range],
+    steps: best.steps,
+    provenance: {
+      data_hash: dataHash,
+      seed,
+      epoch: best.epoch,
+      best_metric: best.metric,
+      versions: { astrochem: packageVersion, node: process.versions.node },
+    },
+    trainable: best.arrays.parameters!,
+    statistics: best.arrays.statistics!,
+  });
+  const checkpoint = join(tools.checkpointFolder, "best.safetensors");
+  const trainer = new AutoencoderTrainer(
+    {
+      engine: tools.engine,
+      ...batches,
+      settings: model,
+      seed,
+      observer: loggingObserver(logPath, tools.observer),
+      now: tools.now,
+      signal: tools.signal,
+      onImproved: (best) => writeAutoencoder(checkpoint, weightsOf(best, null)),
+    },
+    {
+      shape,
+      loss: lossSettings(model, scaling, tools.log),
+      noise: model.noise,
+      stoichiometry: stoichiometryTensor(job.columns.species),
+      initial: startingWeights(job, tools),
+    },
+  );
+  let outcome: TrainingOutcome;
+  try {
+    outcome = await trainer.run();
+  } finally {
+    trainer.dispose();
+  }
+  const { best, log, reason } = outcome;
+  if (best) {
+    const range = await latentRangeOf(weightsOf(best, null), trainingRows, tools);
+    writeAutoencoder(checkpoint, weightsOf(best, range));
+    if (model.save_model && reason !== "interrupted") {
+      writeAutoencoder(job.weights, weightsOf(best, range));
+      if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(range) });
+    }
+  }
+  const saved = best && model.save_model && reason !== "interrupted";
+  return {
+    weights: saved ? job.weights : best ? checkpoint : null,
+    epochs: log.length,
+    best_epoch: best?.epoch ?? null,
+    best_metric: best?.metric ?? null,
+    parameters: trainer.parameterCount,
+    reason,
+  };
+}
+
+function startingWeights(
+  { warmStart, shape, seed, columns }: AutoencoderJob,
+  { log }: RunTools,
+): {
+  trainable: Float32Array;
+  statistics: Float32Array;
+} {
+  if (warmStart === null) return initialAutoencoder(shape, new RandomStream(derivedSeed(seed, "initial autoencoder")));
+  const weights = readAutoencoder(warmStart);
+  checkWarmStart(
+    warmStart,
+    { model: weights.model, species: weights.species },
+    { model: shape, species: columns.species },
+  );
+  log(`starting from ${warmStart}; the optimizer starts fresh`);
+  return weights;
+}
+
+/** Smallest and largest entry of the latents of all training rows, in float32. */
+async function latentRangeOf(weights: AutoencoderWeights, rows: RowSource, tools: RunTools): Promise<[number, number]> {
+  const encoder = new Encoder(tools.engine, weights);
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  try {
+    const block = Math.max(1, Math.floor(2 ** 24 / rows.columns / 4));
+    for (let start = 0; start < rows.rows; start += block) {
+      const count = Math.min(block, rows.rows - start);
+      const latents = await encoder.encode(await rows.load(start, count), count);
+      for (const z of latents) {
+        low = Math.min(low, z);
+        high = Math.max(high, z);
+      }
+    }
+  } finally {
+    encoder.dispose();
+  }
+  tools.log("latent range of the training rows", { low, high });
+  return [low, high];
+}

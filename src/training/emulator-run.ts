@@ -1,0 +1,249 @@
+import { join } from "node:path";
+import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
+import type { EmulatorModel } from "../config/schema-models.ts";
+import type { CachePaths } from "../data/autoencoder-cache.ts";
+import type { CacheMode } from "../data/cache.ts";
+import { openRows } from "../data/chunk-source.ts";
+import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
+import { EmulatorBatches } from "../data/emulator-batches.ts";
+import { emulatorCache } from "../data/emulator-cache.ts";
+import { openHdf5 } from "../data/hdf5.ts";
+import { derivedSeed, RandomStream } from "../data/random.ts";
+import { CheckpointError } from "../errors.ts";
+import { type EmulatorShape, initialEmulator } from "../models/emulator.ts";
+import { Encoder } from "../models/runners.ts";
+import {
+  type AutoencoderWeights,
+  autoencoderHash,
+  type EmulatorWeights,
+  latentRange,
+  readAutoencoder,
+  readEmulator,
+  writeEmulator,
+} from "../models/weights-file.ts";
+import { packageVersion } from "../version.ts";
+import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
+import { EmulatorTrainerSequential } from "./emulator-trainer.ts";
+import { epochLogPath, loggingObserver } from "./epoch-log.ts";
+import type { RunTools, TrainingReport } from "./run-tools.ts";
+import type { Snapshot, TrainingOutcome } from "./trainer.ts";
+import { checkWarmStart } from "./warm-start.ts";
+
+/** An emulator's training, all paths absolute. */
+export interface EmulatorJob {
+  readonly dataset: string;
+  readonly columns: CleanColumns;
+  readonly clipping: { readonly lower: number; readonly upper: number };
+  readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
+  readonly shape: EmulatorShape;
+  readonly model: EmulatorModel;
+  readonly autoencoder: string;
+  readonly weights: string;
+  /** Weights to start from; null for fresh ones. */
+  readonly warmStart: string | null;
+  readonly mode: CacheMode;
+  readonly cacheFolder: string;
+  readonly memoryBudgetBytes: number;
+  readonly seed: number;
+}
+
+/**
+ * Trains an emulator through the frozen autoencoder: encoded sequences, windows, epochs.
+ * @returns null in mode `preprocess`, which makes the caches only
+ * @throws DataError, CheckpointError, NumericsError
+ */
+export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
+  const autoencoder = readAutoencoder(job.autoencoder);
+  checkAutoencoder(job, autoencoder);
+  const clean = await openCleanData(job.dataset, job.columns);
+  let [caches, timeStep]: [CachePaths | null, number | null] = [null, null];
+  try {
+    caches = await makeCaches(job, autoencoder, clean, tools);
+    timeStep = medianTimeStep(clean, job.columns);
+  } finally {
+    clean.close();
+  }
+  if (job.mode === "preprocess") return null;
+  const training = await openWindows(caches.train, job, "training", tools);
+  const validation = await openWindows(caches.val, job, "validation", tools);
+  try {
+    return await train(job, autoencoder, { train: training, validation }, { dataHash: clean.hash, timeStep }, tools);
+  } finally {
+    await Promise.all([training.close(), validation.close()]);
+  }
+}
+
+function checkAutoencoder(job: EmulatorJob, { species, abundances_clipping: clipping }: AutoencoderWeights): void {
+  const isSame =
+    species.join() === job.columns.species.join() &&
+    clipping.lower === job.clipping.lower &&
+    clipping.upper === job.clipping.upper;
+  if (isSame) return;
+  throw new CheckpointError(`${job.autoencoder} was trained with another species list or clipping range`, {
+    where: job.autoencoder,
+    fix: "use the dataset that it was trained with, or train it again: astrochem train-autoencoder",
+  });
+}
+
+async function makeCaches(
+  job: EmulatorJob,
+  autoencoder: AutoencoderWeights,
+  clean: CleanData,
+  tools: RunTools,
+): Promise<CachePaths> {
+  const encoder = new Encoder(tools.engine, autoencoder);
+  try {
+    return await emulatorCache({
+      clean,
+      columns: job.columns,
+      abundances: new AbundanceScaling(job.clipping),
+      physical: new PhysicalScaling(job.columns.phys, job.physicalRanges),
+      physicalRanges: job.physicalRanges,
+      latents: new LatentScaling(latentRange(job.autoencoder, autoencoder)),
+      latentDim: encoder.latentDim,
+      encode: (scaled, rows) => encoder.encode(scaled, rows),
+      autoencoderHash: autoencoderHash(autoencoder),
+      window: job.model.window_size,
+      seed: derivedSeed(job.seed, "order of the windows"),
+      folder: job.cacheFolder,
+      mode: job.mode,
+      log: tools.log,
+    });
+  } finally {
+    encoder.dispose();
+  }
+}
+
+/** The batches of one split: the original's full shuffle in memory, runs of neighbouring windows where streamed. */
+async function openWindows(
+  path: string,
+  { model, columns, shape, memoryBudgetBytes, seed }: EmulatorJob,
+  split: "training" | "validation",
+  { log }: RunTools,
+): Promise<EmulatorBatches> {
+  const isTraining = split === "training";
+  const shuffleChunkSize = isTraining ? model.shuffle_chunk_size : 1;
+  const { source, chunkRows, reason } = await openRows(path, "dataset", { memoryBudgetBytes, shuffleChunkSize });
+  const isWhole = chunkRows >= source.rows;
+  const starts = await readStarts(path, isTraining && isWhole ? "permuted_starts" : "starts");
+  log(`${split} windows: ${starts.length}, ${reason}`);
+  return new EmulatorBatches({
+    source,
+    starts,
+    window: model.window_size,
+    layout: {
+      metadata: columns.metadata.length,
+      physical: columns.phys.length,
+      species: columns.species.length,
+      latent: shape.output_dim,
+    },
+    chunkWindows: isWhole ? starts.length : Math.max(1, chunkRows - model.window_size),
+    batchSize: model.batch_size,
+    seed: isTraining ? derivedSeed(seed, "order of the windows") : null,
+  });
+}
+
+async function readStarts(path: string, name: string): Promise<Int32Array> {
+  const file = await openHdf5(path);
+  try {
+    const dataset = file.dataset(name);
+    const starts = new Int32Array(dataset.shape[0]!);
+    dataset.readRows(0, starts.length, starts);
+    return starts;
+  } finally {
+    file.close();
+  }
+}
+
+async function train(
+  job: EmulatorJob,
+  autoencoder: AutoencoderWeights,
+  batches: { train: EmulatorBatches; validation: EmulatorBatches },
+  facts: { dataHash: string; timeStep: number | null },
+  tools: RunTools,
+): Promise<TrainingReport> {
+  const { model, shape, seed } = job;
+  const weightsOf = (best: Snapshot): EmulatorWeights => ({
+    model: shape,
+    species: [...job.columns.species],
+    physical_parameters: job.columns.phys.map((name) => ({ name, range: [...job.physicalRanges[name]!] })),
+    window_size: model.window_size,
+    time_step_yr: facts.timeStep,
+    autoencoder_hash: autoencoderHash(autoencoder),
+    provenance: {
+      data_hash: facts.dataHash,
+      seed,
+      epoch: best.epoch,
+      best_metric: best.metric,
+      versions: { astrochem: packageVersion, node: process.versions.node },
+    },
+    trainable: best.arrays.parameters!,
+  });
+  const checkpoint = join(tools.checkpointFolder, "best.safetensors");
+  const scaling = new AbundanceScaling(job.clipping);
+  const trainer = new EmulatorTrainerSequential(
+    {
+      engine: tools.engine,
+      ...batches,
+      settings: model,
+      seed,
+      observer: loggingObserver(model.save_model ? epochLogPath(job.weights) : null, tools.observer),
+      now: tools.now,
+      signal: tools.signal,
+      onImproved: (best) => writeEmulator(checkpoint, weightsOf(best)),
+    },
+    {
+      autoencoder: autoencoder.model,
+      emulator: shape,
+      latent_range: latentRange(job.autoencoder, autoencoder),
+      loss: lossSettings(model, scaling, tools.log),
+      stoichiometry: stoichiometryTensor(job.columns.species),
+      frozen: autoencoder,
+      initial: startingWeights(job, tools),
+    },
+  );
+  let outcome: TrainingOutcome;
+  try {
+    outcome = await trainer.run();
+  } finally {
+    trainer.dispose();
+  }
+  const { best, log, reason } = outcome;
+  const isSaved = best !== null && model.save_model && reason !== "interrupted";
+  if (isSaved) writeEmulator(job.weights, weightsOf(best));
+  return {
+    weights: isSaved ? job.weights : best ? checkpoint : null,
+    epochs: log.length,
+    best_epoch: best?.epoch ?? null,
+    best_metric: best?.metric ?? null,
+    parameters: trainer.parameterCount,
+    reason,
+  };
+}
+
+function startingWeights({ warmStart, shape, seed, columns }: EmulatorJob, { log }: RunTools): Float32Array {
+  if (warmStart === null) return initialEmulator(shape, new RandomStream(derivedSeed(seed, "initial emulator")));
+  const weights = readEmulator(warmStart);
+  checkWarmStart(
+    warmStart,
+    { model: weights.model, species: weights.species },
+    { model: shape, species: columns.species },
+  );
+  log(`starting from ${warmStart}; the optimizer starts fresh`);
+  return weights.trainable;
+}
+
+/** Median time between neighbouring rows of the first training rows, in years; null without a time column. */
+function medianTimeStep({ train }: CleanData, { metadata }: CleanColumns): number | null {
+  const time = metadata[2];
+  if (time === undefined) return null;
+  const count = Math.min(train.rows, 10_000);
+  const times = new Float64Array(count);
+  train.read(0, count, [time], times);
+  const steps = times
+    .subarray(1)
+    .map((value, row) => value - times[row]!)
+    .filter((step) => step > 0)
+    .sort();
+  return steps.length ? steps[steps.length >> 1]! : null;
+}
