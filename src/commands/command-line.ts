@@ -5,7 +5,7 @@ import type { Command, OptionSpec } from "./command.ts";
 import { configOptions, globalOptions, optionsOf } from "./global-options.ts";
 import { helpSections } from "./help.ts";
 import type { CommandEntry } from "./registry.ts";
-import { checkFlags, noCommand, type Parsed, unknownCommand, usageError } from "./usage-errors.ts";
+import { checkFlags, noCommand, type Parsed, unknownCommand, usageError, usageOf } from "./usage-errors.ts";
 
 /** What the words of a command line ask for: a text (help, version, completion), or a command to be run. */
 export type Request =
@@ -55,7 +55,7 @@ function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: re
   const args = Object.fromEntries(Object.entries(parsed).filter(([key]) => known.has(key)));
   // Words after `--` are in `rest`; any others there are too many.
   if (rest.length > 0 && command.config === undefined) {
-    throw new ConfigError(`unexpected argument \`${rest[0]}\``, { fix: `astrochem ${entry.name} ${entry.usage}` });
+    throw new ConfigError(`unexpected argument \`${rest[0]}\``, { fix: `astrochem ${usageOf(entry)}` });
   }
   const given = command.config ? [...((parsed.overrides as string[] | undefined) ?? []), ...rest] : [];
   return {
@@ -114,7 +114,7 @@ function makeParser(entries: readonly CommandEntry[], options: CommandLineOption
     .epilogue(helpSections(undefined))
     .wrap(options.width);
   for (const entry of entries) {
-    parser.command(`${entry.name} ${entry.usage}`, entry.summary, async (builder: Argv) => {
+    parser.command(`${entry.name} ${entry.usage}`.trim(), entry.summary, async (builder: Argv) => {
       called.entry = entry;
       called.command = await entry.load().catch((error: unknown) => {
         called.failure = error;
@@ -128,7 +128,7 @@ function makeParser(entries: readonly CommandEntry[], options: CommandLineOption
 
 function describeCommand(builder: Argv, entry: CommandEntry, command: Command): Argv {
   builder
-    .usage(`${command.describe}\n\nastrochem ${entry.name} ${entry.usage}`)
+    .usage(`${command.describe}\n\nastrochem ${usageOf(entry)}`)
     .options(toYargs(command.options))
     .group(Object.keys(command.options), "Options:")
     .group(Object.keys({ ...configOptions, ...globalOptions }), "Global options:")

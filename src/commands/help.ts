@@ -2,7 +2,7 @@ import type { Command } from "./command.ts";
 
 const topLevelExamples = [
   ["astrochem demo", "the whole path on the bundled sample"],
-  ["astrochem preprocess dataset=sample", "its first step alone"],
+  ["astrochem preprocess dataset=sample", "its first step alone: the clean dataset"],
 ] as const;
 
 const overrideForms = [
@@ -24,7 +24,8 @@ export function helpSections(command: Command | undefined): string {
   if (command?.config)
     sections.push(section("Overrides (in quotes where the shell would read them: '~key' 'a=[1,2]'):", overrideForms));
   if (aliases.length > 0) sections.push(section("Short names:", aliases));
-  sections.push(section("Examples:", command?.examples ?? topLevelExamples));
+  const examples = (command?.examples ?? topLevelExamples).map(([example, effect]) => `  # ${effect}\n  ${example}`);
+  sections.push(["Examples:", ...examples].join("\n"));
   return sections.join("\n\n");
 }
 

@@ -6,7 +6,7 @@ import { cut, drawBar } from "../training/terminal-text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { withRun } from "./run-folder.ts";
-import { formatNumber, formatTable } from "./tables.ts";
+import { formatTable } from "./tables.ts";
 
 /** Makes the clean dataset of a raw UCLCHEM file. The short names are those of the original's documentation. */
 export const preprocess: Command = {
@@ -29,7 +29,10 @@ export const preprocess: Command = {
   },
   examples: [
     ["astrochem preprocess dataset=sample", "the bundled sample"],
-    ["astrochem preprocess dataset=sample train_split=0.8 output_path=clean.h5", "split and write otherwise"],
+    [
+      "astrochem preprocess dataset=sample train_split=0.8 output_path=clean.h5",
+      "with more tracers to train on, and written elsewhere",
+    ],
   ],
   async run(context) {
     const loaded = await composeConfig("config", context);
@@ -39,6 +42,7 @@ export const preprocess: Command = {
       const { preprocessDataset } = await import("../data/preprocess.ts");
       const log = (message: string, details: object = {}) => run.log.info(details, message);
       const summary = await preprocessDataset(await optionsFrom(loaded), log, showRows(context));
+      context.statusLine.clear();
       printSummary(summary, run.folder, context);
       return summary;
     });
@@ -95,6 +99,6 @@ function printSummary(summary: PreprocessSummary, folder: string, { stdout, json
     ],
     splits,
   );
-  const size = formatNumber(Math.round(statSync(summary.outputPath).size / 1e5) / 10);
+  const size = (statSync(summary.outputPath).size / 1e6).toFixed(1);
   stdout.write(`${table}\n${summary.outputPath} (${size} MB)\n`);
 }

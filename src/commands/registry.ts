@@ -30,4 +30,10 @@ export const commands: readonly CommandEntry[] = [
     summary: "train the emulator through the trained autoencoder",
     load: async () => (await import("./train-emulator.ts")).trainEmulatorCommand,
   },
+  {
+    name: "demo",
+    usage: "",
+    summary: "run the whole path on the bundled sample, in under 5 minutes",
+    load: async () => (await import("./demo.ts")).demo,
+  },
 ];

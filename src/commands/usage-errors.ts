@@ -63,10 +63,15 @@ export function noCommand(entries: readonly CommandEntry[]): ConfigError {
   return new ConfigError("no command is given", { fix: `give one of ${names}; \`astrochem --help\` says more` });
 }
 
+/** Name and positionals, as yargs takes them and as people read them. */
+export function usageOf({ name, usage }: CommandEntry): string {
+  return `${name} ${usage}`.trimEnd();
+}
+
 /** yargs' complaints in our words. */
 export function usageError(error: unknown, entry: CommandEntry | undefined): ConfigError {
   const message = error instanceof Error ? error.message : String(error);
-  const usage = entry ? `astrochem ${entry.name} ${entry.usage}` : undefined;
+  const usage = entry ? `astrochem ${usageOf(entry)}` : undefined;
   const flag = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
   if (flag !== undefined) return new ConfigError(`--${flag} needs a value`, { cause: error });
   const counts = /^Not enough non-option arguments: got (\d+), need at least (\d+)/.exec(message);

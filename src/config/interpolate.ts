@@ -47,6 +47,8 @@ class Interpolator {
   readonly #problems: Problem[];
   /** Scalars already resolved. Their trees are shared, so that repetition costs nothing. */
   readonly #resolved = new Map<string, ConfigNode>();
+  /** Those that cannot be resolved: tried once, told wherever they are needed. */
+  readonly #failed = new Map<string, unknown>();
   /** Paths being resolved: one that comes up again is a cycle. */
   readonly #active: string[] = [];
 
@@ -81,6 +83,7 @@ class Interpolator {
     const key = path.join(".");
     const known = this.#resolved.get(key);
     if (known) return known;
+    if (this.#failed.has(key)) throw this.#failed.get(key);
     if (this.#active.includes(key)) {
       const cycle = [...this.#active.slice(this.#active.indexOf(key)), key].join(" → ");
       throw configError(`interpolation goes in a circle: ${cycle}`, node.place);
@@ -93,6 +96,9 @@ class Interpolator {
       const resolved = this.#parts(parts, path, node.place);
       this.#resolved.set(key, resolved);
       return resolved;
+    } catch (error) {
+      this.#failed.set(key, error);
+      throw error;
     } finally {
       this.#active.pop();
     }

@@ -57,7 +57,7 @@ export function printOverride(override: Omit<Override, "text" | "column">): stri
   return `${prefix}${target}${override.value === undefined ? "" : `=${printValue(override.value)}`}`;
 }
 
-/** A dotted key or a group with slashes: names of letters, digits, `_`, `-` and `$`. */
+/** A dotted key or a group with slashes: names of letters, digits, `_`, `$` and, but for the first character, `-`. */
 function checkKey(text: string, key: string, offset: number): void {
   if (key === "") throw configError("the key is missing", { override: text, column: offset + 1 }, "write key=value");
   if (key.includes("/") && key.includes(".")) {
@@ -77,7 +77,8 @@ function checkNames(text: string, dotted: string, offset: number, separator: str
   for (const name of dotted.split(separator)) {
     const bad = badKey(name);
     if (bad) throw configError(bad, { override: text, column: start + 1 });
-    const wrong = name.search(/[^\w$-]/);
+    // A leading dash is a flag that the command line did not know.
+    const wrong = name.search(/^-|[^\w$-]/);
     if (wrong >= 0) {
       const place = { override: text, column: start + wrong + 1 };
       throw configError(

@@ -61,10 +61,10 @@ export class PickleReader {
     return this.#bytes.readDoubleBE(this.#advance(8));
   }
 
-  /** A view, not a copy. */
+  /** A view, not a copy; not a Buffer, whose `slice` does not copy either. */
   bytes(length: number): Uint8Array {
     const from = this.#advance(length);
-    return this.#bytes.subarray(from, from + length);
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + from, length);
   }
 
   latin1(length: number): string {
@@ -94,10 +94,10 @@ export class PickleReader {
   }
 
   /** A whole number in decimal digits, as protocol 0 has them. */
-  decimal(): number | bigint {
-    const text = this.line().trim().replace(/L$/, "");
-    if (text.length > 3 * longestInteger || !/^[+-]?\d+$/.test(text)) throw this.fail("a number is damaged");
-    return narrowed(BigInt(text));
+  decimal(line = this.line()): number | bigint {
+    const text = /^([+-]?\d+)L?$/.exec(line.trim())?.[1];
+    if (text === undefined || text.length > 3 * longestInteger) throw this.fail("a number is damaged");
+    return narrowed(BigInt(text.replace("+", "")));
   }
 
   /** A whole number in `length` bytes, least first, in two's complement. */

@@ -110,8 +110,7 @@ class Machine {
       case "I": {
         const value = input.line();
         if (value === "00" || value === "01") return push(value === "01");
-        if (!/^[+-]?\d{1,15}$/.test(value)) throw this.#fail("a number is damaged");
-        return push(Number(value));
+        return push(input.decimal(value));
       }
       case "J":
         return push(input.int32());
@@ -195,7 +194,8 @@ class Machine {
         return true;
       case "s": {
         const value = this.#pop();
-        this.#setItems(this.#stackTop(), [this.#pop(), value], 0);
+        const key = this.#pop();
+        this.#setItems(this.#stackTop(), [key, value]);
         return true;
       }
       case "u": {
@@ -321,7 +321,7 @@ class Machine {
     return items;
   }
 
-  #setItems(target: unknown, items: unknown[], _mark = 0): void {
+  #setItems(target: unknown, items: unknown[]): void {
     if (!(target instanceof Map)) throw this.#fail("the pickle sets an entry of what is not a dictionary");
     if (items.length % 2 !== 0) throw this.#fail("the pickle has a key without a value");
     this.#counted(items);
@@ -331,8 +331,8 @@ class Machine {
   #store(index: number): true {
     // Writers count up from 0, so an index beyond the bytes read so far is damage (or an attack on the memory).
     if (!(index >= 0 && index <= this.#in.at)) throw this.#fail(`the pickle's memo has no place ${index}`);
+    if (!(index in this.#memo)) this.#memoized++;
     this.#memo[index] = this.#stackTop();
-    this.#memoized++;
     return true;
   }
 
@@ -374,22 +374,19 @@ export const encodeBytes: PickleFactory = ([text, encoding], fail) => {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 };
 
-/** NumPy's element type: only text and objects matter here. */
+/** NumPy's element type, of which only the code counts: `O8` for objects. Its state is about byte order and padding. */
 class PickledDtype extends PickledObject {
-  readonly kind: string;
-  bigEndian = false;
-  constructor(kind: string) {
+  readonly code: string;
+  constructor(code: string) {
     super();
-    this.kind = kind;
+    this.code = code;
   }
-  override setState(state: unknown): void {
-    this.bigEndian = Array.isArray(state) && state[1] === ">";
-  }
+  override setState(): void {}
 }
 
-/** An array of texts: of Python objects, or of NumPy's own fixed-width text. */
+/** A NumPy array of texts as Python objects. */
 class PickledTexts extends PickledObject {
-  /** Of objects, in row-major order whatever the array's order. */
+  /** In row-major order, whatever order the array had in memory. */
   items: readonly unknown[] = [];
   override setState(state: unknown, fail: (what: string) => Error): void {
     if (!Array.isArray(state) || state.length !== 5) throw fail("the pickled array is damaged");
@@ -398,16 +395,12 @@ class PickledTexts extends PickledObject {
       throw fail("the pickled array's shape is damaged");
     }
     if (!(dtype instanceof PickledDtype)) throw fail("the pickled array's type is damaged");
+    if (!/^\|?O\d*$/.test(dtype.code)) throw fail(`the pickled array is of type ${dtype.code}, not of texts`);
     const count = elementCount(shape as number[]);
-    if (dtype.kind === "O") {
-      if (!Array.isArray(content)) throw fail("the pickled array's content is damaged");
-      this.items = content;
-    } else {
-      throw fail(`the pickled array holds numbers or fixed-width text (${dtype.kind}), not texts`);
+    if (!Array.isArray(content) || content.length !== count) {
+      throw fail(`the pickled array does not hold the ${count} texts of its shape`);
     }
-    if (this.items.length !== count) {
-      throw fail(`the pickled array holds ${this.items.length} texts, but its shape says ${count}`);
-    }
+    this.items = content;
   }
 }
 
@@ -420,7 +413,7 @@ const reconstruct: PickleFactory = ([type], fail) => {
 };
 const dtypeClass: PickleFactory = ([code], fail) => {
   if (typeof code !== "string") throw fail("the pickled array's type is damaged");
-  return new PickledDtype(/^\|?O\d*$/.test(code) ? "O" : code);
+  return new PickledDtype(code);
 };
 const textGlobals: ReadonlyMap<string, PickleFactory> = new Map([
   ["numpy.core.multiarray _reconstruct", reconstruct],

@@ -203,8 +203,10 @@ describe("texts", () => {
         --debug       log every detail; show stack traces of errors          [boolean]
 
       Examples:
-        astrochem demo                       the whole path on the bundled sample
-        astrochem preprocess dataset=sample  its first step alone"
+        # the whole path on the bundled sample
+        astrochem demo
+        # its first step alone: the clean dataset
+        astrochem preprocess dataset=sample"
     `);
   });
 
@@ -238,8 +240,10 @@ describe("texts", () => {
         lr=…  model.lr=…
 
       Examples:
-        astrochem train       trains
-        astrochem train lr=1  trains fast"
+        # trains
+        astrochem train
+        # trains fast
+        astrochem train lr=1"
     `);
   });
 

@@ -1,0 +1,254 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deflateRawSync } from "node:zlib";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { AstrochemError, CheckpointError } from "../../src/errors.ts";
+import { decodePth, readPth } from "../../src/formats/pytorch.ts";
+import { readZip } from "../../src/formats/zip.ts";
+
+const fixtures = join(import.meta.dirname, "../fixtures/formats");
+const pretrained = join(import.meta.dirname, "../../../shared/reference/pretrained");
+const fixture = (name: string): string => join(fixtures, `${name}.pth`);
+const folder = mkdtempSync(join(tmpdir(), "astrochem-pth-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** A zip archive of `files`, so that damage inside them is not caught by a checksum already. */
+function pack(files: ReadonlyMap<string, Uint8Array>, { deflate = false, zip64 = false } = {}): Buffer {
+  const parts: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let at = 0;
+  for (const [name, content] of files) {
+    const body = deflate ? deflateRawSync(content) : Buffer.from(content);
+    const common = Buffer.alloc(26);
+    common.writeUInt16LE(deflate ? 8 : 0, 4);
+    common.writeUInt32LE(crc32(content), 10);
+    common.writeUInt32LE(body.length, 14);
+    common.writeUInt32LE(content.length, 18);
+    common.writeUInt16LE(name.length, 22);
+    const entry = Buffer.concat([Buffer.from("PK\x01\x02\x00\x00"), common, Buffer.alloc(14), Buffer.from(name)]);
+    entry.writeUInt32LE(at, 42);
+    if (zip64) {
+      entry.writeUInt32LE(0xffffffff, 24);
+      entry.writeUInt32LE(0xffffffff, 42);
+      entry.writeUInt16LE(20, 30);
+      const extra = Buffer.alloc(20);
+      extra.writeUInt16LE(1, 0);
+      extra.writeUInt16LE(16, 2);
+      extra.writeBigUInt64LE(BigInt(content.length), 4);
+      extra.writeBigUInt64LE(BigInt(at), 12);
+      directory.push(Buffer.concat([entry, extra]));
+    } else {
+      directory.push(entry);
+    }
+    parts.push(Buffer.concat([Buffer.from("PK\x03\x04"), common, Buffer.from(name), body]));
+    at += parts.at(-1)!.length;
+  }
+  const table = Buffer.concat(directory);
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06");
+  end.writeUInt16LE(files.size, 10);
+  end.writeUInt32LE(table.length, 12);
+  end.writeUInt32LE(at, 16);
+  const big = Buffer.alloc(56 + 20);
+  if (zip64) {
+    end.writeUInt16LE(0xffff, 10);
+    end.writeUInt32LE(0xffffffff, 16);
+    big.write("PK\x06\x06");
+    big.writeBigUInt64LE(BigInt(files.size), 32);
+    big.writeBigUInt64LE(BigInt(at), 48);
+    big.write("PK\x06\x07", 56);
+    big.writeBigUInt64LE(BigInt(at + table.length), 64);
+  }
+  return Buffer.concat([...parts, table, ...(zip64 ? [big] : []), end]);
+}
+
+function unpack(path: string): Map<string, Uint8Array> {
+  return new Map([...readZip(readFileSync(path), path)].map(([name, entry]) => [name, entry.read()]));
+}
+
+describe("readPth", () => {
+  it("reads a state_dict", () => {
+    const tensors = readPth(fixture("plain"));
+    expect([...tensors.keys()]).toEqual([
+      "first.weight",
+      "first.bias",
+      "norm.weight",
+      "norm.bias",
+      "norm.running_mean",
+      "norm.running_var",
+      "norm.num_batches_tracked",
+    ]);
+    expect(tensors.get("first.weight")).toEqual({
+      dtype: "F32",
+      shape: [2, 3],
+      data: Float32Array.of(0, 0.125, 0.25, 0.375, 0.5, 0.625),
+    });
+    expect(tensors.get("first.bias")?.data).toEqual(Float32Array.of(0.5, -0.5));
+    expect(tensors.get("norm.num_batches_tracked")).toEqual({ dtype: "I64", shape: [], data: BigInt64Array.of(0n) });
+  });
+
+  it("respects offsets and strides", () => {
+    const tensors = readPth(fixture("views"));
+    const grid = (rows: number, columns: number, at: (i: number, j: number) => number) => ({
+      dtype: "F64",
+      shape: [rows, columns],
+      data: Float64Array.from({ length: rows * columns }, (_, k) => at(Math.floor(k / columns), k % columns)),
+    });
+    expect(tensors.get("transposed")).toEqual(grid(6, 4, (i, j) => 6 * j + i));
+    expect(tensors.get("window")).toEqual(grid(2, 3, (i, j) => 6 * (i + 1) + j + 2));
+    expect(tensors.get("steps")).toEqual({ dtype: "F64", shape: [6], data: Float64Array.of(3, 7, 11, 15, 19, 23) });
+    expect(tensors.get("expanded")).toEqual(grid(3, 2, (i) => i));
+    expect(tensors.get("parameter")).toEqual({ dtype: "F64", shape: [2], data: Float64Array.of(0, 1) });
+  });
+
+  it("reads integers and flags", () => {
+    expect(readPth(fixture("integers"))).toEqual(
+      new Map<string, unknown>([
+        ["i64", { dtype: "I64", shape: [2], data: BigInt64Array.of(2n ** 62n + 1n, -5n) }],
+        ["i32", { dtype: "I32", shape: [2, 1], data: Int32Array.of(1, -2) }],
+        ["i16", { dtype: "I16", shape: [2], data: Int16Array.of(300, -300) }],
+        ["i8", { dtype: "I8", shape: [2], data: Int8Array.of(-128, 127) }],
+        ["u8", { dtype: "U8", shape: [2], data: Uint8Array.of(0, 255) }],
+        ["flags", { dtype: "BOOL", shape: [2], data: Uint8Array.of(1, 0) }],
+        ["empty", { dtype: "F32", shape: [0, 4], data: new Float32Array(0) }],
+      ]),
+    );
+  });
+
+  it.each([
+    ["hostile", /asks for posix\.system, which is not on the list of what may be loaded/],
+    ["half", /float16, which is not read/],
+    ["bfloat16", /bfloat16, which is not read/],
+    ["checkpoint", /more than a state_dict: epoch is not a tensor[\s\S]*model\.state_dict\(\)/],
+    ["legacy", /old format, from before version 1\.6[\s\S]*torch\.save\(torch\.load/],
+    ["no-such-file", /there is no file/],
+  ])("refuses %s", (name, message) => {
+    expect(() => readPth(fixture(name))).toThrow(CheckpointError);
+    expect(() => readPth(fixture(name))).toThrow(message);
+    expect(() => readPth(fixture(name))).toThrow(`${name}.pth`);
+  });
+
+  it.each([
+    ["another archive", pack(new Map([["a.txt", Buffer.from("a")]])), /does not hold data\.pkl/],
+    ["another file", Buffer.from("hello"), /not a zip archive/],
+    ["an empty file", Buffer.alloc(0), /not a zip archive/],
+    ["a bare number", pack(new Map([["a/data.pkl", Buffer.from("N.")]])), /does not hold a state_dict/],
+  ])("refuses %s", (_, bytes, message) => {
+    const path = join(folder, "wrong.pth");
+    writeFileSync(path, bytes);
+    expect(() => readPth(path)).toThrow(CheckpointError);
+    expect(() => readPth(path)).toThrow(message);
+  });
+
+  it("reads deflated and zip64 archives", () => {
+    const expected = readPth(fixture("views"));
+    const files = unpack(fixture("views"));
+    expect(decodePth(pack(files, { deflate: true }), "deflated")).toEqual(expected);
+    expect(decodePth(pack(files, { zip64: true }), "zip64")).toEqual(expected);
+  });
+
+  it("swaps the bytes of a file from a big-endian machine", () => {
+    const files = unpack(fixture("views"));
+    for (const [name, content] of files) {
+      if (name.includes("/data/")) files.set(name, Buffer.from(content).swap64());
+    }
+    files.set("views/byteorder", Buffer.from("big"));
+    expect(decodePth(pack(files), "big")).toEqual(readPth(fixture("views")));
+  });
+
+  it("refuses a deflated file that grows beyond its word", () => {
+    const bomb = pack(new Map([["a/data.pkl", Buffer.alloc(100_000)]]), { deflate: true });
+    const size = bomb.indexOf("PK\x01\x02") + 24;
+    bomb.writeUInt32LE(10, size);
+    expect(() => decodePth(bomb, "bomb")).toThrow(/cannot be inflated/);
+    bomb.writeUInt32LE(0xfffffff0, size);
+    expect(() => decodePth(bomb, "bomb")).toThrow(/cannot come from/);
+  });
+
+  it("refuses a tensor that is far greater than the file, or than its storage", () => {
+    const tensor = (shape: string, strides: string): Buffer =>
+      pack(
+        new Map([
+          ["a/data/0", Buffer.alloc(4)],
+          [
+            "a/data.pkl",
+            Buffer.from(
+              `(S'w'\nctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI1\ntQ` +
+                `I0\n(${shape}t(${strides}tI00\nNtRd.`,
+            ),
+          ],
+        ]),
+      );
+    expect(decodePth(tensor("I2\n", "I0\n"), "a").get("w")?.data).toEqual(new Float32Array(2));
+    expect(() => decodePth(tensor("I999999999\n", "I0\n"), "a")).toThrow(/far greater than the file/);
+    expect(() => decodePth(tensor("I2\n", "I1\n"), "a")).toThrow(/needs 2 numbers; its storage has 1/);
+    expect(() => decodePth(tensor("I2\n", "I-1\n"), "a")).toThrow(/shape is damaged/);
+    expect(() => decodePth(tensor("I2\nI2\n", "I1\n"), "a")).toThrow(/shape is damaged/);
+  });
+
+  const flips = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
+  const names = ["plain", "views", "integers"];
+
+  it("answers any damage with an error that says so, or with the right numbers", () => {
+    const originals = names.map((name) => [readFileSync(fixture(name)), readPth(fixture(name))] as const);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...originals),
+        flips,
+        fc.option(fc.nat(2500)),
+        ([original, expected], damage, cut) => {
+          const bytes = Buffer.from(original);
+          for (const [at, value] of damage) bytes[at % bytes.length] = value;
+          try {
+            expect(decodePth(bytes.subarray(0, cut ?? bytes.length), "damaged")).toEqual(expected);
+          } catch (error) {
+            if (!(error instanceof AstrochemError)) throw error;
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it("answers damage inside the pickle, checksum in order, with an error that says so, or with tensors", () => {
+    const originals = names.map((name) => [`${name}/data.pkl`, unpack(fixture(name))] as const);
+    fc.assert(
+      fc.property(fc.constantFrom(...originals), flips, ([program, files], damage) => {
+        const pickle = Uint8Array.from(files.get(program)!);
+        for (const [at, value] of damage) pickle[at % pickle.length] = value;
+        try {
+          const tensors = decodePth(pack(new Map([...files, [program, pickle]])), "damaged");
+          for (const { shape, data } of tensors.values()) expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
+        } catch (error) {
+          if (!(error instanceof AstrochemError)) throw error;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe.skipIf(!existsSync(pretrained))(`the original's weights (skipped where ${pretrained} is absent)`, () => {
+  const shapes = (name: string) =>
+    Object.fromEntries([...readPth(join(pretrained, `${name}.pth`))].map(([key, { shape }]) => [key, shape]));
+
+  it("reads the autoencoder", () => {
+    const all = shapes("autoencoder");
+    expect(all["encoder_fc1.weight"]).toEqual([160, 333]);
+  });
+
+  it("reads the emulator", () => {
+    expect(shapes("mlp")["net.0.weight"]).toEqual([180, 18]);
+  });
+});
