@@ -31,6 +31,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./train-emulator.ts")).trainEmulatorCommand,
   },
   {
+    name: "emulate",
+    usage: "[input]",
+    summary: "emulate the chemistry along physical histories",
+    load: async () => (await import("./emulate.ts")).emulateCommand,
+  },
+  {
+    name: "import-weights",
+    usage: "[overrides..]",
+    summary: "bring in PyTorch weights of the original package",
+    load: async () => (await import("./import-weights.ts")).importWeightsCommand,
+  },
+  {
     name: "demo",
     usage: "",
     summary: "run the whole path on the bundled sample, in under 5 minutes",

@@ -130,5 +130,6 @@ function describeLists(given: readonly ConfigValue[], derived: readonly ConfigVa
   const length = Math.max(given.length, derived.length);
   const index = Array.from({ length }, (_, i) => i).findIndex((i) => given[i] !== derived[i]);
   const shown = (list: readonly ConfigValue[]) => (index < list.length ? printValue(list[index]!) : "nothing");
-  return `differs from what the data hold: at position ${index + 1} of ${given.length} stands ${shown(given)}, not ${shown(derived)} (of ${derived.length})`;
+  const counts = given.length === derived.length ? "" : ` (${given.length} in all, there ${derived.length})`;
+  return `differs from what the data give: at position ${index + 1} stands ${shown(given)}, there ${shown(derived)}${counts}`;
 }

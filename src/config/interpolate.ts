@@ -117,7 +117,10 @@ class Interpolator {
       else {
         const node = this.#part(part, path, place);
         if (node.kind !== "scalar")
-          throw configError(`\`${part.text}\` is a ${node.kind} and cannot stand within text`, place);
+          throw configError(
+            `\`${part.text}\` is a ${node.kind === "map" ? "mapping" : "list"} and cannot stand within text`,
+            place,
+          );
         text += String(node.value);
       }
       if (text.length > maximumText)

@@ -90,10 +90,8 @@ class Parser {
   }
 
   #error(what: string) {
-    return configError(
-      what,
-      this.#place,
-      "write \u0024{key}, \u0024{oc.env:NAME,default}, or \\\u0024{ for the plain characters",
-    );
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: interpolations of the configuration.
+    const forms = "${key}, ${oc.env:NAME,default}, or \\${ for the plain characters";
+    return configError(what, this.#place, `write ${forms}`);
   }
 }

@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import type { ConfigValue, Path } from "./tree.ts";
 
-/** What may stand below a key: known names, any names (a record), list items, or nothing. */
+/** What may stand below a key: known names, any names or items of one kind, items each of its own kind, or nothing. */
 export type Children =
   | { readonly kind: "names"; readonly schemas: ReadonlyMap<string, z.ZodType> }
   | { readonly kind: "any"; readonly schema: z.ZodType }
+  | { readonly kind: "items"; readonly schemas: readonly z.ZodType[] }
   | { readonly kind: "none" };
 
 /** A schema without what wraps it: defaults, optional, nullable, transforms. */
@@ -34,6 +35,8 @@ export function childrenOfSchema(schema: z.ZodType, value: ConfigValue | undefin
       return { kind: "any", schema: def.valueType as z.ZodType };
     case "array":
       return { kind: "any", schema: def.element as z.ZodType };
+    case "tuple":
+      return { kind: "items", schemas: def.items as readonly z.ZodType[] };
     case "union":
       return childrenOfSchema(pickMember(def as z.core.$ZodDiscriminatedUnionDef, value), value);
     default:
@@ -45,11 +48,22 @@ export function childrenOfSchema(schema: z.ZodType, value: ConfigValue | undefin
 export function schemaAt(root: z.ZodType, path: Path, value: ConfigValue | undefined): z.ZodType | undefined {
   const [key, ...rest] = path;
   if (key === undefined) return root;
-  const children = childrenOfSchema(root, value);
   const below = isMapping(value) ? value[key] : undefined;
-  const schema =
-    children.kind === "names" ? children.schemas.get(key) : children.kind === "any" ? children.schema : undefined;
+  const schema = schemaBelow(childrenOfSchema(root, value), key);
   return schema && schemaAt(schema, rest, below);
+}
+
+function schemaBelow(children: Children, key: string): z.ZodType | undefined {
+  switch (children.kind) {
+    case "names":
+      return children.schemas.get(key);
+    case "any":
+      return children.schema;
+    case "items":
+      return children.schemas[Number(key)];
+    case "none":
+      return undefined;
+  }
 }
 
 /** Every key that the schema knows by name, with its schema, in order; a union gives the keys of the member in use. */

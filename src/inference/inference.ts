@@ -60,6 +60,8 @@ export class Inference {
   /** Elements whose totals the training conserved. */
   readonly elements: readonly string[] = elements;
   readonly latentDim: number;
+  /** Linear abundances outside are raised or lowered to it. */
+  readonly abundancesClipping: { readonly lower: number; readonly upper: number };
   /** What computes, and why. */
   readonly compute: ComputeChoice;
 
@@ -77,6 +79,7 @@ export class Inference {
     this.compute = choice;
     this.species = autoencoder.species;
     this.latentDim = autoencoder.model.latent_dim;
+    this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);

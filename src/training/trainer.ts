@@ -154,7 +154,7 @@ export abstract class Trainer<Batch> {
       if (Number.isFinite(value)) continue;
       const what = name === "total" ? "the training loss" : "the norm of the gradient";
       throw new NumericsError(`${what} is no longer finite (${value})`, {
-        where: `epoch ${epoch}, batch ${batch}`,
+        where: `epoch ${epoch + 1}, batch ${batch + 1}`,
         fix: "lower model.lr or model.gradient_clipping; the best weights so far are unchanged",
       });
     }
@@ -211,7 +211,7 @@ export abstract class Trainer<Batch> {
     const mean = means.reduce((a, b) => a + b, 0) / means.length;
     if (Number.isNaN(mean)) {
       throw new NumericsError("the validation error is not a number", {
-        where: `epoch ${epoch}, validation`,
+        where: `epoch ${epoch + 1}, validation`,
         fix: "lower model.lr; the best weights so far are unchanged",
       });
     }

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: interpolations of the configuration, not of JavaScript.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compose } from "../../src/config/compose.ts";

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: interpolations of the configuration, not of JavaScript.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseValue, printValue, readScalar } from "../../src/config/override-values.ts";
@@ -121,7 +122,7 @@ describe("parseValue", () => {
       fc.property(override, (written) => {
         const { text, column, ...read } = parseOverride(printOverride(written));
         expect(read).toEqual(written);
-        expect(text.slice(column - 1)).toMatch(new RegExp(`^${read.key}`));
+        expect(text.slice(column - 1).startsWith(read.key)).toBe(true);
       }),
     );
   });

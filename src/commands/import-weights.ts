@@ -1,0 +1,81 @@
+import { relative, resolve } from "node:path";
+import { ConfigError } from "../errors.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { composeConfig } from "./compose.ts";
+
+/** Brings PyTorch weights of the original package in. */
+export const importWeightsCommand: Command = {
+  describe:
+    "Turns PyTorch weights of the original package (.pth) into safetensors files with all that is needed to use them. Nothing\n" +
+    "in the .pth file is run; anything but tensors in it is refused by name. What it does not say comes from the configuration.",
+  positionals: {},
+  options: {
+    autoencoder: { type: "string", describe: "the autoencoder's .pth file" },
+    "latents-minmax": { type: "string", describe: "its latents_minmax.npy" },
+    emulator: {
+      type: "string",
+      describe: "the emulator's .pth file; needs an autoencoder, given here or imported before",
+    },
+  },
+  config: { root: "config_emulator" },
+  examples: [
+    [
+      "astrochem import-weights --autoencoder autoencoder.pth --latents-minmax latents_minmax.npy --emulator mlp.pth",
+      "both models, with the ranges of dataset=grav",
+    ],
+    ["astrochem import-weights --emulator mlp.pth model.save_model_path=weights/mlp.safetensors", "the emulator alone"],
+  ],
+  async run(context) {
+    const files = requested(context);
+    const loaded = await composeConfig("config_emulator", context);
+    const [{ emulatorJob }, imports, weightsFile] = await Promise.all([
+      import("./jobs.ts"),
+      import("../models/import-weights.ts"),
+      import("../models/weights-file.ts"),
+    ]);
+    const job = emulatorJob(loaded, false);
+    const { species, phys } = job.columns;
+    const { hidden_dims, latent_dim, save_model_path } = loaded.config.autoencoder;
+    const autoencoderPath = resolve(loaded.config.working_path, save_model_path);
+    const written: string[] = [];
+    if (files.autoencoder !== null) {
+      const weights = imports.importAutoencoder(files.autoencoder, {
+        shape: { input_dim: species.length, hidden_dims, latent_dim },
+        species,
+        clipping: job.clipping,
+        latentsMinmax: files.latentsMinmax!,
+      });
+      weightsFile.writeAutoencoder(autoencoderPath, weights);
+      written.push(autoencoderPath);
+    }
+    if (files.emulator !== null) {
+      const { shape, physicalRanges, model, weights: path } = job;
+      const autoencoder = weightsFile.readAutoencoder(files.autoencoder === null ? job.autoencoder : autoencoderPath);
+      const autoencoderHash = weightsFile.autoencoderHash(autoencoder);
+      const facts = { shape, species, phys, physicalRanges, window: model.window_size, autoencoderHash };
+      weightsFile.writeEmulator(path, imports.importEmulator(files.emulator, facts));
+      written.push(path);
+    }
+    report(written, context);
+  },
+};
+
+function requested({ args, cwd }: CommandContext) {
+  const path = (name: string): string | null => (typeof args[name] === "string" ? resolve(cwd, args[name]) : null);
+  const files = { autoencoder: path("autoencoder"), latentsMinmax: path("latents-minmax"), emulator: path("emulator") };
+  if (files.autoencoder === null && files.emulator === null) {
+    throw new ConfigError("no weights were given", {
+      fix: "--autoencoder FILE.pth --latents-minmax FILE.npy, --emulator FILE.pth",
+    });
+  }
+  if ((files.autoencoder === null) !== (files.latentsMinmax === null)) {
+    throw new ConfigError("--autoencoder and --latents-minmax go together", {
+      fix: "give both: latents are scaled by the range",
+    });
+  }
+  return files;
+}
+
+function report(written: readonly string[], { stdout, json, cwd }: CommandContext): void {
+  stdout.write(json ? `${JSON.stringify({ written })}\n` : written.map((path) => `${relative(cwd, path)}\n`).join(""));
+}

@@ -1,0 +1,186 @@
+import { resolve } from "node:path";
+import type { ComputeRequest } from "../backend/choose-engine.ts";
+import { FrameWriter } from "../data/frame.ts";
+import { createHdf5 } from "../data/hdf5.ts";
+import { ConfigError } from "../errors.ts";
+import { beginFile } from "../formats/atomic-file.ts";
+import { openHistories } from "./histories.ts";
+import { Inference } from "./inference.ts";
+
+/** What to emulate, with what, and where to. Relative paths start from `cwd`. */
+export interface EmulateRequest {
+  readonly cwd: string;
+  readonly input?: string | undefined;
+  readonly key?: string | undefined;
+  readonly physical?: string | undefined;
+  readonly abundances?: string | undefined;
+  readonly output: string;
+  readonly autoencoder: string;
+  readonly emulator: string;
+  readonly compute: ComputeRequest;
+}
+
+/** The effects of an emulation. */
+export interface EmulateTools {
+  readonly log: (message: string) => void;
+  readonly signal: AbortSignal;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** What an emulation did. */
+export interface EmulateSummary {
+  readonly output: string;
+  readonly tracers: number;
+  /** Emulated rows, the given first ones not counted. */
+  readonly rows: number;
+  /** Of computing alone. */
+  readonly seconds: number;
+}
+
+/** Histories of one length, to be emulated in one call. */
+export interface HistoryGroup {
+  /** Tracer ids, [b]. */
+  readonly models: readonly number[];
+  /** Rows of each, the first one included. */
+  readonly rows: number;
+  /** [b, rows], years; NaN where it is not known. */
+  readonly times: Float32Array;
+  /** [b, rows, physical], physical units: the conditions that lead from each row to the next. */
+  readonly physical: Float32Array;
+  /** [b, species], linear: the state at the first row. */
+  readonly abundances: Float32Array;
+}
+
+/** Where histories come from. */
+export interface Histories {
+  readonly tracers: number;
+  /** All rows, the first ones included. */
+  readonly rows: number;
+  groups(): AsyncIterable<HistoryGroup> | Iterable<HistoryGroup>;
+  close(): void;
+}
+
+/**
+ * Emulates every history of a file or of arrays and writes the result as a frame `emulated`: per tracer the given first row and
+ * the emulated ones, with the columns of a clean file. The file appears whole or not at all.
+ * @throws ConfigError, DataError, CheckpointError
+ */
+export async function emulateFile(request: EmulateRequest, tools: EmulateTools): Promise<EmulateSummary> {
+  const path = (name: string): string => resolve(request.cwd, name);
+  checkRequest(request);
+  const { compute } = request;
+  const surrogate = await Inference.load({
+    ...compute,
+    autoencoder: path(request.autoencoder),
+    emulator: path(request.emulator),
+  });
+  try {
+    tools.log(`${surrogate.compute.engine} engine on ${surrogate.compute.device}: ${surrogate.compute.reason}`);
+    const histories = await openHistories(request, surrogate, tools);
+    try {
+      return await emulateAll(histories, surrogate, path(request.output), tools);
+    } finally {
+      histories.close();
+    }
+  } finally {
+    surrogate.dispose();
+  }
+}
+
+function checkRequest({ input, physical, abundances, key }: EmulateRequest): void {
+  const hasArrays = physical !== undefined || abundances !== undefined;
+  if (input !== undefined && hasArrays) {
+    throw new ConfigError("both a file and arrays were given", { fix: "give a file, or --physical and --abundances" });
+  }
+  if (input === undefined && (physical === undefined || abundances === undefined)) {
+    throw new ConfigError(hasArrays ? "--physical and --abundances go together" : "nothing to emulate was given", {
+      fix: "astrochem emulate FILE.h5, or astrochem emulate --physical P.npy --abundances A.npy",
+    });
+  }
+  if (input === undefined && key !== undefined)
+    throw new ConfigError("--key is for HDF5 files", { fix: "leave it out" });
+}
+
+async function emulateAll(
+  histories: Histories,
+  surrogate: Inference,
+  output: string,
+  tools: EmulateTools,
+): Promise<EmulateSummary> {
+  const names = surrogate.physicalParameters.map(({ name }) => name);
+  const floats = ["Time", ...names, ...surrogate.species];
+  const pending = beginFile(output);
+  try {
+    const file = await createHdf5(pending.temporaryPath);
+    let [seconds, tracers, index] = [0, 0, 0];
+    try {
+      const columns = { float32: floats, int64: ["Index", "Model"], order: ["Index", "Model", ...floats] };
+      const writer = new FrameWriter(file, "emulated", columns, histories.rows);
+      for await (const group of histories.groups()) {
+        tools.signal.throwIfAborted();
+        const started = tools.now();
+        const emulated = await emulateGroup(surrogate, group);
+        seconds += (tools.now() - started) / 1000;
+        const rows = group.models.length * group.rows;
+        writer.append(frameRows(group, emulated, names.length), indexRows(group, index), rows);
+        index += rows;
+        tracers += group.models.length;
+      }
+      writer.finish();
+    } finally {
+      file.close();
+    }
+    pending.commit();
+    return { output, tracers, rows: index - tracers, seconds };
+  } catch (error) {
+    pending.discard();
+    throw error;
+  }
+}
+
+/** @returns [b, rows − 1, species], linear; empty for tracers of one row */
+async function emulateGroup(
+  surrogate: Inference,
+  { models, rows, physical, abundances }: HistoryGroup,
+): Promise<Float32Array> {
+  if (rows < 2) return new Float32Array(0);
+  const [batch, steps, parameters] = [models.length, rows - 1, surrogate.physicalParameters.length];
+  const driving = new Float32Array(batch * steps * parameters);
+  for (let b = 0; b < batch; b++) {
+    const from = b * rows * parameters;
+    driving.set(physical.subarray(from, from + steps * parameters), b * steps * parameters);
+  }
+  const { data } = await surrogate.emulate(
+    { data: driving, shape: [batch, steps, parameters] },
+    { data: abundances, shape: [batch, surrogate.species.length] },
+  );
+  return data;
+}
+
+/** [b · rows, 1 + physical + species]: time, conditions, and the first or the emulated abundances. */
+function frameRows(group: HistoryGroup, emulated: Float32Array, parameters: number): Float32Array {
+  const { models, rows, times, physical, abundances } = group;
+  const species = abundances.length / models.length;
+  const width = 1 + parameters + species;
+  const out = new Float32Array(models.length * rows * width);
+  for (let b = 0; b < models.length; b++) {
+    for (let row = 0; row < rows; row++) {
+      const [place, at] = [b * rows + row, (b * rows + row) * width];
+      out[at] = times[place]!;
+      out.set(physical.subarray(place * parameters, (place + 1) * parameters), at + 1);
+      const from = row === 0 ? b * species : (b * (rows - 1) + row - 1) * species;
+      out.set((row === 0 ? abundances : emulated).subarray(from, from + species), at + 1 + parameters);
+    }
+  }
+  return out;
+}
+
+function indexRows({ models, rows }: HistoryGroup, first: number): BigInt64Array {
+  const out = new BigInt64Array(models.length * rows * 2);
+  for (let place = 0; place < models.length * rows; place++) {
+    out[2 * place] = BigInt(first + place);
+    out[2 * place + 1] = BigInt(models[Math.floor(place / rows)]!);
+  }
+  return out;
+}

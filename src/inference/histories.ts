@@ -1,0 +1,197 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Frame, openFrame } from "../data/frame.ts";
+import { openHdf5 } from "../data/hdf5.ts";
+import { tracerRuns } from "../data/windows.ts";
+import { DataError } from "../errors.ts";
+import { readNpy } from "../formats/npy.ts";
+import type { EmulateRequest, EmulateTools, Histories, HistoryGroup } from "./emulate-file.ts";
+import type { Inference } from "./inference.ts";
+
+/** Values of a group's output: 64 MB. */
+const valuesAtOnce = 2 ** 24;
+
+/** Opens what a request names. @throws DataError */
+export async function openHistories(
+  request: EmulateRequest,
+  surrogate: Inference,
+  tools: EmulateTools,
+): Promise<Histories> {
+  if (request.input === undefined) return arrayHistories(request, surrogate);
+  const path = resolve(request.cwd, request.input);
+  const key = request.key ?? (await onlyKey(path));
+  const frame = await openFrame(path, key);
+  if (isClean(frame)) return new FrameHistories([frame], surrogate);
+  frame.close();
+  return rawHistories(path, key, surrogate, tools);
+}
+
+async function onlyKey(path: string): Promise<string> {
+  const file = await openHdf5(path);
+  try {
+    const keys = file.keys();
+    if (keys.includes("val")) return "val";
+    if (keys.length === 1) return keys[0]!;
+    throw new DataError(`the file holds ${keys.length} frames: ${keys.join(", ")}`, {
+      where: path,
+      fix: "choose one with --key",
+    });
+  } finally {
+    file.close();
+  }
+}
+
+/** A clean file carries the row numbers that `preprocess` gave. */
+function isClean(frame: Frame): boolean {
+  return frame.columns.includes("Index") && frame.columns.includes("Model");
+}
+
+/** A raw file is preprocessed first, into a temporary folder: renamed, sorted, with start rows and shifted conditions. */
+async function rawHistories(path: string, key: string, surrogate: Inference, tools: EmulateTools): Promise<Histories> {
+  const [{ preprocessDataset }, { resolveInput }, { readSpeciesList }] = await Promise.all([
+    import("../data/preprocess.ts"),
+    import("../config/paths.ts"),
+    import("../chemistry/species.ts"),
+  ]);
+  const folder = mkdtempSync(join(tmpdir(), "astrochem-emulate-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    const clean = join(folder, "clean.h5");
+    const listed = readSpeciesList(resolveInput(process.cwd(), "utils/species.txt"));
+    const table = readNpy(resolveInput(process.cwd(), "utils/initial_abundances.npy")).data;
+    const byName = new Map(listed.map((name, k) => [name, Number(table[k])]));
+    await preprocessDataset(
+      {
+        inputPath: path,
+        inputKey: key,
+        outputPath: clean,
+        metadata: ["Index", "Model", "Time"],
+        phys: surrogate.physicalParameters.map(({ name }) => name),
+        species: [...surrogate.species],
+        columnsToDrop: [],
+        initialAbundances: Float64Array.from(surrogate.species, (name) => byName.get(name) ?? 0),
+        clipping: surrogate.abundancesClipping,
+        trainSplit: 0.5,
+        seed: 0,
+        minRadfield: surrogate.physicalParameters.find(({ name }) => name === "Radfield")?.range[0] ?? 0,
+      },
+      tools.log,
+    );
+    const frames = [await openFrame(clean, "train"), await openFrame(clean, "val")].filter(({ rows }) => rows > 0);
+    return new FrameHistories(frames, surrogate, remove);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+interface Run {
+  readonly frame: Frame;
+  readonly model: number;
+  readonly start: number;
+  readonly rows: number;
+}
+
+/** The tracers of clean frames in the order of their ids, those of one length next to each other together. */
+class FrameHistories implements Histories {
+  readonly tracers: number;
+  readonly rows: number;
+  readonly #runs: readonly Run[];
+  readonly #frames: readonly Frame[];
+  readonly #surrogate: Inference;
+  readonly #remove: () => void;
+
+  constructor(frames: readonly Frame[], surrogate: Inference, remove: () => void = () => {}) {
+    [this.#frames, this.#surrogate, this.#remove] = [frames, surrogate, remove];
+    this.#runs = frames.flatMap(runsOf).sort((a, b) => a.model - b.model);
+    this.tracers = this.#runs.length;
+    this.rows = this.#runs.reduce((sum, { rows }) => sum + rows, 0);
+  }
+
+  *groups(): Generator<HistoryGroup> {
+    const width = this.#surrogate.species.length;
+    for (let from = 0; from < this.#runs.length; ) {
+      const { rows } = this.#runs[from]!;
+      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * width)));
+      let to = from + 1;
+      while (to < this.#runs.length && to - from < most && this.#runs[to]!.rows === rows) to += 1;
+      yield this.#group(this.#runs.slice(from, to), rows);
+      from = to;
+    }
+  }
+
+  close(): void {
+    for (const frame of this.#frames) frame.close();
+    this.#remove();
+  }
+
+  #group(runs: readonly Run[], rows: number): HistoryGroup {
+    const { species, physicalParameters } = this.#surrogate;
+    const names = physicalParameters.map(({ name }) => name);
+    const group = {
+      models: runs.map(({ model }) => model),
+      rows,
+      times: new Float32Array(runs.length * rows),
+      physical: new Float32Array(runs.length * rows * names.length),
+      abundances: new Float32Array(runs.length * species.length),
+    };
+    for (const [b, { frame, start }] of runs.entries()) {
+      const part = (target: Float32Array): Float32Array =>
+        target.subarray((b * target.length) / runs.length, ((b + 1) * target.length) / runs.length);
+      frame.read(start, rows, ["Time"], part(group.times));
+      frame.read(start, rows, names, part(group.physical));
+      frame.read(start, 1, species, part(group.abundances));
+    }
+    return group;
+  }
+}
+
+function runsOf(frame: Frame): Run[] {
+  const { values, codes } = frame.labels("Model");
+  return tracerRuns(codes).map(({ start, rows }) => {
+    const id = values[codes[start]!]!;
+    return { frame, start, rows, model: typeof id === "number" ? id : codes[start]! };
+  });
+}
+
+/** Histories from arrays; a single start serves all of them. */
+function arrayHistories({ cwd, physical, abundances }: EmulateRequest, surrogate: Inference): Histories {
+  const [conditions, starts] = [readNpy(resolve(cwd, physical!)), readNpy(resolve(cwd, abundances!))];
+  const [parameters, species] = [surrogate.physicalParameters.length, surrogate.species.length];
+  const [batch, steps, width] = conditions.shape;
+  if (conditions.shape.length !== 3 || width !== parameters || !batch || !steps) {
+    throw new DataError(`--physical has shape [${conditions.shape}], not [b, t, ${parameters}]`, {
+      where: physical,
+      fix: `the parameters are ${surrogate.physicalParameters.map(({ name }) => name).join(", ")}`,
+    });
+  }
+  const [given, wide] = starts.shape;
+  if (starts.shape.length !== 2 || wide !== species || (given !== batch && given !== 1)) {
+    throw new DataError(`--abundances has shape [${starts.shape}], not [${batch}, ${species}] or [1, ${species}]`, {
+      where: abundances,
+      fix: "one start for each history, or one for all, in the order of the species",
+    });
+  }
+  const rows = steps + 1;
+  const one = Float32Array.from<number | bigint>(starts.data, Number);
+  const group: HistoryGroup = {
+    models: Array.from({ length: batch }, (_, b) => b),
+    rows,
+    times: new Float32Array(batch * rows).fill(Number.NaN),
+    physical: withLastHeld(Float32Array.from<number | bigint>(conditions.data, Number), batch, steps, parameters),
+    abundances: given === batch ? one : Float32Array.from({ length: batch * species }, (_, i) => one[i % species]!),
+  };
+  return { tracers: batch, rows: batch * rows, groups: () => [group], close: () => {} };
+}
+
+/** [b, t, physical] → [b, t + 1, physical]: the last state has no conditions of its own, and shows those that led to it. */
+function withLastHeld(physical: Float32Array, batch: number, steps: number, parameters: number): Float32Array {
+  const out = new Float32Array(batch * (steps + 1) * parameters);
+  for (let b = 0; b < batch; b++) {
+    const given = physical.subarray(b * steps * parameters, (b + 1) * steps * parameters);
+    out.set(given, b * (steps + 1) * parameters);
+    out.set(given.subarray(-parameters), (b * (steps + 1) + steps) * parameters);
+  }
+  return out;
+}

@@ -1,0 +1,92 @@
+import { CheckpointError } from "../errors.ts";
+import { readNpy } from "../formats/npy.ts";
+import { readPth } from "../formats/pytorch.ts";
+import type { NamedTensor } from "../formats/safetensors.ts";
+import { packageVersion } from "../version.ts";
+import { type AutoencoderShape, autoencoderLayouts } from "./autoencoder.ts";
+import { type EmulatorShape, emulatorLayout } from "./emulator.ts";
+import type { Layout } from "./layout.ts";
+import { type AutoencoderWeights, compareArrays, type EmulatorWeights, type Provenance } from "./weights-file.ts";
+
+/** What PyTorch's file does not say of an autoencoder. */
+export interface AutoencoderFacts {
+  readonly shape: AutoencoderShape;
+  readonly species: readonly string[];
+  readonly clipping: { readonly lower: number; readonly upper: number };
+  /** `latents_minmax.npy`, [min, max]. */
+  readonly latentsMinmax: string;
+}
+
+/** What PyTorch's file does not say of an emulator. */
+export interface EmulatorFacts {
+  readonly shape: EmulatorShape;
+  readonly species: readonly string[];
+  readonly phys: readonly string[];
+  readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
+  readonly window: number;
+  readonly autoencoderHash: string;
+}
+
+/** @throws CheckpointError with a list of missing, unexpected and misshapen arrays */
+export function importAutoencoder(path: string, facts: AutoencoderFacts): AutoencoderWeights {
+  const arrays = readPth(path);
+  const layouts = autoencoderLayouts(facts.shape);
+  checkArrays(path, arrays, [layouts.trainable, layouts.statistics]);
+  const counter = arrays.get("encoder_bn1.num_batches_tracked")?.data[0];
+  return {
+    model: { ...facts.shape, hidden_dims: [...facts.shape.hidden_dims] },
+    species: [...facts.species],
+    abundances_clipping: facts.clipping,
+    latent_range: readRange(facts.latentsMinmax),
+    steps: Number(counter ?? 0),
+    provenance: importedFrom(path),
+    trainable: layouts.trainable.gather(arrays),
+    statistics: layouts.statistics.gather(arrays),
+  };
+}
+
+/** @throws CheckpointError with a list of missing, unexpected and misshapen arrays */
+export function importEmulator(path: string, facts: EmulatorFacts): EmulatorWeights {
+  const arrays = readPth(path);
+  const layout = emulatorLayout(facts.shape);
+  checkArrays(path, arrays, [layout]);
+  return {
+    model: facts.shape,
+    species: [...facts.species],
+    physical_parameters: facts.phys.map((name) => ({ name, range: [...facts.physicalRanges[name]!] })),
+    window_size: facts.window,
+    time_step_yr: null,
+    autoencoder_hash: facts.autoencoderHash,
+    provenance: importedFrom(path),
+    trainable: layout.gather(arrays),
+  };
+}
+
+function checkArrays(path: string, arrays: ReadonlyMap<string, NamedTensor>, layouts: readonly Layout[]): void {
+  const { missing, unexpected, misshapen } = compareArrays(arrays, layouts);
+  const problems = [
+    missing.length > 0 && `missing: ${missing.join(", ")}`,
+    unexpected.length > 0 && `unexpected: ${unexpected.join(", ")}`,
+    misshapen.length > 0 && `misshapen: ${misshapen.join(", ")}`,
+  ].filter((problem) => problem !== false);
+  if (problems.length === 0) return;
+  throw new CheckpointError(`${path} does not hold the model of the configuration\n  ${problems.join("\n  ")}`, {
+    where: path,
+    fix: "set the sizes that it was trained with: model.hidden_dims, model.latent_dim, model.hidden_dim, dataset.species_path",
+  });
+}
+
+function readRange(path: string): [number, number] {
+  const { data } = readNpy(path);
+  const [min, max] = [Number(data[0]), Number(data[1])];
+  if (data.length === 2 && Number.isFinite(min) && Number.isFinite(max) && min < max) return [min, max];
+  throw new CheckpointError(`${path} does not hold a range [min, max] of latents`, {
+    where: path,
+    fix: "give the latents_minmax.npy that belongs to the autoencoder",
+  });
+}
+
+function importedFrom(path: string): Provenance {
+  const versions = { astrochem: packageVersion, node: process.versions.node, imported_from: path };
+  return { data_hash: null, seed: null, epoch: null, best_metric: null, versions };
+}
