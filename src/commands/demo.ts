@@ -16,7 +16,7 @@ const limits = {
 /** Runs the whole path on the bundled sample. */
 export const demo: Command = {
   describe:
-    "Runs the whole path on the bundled sample of real chemistry: preprocess, train the autoencoder, train the emulator,\n" +
+    "Runs the whole path on the bundled sample of real chemistry: preprocess, train the autoencoder, train the emulator, " +
     `emulate; then a summary. Takes under 5 minutes and writes to ${folder} only.`,
   positionals: {},
   options: {

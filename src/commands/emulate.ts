@@ -4,7 +4,7 @@ import { formatNumber } from "./tables.ts";
 /** Emulates physical histories from a file. */
 export const emulateCommand: Command = {
   describe:
-    "Emulates the chemistry along physical histories: from the first row of each tracer in a clean or raw HDF5 file, or from\n" +
+    "Emulates the chemistry along physical histories: from the first row of each tracer in a clean or raw HDF5 file, or from " +
     ".npy arrays. Writes the emulated abundances as a frame that pandas reads: pandas.read_hdf(OUTPUT, 'emulated').",
   positionals: { input: "clean or raw HDF5 file; leave it out with --physical and --abundances" },
   options: {

@@ -6,7 +6,7 @@ import { composeConfig } from "./compose.ts";
 /** Brings PyTorch weights of the original package in. */
 export const importWeightsCommand: Command = {
   describe:
-    "Turns PyTorch weights of the original package (.pth) into safetensors files with all that is needed to use them. Nothing\n" +
+    "Turns PyTorch weights of the original package (.pth) into safetensors files with all that is needed to use them. Nothing " +
     "in the .pth file is run; anything but tensors in it is refused by name. What it does not say comes from the configuration.",
   positionals: {},
   options: {

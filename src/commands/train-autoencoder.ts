@@ -6,7 +6,7 @@ import { trainingOptions } from "./training.ts";
 /** Trains the autoencoder. */
 export const trainAutoencoderCommand: Command = {
   describe:
-    "Trains the autoencoder that compresses the abundances to latents. Writes the best weights with all that is needed to\n" +
+    "Trains the autoencoder that compresses the abundances to latents. Writes the best weights with all that is needed to " +
     "use them, and beside them the log of the epochs.",
   positionals: {},
   options: trainingOptions,

@@ -6,7 +6,7 @@ import { trainingOptions } from "./training.ts";
 /** Trains the emulator. */
 export const trainEmulatorCommand: Command = {
   describe:
-    "Trains the emulator that steps the latents through time under the physical history, through the decoder of the\n" +
+    "Trains the emulator that steps the latents through time under the physical history, through the decoder of the " +
     "autoencoder trained before (autoencoder.pretrained_model_path).",
   positionals: {},
   options: trainingOptions,
