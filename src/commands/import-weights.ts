@@ -19,10 +19,7 @@ export const importWeightsCommand: Command = {
   },
   config: { root: "config_emulator" },
   examples: [
-    [
-      "astrochem import-weights --autoencoder autoencoder.pth --latents-minmax latents_minmax.npy --emulator mlp.pth",
-      "both models, with the ranges of dataset=grav",
-    ],
+    ["astrochem import-weights --autoencoder ae.pth --latents-minmax minmax.npy --emulator mlp.pth", "both models"],
     ["astrochem import-weights --emulator mlp.pth model.save_model_path=weights/mlp.safetensors", "the emulator alone"],
   ],
   async run(context) {

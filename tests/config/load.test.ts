@@ -163,8 +163,21 @@ describe("the package's configurations", () => {
       "autoencoder=autoencoder_sample",
       "model=emulator_sample",
     ]);
-    expect(config.model).toEqual({ ...load("config_emulator").config.model, window_size: 48, batch_size: 64 });
-    expect(config.autoencoder).toEqual({ ...load("config").config.model, batch_size: 128 });
+    const patience = { stagnant_epoch_patience: 60 };
+    expect(config.model).toEqual({
+      ...load("config_emulator").config.model,
+      ...patience,
+      window_size: 48,
+      batch_size: 64,
+      lr_decay_patience: 15,
+    });
+    expect(config.autoencoder).toEqual({
+      ...load("config").config.model,
+      ...patience,
+      batch_size: 128,
+      lr_decay_patience: 30,
+      dropout_decay_patience: 15,
+    });
     expect(config.dataset.preprocessing).toMatchObject({
       input_path: "data/sample_collapse.h5",
       output_path: "data/sample_collapse_clean.h5",
