@@ -1,10 +1,21 @@
 import { expect } from "vitest";
 import { chooseEngine } from "../../src/backend/choose-engine.ts";
+import type { Engine } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
 
 /** Makes the embedded backend ready; for `beforeAll`. */
 export async function useWasm(): Promise<void> {
   await chooseEngine({ device: "wasm" });
+}
+
+/** The engines that every parity test runs on. */
+export const engines = ["eager", "compiled"] as const;
+
+/** The engine of that name, one thread; there is no falling back. */
+export async function engineNamed(name: (typeof engines)[number]): Promise<Engine> {
+  const { engine, choice } = await chooseEngine({ engine: name, threads: 1 });
+  expect(choice.engine).toBe(name);
+  return engine;
 }
 
 /** Runs `f` in a tidy and checks that no tensor is left behind. `f` returns plain values. */

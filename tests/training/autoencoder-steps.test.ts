@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { EagerEngine } from "../../src/backend/eager-engine.ts";
 import { hostTensor } from "../../src/backend/engine.ts";
 import { lossAndGradients } from "../../src/backend/gradients.ts";
 import { tf } from "../../src/backend/tf.ts";
@@ -16,7 +15,7 @@ import {
 } from "../../src/training/autoencoder-steps.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { utilsStoichiometry } from "../helpers/golden-models.ts";
-import { expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
+import { engineNamed, engines, expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
 
 interface GoldenAutoencoder {
   loss: { mean: number; worst: number; conservation: number; total: number };
@@ -112,8 +111,8 @@ describe("the autoencoder equals the original's", () => {
     }
   });
 
-  it("in the validation errors", async () => {
-    const engine = new EagerEngine();
+  it.each(engines)("in the validation errors, on the %s engine", async (name) => {
+    const engine = await engineNamed(name);
     const state = engine.state({
       parameters: hostTensor(initial.trainable, [initial.trainable.length]),
       statistics: hostTensor(initial.statistics, [initial.statistics.length]),
@@ -125,8 +124,8 @@ describe("the autoencoder equals the original's", () => {
     expectClose(errors!.data, array("validation_loss_vector"), { relative: 1e-4 });
   });
 
-  it("in 20 optimizer steps: losses, gradient norm, weights and running statistics", async () => {
-    const engine = new EagerEngine();
+  it.each(engines)("in 20 optimizer steps on the %s engine: losses, norm, weights, statistics", async (name) => {
+    const engine = await engineNamed(name);
     const size = initial.trainable.length;
     const state = engine.state({
       parameters: hostTensor(initial.trainable, [size]),

@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { EagerEngine } from "../../src/backend/eager-engine.ts";
 import { type HostTensors, hostTensor } from "../../src/backend/engine.ts";
 import { lossAndGradients } from "../../src/backend/gradients.ts";
 import { tf } from "../../src/backend/tf.ts";
@@ -11,7 +10,7 @@ import { adamWInputs } from "../../src/training/adamw.ts";
 import { emulatorTrainStep, emulatorValidationStep } from "../../src/training/emulator-steps.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { utilsStoichiometry } from "../helpers/golden-models.ts";
-import { expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
+import { engineNamed, engines, expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
 
 interface GoldenEmulator {
   loss: { mean: number; worst: number; conservation: number; total: number };
@@ -128,8 +127,8 @@ describe("the emulator equals the original's", () => {
     for (const [name, { data }] of named("grad.")) expectClose(gradients[name]!, data, { relative: 1e-4, what: name });
   });
 
-  it("in 10 optimizer steps: losses, gradient norm, weights, and the validation errors after them", async () => {
-    const engine = new EagerEngine();
+  it.each(engines)("in 10 optimizer steps on the %s engine, and the validation errors after them", async (name) => {
+    const engine = await engineNamed(name);
     const state = engine.state(initialState());
     const step = engine.program("training", emulatorTrainStep(setting, optimizer));
     const losses: number[] = [];
