@@ -82,7 +82,8 @@ parts.push(
 );
 writeFileAtomic(
   output,
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#222">
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#222" role="img" aria-label="Abundances of six species along one validation tracer: solver and surrogate">
+<title>Abundances of six species along one validation tracer: solver and surrogate</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${parts.join("\n")}
 </svg>

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { DataError } from "../errors.ts";
 import { openHdf5 } from "./hdf5.ts";
-import type { ReadReply, ReadRequest } from "./reader-worker.ts";
+import { firstLine, type ReadReply, type ReadRequest } from "./read-messages.ts";
 
 /** Rows of a float32 matrix, from memory or from a file. */
 export interface RowSource {
@@ -35,6 +35,12 @@ export class MemoryRows implements RowSource {
   async close(): Promise<void> {}
 }
 
+/** Someone who waits for the reader's answer. */
+interface Waiting {
+  readonly resolve: (buffer: ArrayBuffer) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /**
  * A matrix read from HDF5 by a worker: while one chunk is used the next one is read. HDF5 is synchronous and would block
  * the training otherwise. Two buffers travel to and fro.
@@ -45,26 +51,39 @@ export class StreamedRows implements RowSource {
   readonly #worker: Worker;
   readonly #path: string;
   readonly #spare: ArrayBuffer[] = [];
+  /** In the order of the requests, which is the order of the replies. */
+  readonly #waiting: Waiting[] = [];
+  /** Why no more can be read. */
+  #ended: Error | null = null;
   #current: Float32Array | null = null;
   #ahead: { start: number; count: number; rows: Promise<Float32Array> } | null = null;
 
   constructor(path: string, dataset: string, shape: readonly [number, number]) {
     [this.rows, this.columns] = shape;
     this.#path = path;
-    this.#worker = new Worker(workerUrl(), { workerData: { path, dataset } });
+    // The flags of this process (a loader, `--input-type`) are not for the worker, which is plain built JavaScript.
+    this.#worker = new Worker(workerUrl(), { workerData: { path, dataset }, execArgv: [] });
+    // Heard at all times: an error that comes between two reads would end the process, and a read after it would never end.
+    this.#worker.on("message", (reply: ReadReply) => this.#settle(reply));
+    this.#worker.on("error", (error) => this.#end(this.#failure(firstLine(error))));
+    this.#worker.on("exit", (code) => this.#end(this.#failure(`the reader ended with code ${code}`)));
     this.#worker.unref();
   }
 
   async load(start: number, count: number): Promise<Float32Array> {
     if (this.#current) this.#spare.push(this.#current.buffer as ArrayBuffer);
     this.#current = null;
-    if (this.#ahead?.start !== start || this.#ahead.count !== count) {
-      await this.#dropAhead();
-      this.prefetch(start, count);
-    }
-    const { rows } = this.#ahead!;
+    const ahead = this.#ahead;
     this.#ahead = null;
-    this.#current = await rows;
+    const isWanted = ahead?.start === start && ahead.count === count;
+    if (ahead && !isWanted) {
+      // Nobody asked for these rows after all: their buffer is of use, their error of none.
+      await ahead.rows.then(
+        ({ buffer }) => this.#spare.push(buffer as ArrayBuffer),
+        () => {},
+      );
+    }
+    this.#current = await (isWanted ? ahead.rows : this.#read(start, count));
     return this.#current;
   }
 
@@ -77,41 +96,47 @@ export class StreamedRows implements RowSource {
   }
 
   async close(): Promise<void> {
+    this.#end(new Error(`${this.#path} is closed`));
     await this.#worker.terminate();
   }
 
-  async #dropAhead(): Promise<void> {
-    if (!this.#ahead) return;
-    const unwanted = await this.#ahead.rows;
-    this.#spare.push(unwanted.buffer as ArrayBuffer);
-    this.#ahead = null;
+  async #read(start: number, count: number): Promise<Float32Array> {
+    if (this.#ended) throw this.#ended;
+    const values = count * this.columns;
+    const request: ReadRequest = { start, count, buffer: this.#bufferOf(values * 4) };
+    const reply = new Promise<ArrayBuffer>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    this.#worker.ref();
+    this.#worker.postMessage(request, [request.buffer]);
+    return new Float32Array(await reply, 0, values);
   }
 
-  #read(start: number, count: number): Promise<Float32Array> {
-    const bytes = count * this.columns * 4;
-    const at = this.#spare.findIndex((buffer) => buffer.byteLength === bytes);
-    const buffer = at >= 0 ? this.#spare.splice(at, 1)[0]! : new ArrayBuffer(bytes);
+  /** A spare buffer that is large enough, or a new one; never keeps more than one besides. */
+  #bufferOf(bytes: number): ArrayBuffer {
+    const at = this.#spare.findIndex((buffer) => buffer.byteLength >= bytes);
+    if (at < 0) {
+      this.#spare.length = 0;
+      return new ArrayBuffer(bytes);
+    }
+    const [found] = this.#spare.splice(at, 1);
     this.#spare.length = Math.min(this.#spare.length, 1);
-    return new Promise((resolve, reject) => {
-      const settle = (reply: ReadReply | Error): void => {
-        this.#worker.off("message", settle).off("error", settle).off("exit", ended).unref();
-        if (reply instanceof Error) reject(this.#failure(reply.message));
-        else if ("problem" in reply) reject(this.#failure(reply.problem));
-        else resolve(new Float32Array(reply.buffer));
-      };
-      const ended = (code: number): void => settle(new Error(`the reader ended with code ${code}`));
-      this.#worker.ref();
-      this.#worker.on("message", settle).on("error", settle).on("exit", ended);
-      const request: ReadRequest = { start, count, buffer };
-      this.#worker.postMessage(request, [buffer]);
-    });
+    return found!;
   }
 
-  #failure(problem: string): DataError {
-    return new DataError(`cannot read ${this.#path}: ${problem}`, {
-      where: this.#path,
-      fix: "make the file again, or check the disk",
-    });
+  #settle(reply: ReadReply): void {
+    const waiting = this.#waiting.shift();
+    // While nobody waits, the worker must not keep the process alive.
+    if (this.#waiting.length === 0) this.#worker.unref();
+    if ("problem" in reply) waiting?.reject(this.#failure(reply.problem, "make the file again, or check the disk"));
+    else waiting?.resolve(reply.buffer);
+  }
+
+  #end(reason: Error): void {
+    this.#ended ??= reason;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#ended);
+  }
+
+  #failure(problem: string, fix?: string): DataError {
+    return new DataError(`cannot read ${this.#path}: ${problem}`, { where: this.#path, fix });
   }
 }
 

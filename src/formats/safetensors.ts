@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
+import { readSafetensorsHeader } from "./safetensors-header.ts";
+import { elementCount } from "./strided.ts";
 
 /** The array types that this reader and writer know, by safetensors' names. */
 const arrayTypes = {
@@ -29,8 +31,8 @@ export interface SafetensorsContent {
   readonly metadata: Record<string, string>;
 }
 
-/** The specification's own limit. */
-const longestHeader = 100_000_000;
+/** NumPy has no more axes, and error messages show shapes whole. */
+const mostAxes = 64;
 
 /** @throws CheckpointError where the file is absent, cut off or not well-formed, naming the array */
 export function readSafetensors(path: string): SafetensorsContent {
@@ -45,7 +47,7 @@ export function readSafetensors(path: string): SafetensorsContent {
         where: path,
         fix: missing
           ? "train it (astrochem train-autoencoder, astrochem train-emulator) or correct the path"
-          : undefined,
+          : "give a safetensors file that can be read",
         cause,
       },
     );
@@ -59,11 +61,11 @@ export function readSafetensors(path: string): SafetensorsContent {
  * @throws CheckpointError
  */
 export function decodeSafetensors(bytes: Uint8Array, where: string): SafetensorsContent {
-  const { header, start } = readHeader(bytes, where);
+  const { entries, start } = readSafetensorsHeader(bytes, (what, cause) => damaged(where, what, cause));
   const metadata: Record<string, string> = {};
   const tensors = new Map<string, NamedTensor>();
   const spans: { name: string; from: number; to: number }[] = [];
-  for (const [name, entry] of Object.entries(header).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, entry] of Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (name === "__metadata__") {
       for (const [key, value] of Object.entries(plainObject(entry, where, name))) {
         if (typeof value !== "string") throw damaged(where, `the metadata entry ${key} is not a string`);
@@ -79,18 +81,25 @@ export function decodeSafetensors(bytes: Uint8Array, where: string): Safetensors
   return { tensors, metadata };
 }
 
-/** The bytes of a file: arrays in the order of their names, so that equal content makes equal bytes. */
+/**
+ * The parts of a file, to be written one after the other: arrays in the order of their names, so that equal content
+ * makes equal bytes. They are views of the arrays, not copies.
+ */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, NamedTensor>,
   metadata: Record<string, string> = {},
 ): Uint8Array[] {
-  const header: Record<string, unknown> = { __metadata__: metadata };
+  // Without a prototype, or an array named __proto__ would be lost.
+  const header: Record<string, unknown> = Object.create(null);
+  header.__metadata__ = metadata;
   const parts: Uint8Array[] = [];
   let offset = 0;
   // Widest types first, as Python's writer does: every array is aligned then.
   const width = ({ data }: NamedTensor): number => data.BYTES_PER_ELEMENT;
   const ordered = [...tensors].sort(([a, x], [b, y]) => width(y) - width(x) || (a < b ? -1 : 1));
-  for (const [name, { dtype, shape, data }] of ordered) {
+  for (const [name, tensor] of ordered) {
+    checkWritable(name, tensor);
+    const { dtype, shape, data } = tensor;
     header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
     parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     offset += data.byteLength;
@@ -112,30 +121,13 @@ export function writeSafetensors(
   writeFileAtomic(path, encodeSafetensors(tensors, metadata));
 }
 
-function readHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; start: number } {
-  if (bytes.byteLength < 8) throw damaged(where, `it has ${bytes.byteLength} bytes, too few for a header`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  if (length > longestHeader || 8 + length > bytes.byteLength) {
-    throw damaged(where, `its header claims ${length} bytes, and ${bytes.byteLength - 8} follow`);
+/** What the reader would refuse, or read as something else, is a bug of the caller's. */
+function checkWritable(name: string, { dtype, shape, data }: NamedTensor): void {
+  if (name === "__metadata__") throw new RangeError("no array can be named __metadata__");
+  if (!(data instanceof arrayTypes[dtype])) throw new RangeError(`array ${name} does not hold ${dtype}`);
+  if (elementCount(shape) !== data.length) {
+    throw new RangeError(`array ${name} of shape [${shape.join(", ")}] does not have ${data.length} elements`);
   }
-  const text = new TextDecoder().decode(bytes.subarray(8, 8 + length));
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(where, "its header is not JSON", cause);
-  }
-  const header = plainObject(parsed, where, "header");
-  checkDuplicates(text, header, where);
-  return { header, start: 8 + length };
-}
-
-/** JSON.parse keeps the last of two equal names without a word. */
-function checkDuplicates(text: string, header: Record<string, unknown>, where: string): void {
-  const offsets = text.match(/"data_offsets"\s*:/g)?.length ?? 0;
-  const tensors = Object.keys(header).filter((name) => name !== "__metadata__").length;
-  const quoted = JSON.stringify(header.__metadata__ ?? {}).match(/data_offsets/g)?.length ?? 0;
-  if (quoted === 0 && offsets > tensors) throw damaged(where, "a name occurs twice in its header");
 }
 
 function readTensor(
@@ -152,17 +144,20 @@ function readTensor(
       fix: `save it as F32; supported are ${Object.keys(arrayTypes).join(", ")}`,
     });
   }
+  if (Array.isArray(shape) && shape.length > mostAxes) throw damaged(where, `array ${name} has ${shape.length} axes`);
   if (!isCounts(shape)) throw damaged(where, `array ${name} has the shape ${JSON.stringify(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2) throw damaged(where, `array ${name} has no proper data_offsets`);
   const [from, to] = offsets as [number, number];
   const Type = arrayTypes[dtype as SafetensorsType];
-  const wanted = shape.reduce((product, count) => product * count, Type.BYTES_PER_ELEMENT);
-  if (to - from !== wanted)
-    throw damaged(where, `array ${name} of shape [${shape}] needs ${wanted} bytes, not ${to - from}`);
+  const count = elementCount(shape);
+  const wanted = count * Type.BYTES_PER_ELEMENT;
+  if (to - from !== wanted) {
+    throw damaged(where, `array ${name} of shape [${shape.join(", ")}] needs ${wanted} bytes, not ${to - from}`);
+  }
   if (start + to > bytes.byteLength) throw damaged(where, `array ${name} ends beyond the file: it is cut off`);
-  // Copied: the offset in the file need not be aligned.
-  const copy = bytes.slice(start + from, start + to);
-  const data = new Type(copy.buffer, copy.byteOffset, wanted / Type.BYTES_PER_ELEMENT);
+  const data = new Type(count);
+  // Copied, for the offset in the file need not be aligned; and not by `slice`, which gives a view where `bytes` is a Buffer.
+  new Uint8Array(data.buffer).set(bytes.subarray(start + from, start + to));
   return { tensor: { dtype: dtype as SafetensorsType, shape, data }, from, to };
 }
 
