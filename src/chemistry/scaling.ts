@@ -1,4 +1,4 @@
-import { ConfigError } from "../errors.ts";
+import { ConfigError, NumericsError } from "../errors.ts";
 
 /** The range to which linear abundances are clipped before they are scaled. */
 export interface ClippingRange {
@@ -15,7 +15,9 @@ export class AbundanceScaling {
   readonly log10_upper: number;
   readonly #range: ClippingRange;
 
+  /** @throws ConfigError where the range has no logarithm or nothing in it */
   constructor(range: ClippingRange) {
+    checkLogRange("abundances_clipping", range.lower, range.upper, "dataset.abundances_clipping");
     this.#range = range;
     this.log10_lower = Math.log10(range.lower);
     this.log10_upper = Math.log10(range.upper);
@@ -48,13 +50,16 @@ export class PhysicalScaling {
   /**
    * @param names   the columns in their order
    * @param ranges  by name: the order of the ranges means nothing
-   * @throws ConfigError for a parameter without a range
+   * @throws ConfigError for a parameter without a range, or with one that has no logarithm or nothing in it
    */
   constructor(names: readonly string[], ranges: Readonly<Record<string, readonly [number, number]>>) {
     this.names = names;
     const known = names.map((name) => {
       const range = Object.hasOwn(ranges, name) ? ranges[name] : undefined;
-      if (range) return range;
+      if (range) {
+        checkLogRange(name, ...range, "dataset.physical_parameter_ranges");
+        return range;
+      }
       throw new ConfigError(`the physical parameter ${name} has no range`, {
         where: "dataset.physical_parameter_ranges",
         fix: `add ${name}: [lower, upper]`,
@@ -87,7 +92,14 @@ export class PhysicalScaling {
 export class LatentScaling {
   readonly range: readonly [number, number];
 
+  /** @throws NumericsError where the range is empty or not finite: an encoder that gives one value for everything */
   constructor(range: readonly [number, number]) {
+    const [min, max] = range;
+    if (!(min < max && Number.isFinite(max - min))) {
+      throw new NumericsError(`latents between ${min} and ${max} cannot be scaled: the range is empty or not finite`, {
+        fix: "train the autoencoder anew, with another seed or a lower learning rate",
+      });
+    }
     this.range = range;
   }
 
@@ -102,4 +114,12 @@ export class LatentScaling {
     const [min, max] = this.range;
     for (let i = 0; i < source.length; i++) target[i] = source[i]! * (max - min) + min;
   }
+}
+
+function checkLogRange(name: string, lower: number, upper: number, where: string): void {
+  if (lower > 0 && lower < upper && upper < Number.POSITIVE_INFINITY) return;
+  throw new ConfigError(`the range [${lower}, ${upper}] of ${name} has no logarithms, or nothing in it`, {
+    where,
+    fix: "give finite numbers with 0 < lower < upper",
+  });
 }

@@ -26,12 +26,12 @@ const phases: Record<string, Phase> = { "#": "surface", "@": "bulk" };
  */
 export function parseSpecies(name: string): Species {
   const phase = phases[name[0] ?? ""] ?? "gas";
-  const [, formula, sign] = /^(.*?)([+-]*)$/.exec(phase === "gas" ? name : name.slice(1))!;
+  const [, formula, sign] = /^(.*?)(\++|-*)$/s.exec(phase === "gas" ? name : name.slice(1))!;
   const charge = [...sign!].reduce((sum, character) => sum + (character === "+" ? 1 : -1), 0);
-  if (formula === "E" && charge === -1) return { name, phase, charge, atoms: new Map() };
+  if (name === "E-") return { name, phase, charge, atoms: new Map() };
   const atoms = new Map<ElementName, number>();
   // Two letters first, or HE would be H and an unknown E.
-  const pattern = /(HE|CL|SI|MG|H|C|N|O|S)(\d*)/y;
+  const pattern = /(HE|CL|SI|MG|H|C|N|O|S)([1-9]\d{0,2})?/y;
   while (pattern.lastIndex < formula!.length) {
     const at = pattern.lastIndex;
     const match = pattern.exec(formula!);
@@ -59,7 +59,7 @@ export function readSpeciesList(path: string): string[] {
     });
   }
   const names = text
-    .replace(/\s+$/, "")
+    .trimEnd()
     .split(/\r?\n/)
     .map((line) => line.trim());
   const lines = new Map<string, number>();

@@ -65,18 +65,17 @@ export async function ensureCache({ path, hash, mode, command, write, log }: Cac
 /** Why a cache cannot be used; null where it can. */
 async function whyUnfit(path: string, hash: string): Promise<string | null> {
   if (!existsSync(path)) return "it is absent";
-  let file: Hdf5File;
   try {
-    file = await openHdf5(path);
+    const file = await openHdf5(path);
+    try {
+      const found = file.attribute("/", "astrochem_hash");
+      return found === hash ? null : "it was made from other data or other settings";
+    } finally {
+      file.close();
+    }
   } catch (error) {
     if (error instanceof DataError) return "it is damaged";
     throw error;
-  }
-  try {
-    const found = file.attribute("/", "astrochem_hash");
-    return found === hash ? null : "it was made from other data or other settings";
-  } finally {
-    file.close();
   }
 }
 

@@ -40,7 +40,7 @@ export async function openCleanData(path: string, columns: CleanColumns): Promis
     const val = await openFrame(path, "val");
     frames.push(val);
     for (const frame of frames) checkColumns(frame, columns);
-    const parts = frames.map((frame) => frame.attribute("astrochem_hash") ?? hashValues(frame));
+    const parts = frames.map((frame) => frame.attribute("astrochem_hash") ?? hashValues(frame, columns));
     return { path, train, val, hash: createHash("sha256").update(parts.join()).digest("hex"), close };
   } catch (error) {
     close();
@@ -64,10 +64,11 @@ function checkColumns(frame: Frame, { metadata, phys, species }: CleanColumns): 
   });
 }
 
-/** For files of other programs, which carry no hash: columns and float32 values, read once. */
-function hashValues(frame: Frame): string {
-  const hash = createHash("sha256").update(JSON.stringify(frame.columns));
-  forBlocks(frame, frame.columns, (values) => hash.update(values));
+/** For files of other programs, which carry no hash: the needed columns and their float32 values, read once. Others may hold text. */
+function hashValues(frame: Frame, { metadata, phys, species }: CleanColumns): string {
+  const columns = [...metadata, ...phys, ...species];
+  const hash = createHash("sha256").update(JSON.stringify(columns));
+  forBlocks(frame, columns, (values) => hash.update(values));
   return hash.digest("hex");
 }
 

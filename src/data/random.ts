@@ -27,26 +27,24 @@ export function derivedSeed(seed: number, purpose: string, epoch = 0): number {
 
 /** A fast generator for masks, noise and initial weights: sfc32 (Doty-Humphrey, PractRand), 128 bits of state. */
 export class RandomStream {
-  #a: number;
-  #b: number;
-  #c: number;
-  #counter: number;
+  /** Words a, b, c and the counter. An array, because 32-bit words in fields of their own would each be boxed when written. */
+  readonly #words: Int32Array;
 
   constructor(seed: number) {
-    [this.#a, this.#b, this.#c, this.#counter] = [seed | 0, 0x9e3779b9 | 0, 0x243f6a88, 1];
+    this.#words = Int32Array.of(seed, 0x9e3779b9, 0x243f6a88, 1);
     for (let i = 0; i < 12; i++) this.#next();
   }
 
   /** Continues where a stream stood when it gave `state()`. */
   static from(state: readonly number[]): RandomStream {
     const stream = new RandomStream(0);
-    [stream.#a, stream.#b, stream.#c, stream.#counter] = state as [number, number, number, number];
+    stream.#words.set(state);
     return stream;
   }
 
   /** Four 32-bit words. */
   state(): number[] {
-    return [this.#a, this.#b, this.#c, this.#counter];
+    return [...this.#words];
   }
 
   /** In [0, 1), on a grid of 2^-32. */
@@ -80,11 +78,13 @@ export class RandomStream {
 
   /** 0 to 2^32 − 1. */
   #next(): number {
-    const sum = (this.#a + this.#b + this.#counter) | 0;
-    this.#counter = (this.#counter + 1) | 0;
-    this.#a = this.#b ^ (this.#b >>> 9);
-    this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
+    const words = this.#words;
+    const [a, b, c, counter] = [words[0]!, words[1]!, words[2]!, words[3]!];
+    const sum = (a + b + counter) | 0;
+    words[0] = b ^ (b >>> 9);
+    words[1] = c + (c << 3);
+    words[2] = ((c << 21) | (c >>> 11)) + sum;
+    words[3] = counter + 1;
     return sum >>> 0;
   }
 }

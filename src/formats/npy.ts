@@ -3,7 +3,7 @@ import { endianness } from "node:os";
 import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
 import { parseNpyHeader } from "./npy-header.ts";
-import { columnMajorStrides, elementCount, gather, type NumberArray, swapBytes } from "./strided.ts";
+import { type AnyNumberArray, columnMajorStrides, elementCount, gather, swapBytes } from "./strided.ts";
 
 /** The element types that are read, by NumPy's letter and width. Booleans become 0 and 1 in a Uint8Array. */
 const arrayTypes = {
@@ -13,6 +13,9 @@ const arrayTypes = {
   i4: Int32Array,
   i2: Int16Array,
   i1: Int8Array,
+  u8: BigUint64Array,
+  u4: Uint32Array,
+  u2: Uint16Array,
   u1: Uint8Array,
   b1: Uint8Array,
 } as const;
@@ -22,7 +25,7 @@ export type NpyType = keyof typeof arrayTypes;
 /** An array of a file, in row-major order and the machine's byte order whatever the file's were. */
 export interface NpyArray {
   readonly shape: number[];
-  readonly data: NumberArray;
+  readonly data: AnyNumberArray;
   readonly dtype: NpyType;
 }
 
@@ -101,7 +104,7 @@ function readFrom(descriptor: number, path: string): NpyArray {
 }
 
 /** The allocation itself can fail: a file of many gigabytes fits the disk, not the memory. */
-function allocate(Type: new (count: number) => NumberArray, count: number, path: string): NumberArray {
+function allocate(Type: new (count: number) => AnyNumberArray, count: number, path: string): AnyNumberArray {
   try {
     return new Type(count);
   } catch (cause) {
@@ -123,14 +126,22 @@ function elementType(descr: string, path: string): NpyType {
   });
 }
 
+/** An array to write, row-major. */
+export interface NpyContent {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Float64Array | Int32Array;
+}
+
 /**
  * Writes an array as `numpy.save` does (format version 1, row-major); the file appears whole or not at all.
  * @throws DataError where the file cannot be written
  */
-export function writeNpy(
-  path: string,
-  { shape, data }: { readonly shape: readonly number[]; readonly data: Float32Array | Float64Array | Int32Array },
-): void {
+export function writeNpy(path: string, content: NpyContent): void {
+  writeFileAtomic(path, encodeNpy(content));
+}
+
+/** The parts of a .npy file, to be written one after the other: views of the array, not copies. */
+export function encodeNpy({ shape, data }: NpyContent): Uint8Array[] {
   if (elementCount(shape) !== data.length) {
     throw new RangeError(`an array of shape [${shape.join(", ")}] does not have ${data.length} elements`);
   }
@@ -149,7 +160,7 @@ export function writeNpy(
   const parts: Uint8Array[] = [header];
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   for (let from = 0; from < bytes.length; from += chunkBytes) parts.push(bytes.subarray(from, from + chunkBytes));
-  writeFileAtomic(path, parts);
+  return parts;
 }
 
 const again = "save the array again with numpy.save, or copy the file anew";

@@ -20,8 +20,14 @@ export class PickleReader {
     this.#failure = failure;
   }
 
+  /** How many bytes have been read. */
   get at(): number {
     return this.#at;
+  }
+
+  /** How many there are. */
+  get length(): number {
+    return this.#bytes.length;
   }
 
   fail(what: string, fix = "write the file again, or copy it anew"): Error {
@@ -121,9 +127,12 @@ export class PickleReader {
   /** A text as Python 2's `repr` wrote it: in quotes, with escapes. */
   quoted(): string {
     const text = this.line().trim();
-    if (!/^'(?:[^\\]|\\.)*'$|^"(?:[^\\]|\\.)*"$/s.test(text)) throw this.fail("a text in quotes is damaged");
+    // No regular expression for the whole: on a text of many megabytes it would overflow the stack.
+    const isQuoted = text.length >= 2 && (text[0] === "'" || text[0] === '"') && text.at(-1) === text[0];
+    if (!isQuoted) throw this.fail("a text in quotes is damaged");
     const escapes: Record<string, string> = { n: "\n", r: "\r", t: "\t", "\\": "\\", "'": "'", '"': '"' };
-    return text.slice(1, -1).replace(/\\(x[\da-f]{2}|.)/gi, (_, code: string) => {
+    // A backslash with nothing behind it has escaped the last quote.
+    return text.slice(1, -1).replace(/\\(x[\da-fA-F]{2}|[^]?)/g, (_, code: string) => {
       if (code.length === 3) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
       if (!Object.hasOwn(escapes, code)) throw this.fail("a text in quotes is damaged");
       return escapes[code]!;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { CheckpointError } from "../errors.ts";
-import { PickledGlobal, type PickleFactory, unpickle } from "./pickle.ts";
+import { unpickle } from "./pickle.ts";
+import { PickledGlobal, type PickleFactory } from "./pickle-machine.ts";
 import type { NamedTensor } from "./safetensors.ts";
 import { elementCount, gather, type NumberArray, swapBytes } from "./strided.ts";
 import { readZip, type ZipEntry } from "./zip.ts";
@@ -63,7 +64,7 @@ export function readPth(path: string): Map<string, NamedTensor> {
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     throw new CheckpointError(
       missing ? `there is no file ${path}` : `cannot read ${path}: ${(cause as Error).message}`,
-      { where: path, fix: missing ? "correct the path" : undefined, cause },
+      { where: path, fix: missing ? "correct the path" : "give a file that can be read", cause },
     );
   }
   return decodePth(bytes, path);
@@ -152,7 +153,7 @@ function storageLoader(entries: ReadonlyMap<string, ZipEntry>, folder: string, b
     if (!Array.isArray(id) || id[0] !== "storage" || !(id[1] instanceof PickledGlobal) || typeof id[2] !== "string") {
       throw fail("the pickle refers to something that is not a storage");
     }
-    const [, type, key] = id as [string, PickledGlobal, string];
+    const [, type, key, , length] = id as [string, PickledGlobal, string, unknown, unknown];
     const name = type.key.replace(/^torch /, "");
     if (Object.hasOwn(refusedStorages, name)) {
       throw fail(
@@ -171,8 +172,9 @@ function storageLoader(entries: ReadonlyMap<string, ZipEntry>, folder: string, b
     if (entry === undefined) throw fail(`the file lacks the storage data/${key}`);
     // A copy: in the archive the numbers need not be aligned, and they are swapped in place.
     const bytes = new Uint8Array(entry.read());
-    if (bytes.length !== Number(id[4]) * Type.BYTES_PER_ELEMENT) {
-      throw fail(`the storage data/${key} holds ${bytes.length} bytes in place of ${id[4]} numbers (${dtype})`);
+    if (!isIndex(length)) throw fail(`the length of the storage data/${key} is not a number`);
+    if (bytes.length !== length * Type.BYTES_PER_ELEMENT) {
+      throw fail(`the storage data/${key} holds ${bytes.length} bytes in place of ${length} numbers (${dtype})`);
     }
     if (bigEndian) swapBytes(bytes, Type.BYTES_PER_ELEMENT);
     const storage = new Storage(dtype, new Type(bytes.buffer));

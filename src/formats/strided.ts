@@ -1,4 +1,4 @@
-/** The element types that the array formats share. */
+/** The element types that all the array formats share. */
 export type NumberArray =
   | Float64Array<ArrayBuffer>
   | Float32Array<ArrayBuffer>
@@ -7,6 +7,13 @@ export type NumberArray =
   | Int16Array<ArrayBuffer>
   | Int8Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>;
+
+/** Those, and the unsigned ones that NumPy has beside them. */
+export type AnyNumberArray =
+  | NumberArray
+  | BigUint64Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>;
 
 /**
  * The number of elements in an array of `shape`. A zero anywhere gives 0, where a bare product of huge lengths
@@ -36,7 +43,7 @@ export function columnMajorStrides(shape: readonly number[]): number[] {
  * Copies the elements that `shape`, `strides` and `offset` pick out of `source` into a fresh array in row-major order.
  * The caller has checked that all of them lie inside `source`.
  */
-export function gather<T extends NumberArray>(
+export function gather<T extends AnyNumberArray>(
   source: T,
   shape: readonly number[],
   strides: readonly number[],

@@ -13,6 +13,8 @@ export interface ZipEntry {
 /** Deflate cannot shrink to less than a thousandth; a size beyond that is damage or a bomb. */
 const greatestRatio = 1032;
 const mostEntries = 100_000;
+/** Entries may share their bytes and be deflated; weights, which hardly shrink, are not that much greater than the file. */
+const mostContent = (archive: number): number => 2 ** 26 + 16 * archive;
 
 /**
  * Lists the files in a zip archive (stored or deflated, zip64 too) by name. The content is read on demand.
@@ -33,6 +35,7 @@ function listEntries(archive: Buffer, where: string): Map<string, ZipEntry> {
   const { count, start } = findDirectory(archive, where);
   if (count > mostEntries) throw damaged(where, `it claims to hold ${count} files`);
   const entries = new Map<string, ZipEntry>();
+  let contentLeft = mostContent(archive.length);
   let at = start;
   for (let i = 0; i < count; i++) {
     if (archive.readUInt32LE(at) !== 0x02014b50) throw damaged(where, `entry ${i} of its table of contents is wrong`);
@@ -56,7 +59,11 @@ function listEntries(archive: Buffer, where: string): Map<string, ZipEntry> {
     entries.set(name, {
       name,
       size: sizes.size,
-      read: () => readEntry(archive, `${where}, ${name}`, { ...sizes, method, crc }),
+      read() {
+        contentLeft -= sizes.size;
+        if (contentLeft < 0) throw damaged(where, "its content is far greater than the file itself");
+        return readEntry(archive, `${where}, ${name}`, { ...sizes, method, crc });
+      },
     });
     at = next;
   }

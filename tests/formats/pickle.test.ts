@@ -3,7 +3,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AstrochemError, CheckpointError, DataError } from "../../src/errors.ts";
-import { decodePickledStrings, encodeBytes, type PickleFactory, unpickle } from "../../src/formats/pickle.ts";
+import { decodePickledStrings, encodeBytes, unpickle } from "../../src/formats/pickle.ts";
+import type { PickleFactory } from "../../src/formats/pickle-machine.ts";
 
 const fixture = (name: string): Uint8Array =>
   readFileSync(join(import.meta.dirname, "../fixtures/formats", `${name}.pkl`));

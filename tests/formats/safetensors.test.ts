@@ -78,7 +78,7 @@ describe("safetensors", () => {
     [
       "a name twice",
       withHeader(`{"x":${entry("U8", [1], [0, 1])},"x":${entry("U8", [1], [0, 1])}}`, new Uint8Array(1)),
-      "a name occurs twice",
+      "occurs twice in its header",
     ],
     ["metadata that is no text", withHeader('{"__metadata__":{"a":1}}'), "the metadata entry a is not a string"],
   ])("with %s are refused", (_, bytes, message) => {

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { type NamedTensor, readSafetensors } from "../../src/formats/safetensors.ts";
 
 const folder = new URL("../fixtures/golden/", import.meta.url);
 
 /** The reference numbers of that name: arrays, and the scalars beside them. */
 export function golden<T>(name: string): { tensors: Map<string, NamedTensor>; json: T } {
-  const { tensors } = readSafetensors(new URL(`${name}.safetensors`, folder).pathname);
+  const { tensors } = readSafetensors(fileURLToPath(new URL(`${name}.safetensors`, folder)));
   const scalars = new URL(`${name}.json`, folder);
   return { tensors, json: (existsSync(scalars) ? goldenJson<T>(name) : undefined) as T };
 }
@@ -17,6 +18,6 @@ export function goldenJson<T>(name: string): T {
 
 /** A file of the shared material beside the checkout, or undefined: tests that need it skip then. */
 export function sharedFile(path: string): string | undefined {
-  const { pathname } = new URL(`../../../shared/${path}`, import.meta.url);
-  return existsSync(pathname) ? pathname : undefined;
+  const file = fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
+  return existsSync(file) ? file : undefined;
 }
