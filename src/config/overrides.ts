@@ -25,6 +25,7 @@ export function pathOf(override: Override): Path {
   return override.key.split(".");
 }
 
+const maximumDepth = 64;
 const prefixes = { "++": "force", "+": "add", "~": "delete", "": "change" } as const;
 
 /**
@@ -73,8 +74,12 @@ function checkPackage(text: string, name: string, offset: number): void {
 }
 
 function checkNames(text: string, dotted: string, offset: number, separator: string): void {
+  const names = dotted.split(separator);
+  if (names.length > maximumDepth) {
+    throw configError(`nested deeper than ${maximumDepth} levels`, { override: text, column: offset + 1 });
+  }
   let start = offset;
-  for (const name of dotted.split(separator)) {
+  for (const name of names) {
     const bad = badKey(name);
     if (bad) throw configError(bad, { override: text, column: start + 1 });
     // A leading dash is a flag that the command line did not know.

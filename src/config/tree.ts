@@ -28,10 +28,13 @@ export type Path = readonly string[];
 /** More nodes than this, aliases and interpolations written out, are an attack or an accident. */
 export const maximumNodes = 100_000;
 
+/** Names by which a key could reach a prototype in code that is less careful than ours. */
+const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
 /** Why a key cannot be used, or undefined for a good one. */
 export function badKey(key: string): string | undefined {
   if (key === "") return "a key may not be empty";
-  if (key === "__proto__") return "`__proto__` may not be used as a key";
+  if (forbiddenKeys.has(key)) return `\`${key}\` may not be used as a key`;
   if (key.includes(".")) return `a key may not contain a dot: \`${key}\`; write nested keys instead`;
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { AbundanceScaling } from "../chemistry/scaling.ts";
-import { type CacheMode, cacheHash, ensureCache } from "./cache.ts";
+import { type CacheMode, ensureCache } from "./cache.ts";
 import { type CleanData, forBlocks } from "./clean-data.ts";
 import type { Frame } from "./frame.ts";
 import type { Hdf5File } from "./hdf5.ts";
@@ -28,11 +28,11 @@ export async function autoencoderCache(options: AutoencoderCacheOptions): Promis
     train: join(folder, "autoencoder_train_preprocessed.h5"),
     val: join(folder, "autoencoder_val_preprocessed.h5"),
   };
-  const range = [scaling.log10_lower, scaling.log10_upper];
+  const abundances_clipping = [scaling.log10_lower, scaling.log10_upper];
   for (const split of ["train", "val"] as const) {
     await ensureCache({
       path: paths[split],
-      hash: cacheHash({ kind: "autoencoder", split, data: clean.hash, species, range }),
+      parts: { kind: "autoencoder", split, "clean dataset": clean.hash, species, abundances_clipping },
       mode,
       command: "train-autoencoder",
       log,

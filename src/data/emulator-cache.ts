@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { CachePaths } from "./autoencoder-cache.ts";
-import { type CacheMode, cacheHash, ensureCache } from "./cache.ts";
+import { type CacheMode, ensureCache } from "./cache.ts";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
 import type { Frame } from "./frame.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
@@ -36,20 +36,20 @@ export interface EmulatorCacheOptions {
 export async function emulatorCache(options: EmulatorCacheOptions): Promise<CachePaths> {
   const { clean, columns, folder, mode, log, window, seed } = options;
   const paths = { train: join(folder, "training_seq.h5"), val: join(folder, "validation_seq.h5") };
-  const made = {
+  const parts = {
     kind: "emulator",
-    data: clean.hash,
-    columns,
-    range: [options.abundances.log10_lower, options.abundances.log10_upper],
-    ranges: columns.phys.map((name) => options.physicalRanges[name]),
+    "clean dataset": clean.hash,
+    ...columns,
+    abundances_clipping: [options.abundances.log10_lower, options.abundances.log10_upper],
+    physical_parameter_ranges: columns.phys.map((name) => options.physicalRanges[name]),
     autoencoder: options.autoencoderHash,
-    window,
+    window_size: window,
     seed,
   };
   for (const split of ["train", "val"] as const) {
     await ensureCache({
       path: paths[split],
-      hash: cacheHash({ ...made, split }),
+      parts: { ...parts, split },
       mode,
       command: "train-emulator",
       log,

@@ -7,7 +7,8 @@ import { Mt19937 } from "./mt19937.ts";
  */
 export function torchRandperm(n: number, seed: number): Int32Array {
   const generator = new Mt19937(seed);
-  const order = Int32Array.from({ length: n }, (_, i) => i);
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
   for (let i = 0; i < n - 1; i++) {
     const j = i + (generator.nextUint32() % (n - i));
     const moved = order[i]!;

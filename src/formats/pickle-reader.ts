@@ -132,7 +132,7 @@ export class PickleReader {
     if (!isQuoted) throw this.fail("a text in quotes is damaged");
     const escapes: Record<string, string> = { n: "\n", r: "\r", t: "\t", "\\": "\\", "'": "'", '"': '"' };
     // A backslash with nothing behind it has escaped the last quote.
-    return text.slice(1, -1).replace(/\\(x[\da-fA-F]{2}|[^]?)/g, (_, code: string) => {
+    return text.slice(1, -1).replace(/\\(x[\da-fA-F]{2}|.?)/gs, (_, code: string) => {
       if (code.length === 3) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
       if (!Object.hasOwn(escapes, code)) throw this.fail("a text in quotes is damaged");
       return escapes[code]!;

@@ -5,7 +5,7 @@ import type { CachePaths } from "../data/autoencoder-cache.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { openRows } from "../data/chunk-source.ts";
 import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
-import { EmulatorBatches } from "../data/emulator-batches.ts";
+import { EmulatorBatches, windowsPerChunk } from "../data/emulator-batches.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
@@ -137,7 +137,7 @@ async function openWindows(
       species: columns.species.length,
       latent: shape.output_dim,
     },
-    chunkWindows: isWhole ? starts.length : Math.max(1, chunkRows - model.window_size),
+    chunkWindows: isWhole ? starts.length : windowsPerChunk(starts, model.window_size, chunkRows),
     batchSize: model.batch_size,
     seed: isTraining ? derivedSeed(seed, "order of the windows") : null,
   });

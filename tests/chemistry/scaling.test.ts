@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../../src/chemistry/scaling.ts";
+import { ConfigError, NumericsError } from "../../src/errors.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { expectClose } from "../helpers/tensors.ts";
 
@@ -56,6 +57,11 @@ describe("AbundanceScaling", () => {
     expect([...applied(scaling.scaleInto.bind(scaling), [0, 1e-30, 1e-10, 2])]).toEqual([0, 0, 0.5, 1]);
   });
 
+  it("keeps NaN, so that a check behind it still finds it", () => {
+    const scaling = new AbundanceScaling({ lower: 1e-20, upper: 1 });
+    expect(applied(scaling.scaleInto.bind(scaling), [Number.NaN])).toEqual(Float32Array.of(Number.NaN));
+  });
+
   it("comes back within float32 for any range", () => {
     const range = fc.tuple(fc.integer({ min: -30, max: -2 }), fc.integer({ min: -1, max: 2 }));
     fc.assert(
@@ -69,9 +75,56 @@ describe("AbundanceScaling", () => {
 });
 
 describe("PhysicalScaling", () => {
+  it("comes back within float32, outside of the ranges too, in place or not", () => {
+    const scaling = new PhysicalScaling(["Density", "Av"], ranges);
+    const row = fc.tuple(
+      fc.double({ min: 1, max: 1e12, noNaN: true }),
+      fc.double({ min: 1e-4, max: 1e6, noNaN: true }),
+    );
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 4 }), (rows) => {
+        const values = Float32Array.from(rows.flat());
+        const scaled = applied(scaling.scaleInto.bind(scaling), values);
+        const back = applied(scaling.unscaleInto.bind(scaling), scaled);
+        for (let i = 0; i < values.length; i++) expect(Math.abs(back[i]! / values[i]! - 1)).toBeLessThan(1e-5);
+        scaling.scaleInto(values, values);
+        expect(values).toEqual(scaled);
+      }),
+    );
+  });
+
+  it("scales the bounds to 0 and 1", () => {
+    const scaling = new PhysicalScaling(["gasTemp", "Density"], ranges);
+    expectClose(applied(scaling.scaleInto.bind(scaling), [13, 68481, 133, 1284211415]), [0, 0, 1, 1], tolerance);
+  });
+
+  it.each([
+    [0, 1],
+    [-1, 1],
+    [2, 2],
+    [3, 2],
+    [Number.NaN, 1],
+    [1, Number.POSITIVE_INFINITY],
+  ])("refuses the range [%d, %d]", (lower, upper) => {
+    expect(() => new PhysicalScaling(["Av"], { Av: [lower, upper] })).toThrow(ConfigError);
+    expect(() => new AbundanceScaling({ lower, upper })).toThrow(ConfigError);
+  });
+
   it("names a parameter without a range", () => {
     expect(() => new PhysicalScaling(["Density", "toString"], ranges)).toThrow(
       "the physical parameter toString has no range",
     );
+  });
+});
+
+describe("LatentScaling", () => {
+  it.each([
+    [1, 1],
+    [2, 1],
+    [Number.NaN, 1],
+    [Number.NEGATIVE_INFINITY, 1],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  ])("refuses the range [%d, %d], which would make every latent NaN", (min, max) => {
+    expect(() => new LatentScaling([min, max])).toThrow(NumericsError);
   });
 });

@@ -107,7 +107,9 @@ describe("parseValue", () => {
   });
 
   it("reads back whatever printOverride writes", () => {
-    const name = fc.stringMatching(/^[A-Za-z_][\w-]{0,6}$/).filter((text) => text !== "__proto__");
+    const name = fc
+      .stringMatching(/^[A-Za-z_][\w-]{0,6}$/)
+      .filter((text) => !/^(__proto__|constructor|prototype)$/.test(text));
     const dotted = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("."));
     const override = fc.record({
       kind: fc.constantFrom("change", "add", "force", "delete"),
@@ -148,6 +150,8 @@ describe("parseValue", () => {
   it("refuses nesting that would exhaust the stack", () => {
     expect(failure(`a=${"[".repeat(100_000)}`)).toContain("nested deeper than 64 levels");
     expect(failure(`a=${"{b:".repeat(100_000)}`)).toContain("nested deeper than 64 levels");
+    expect(failure(`${Array(40_000).fill("a").join(".")}=1`)).toContain("nested deeper than 64 levels");
+    expect(failure(`a@${Array(40_000).fill("a").join(".")}=1`)).toContain("nested deeper than 64 levels");
   });
 });
 
@@ -229,6 +233,7 @@ describe("a mistake in an override", () => {
       "-a=1",
       "a.__proto__.b=1",
       "a={__proto__: 1}",
+      "+a.constructor.prototype.b=1",
       "a={b:1,b:2}",
     ];
     expect(
@@ -259,6 +264,8 @@ describe("a mistake in an override", () => {
         at   override "a.__proto__.b=1", column 3
       \`__proto__\` may not be used as a key
         at   override "a={__proto__: 1}", column 4
+      \`constructor\` may not be used as a key
+        at   override "+a.constructor.prototype.b=1", column 4
       duplicate key \`b\`
         at   override "a={b:1,b:2}", column 8"
     `);

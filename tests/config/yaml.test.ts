@@ -59,7 +59,7 @@ describe("parseYaml", () => {
   });
 
   it("reads what js-yaml writes", () => {
-    const key = fc.string({ minLength: 1 }).filter((text) => !/\.|^__proto__$|^<<$/.test(text));
+    const key = fc.string({ minLength: 1 }).filter((text) => !/\.|^(__proto__|constructor|prototype|<<)$/.test(text));
     const value = fc.oneof(
       fc.string(),
       fc.double({ noNaN: true }),
@@ -75,7 +75,9 @@ describe("parseYaml", () => {
   });
 
   it("keeps every object without a prototype", () => {
-    expect(Object.getPrototypeOf(read("a: {constructor: 1}"))).toBeNull();
+    const value = read("a: {toString: 1}") as { a: object };
+    expect(Object.getPrototypeOf(value)).toBeNull();
+    expect(Object.getPrototypeOf(value.a)).toBeNull();
   });
 });
 
@@ -156,6 +158,12 @@ describe("a file that cannot be used", () => {
   it("is one that is nested too deeply", () => {
     expect(failure(`a: ${"[".repeat(50_000)}`)).toContain("f.yaml:1:");
     expect(failure(Array.from({ length: 1000 }, (_, i) => `${" ".repeat(i)}a:\n`).join(""))).toContain("f.yaml:");
+  });
+
+  it.each(["__proto__", "constructor", "prototype"])("is one with a key %s, however it is written", (key) => {
+    for (const text of [`${key}: 1`, `a: {'${key}': 1}`, `a:\n  - b: {"${key}": {polluted: true}}`]) {
+      expect(failure(text)).toContain(`\`${key}\` may not be used as a key`);
+    }
   });
 
   it("never changes a prototype", () => {

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../../src/chemistry/scaling.ts";
@@ -23,10 +23,13 @@ async function withClean<T>(
   use: (clean: CleanData, caches: string) => Promise<T>,
 ): Promise<T> {
   count += 1;
-  const path = await writeClean(folder, `clean-${count}.h5`, splits.train, splits.val ?? { tracers: [4] });
+  // A folder each: messages are shown without it, and so do not depend on which tests ran before.
+  const own = join(folder, String(count));
+  mkdirSync(own);
+  const path = await writeClean(own, "clean.h5", splits.train, splits.val ?? { tracers: [4] });
   const clean = await openCleanData(path, cleanColumns);
   try {
-    return await use(clean, join(folder, `caches-${count}`));
+    return await use(clean, join(own, "caches"));
   } finally {
     clean.close();
   }
@@ -40,7 +43,7 @@ async function autoencoder(
   changed: Partial<AutoencoderCacheOptions> = {},
 ): Promise<string[]> {
   const logged: string[] = [];
-  const log = (message: string): number => logged.push(message.replaceAll(folder, "…"));
+  const log = (message: string): number => logged.push(message.replaceAll(dirname(caches), "…"));
   await autoencoderCache({ clean, species: cleanColumns.species, scaling, folder: caches, mode, log, ...changed });
   return logged;
 }
@@ -71,7 +74,7 @@ async function emulator(
     seed: 7,
     folder: caches,
     mode,
-    log: (message) => logged.push(message.replaceAll(folder, "…")),
+    log: (message) => logged.push(message.replaceAll(dirname(caches), "…")),
     ...changed,
   });
   return logged;
@@ -133,8 +136,8 @@ describe("autoencoderCache", () => {
     await withClean({ train: { tracers: [4] } }, async (clean, caches) => {
       expect(await autoencoder(clean, caches, "preprocess")).toMatchInlineSnapshot(`
         [
-          "making cache …/caches-2/autoencoder_train_preprocessed.h5: it is absent",
-          "making cache …/caches-2/autoencoder_val_preprocessed.h5: it is absent",
+          "making cache …/caches/autoencoder_train_preprocessed.h5: it is absent",
+          "making cache …/caches/autoencoder_val_preprocessed.h5: it is absent",
         ]
       `);
       const file = join(caches, "autoencoder_train_preprocessed.h5");
@@ -142,26 +145,28 @@ describe("autoencoderCache", () => {
       expect((await autoencoder(clean, caches, "train"))[0]).toContain("fits");
       expect(statSync(file).ino).toBe(made);
       const other = new AbundanceScaling({ lower: 1e-10, upper: 1 });
-      expect((await autoencoder(clean, caches, "both", { scaling: other }))[0]).toMatchInlineSnapshot(`"making cache …/caches-2/autoencoder_train_preprocessed.h5: it was made from other data or other settings"`);
+      expect((await autoencoder(clean, caches, "both", { scaling: other }))[0]).toMatchInlineSnapshot(
+        `"making cache …/caches/autoencoder_train_preprocessed.h5: it was made with another abundances_clipping"`,
+      );
       const species = [...cleanColumns.species].reverse();
-      expect((await autoencoder(clean, caches, "both", { species }))[0]).toContain("made from other data");
+      expect((await autoencoder(clean, caches, "both", { species }))[0]).toContain("made with another species");
       await withClean({ train: { tracers: [3] } }, async (another) => {
-        expect((await autoencoder(another, caches, "both", { species }))[0]).toContain("made from other data");
+        expect((await autoencoder(another, caches, "both", { species }))[0]).toContain("with another clean dataset");
       });
     });
   });
 
   it("is wanted ready in mode train", async () => {
     await withClean({ train: { tracers: [4] } }, async (clean, caches) => {
-      expect(await thrownBy(() => autoencoder(clean, caches, "train"), folder)).toMatchInlineSnapshot(`
-        "DataError: mode=train wants the cache …/caches-4/autoencoder_train_preprocessed.h5, but it is absent
-          at   …/caches-4/autoencoder_train_preprocessed.h5
+      expect(await thrownBy(() => autoencoder(clean, caches, "train"), dirname(caches))).toMatchInlineSnapshot(`
+        "DataError: mode=train wants the cache …/caches/autoencoder_train_preprocessed.h5, but it is absent
+          at   …/caches/autoencoder_train_preprocessed.h5
           fix  make it: astrochem train-autoencoder mode=preprocess (or mode=both)"
       `);
       await autoencoder(clean, caches, "preprocess");
       const other = { scaling: new AbundanceScaling({ lower: 1e-10, upper: 1 }) };
-      expect(await thrownBy(() => autoencoder(clean, caches, "train", other), folder)).toContain(
-        "but it was made from other data or other settings",
+      expect(await thrownBy(() => autoencoder(clean, caches, "train", other), dirname(caches))).toContain(
+        "but it was made with another abundances_clipping",
       );
     });
   });
@@ -175,7 +180,7 @@ describe("autoencoderCache", () => {
       await autoencoder(clean, caches, "both");
       damage(join(caches, "autoencoder_train_preprocessed.h5"));
       expect(await autoencoder(clean, caches, "both")).toEqual([
-        expect.stringMatching(/^making cache .*_train_preprocessed.h5: it is damaged$/),
+        expect.stringMatching(/^making cache .*_train_preprocessed.h5: it cannot be used: ./),
         expect.stringMatching(/^cache .*_val_preprocessed.h5 fits$/),
       ]);
     });
@@ -187,7 +192,7 @@ describe("autoencoderCache", () => {
     ["H", Number.POSITIVE_INFINITY],
   ])("names the place of an abundance (%s) of %d and leaves nothing behind", async (column, value) => {
     await withClean({ train: { tracers: [4], values: [{ row: 2, column, value }] } }, async (clean, caches) => {
-      const message = await thrownBy(() => autoencoder(clean, caches, "both"), folder);
+      const message = await thrownBy(() => autoencoder(clean, caches, "both"), dirname(caches));
       expect(message).toContain(`key train, row 2, column ${column}`);
       expect(existsSync(caches) ? readdirSync(caches) : []).toEqual([]);
     });
@@ -228,19 +233,19 @@ describe("emulatorCache", () => {
   });
 
   it.each<[string, Partial<EmulatorCacheOptions>]>([
-    ["the window", { window: 2 }],
-    ["the autoencoder", { autoencoderHash: "b" }],
-    ["the clipping", { abundances: new AbundanceScaling({ lower: 1e-10, upper: 1 }) }],
-    ["a physical range", { physicalRanges: { ...physicalRanges, Av: [1, 2] } }],
-    ["the seed", { seed: 8 }],
-  ])("is made again when %s changes, and refused in mode train", async (_, changed) => {
+    ["window_size", { window: 2 }],
+    ["autoencoder", { autoencoderHash: "b" }],
+    ["abundances_clipping", { abundances: new AbundanceScaling({ lower: 1e-10, upper: 1 }) }],
+    ["physical_parameter_ranges", { physicalRanges: { ...physicalRanges, Av: [1, 2] } }],
+    ["seed", { seed: 8 }],
+  ])("is made again when %s changes, and refused by that name in mode train", async (name, changed) => {
     await withClean({ train: { tracers: [5] } }, async (clean, caches) => {
       await emulator(clean, caches, "preprocess");
       expect((await emulator(clean, caches, "train"))[0]).toContain("fits");
-      expect(await thrownBy(() => emulator(clean, caches, "train", changed), folder)).toContain(
-        "fix  make it: astrochem train-emulator mode=preprocess (or mode=both)",
-      );
-      expect((await emulator(clean, caches, "both", changed))[0]).toContain("made from other data or other settings");
+      const message = await thrownBy(() => emulator(clean, caches, "train", changed), dirname(caches));
+      expect(message).toContain(`training_seq.h5, but it was made with another ${name}\n`);
+      expect(message).toContain("fix  make it: astrochem train-emulator mode=preprocess (or mode=both)");
+      expect((await emulator(clean, caches, "both", changed))[0]).toContain(`made with another ${name}`);
       expect((await emulator(clean, caches, "train", changed))[0]).toContain("fits");
     });
   });
@@ -253,7 +258,7 @@ describe("emulatorCache", () => {
   ])("names the place of a %s of %d", async (column, value) => {
     const val = { tracers: [4], values: [{ row: 3, column, value }] };
     await withClean({ train: { tracers: [4] }, val }, async (clean, caches) => {
-      expect(await thrownBy(() => emulator(clean, caches, "both"), folder)).toContain(
+      expect(await thrownBy(() => emulator(clean, caches, "both"), dirname(caches))).toContain(
         `key val, row 3, column ${column}`,
       );
       expect(readdirSync(caches)).toEqual(["training_seq.h5"]);
@@ -262,9 +267,11 @@ describe("emulatorCache", () => {
 
   it("says in which split no tracer is as long as the window", async () => {
     await withClean({ train: { tracers: [5] } }, async (clean, caches) => {
-      expect(await thrownBy(() => emulator(clean, caches, "both", { window: 5 }), folder)).toMatchInlineSnapshot(`
+      expect(
+        await thrownBy(() => emulator(clean, caches, "both", { window: 5 }), dirname(caches)),
+      ).toMatchInlineSnapshot(`
         "DataError: no tracer has the 5 rows of a window; the longest has 4
-          at   …/clean-21.h5, key val
+          at   …/clean.h5, key val
           fix  model.window_size=4 or less"
       `);
     });

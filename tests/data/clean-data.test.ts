@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { forBlocks, openCleanData } from "../../src/data/clean-data.ts";
+import { openFrame } from "../../src/data/frame.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
 import { cleanColumns, cleanValue, writeClean } from "./clean-sample.ts";
 
@@ -37,6 +38,20 @@ describe("openCleanData", () => {
     ];
     expect(new Set(hashes).size).toBe(4);
     expect(await hashOf(await writeClean(folder, "again.h5", { tracers: [2] }, { tracers: [2] }))).toBe(hashes[0]);
+  });
+
+  it("opens what pandas wrote, which has no hash, and makes one of the columns asked for", async () => {
+    const pandas = fileURLToPath(new URL("../fixtures/golden/preprocess/clean.h5", import.meta.url));
+    const file = await openFrame(pandas, "train");
+    const [index, model, time, ...others] = file.columns as [string, string, string];
+    const hasHash = file.attribute("astrochem_hash") !== undefined;
+    file.close();
+    expect(hasHash).toBe(false);
+    const columns = { metadata: [index, model, time], phys: others.slice(0, 2), species: others.slice(2, 4) };
+    const hash = await hashOf(pandas, columns);
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(await hashOf(pandas, columns)).toBe(hash);
+    expect(await hashOf(pandas, { ...columns, species: others.slice(3, 5) })).not.toBe(hash);
   });
 
   it("explains what is missing", async () => {

@@ -13,9 +13,12 @@ function crc32(bytes: Uint8Array): number {
 
 /**
  * A zip archive of `files`, so that damage inside them is not caught by a checksum already.
- * `aliases` are further names, each for the content of a file: entries may share their bytes.
+ * `aliases` gives files further names: entries may share their bytes.
  */
-export function pack(files: ReadonlyMap<string, Uint8Array>, { deflate = false, zip64 = false } = {}): Buffer {
+export function pack(
+  files: ReadonlyMap<string, Uint8Array>,
+  { deflate = false, zip64 = false, aliases = new Map<string, readonly string[]>() } = {},
+): Buffer {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
   let at = 0;
@@ -27,20 +30,8 @@ export function pack(files: ReadonlyMap<string, Uint8Array>, { deflate = false, 
     common.writeUInt32LE(body.length, 14);
     common.writeUInt32LE(content.length, 18);
     common.writeUInt16LE(name.length, 22);
-    const entry = Buffer.concat([Buffer.from("PK\x01\x02\x00\x00"), common, Buffer.alloc(14), Buffer.from(name)]);
-    entry.writeUInt32LE(at, 42);
-    if (zip64) {
-      entry.writeUInt32LE(0xffffffff, 24);
-      entry.writeUInt32LE(0xffffffff, 42);
-      entry.writeUInt16LE(20, 30);
-      const extra = Buffer.alloc(20);
-      extra.writeUInt16LE(1, 0);
-      extra.writeUInt16LE(16, 2);
-      extra.writeBigUInt64LE(BigInt(content.length), 4);
-      extra.writeBigUInt64LE(BigInt(at), 12);
-      directory.push(Buffer.concat([entry, extra]));
-    } else {
-      directory.push(entry);
+    for (const alias of [name, ...(aliases.get(name) ?? [])]) {
+      directory.push(directoryEntry(alias, common, { size: content.length, at, zip64 }));
     }
     parts.push(Buffer.concat([Buffer.from("PK\x03\x04"), common, Buffer.from(name), body]));
     at += parts.at(-1)!.length;
@@ -48,7 +39,7 @@ export function pack(files: ReadonlyMap<string, Uint8Array>, { deflate = false, 
   const table = Buffer.concat(directory);
   const end = Buffer.alloc(22);
   end.write("PK\x05\x06");
-  end.writeUInt16LE(files.size, 10);
+  end.writeUInt16LE(directory.length, 10);
   end.writeUInt32LE(table.length, 12);
   end.writeUInt32LE(at, 16);
   const big = Buffer.alloc(56 + 20);
@@ -56,12 +47,32 @@ export function pack(files: ReadonlyMap<string, Uint8Array>, { deflate = false, 
     end.writeUInt16LE(0xffff, 10);
     end.writeUInt32LE(0xffffffff, 16);
     big.write("PK\x06\x06");
-    big.writeBigUInt64LE(BigInt(files.size), 32);
+    big.writeBigUInt64LE(BigInt(directory.length), 32);
     big.writeBigUInt64LE(BigInt(at), 48);
     big.write("PK\x06\x07", 56);
     big.writeBigUInt64LE(BigInt(at + table.length), 64);
   }
   return Buffer.concat([...parts, table, ...(zip64 ? [big] : []), end]);
+}
+
+function directoryEntry(
+  name: string,
+  common: Buffer,
+  { size, at, zip64 }: { size: number; at: number; zip64: boolean },
+): Buffer {
+  const entry = Buffer.concat([Buffer.from("PK\x01\x02\x00\x00"), common, Buffer.alloc(14), Buffer.from(name)]);
+  entry.writeUInt16LE(name.length, 28);
+  entry.writeUInt32LE(at, 42);
+  if (!zip64) return entry;
+  entry.writeUInt32LE(0xffffffff, 24);
+  entry.writeUInt32LE(0xffffffff, 42);
+  entry.writeUInt16LE(20, 30);
+  const extra = Buffer.alloc(20);
+  extra.writeUInt16LE(1, 0);
+  extra.writeUInt16LE(16, 2);
+  extra.writeBigUInt64LE(BigInt(size), 4);
+  extra.writeBigUInt64LE(BigInt(at), 12);
+  return Buffer.concat([entry, extra]);
 }
 
 /** The files of an archive by name. */

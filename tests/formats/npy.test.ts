@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { AstrochemError, DataError } from "../../src/errors.ts";
-import { readNpy, writeNpy } from "../../src/formats/npy.ts";
+import { encodeNpy, readNpy, writeNpy } from "../../src/formats/npy.ts";
 
 const fixtures = join(import.meta.dirname, "../fixtures/formats");
 const folder = mkdtempSync(join(tmpdir(), "astrochem-npy-"));
@@ -47,6 +47,15 @@ describe("readNpy", () => {
     ["row-b1", "b1", Uint8Array.of(1, 0, 1)],
   ])("reads %s", (name, dtype, data) => {
     expect(readNpy(fixture(name))).toEqual({ shape: [3], dtype, data });
+  });
+
+  it.each([
+    ["<u2", [0xff, 0xff, 1, 0], "u2", Uint16Array.of(65_535, 1)],
+    [">u4", [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1], "u4", Uint32Array.of(4_294_967_295, 1)],
+    ["<u8", [...Array(8).fill(0xff), 1, ...Array(7).fill(0)], "u8", BigUint64Array.of(2n ** 64n - 1n, 1n)],
+  ])("reads unsigned numbers of type %s", (descr, bytes, dtype, data) => {
+    const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (2,), }\n`;
+    expect(readNpy(craft(header, Uint8Array.from(bytes)))).toEqual({ shape: [2], dtype, data });
   });
 
   it("reads a single number and an empty array", () => {
@@ -135,6 +144,11 @@ describe("writeNpy", () => {
     expect(readFileSync(path).equals(readFileSync(fixture("scalar-f8")))).toBe(true);
     writeNpy(path, { shape: [0, 3], data: new Float32Array(0) });
     expect(readFileSync(path).equals(readFileSync(fixture("empty-f4")))).toBe(true);
+  });
+
+  it("encodes what it writes", () => {
+    const parts = encodeNpy({ shape: [3], data: Int32Array.of(1, -2, 3) });
+    expect(Buffer.concat(parts).equals(readFileSync(fixture("row-i4")))).toBe(true);
   });
 
   it("writes part of a longer buffer", () => {

@@ -108,6 +108,21 @@ describe("unpickle", () => {
     expect(() => load(text)).toThrow(message);
   });
 
+  it("reads a text of many megabytes in quotes", () => {
+    const text = "a".repeat(2e7);
+    expect(load(`S'${text}'\n.`) === text).toBe(true);
+    expect(() => load("S'a\\'\n.")).toThrow(/text in quotes is damaged/);
+    expect(() => load("S'\n.")).toThrow(/text in quotes is damaged/);
+  });
+
+  it("refuses a few bytes that would fill the memory by many calls with one long text", () => {
+    const text = "a".repeat(200_000);
+    const calls = "h\x00h\x01R".repeat(1500);
+    expect(() => load(`c_codecs\nencode\nq\x000S'${text}'\nS'latin1'\n\x86q\x010(${calls}l.`)).toThrow(
+      /same long arguments to many calls/,
+    );
+  });
+
   it("copes with a list inside a list inside a list", () => {
     const depth = 100_000;
     expect(load(`${"]".repeat(depth)}${"a".repeat(depth - 1)}.`)).toHaveLength(1);

@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { AstrochemError, CheckpointError } from "../../src/errors.ts";
 import { decodePth, readPth } from "../../src/formats/pytorch.ts";
-import { readZip } from "../../src/formats/zip.ts";
+import type { NamedTensor } from "../../src/formats/safetensors.ts";
+import { pack, unpack } from "./archives.ts";
 
 const fixtures = join(import.meta.dirname, "../fixtures/formats");
 const pretrained = join(import.meta.dirname, "../../../shared/reference/pretrained");
@@ -109,7 +109,7 @@ describe("readPth", () => {
     const size = bomb.indexOf("PK\x01\x02") + 24;
     bomb.writeUInt32LE(10, size);
     expect(() => decodePth(bomb, "bomb")).toThrow(/cannot be inflated/);
-    bomb.writeUInt32LE(0xfffffff0, size);
+    bomb.writeUInt32LE(1_000_000, size);
     expect(() => decodePth(bomb, "bomb")).toThrow(/cannot come from/);
   });
 
@@ -132,6 +132,27 @@ describe("readPth", () => {
     expect(() => decodePth(tensor("I2\n", "I1\n"), "a")).toThrow(/needs 2 numbers; its storage has 1/);
     expect(() => decodePth(tensor("I2\n", "I-1\n"), "a")).toThrow(/shape is damaged/);
     expect(() => decodePth(tensor("I2\nI2\n", "I1\n"), "a")).toThrow(/shape is damaged/);
+  });
+
+  const storageOf = (length: string): string => `(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\n${length}tQ`;
+  const withPickle = (text: string): Buffer =>
+    pack(
+      new Map([
+        ["a/data/0", Buffer.alloc(4)],
+        ["a/data.pkl", Buffer.from(text, "latin1")],
+      ]),
+    );
+
+  it("refuses a storage whose length is a list in a list in a list", () => {
+    const deep = "]".repeat(20_000) + "a".repeat(19_999);
+    const text = `(S'w'\nctorch._utils\n_rebuild_tensor_v2\n(${storageOf(deep)}I0\n(I1\nt(I1\ntI00\nNtRd.`;
+    expect(() => decodePth(withPickle(text), "deep")).toThrow(/length of the storage data\/0 is not a number/);
+  });
+
+  it("refuses a few bytes that would fill the memory with copies of one dictionary", () => {
+    const items = `(${Array.from({ length: 20_000 }, (_, i) => `I${i}\nN\x86`).join("")}l`;
+    const text = `ccollections\nOrderedDict\nq\x000${items}\x85q\x010(${"h\x00h\x01R".repeat(3000)}l.`;
+    expect(() => decodePth(withPickle(text), "copies")).toThrow(/same long arguments to many calls/);
   });
 
   const flips = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
@@ -177,15 +198,20 @@ describe("readPth", () => {
 });
 
 describe.skipIf(!existsSync(pretrained))(`the original's weights (skipped where ${pretrained} is absent)`, () => {
-  const shapes = (name: string) =>
-    Object.fromEntries([...readPth(join(pretrained, `${name}.pth`))].map(([key, { shape }]) => [key, shape]));
+  const read = (name: string): Map<string, NamedTensor> => readPth(join(pretrained, `${name}.pth`));
+  const size = (tensors: Map<string, NamedTensor>, chosen: (name: string) => boolean): number =>
+    [...tensors].reduce((sum, [name, { data }]) => sum + (chosen(name) ? data.length : 0), 0);
 
-  it("reads the autoencoder", () => {
-    const all = shapes("autoencoder");
-    expect(all["encoder_fc1.weight"]).toEqual([160, 333]);
+  it("reads the autoencoder: 68,775 parameters, 139,197 steps", () => {
+    const tensors = read("autoencoder");
+    expect(tensors.get("encoder_fc1.weight")?.shape).toEqual([160, 333]);
+    expect(tensors.get("encoder_bn1.num_batches_tracked")?.data).toEqual(BigInt64Array.of(139_197n));
+    expect(size(tensors, (name) => !/running_|num_batches/.test(name))).toBe(68_775);
   });
 
-  it("reads the emulator", () => {
-    expect(shapes("mlp")["net.0.weight"]).toEqual([180, 18]);
+  it("reads the emulator: 38,534 parameters", () => {
+    const tensors = read("mlp");
+    expect(tensors.get("net.0.weight")?.shape).toEqual([180, 18]);
+    expect(size(tensors, () => true)).toBe(38_534);
   });
 });

@@ -1,0 +1,177 @@
+import { type Engine, type HostTensors, hostTensor } from "../src/backend/engine.ts";
+import { RandomStream } from "../src/data/random.ts";
+import { autoencoderLayouts, initialAutoencoder } from "../src/models/autoencoder.ts";
+import { emulatorLayout, initialEmulator } from "../src/models/emulator.ts";
+import { Decoder, Encoder, Roller } from "../src/models/runners.ts";
+import type { AutoencoderWeights, EmulatorWeights } from "../src/models/weights-file.ts";
+import { adamWInputs } from "../src/training/adamw.ts";
+import { autoencoderTrainStep } from "../src/training/autoencoder-steps.ts";
+import { emulatorTrainStep } from "../src/training/emulator-steps.ts";
+
+export type CaseName = "train autoencoder" | "train emulator" | "encode" | "decode" | "rollout" | "rollout and decode";
+
+/** What is measured: sizes as in the peer. */
+export interface BenchCase {
+  readonly name: CaseName;
+  readonly batch: number;
+  /** Of a rollout; 0 where there is none. */
+  readonly steps: number;
+  /** What the rate counts, per repetition. */
+  readonly items: number;
+  readonly unit: "rows/s" | "windows/s" | "steps/s";
+  /** The ratio to the peer that is the goal, where there is one. */
+  readonly goal?: number;
+}
+
+const autoencoderShape = { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 } as const;
+const emulatorShape = { input_dim: 18, hidden_dim: 180, output_dim: 14 } as const;
+
+const training = (batch: number, goal?: number): BenchCase =>
+  withGoal({ name: "train autoencoder", batch, steps: 0, items: batch, unit: "rows/s" }, goal);
+const windows = (window: number, batch: number, goal?: number): BenchCase =>
+  withGoal({ name: "train emulator", batch, steps: window - 1, items: batch, unit: "windows/s" }, goal);
+const rows = (name: "encode" | "decode", batch: number, goal?: number): BenchCase =>
+  withGoal({ name, batch, steps: 0, items: batch, unit: "rows/s" }, goal);
+const rollouts = (name: "rollout" | "rollout and decode", batch: number, goal?: number): BenchCase =>
+  withGoal({ name, batch, steps: 296, items: 296 * batch, unit: "steps/s" }, goal);
+
+function withGoal(bench: BenchCase, goal: number | undefined): BenchCase {
+  return goal === undefined ? bench : { ...bench, goal };
+}
+
+export const cases: readonly BenchCase[] = [
+  training(512),
+  training(8192, 1.2),
+  training(65536),
+  windows(48, 64, 2.5),
+  windows(48, 512),
+  windows(240, 64, 2),
+  windows(240, 512),
+  rows("encode", 8192, 1.2),
+  rows("decode", 8192, 1.2),
+  rollouts("rollout", 1, 12),
+  rollouts("rollout", 32, 3),
+  rollouts("rollout", 1024, 1.2),
+  rollouts("rollout and decode", 1),
+  rollouts("rollout and decode", 32),
+  rollouts("rollout and decode", 1024),
+];
+
+/** One repetition of a case on an engine, and what to call at the end. */
+export function prepare(bench: BenchCase, engine: Engine): { run: () => Promise<unknown>; dispose: () => void } {
+  if (bench.name === "train autoencoder") return trainAutoencoder(bench, engine);
+  if (bench.name === "train emulator") return trainEmulator(bench, engine);
+  return infer(bench, engine);
+}
+
+const random = new RandomStream(1);
+function uniform(...shape: number[]) {
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  random.fillUniform(data, 0, 1);
+  return hostTensor(data, shape);
+}
+const vector = (data: Float32Array) => hostTensor(data, [data.length]);
+const loss = { power_weight: 20, worst_weight: 2, log10_lower: -20, log10_upper: 0 };
+
+function trainAutoencoder({ batch }: BenchCase, engine: Engine) {
+  const initial = initialAutoencoder(autoencoderShape, random);
+  const optimizer = { betas: [0.99, 0.999], weight_decay: 1e-4, gradient_clipping: 2 } as const;
+  const step = autoencoderTrainStep(autoencoderShape, { ...loss, conservation_weight: 100 }, optimizer);
+  const size = autoencoderLayouts(autoencoderShape).trainable.size;
+  const state = engine.state({
+    ...moments(size),
+    ...stoichiometry(),
+    parameters: vector(initial.trainable),
+    statistics: vector(initial.statistics),
+  });
+  const features = uniform(batch, 333);
+  // Masks and noise are drawn in the measured time, as the peer draws them.
+  const draw = (): HostTensors => {
+    const [encoder_mask, decoder_mask, noise] = [80, 160, 14].map((n) =>
+      hostTensor(new Float32Array(batch * n), [batch, n]),
+    );
+    random.fillKeepMask(encoder_mask!.data, 0.3);
+    random.fillKeepMask(decoder_mask!.data, 0.3);
+    random.fillNormal(noise!.data, 0.1);
+    return { encoder_mask: encoder_mask!, decoder_mask: decoder_mask!, noise: noise! };
+  };
+  const program = engine.program("train autoencoder", step);
+  let k = 0;
+  return {
+    run: () => program.run(state, { features, ...draw(), ...adamWInputs(optimizer, 1e-5, ++k) }),
+    dispose: () => disposeAll([program, state]),
+  };
+}
+
+function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
+  const frozen = initialAutoencoder(autoencoderShape, random);
+  const optimizer = { betas: [0.9, 0.995], weight_decay: 1e-3, gradient_clipping: 1 } as const;
+  const setting = {
+    autoencoder: autoencoderShape,
+    emulator: emulatorShape,
+    latent_range: [-0.17, 1.83] as const,
+    loss: { ...loss, conservation_weight: 500 },
+  };
+  const program = engine.program("train emulator", emulatorTrainStep(setting, optimizer));
+  const state = engine.state({
+    ...moments(emulatorLayout(emulatorShape).size),
+    ...stoichiometry(),
+    parameters: vector(initialEmulator(emulatorShape, random)),
+    decoder_parameters: vector(frozen.trainable),
+    decoder_statistics: vector(frozen.statistics),
+  });
+  const inputs = {
+    physical: uniform(steps, batch, 4),
+    latents: uniform(batch, 14),
+    targets: uniform(steps, batch, 333),
+  };
+  let k = 0;
+  return {
+    run: () => program.run(state, { ...inputs, ...adamWInputs(optimizer, 1e-5, ++k) }),
+    dispose: () => disposeAll([program, state]),
+  };
+}
+
+function infer({ name, batch, steps }: BenchCase, engine: Engine) {
+  const autoencoder = {
+    model: autoencoderShape,
+    ...initialAutoencoder(autoencoderShape, random),
+  } as unknown as AutoencoderWeights;
+  const emulator = {
+    model: emulatorShape,
+    trainable: initialEmulator(emulatorShape, random),
+  } as unknown as EmulatorWeights;
+  const [encoder, decoder, roller] = [
+    new Encoder(engine, autoencoder),
+    new Decoder(engine, autoencoder),
+    new Roller(engine, emulator),
+  ];
+  const [x, z, physical] = [
+    uniform(batch, 333).data,
+    uniform(batch, 14).data,
+    uniform(batch, Math.max(steps, 1), 4).data,
+  ];
+  const rollout = () => roller.rollout(physical, z, batch, steps);
+  const actions = {
+    encode: () => encoder.encode(x, batch),
+    decode: () => decoder.decode(z, batch),
+    rollout,
+    "rollout and decode": async () => decoder.decode(await rollout(), batch * steps),
+  };
+  return {
+    run: actions[name as keyof typeof actions],
+    dispose: () => disposeAll([encoder, decoder, roller]),
+  };
+}
+
+function disposeAll(things: readonly { dispose(): void }[]): void {
+  for (const thing of things) thing.dispose();
+}
+
+function moments(size: number): HostTensors {
+  return { first_moment: vector(new Float32Array(size)), second_moment: vector(new Float32Array(size)) };
+}
+
+function stoichiometry(): HostTensors {
+  return { stoichiometry: uniform(333, 9) };
+}

@@ -1,0 +1,106 @@
+import type { StepFunction } from "../backend/engine.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
+import { decode, encode } from "../models/autoencoder.ts";
+import { rollout } from "../models/emulator.ts";
+import { unscaleAbundances } from "../models/losses.ts";
+import { runningNormalizer } from "../models/normalization.ts";
+
+/** The scaling that goes into a file with `--scaling`: what `Inference` does around its networks on the host. */
+export interface FileScaling {
+  readonly clipping: { readonly lower: number; readonly upper: number };
+  /** Of each physical parameter, in the order of the columns. */
+  readonly physical: readonly (readonly [lower: number, upper: number])[];
+  readonly latents: readonly [min: number, max: number];
+}
+
+/**
+ * The steps of the exported files. Each takes the weights as named arrays (`encoder_fc1.weight`, `net.0.bias`, …), so that the
+ * file shows them under PyTorch's names. They are plain tfjs and are recorded like any other.
+ *
+ * Encoding: `features` scaled or, with scaling, `abundances` linear, [batch, species] → `latents` raw.
+ */
+export function encoderFile(scaling: AbundanceRange | null): StepFunction {
+  return (arrays, inputs) => {
+    const features = scaling ? scaledAbundances(inputs.abundances as tf.Tensor2D, scaling) : inputs.features!;
+    return { outputs: { latents: encode(arrays, features as tf.Tensor2D, runningNormalizer(arrays), null) } };
+  };
+}
+
+/** Decoding: `latents` raw, [batch, latent] → `abundances` scaled or, with scaling, linear. */
+export function decoderFile(scaling: AbundanceRange | null): StepFunction {
+  return (arrays, inputs) => ({
+    outputs: { abundances: decodedAbundances(arrays, inputs.latents as tf.Tensor2D, scaling) },
+  });
+}
+
+/** One step: `physical` [batch, physical] and `latents` [batch, latent] → `next_latents`; all scaled or none. */
+export function stepFile(scaling: FileScaling | null): StepFunction {
+  return (arrays, inputs) => {
+    const physical = tf.expandDims<tf.Tensor3D>(scaledPhysical(inputs.physical!, scaling), 0);
+    const next = rollout(arrays, physical, scaledLatents(inputs.latents as tf.Tensor2D, scaling), null);
+    return { outputs: { next_latents: rawLatents(next, scaling) } };
+  };
+}
+
+/**
+ * The rollout, batch first as in `Inference`: `physical` [batch, steps, physical] and `latents` [batch, latent] →
+ * `evolved_latents` [batch, steps, latent], all scaled. With scaling the whole surrogate: `physical` in physical units and
+ * `abundances` [batch, species] → `evolved_abundances` [batch, steps, species], linear.
+ */
+export function rolloutFile(scaling: FileScaling | null): StepFunction {
+  return (arrays, inputs) => {
+    const steps = inputs.physical!.shape[1]!;
+    const physical = tf.transpose(scaledPhysical(inputs.physical as tf.Tensor3D, scaling), [1, 0, 2]);
+    if (!scaling) {
+      const evolved = rollout(arrays, physical, inputs.latents as tf.Tensor2D, null);
+      return { outputs: { evolved_latents: batchFirst(evolved, steps) } };
+    }
+    const features = scaledAbundances(inputs.abundances as tf.Tensor2D, scaling);
+    const start = scaledLatents(encode(arrays, features, runningNormalizer(arrays), null), scaling);
+    const evolved = rawLatents(rollout(arrays, physical, start, null), scaling);
+    return { outputs: { evolved_abundances: batchFirst(decodedAbundances(arrays, evolved, scaling), steps) } };
+  };
+}
+
+/** What scaling abundances needs to know. */
+export type AbundanceRange = Pick<FileScaling, "clipping">;
+
+/** Linear → scaled, clipped. There is no log10 in ONNX. */
+function scaledAbundances(linear: tf.Tensor2D, { clipping }: AbundanceRange): tf.Tensor2D {
+  const [low, high] = [Math.log(clipping.lower), Math.log(clipping.upper)];
+  const clipped = tf.minimum(tf.maximum(linear, clipping.lower), clipping.upper);
+  return tf.mul(tf.sub(tf.log(clipped), low), 1 / (high - low));
+}
+
+function decodedAbundances(arrays: TensorMap, latents: tf.Tensor2D, scaling: AbundanceRange | null): tf.Tensor2D {
+  const scaled = decode(arrays, latents, runningNormalizer(arrays), null);
+  if (!scaling) return scaled;
+  const { lower, upper } = scaling.clipping;
+  return unscaleAbundances(scaled, { log10_lower: Math.log10(lower), log10_upper: Math.log10(upper) });
+}
+
+/** Physical units → scaled; the last dimension is the parameters. Dividing first keeps the digits of narrow ranges in float32. */
+function scaledPhysical<T extends tf.Tensor>(physical: T, scaling: FileScaling | null): T {
+  if (!scaling) return physical;
+  const lower = tf.tensor1d(scaling.physical.map(([low]) => low));
+  const factor = tf.tensor1d(scaling.physical.map(([low, high]) => 1 / (Math.log(high) - Math.log(low))));
+  return tf.mul(tf.log(tf.div(physical, lower)), factor);
+}
+
+function scaledLatents(raw: tf.Tensor2D, scaling: FileScaling | null): tf.Tensor2D {
+  if (!scaling) return raw;
+  const [min, max] = scaling.latents;
+  return tf.mul(tf.sub(raw, min), 1 / (max - min));
+}
+
+function rawLatents(scaled: tf.Tensor2D, scaling: FileScaling | null): tf.Tensor2D {
+  if (!scaling) return scaled;
+  const [min, max] = scaling.latents;
+  return tf.add(tf.mul(scaled, max - min), min);
+}
+
+/** [steps · batch, n], time first → [batch, steps, n]. */
+function batchFirst(rows: tf.Tensor2D, steps: number): tf.Tensor3D {
+  const [count, width] = rows.shape;
+  return tf.transpose(tf.reshape(rows, [steps, count / steps, width]), [1, 0, 2]);
+}
