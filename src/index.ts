@@ -1,5 +1,5 @@
 /** The public API. */
-export type { ComputeChoice, ComputeRequest } from "./backend/choose-engine.ts";
+export type { ComputeChoice, ComputeRequest } from "./backend/compute.ts";
 export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError } from "./errors.ts";
 export {
   Inference,

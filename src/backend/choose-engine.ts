@@ -1,26 +1,11 @@
 import { availableParallelism } from "node:os";
 import { ConfigError } from "../errors.ts";
 import { CompiledEngine } from "./compiled-engine.ts";
+import type { ComputeChoice, ComputeRequest } from "./compute.ts";
 import { EagerEngine } from "./eager-engine.ts";
 import type { Engine } from "./engine.ts";
 import { tf } from "./tf.ts";
 import { installFastMatMul } from "./wasm-kernels.ts";
-
-/** What a configuration may ask for; keys as there. */
-export interface ComputeRequest {
-  readonly device?: "auto" | "cuda" | "cpu" | "wasm" | undefined;
-  readonly engine?: "auto" | "compiled" | "eager" | undefined;
-  /** Threads of the compiled engine; null or absent: all cores. */
-  readonly threads?: number | null | undefined;
-}
-
-/** What computes, and why: for the log and `environment.json`. */
-export interface ComputeChoice {
-  readonly device: "cpu" | "wasm";
-  readonly engine: "compiled" | "eager";
-  readonly threads: number;
-  readonly reason: string;
-}
 
 /**
  * Chooses and starts what computes. What is asked for and cannot run is an error with the remedy, never a silent fall-back.

@@ -33,12 +33,14 @@ export class CompiledEngine implements Engine {
     return new HostState(initial);
   }
 
-  program(name: string, step: StepFunction): Program {
-    return new CompiledProgram(name, step, this.#runtime, this.#options);
+  program(name: string, step: StepFunction, { frozen = false } = {}): Program {
+    return new CompiledProgram({ name, step, frozen }, this.#runtime, this.#options);
   }
 }
 
 class HostState implements EngineState {
+  /** Changed by every write from outside: what was compiled with the old values is of no use then. */
+  version = Symbol("state");
   readonly arrays: Map<string, HostTensor>;
 
   constructor(initial: HostTensors) {
@@ -55,6 +57,7 @@ class HostState implements EngineState {
 
   write(name: string, { data, shape }: HostTensor): void {
     this.arrays.set(name, { data: data.slice(), shape });
+    this.version = Symbol("state");
   }
 
   dispose(): void {
@@ -65,27 +68,37 @@ class HostState implements EngineState {
 /** Runs one step on inputs of one shape. */
 type Runner = (state: HostState, inputs: HostTensors) => Promise<HostTensors>;
 
+interface StepToCompile {
+  readonly name: string;
+  readonly step: StepFunction;
+  readonly frozen: boolean;
+}
+
 class CompiledProgram implements Program {
-  readonly #name: string;
-  readonly #step: StepFunction;
+  readonly #source: StepToCompile;
   readonly #runtime: Runtime;
   readonly #options: CompiledOptions;
   readonly #runners = new Map<string, Promise<Runner>>();
   readonly #sessions: InferenceSession[] = [];
+  /** The state that the runners of a frozen program were compiled with. */
+  #compiledWith: symbol | null = null;
 
-  constructor(name: string, step: StepFunction, runtime: Runtime, options: CompiledOptions) {
-    this.#name = name;
-    this.#step = step;
+  constructor(source: StepToCompile, runtime: Runtime, options: CompiledOptions) {
+    this.#source = source;
     this.#runtime = runtime;
     this.#options = options;
   }
 
   async run(state: EngineState, inputs: HostTensors): Promise<HostTensors> {
     if (!(state instanceof HostState)) throw new Error("this state belongs to another engine");
+    if (this.#source.frozen && this.#compiledWith !== state.version) {
+      this.#runners.clear();
+      this.#compiledWith = state.version;
+    }
     const key = JSON.stringify(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
     let runner = this.#runners.get(key);
     if (!runner) {
-      runner = this.#prepare(shapesOf(Object.fromEntries(state.arrays)), shapesOf(inputs));
+      runner = this.#prepare(Object.fromEntries(state.arrays), shapesOf(inputs));
       this.#runners.set(key, runner);
     }
     return (await runner)(state, inputs);
@@ -96,18 +109,19 @@ class CompiledProgram implements Program {
     this.#runners.clear();
   }
 
-  async #prepare(state: Shapes, inputs: Shapes): Promise<Runner> {
+  async #prepare(state: HostTensors, inputs: Shapes): Promise<Runner> {
+    const { name, step, frozen } = this.#source;
     let recording: Recording;
     try {
-      recording = recordStep(this.#name, this.#step, state, inputs);
+      recording = frozen ? recordStep(name, step, {}, inputs, state) : recordStep(name, step, shapesOf(state), inputs);
     } catch (error) {
       if (!(error instanceof UnknownKernelError)) throw error;
-      this.#options.note(`${this.#name} runs eagerly: ${error.message}`);
+      this.#options.note(`${name} runs eagerly: ${error.message}`);
       return this.#eagerRunner(await this.#options.fallback());
     }
     const session = await this.#runtime.InferenceSession.create(encodeOnnx(recording.graph, packageVersion), {
       executionProviders: ["cpu"],
-      intraOpNumThreads: this.#options.threads,
+      intraOpNumThreads: isSmall(recording.largestProduct) ? 1 : this.#options.threads,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
     });
@@ -136,7 +150,7 @@ class CompiledProgram implements Program {
 
   /** The same step on another engine, whose state is made for the call and read back. */
   #eagerRunner(engine: Engine): Runner {
-    const program = engine.program(this.#name, this.#step);
+    const program = engine.program(this.#source.name, this.#source.step);
     return async (state, inputs) => {
       const copy = engine.state(Object.fromEntries(state.arrays));
       try {
@@ -148,6 +162,11 @@ class CompiledProgram implements Program {
       }
     };
   }
+}
+
+/** Below some 10^6 multiplications a node, handing work to other threads takes longer than the work. */
+function isSmall(largestProduct: number): boolean {
+  return largestProduct < 2e6;
 }
 
 function shapesOf(tensors: HostTensors): Shapes {

@@ -30,7 +30,8 @@ export interface Program {
 export interface Engine {
   readonly name: string;
   state(initial: HostTensors): EngineState;
-  program(name: string, step: StepFunction): Program;
+  /** @param options.frozen the state never changes: it may be compiled in */
+  program(name: string, step: StepFunction, options?: { readonly frozen?: boolean }): Program;
 }
 
 /** A scalar as a program's input. */

@@ -1,3 +1,4 @@
+import { fuseProductsWithSums } from "./graph-passes.ts";
 import type {
   AttributeValue,
   FloatAttribute,
@@ -25,10 +26,12 @@ export class GraphBuilder {
   readonly #nodes: OnnxNode[] = [];
   readonly #constants = new Map<string, OnnxConstant>();
   readonly #inputs: OnnxPort[] = [];
+  readonly #shapes = new Map<string, readonly number[]>();
   #count = 0;
 
   input(name: string, shape: readonly number[]): Value {
     this.#inputs.push({ name, type: "float32", shape });
+    this.#shapes.set(name, shape);
     return { name, shape, dtype: "float32" };
   }
 
@@ -52,6 +55,7 @@ export class GraphBuilder {
     attributes: Record<string, AttributeValue | FloatAttribute> = {},
   ): Value[] {
     const outputs = shapes.map((shape) => ({ name: this.#name(), shape, dtype }));
+    for (const { name, shape } of outputs) this.#shapes.set(name, shape);
     const names = inputs.map((input) => (typeof input === "string" ? input : input.name));
     this.#nodes.push({ op, inputs: names, outputs: outputs.map(({ name }) => name), attributes });
     return outputs;
@@ -66,6 +70,7 @@ export class GraphBuilder {
       return { ...this.node("Expand", [scalar, this.integers(shape)], shape, dtype), uniform };
     }
     const name = this.#store(typedArray(data, dtype), shape, dtype);
+    this.#shapes.set(name, shape);
     return uniform === undefined ? { name, shape, dtype } : { name, shape, dtype, uniform };
   }
 
@@ -83,7 +88,25 @@ export class GraphBuilder {
       nodes.push({ op: "Identity", inputs: [value.name], outputs: [port], attributes: {} });
       ports.push({ name: port, type: value.dtype, shape: value.shape });
     }
-    return { name, nodes, constants: [...this.#constants.values()], inputs: this.#inputs, outputs: ports };
+    return {
+      name,
+      nodes: fuseProductsWithSums(nodes, this.#shapes),
+      constants: [...this.#constants.values()],
+      inputs: this.#inputs,
+      outputs: ports,
+    };
+  }
+
+  /** Multiplications of the largest matrix product so far. */
+  largestProduct(): number {
+    let largest = 0;
+    for (const { op, inputs, outputs, attributes } of this.#nodes) {
+      if (op !== "MatMul" && op !== "Gemm") continue;
+      const inner = this.#shapes.get(inputs[0]!)?.at(attributes.transA ? -2 : -1) ?? 1;
+      const size = this.#shapes.get(outputs[0]!)!.reduce((product, length) => product * length, 1);
+      largest = Math.max(largest, size * inner);
+    }
+    return largest;
   }
 
   #store(data: OnnxConstant["data"], shape: readonly number[], type: OnnxType): string {

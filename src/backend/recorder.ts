@@ -1,5 +1,5 @@
 import type { DataId, DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
-import type { StepFunction } from "./engine.ts";
+import type { HostTensors, StepFunction } from "./engine.ts";
 import { GraphBuilder, type Value, type ValueType } from "./graph-builder.ts";
 import { translations } from "./onnx-kernels.ts";
 import type { OnnxGraph } from "./onnx-model.ts";
@@ -21,6 +21,8 @@ export interface Recording {
   readonly changed: readonly string[];
   /** Outputs `output:<name>`. */
   readonly outputs: readonly string[];
+  /** Multiplications of the largest matrix product. */
+  readonly largestProduct: number;
 }
 
 export type Shapes = Readonly<Record<string, readonly number[]>>;
@@ -31,15 +33,25 @@ const backendName = "recorder";
  * Runs a step once on a backend that computes nothing: it notes each kernel, with shapes, as ONNX nodes. Gradients come along,
  * because the tape of tfjs asks for kernels like anything else.
  * @param state, inputs  the shapes of the arrays, by name; inputs of the graph are `state:<name>` and `input:<name>`
+ * @param frozen         arrays of the state that become constants of the graph
  * @throws UnknownKernelError
  */
-export function recordStep(name: string, step: StepFunction, state: Shapes, inputs: Shapes): Recording {
+export function recordStep(
+  name: string,
+  step: StepFunction,
+  state: Shapes,
+  inputs: Shapes,
+  frozen: HostTensors = {},
+): Recording {
   const recorder = new RecordingBackend();
   return onBackend(recorder, () => {
     const ports = (kind: string, shapes: Shapes): TensorMap =>
       Object.fromEntries(Object.entries(shapes).map(([key, shape]) => [key, recorder.input(`${kind}:${key}`, shape)]));
     return tf.tidy(() => {
-      const made = step(ports("state", state), ports("input", inputs));
+      const constants = Object.fromEntries(
+        Object.entries(frozen).map(([key, { data, shape }]) => [key, recorder.constant(data, shape)]),
+      );
+      const made = step({ ...ports("state", state), ...constants }, ports("input", inputs));
       const outputs: Record<string, Value> = {};
       for (const [key, tensor] of Object.entries(made.state ?? {})) outputs[`next:${key}`] = recorder.lookup(tensor);
       for (const [key, tensor] of Object.entries(made.outputs)) outputs[`output:${key}`] = recorder.lookup(tensor);
@@ -48,6 +60,7 @@ export function recordStep(name: string, step: StepFunction, state: Shapes, inpu
         graph,
         changed: Object.keys(made.state ?? {}),
         outputs: Object.keys(made.outputs),
+        largestProduct: recorder.graph.largestProduct(),
       };
       return recording as unknown as tf.TensorContainer;
     }) as unknown as Recording;
@@ -77,6 +90,10 @@ class RecordingBackend extends tf.KernelBackend {
 
   input(name: string, shape: readonly number[]): tf.Tensor {
     return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.input(name, shape)));
+  }
+
+  constant(data: Float32Array, shape: readonly number[]): tf.Tensor {
+    return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.constant(data, shape, "float32")));
   }
 
   lookup({ dataId, shape }: TensorInfo): Value {

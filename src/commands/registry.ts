@@ -37,6 +37,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./emulate.ts")).emulateCommand,
   },
   {
+    name: "export",
+    usage: "<format>",
+    summary: "write the trained models as ONNX files",
+    load: async () => (await import("./export.ts")).exportCommand,
+  },
+  {
     name: "import-weights",
     usage: "[overrides..]",
     summary: "bring in PyTorch weights of the original package",

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { ComputeRequest } from "../backend/choose-engine.ts";
+import type { ComputeRequest } from "../backend/compute.ts";
 import { FrameWriter } from "../data/frame.ts";
 import { createHdf5 } from "../data/hdf5.ts";
 import { ConfigError } from "../errors.ts";

@@ -24,7 +24,7 @@ export async function openHistories(
   const frame = await openFrame(path, key);
   if (isClean(frame)) return new FrameHistories([frame], surrogate);
   frame.close();
-  return rawHistories(path, key, surrogate, tools);
+  return rawHistories({ path, key, cwd: request.cwd }, surrogate, tools);
 }
 
 async function onlyKey(path: string): Promise<string> {
@@ -48,7 +48,11 @@ function isClean(frame: Frame): boolean {
 }
 
 /** A raw file is preprocessed first, into a temporary folder: renamed, sorted, with start rows and shifted conditions. */
-async function rawHistories(path: string, key: string, surrogate: Inference, tools: EmulateTools): Promise<Histories> {
+async function rawHistories(
+  { path, key, cwd }: { path: string; key: string; cwd: string },
+  surrogate: Inference,
+  tools: EmulateTools,
+): Promise<Histories> {
   const [{ preprocessDataset }, { resolveInput }, { readSpeciesList }] = await Promise.all([
     import("../data/preprocess.ts"),
     import("../config/paths.ts"),
@@ -58,8 +62,8 @@ async function rawHistories(path: string, key: string, surrogate: Inference, too
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     const clean = join(folder, "clean.h5");
-    const listed = readSpeciesList(resolveInput(process.cwd(), "utils/species.txt"));
-    const table = readNpy(resolveInput(process.cwd(), "utils/initial_abundances.npy")).data;
+    const listed = readSpeciesList(resolveInput(cwd, "utils/species.txt"));
+    const table = readNpy(resolveInput(cwd, "utils/initial_abundances.npy")).data;
     const byName = new Map(listed.map((name, k) => [name, Number(table[k])]));
     await preprocessDataset(
       {
@@ -72,14 +76,14 @@ async function rawHistories(path: string, key: string, surrogate: Inference, too
         columnsToDrop: [],
         initialAbundances: Float64Array.from(surrogate.species, (name) => byName.get(name) ?? 0),
         clipping: surrogate.abundancesClipping,
-        trainSplit: 0.5,
+        trainSplit: 1,
         seed: 0,
         minRadfield: surrogate.physicalParameters.find(({ name }) => name === "Radfield")?.range[0] ?? 0,
       },
       tools.log,
     );
-    const frames = [await openFrame(clean, "train"), await openFrame(clean, "val")].filter(({ rows }) => rows > 0);
-    return new FrameHistories(frames, surrogate, remove);
+    // Every tracer is in /train; /val is empty.
+    return new FrameHistories([await openFrame(clean, "train")], surrogate, remove);
   } catch (error) {
     remove();
     throw error;

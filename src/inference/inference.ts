@@ -1,4 +1,5 @@
-import { type ComputeChoice, type ComputeRequest, chooseEngine } from "../backend/choose-engine.ts";
+import { chooseEngine } from "../backend/choose-engine.ts";
+import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
 import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { elements } from "../chemistry/species.ts";

@@ -104,9 +104,12 @@ function linear(x: tf.Tensor2D, weight: tf.Tensor): tf.Tensor2D {
   return tf.matMul(x, weight as tf.Tensor2D, false, true);
 }
 
-/** The exact GELU, x·Φ(x) (Hendrycks & Gimpel 2016), not its tanh approximation. */
+/**
+ * The exact GELU, x·Φ(x) (Hendrycks & Gimpel 2016), not its tanh approximation. Written in the order that ONNX Runtime knows, and
+ * computes in one pass.
+ */
 function gelu(x: tf.Tensor2D): tf.Tensor2D {
-  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+  return tf.mul(tf.mul(x, tf.add(tf.erf(tf.div(x, Math.SQRT2)), 1)), 0.5);
 }
 
 function masked(x: tf.Tensor2D, mask: tf.Tensor | null): tf.Tensor2D {

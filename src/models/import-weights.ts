@@ -72,7 +72,7 @@ function checkArrays(path: string, arrays: ReadonlyMap<string, NamedTensor>, lay
   if (problems.length === 0) return;
   throw new CheckpointError(`${path} does not hold the model of the configuration\n  ${problems.join("\n  ")}`, {
     where: path,
-    fix: "set the sizes that it was trained with: model.hidden_dims, model.latent_dim, model.hidden_dim, dataset.species_path",
+    fix: "set what it was trained with: autoencoder.hidden_dims, autoencoder.latent_dim, model.hidden_dim, dataset.species_path",
   });
 }
 

@@ -6,7 +6,8 @@ import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 /** Rows, trajectories and steps that are computed at once: bounds memory and costs no speed. */
 const rowsAtOnce = 4096;
 const trajectoriesAtOnce = 1024;
-const stepsAtOnce = 64;
+const stepsAtOnce = 128;
+const frozen = { frozen: true };
 
 /** Encodes rows with trained weights. */
 export class Encoder {
@@ -15,7 +16,7 @@ export class Encoder {
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.latentDim = weights.model.latent_dim;
-    const program = engine.program("encode", encodeStep(weights.model));
+    const program = engine.program("encode", encodeStep(weights.model), frozen);
     this.#map = new RowMap(autoencoderState(engine, weights), program, { from: "features", to: "latents" });
   }
 
@@ -36,7 +37,7 @@ export class Decoder {
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.#species = weights.model.input_dim;
-    const program = engine.program("decode", decodeStep(weights.model));
+    const program = engine.program("decode", decodeStep(weights.model), frozen);
     this.#map = new RowMap(autoencoderState(engine, weights), program, { from: "latents", to: "scaled" });
   }
 
@@ -86,7 +87,7 @@ export class Roller {
   constructor(engine: Engine, { model, trainable }: EmulatorWeights) {
     this.#latent = model.output_dim;
     this.#state = engine.state({ parameters: hostTensor(trainable, [trainable.length]) });
-    this.#program = engine.program("rollout", rolloutStep(model));
+    this.#program = engine.program("rollout", rolloutStep(model), frozen);
   }
 
   /**
@@ -102,19 +103,20 @@ export class Roller {
       // In stretches, each from where the last one ended: long rollouts need no large graphs.
       for (const stretch of blocks(steps, stepsAtOnce)) {
         const driving = new Float32Array(stretch.count * count * parameters);
-        eachStep(stretch, count, (t, b, place) => {
-          const from = ((start + b) * steps + t) * parameters;
-          driving.set(physical.subarray(from, from + parameters), place * parameters);
+        const first = (start * steps + stretch.start) * parameters;
+        timeFirst(physical.subarray(first), driving, {
+          batch: count,
+          steps: stretch.count,
+          stride: steps,
+          width: parameters,
         });
         const made = await this.#program.run(this.#state, {
           physical: hostTensor(driving, [stretch.count, count, parameters]),
           latents: hostTensor(state, [count, this.#latent]),
         });
         const evolved = made.latents!.data;
-        eachStep(stretch, count, (t, b, place) => {
-          const row = evolved.subarray(place * this.#latent, (place + 1) * this.#latent);
-          out.set(row, ((start + b) * steps + t) * this.#latent);
-        });
+        const place = out.subarray((start * steps + stretch.start) * this.#latent);
+        batchFirst(evolved, place, { batch: count, steps: stretch.count, stride: steps, width: this.#latent });
         state = evolved.slice((stretch.count - 1) * count * this.#latent);
       }
     }
@@ -127,14 +129,31 @@ export class Roller {
   }
 }
 
-/** Every step t and trajectory b of a stretch with its place in a [steps, batch] array. */
-function eachStep(
-  stretch: { start: number; count: number },
-  batch: number,
-  f: (t: number, b: number, place: number) => void,
-): void {
-  for (let step = 0; step < stretch.count; step++) {
-    for (let b = 0; b < batch; b++) f(stretch.start + step, b, step * batch + b);
+/** A stretch of trajectories: `stride` is how many steps the whole ones have. */
+interface Stretch {
+  readonly batch: number;
+  readonly steps: number;
+  readonly stride: number;
+  readonly width: number;
+}
+
+/** [batch, stride, width] → [steps, batch, width]: plain loops, because a call per row costs more than the row. */
+function timeFirst(from: Float32Array, to: Float32Array, { batch, steps, stride, width }: Stretch): void {
+  for (let t = 0, at = 0; t < steps; t++) {
+    for (let b = 0; b < batch; b++) {
+      const row = (b * stride + t) * width;
+      for (let k = 0; k < width; k++) to[at++] = from[row + k]!;
+    }
+  }
+}
+
+/** [steps, batch, width] → [batch, stride, width]. */
+function batchFirst(from: Float32Array, to: Float32Array, { batch, steps, stride, width }: Stretch): void {
+  for (let t = 0, at = 0; t < steps; t++) {
+    for (let b = 0; b < batch; b++) {
+      const row = (b * stride + t) * width;
+      for (let k = 0; k < width; k++) to[row + k] = from[at++]!;
+    }
   }
 }
 

@@ -181,6 +181,6 @@ async function latentRangeOf(weights: AutoencoderWeights, rows: RowSource, tools
   } finally {
     encoder.dispose();
   }
-  tools.log("latent range of the training rows", { low, high });
+  tools.log(`latents of the training rows: ${low.toPrecision(6)} to ${high.toPrecision(6)}`, { low, high });
   return [low, high];
 }

@@ -73,7 +73,14 @@ export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<
   }
 }
 
-function checkAutoencoder(job: EmulatorJob, { species, abundances_clipping: clipping }: AutoencoderWeights): void {
+function checkAutoencoder(job: EmulatorJob, weights: AutoencoderWeights): void {
+  const { model, species, abundances_clipping: clipping } = weights;
+  if (model.latent_dim !== job.shape.output_dim) {
+    throw new CheckpointError(
+      `${job.autoencoder} has ${model.latent_dim} latents, the configuration ${job.shape.output_dim}`,
+      { where: job.autoencoder, fix: `autoencoder.latent_dim=${model.latent_dim}` },
+    );
+  }
   const isSame =
     species.join() === job.columns.species.join() &&
     clipping.lower === job.clipping.lower &&

@@ -1,0 +1,15 @@
+/** What a configuration may ask for; keys as there. */
+export interface ComputeRequest {
+  readonly device?: "auto" | "cuda" | "cpu" | "wasm" | undefined;
+  readonly engine?: "auto" | "compiled" | "eager" | undefined;
+  /** Threads of the compiled engine; null or absent: all cores. */
+  readonly threads?: number | null | undefined;
+}
+
+/** What computes, and why: for the log and `environment.json`. */
+export interface ComputeChoice {
+  readonly device: "cpu" | "wasm";
+  readonly engine: "compiled" | "eager";
+  readonly threads: number;
+  readonly reason: string;
+}

@@ -1,0 +1,51 @@
+import type { OnnxNode } from "./onnx-model.ts";
+
+/** The shapes of the values of a graph, by name. */
+export type ValueShapes = ReadonlyMap<string, readonly number[]>;
+
+/**
+ * Product and sum in one node: Add(MatMul(a, b), c) and Add(Gemm(a, b), c) become Gemm(a, b, c) where nobody else wants the product.
+ * ONNX Runtime does this for constant biases only; the rollout adds another row of conditions at every step.
+ */
+export function fuseProductsWithSums(nodes: readonly OnnxNode[], shapes: ValueShapes): OnnxNode[] {
+  const producers = new Map<string, OnnxNode>();
+  const uses = new Map<string, number>();
+  const position = new Map<string, number>();
+  for (const [index, node] of nodes.entries()) {
+    for (const output of node.outputs) {
+      producers.set(output, node);
+      position.set(output, index);
+    }
+    for (const input of node.inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
+  }
+  const absorbed = new Set<OnnxNode>();
+  const fused = nodes.map((node) => {
+    if (node.op !== "Add") return node;
+    for (const [k, name] of node.inputs.entries()) {
+      const product = producers.get(name);
+      const addend = node.inputs[1 - k]!;
+      if (!product || uses.get(name) !== 1 || absorbed.has(product) || !isPlainProduct(product, shapes)) continue;
+      if (!isBroadcastTo(shapes.get(addend), shapes.get(node.outputs[0]!), shapes.get(name))) continue;
+      absorbed.add(product);
+      return { op: "Gemm", inputs: [...product.inputs, addend], outputs: node.outputs, attributes: product.attributes };
+    }
+    return node;
+  });
+  return fused.filter((node) => !absorbed.has(node));
+}
+
+/** A product of two matrices to which nothing is added yet. */
+function isPlainProduct({ op, inputs }: OnnxNode, shapes: ValueShapes): boolean {
+  if (op === "Gemm") return inputs.length === 2;
+  return op === "MatMul" && inputs.every((name) => shapes.get(name)?.length === 2);
+}
+
+/** Whether Gemm takes it as its addend, and the sum is no larger than the product. */
+function isBroadcastTo(
+  addend: readonly number[] | undefined,
+  sum: readonly number[] | undefined,
+  product: readonly number[] | undefined,
+): boolean {
+  if (!addend || !sum || !product || `${sum}` !== `${product}` || addend.length > 2) return false;
+  return addend.every((length, axis) => length === 1 || length === sum[axis + 2 - addend.length]);
+}

@@ -1,0 +1,82 @@
+import { ConfigError } from "../errors.ts";
+import type { Command, CommandContext } from "./command.ts";
+
+/** Writes the trained models in a format that other programs run. */
+export const exportCommand: Command = {
+  describe:
+    "Writes the trained models as ONNX files, which ONNX Runtime and others run without this program: encoder, decoder, one step " +
+    "of the emulator, and the rollout. They take any batch and say in their metadata what goes in and out. Each is compared " +
+    "with this program's own results before it is written.",
+  positionals: { format: "onnx" },
+  options: {
+    only: {
+      type: "string",
+      describe: "write this one file (default: all)",
+      choices: ["encoder", "decoder", "step", "rollout"],
+    },
+    scaling: {
+      type: "boolean",
+      describe: "linear abundances and physical units in and out, instead of scaled values; the rollout then decodes",
+    },
+    steps: { type: "number", describe: "steps of the rollout (default: those of the emulator's training window)" },
+    output: { type: "string", describe: "folder to write to (default: outputs/onnx)" },
+    autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
+    emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
+  },
+  examples: [
+    ["astrochem export onnx --scaling", "all four, for physical units"],
+    ["astrochem export onnx --only rollout --steps 240", "240 steps on scaled values"],
+  ],
+  async run(context) {
+    const { args, cwd, stderr, signal } = context;
+    if (args.format !== "onnx") {
+      throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx" });
+    }
+    const { exportOnnx } = await import("../inference/export-onnx.ts");
+    const text = (name: string): string | undefined => args[name] as string | undefined;
+    const summary = await exportOnnx(
+      {
+        cwd,
+        only: text("only") as "encoder" | undefined,
+        scaling: args.scaling === true,
+        steps: args.steps as number | undefined,
+        output: text("output") ?? "outputs/onnx",
+        autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
+        emulator: text("emulator") ?? "weights/emulator.safetensors",
+      },
+      { log: (message) => stderr.write(`${message}\n`), signal },
+    );
+    await report(summary, context);
+  },
+};
+
+type Summary = import("../inference/export-onnx.ts").ExportSummary;
+
+async function report(summary: Summary, { stdout, json, cwd }: CommandContext): Promise<void> {
+  if (json) {
+    stdout.write(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  const [{ formatTable }, { relative }] = await Promise.all([import("./tables.ts"), import("node:path")]);
+  const ports = (all: Summary["files"][number]["inputs"]): string =>
+    Object.entries(all)
+      .map(([name, shape]) => `${name} [${shape.join(", ")}]`)
+      .join(", ");
+  stdout.write(
+    formatTable(
+      [
+        { title: "file", value: ({ path }) => relative(cwd, path) },
+        { title: "in", value: ({ inputs }) => ports(inputs) },
+        { title: "out", value: ({ outputs }) => ports(outputs) },
+        { title: "bytes", value: ({ bytes }) => bytes },
+        { title: "deviation", value: ({ deviation }) => deviation.toExponential(1) },
+      ],
+      summary.files,
+    ),
+  );
+  const { opset, scaling, batches, tolerance } = summary;
+  stdout.write(
+    `\nopset ${opset}, ${scaling ? "scaling inside" : "scaled values in and out"}; deviation from Inference in scaled units, at ` +
+      `batches of ${batches.join(", ")}; ${tolerance.toExponential(0)} is allowed\n`,
+  );
+}

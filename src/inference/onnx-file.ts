@@ -1,0 +1,79 @@
+import { dynamicBatch } from "../backend/dynamic-batch.ts";
+import type { HostTensors } from "../backend/engine.ts";
+import { encodeOnnx, type OnnxConstant, type OnnxGraph, onnxOpset } from "../backend/onnx-model.ts";
+import { recordStep } from "../backend/recorder.ts";
+import { autoencoderHash } from "../models/weights-file.ts";
+import { packageVersion } from "../version.ts";
+import { inputShapes, type Models, type Part, type PartPort, type Quantity } from "./onnx-parts.ts";
+
+/** The bytes of the ONNX file of a part: weights inside, any batch, with the metadata that its user needs. */
+export function onnxFile(part: Part, models: Models): Uint8Array {
+  const shapes = Object.fromEntries(Object.entries(part.weights).map(([name, { shape }]) => [name, shape]));
+  const graph = dynamicBatch(
+    (batch) => recordStep(`astrochem-${part.kind}`, part.step, shapes, inputShapes(part, batch)).graph,
+  );
+  return encodeOnnx(withWeights(graph, part.weights), packageVersion, fileMetadata(part, models));
+}
+
+/** The weights, which are recorded as inputs, as constants; ports by their plain names. */
+function withWeights(graph: OnnxGraph, weights: HostTensors): OnnxGraph {
+  const plain = (name: string): string => name.replace(/^(state|input|output):/, "");
+  const used = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+  const constants = Object.entries(weights)
+    .filter(([name]) => used.has(`state:${name}`))
+    .map(([name, { data, shape }]): OnnxConstant => ({ name, type: "float32", shape, data }));
+  return {
+    name: graph.name,
+    nodes: graph.nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(plain),
+      outputs: node.outputs.map(plain),
+    })),
+    constants: [...constants, ...graph.constants],
+    inputs: graph.inputs
+      .filter(({ name }) => name.startsWith("input:"))
+      .map((port) => ({ ...port, name: plain(port.name) })),
+    outputs: graph.outputs.map((port) => ({ ...port, name: plain(port.name) })),
+  };
+}
+
+/** What the file says of itself: lists and ranges as JSON. */
+export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<string, string> {
+  const { kind, options, inputs, output } = part;
+  const ports = (list: readonly PartPort[]): Record<string, string> =>
+    Object.fromEntries(list.map(({ name, quantity, shape }) => [name, `${layout(shape)} ${meaning[quantity]}`]));
+  return {
+    kind,
+    scaling: options.scaling ? "inside: linear abundances, physical units, raw latents" : "outside: scaled values",
+    inputs: JSON.stringify(ports(inputs)),
+    outputs: JSON.stringify(ports([output])),
+    ...(kind === "rollout" ? { steps: String(options.steps) } : {}),
+    species: JSON.stringify(autoencoder.species),
+    abundances_clipping: JSON.stringify(autoencoder.abundances_clipping),
+    latent_range: JSON.stringify(autoencoder.latent_range),
+    autoencoder_hash: autoencoderHash(autoencoder),
+    ...(emulator
+      ? {
+          physical_parameters: JSON.stringify(emulator.weights.physical_parameters),
+          time_step_yr: JSON.stringify(emulator.weights.time_step_yr),
+        }
+      : {}),
+    opset: String(onnxOpset),
+    astrochem_version: packageVersion,
+  };
+}
+
+function layout(shape: readonly number[]): string {
+  return `[${["batch", ...(shape.length === 2 ? ["steps"] : []), shape.at(-1)].join(", ")}]`;
+}
+
+const meaning: Record<Quantity, string> = {
+  "linear abundances": "linear abundances; inputs are clipped to abundances_clipping",
+  "scaled abundances":
+    "(log10 x - log10 lower) / (log10 upper - log10 lower) of abundances clipped to abundances_clipping",
+  "raw latents": "latents as the encoder gives them",
+  "scaled latents": "(z - min) / (max - min) with latent_range",
+  "physical units": "physical parameters in their units, in the order of physical_parameters",
+  "scaled physical parameters":
+    "(log10 p - log10 lower) / (log10 upper - log10 lower) with the ranges of physical_parameters, in that order",
+};

@@ -1,0 +1,142 @@
+import { type HostTensors, hostTensor, type StepFunction } from "../backend/engine.ts";
+import type { Shapes } from "../backend/recorder.ts";
+import { autoencoderLayouts } from "../models/autoencoder.ts";
+import { emulatorLayout } from "../models/emulator.ts";
+import type { Layout } from "../models/layout.ts";
+import type { AutoencoderWeights, EmulatorWeights } from "../models/weights-file.ts";
+import { decoderFile, encoderFile, type FileScaling, rolloutFile, stepFile } from "./onnx-steps.ts";
+
+/** What can be exported, in the order of use. */
+export const partKinds = ["encoder", "decoder", "step", "rollout"] as const;
+export type PartKind = (typeof partKinds)[number];
+
+/** The trained models. */
+export interface Models {
+  readonly autoencoder: AutoencoderWeights;
+  /** With the range of the autoencoder's latents; null where only the encoder or the decoder is wanted. */
+  readonly emulator: { readonly weights: EmulatorWeights; readonly range: readonly [number, number] } | null;
+}
+
+/** How a file is to be. */
+export interface PartOptions {
+  /** Linear abundances and physical units in and out, instead of scaled values. */
+  readonly scaling: boolean;
+  /** Of the rollout. */
+  readonly steps: number;
+}
+
+/** What the numbers of an input or output are. */
+export type Quantity =
+  | "linear abundances"
+  | "scaled abundances"
+  | "raw latents"
+  | "scaled latents"
+  | "physical units"
+  | "scaled physical parameters";
+
+/** An input or output of a file. */
+export interface PartPort {
+  readonly name: string;
+  readonly quantity: Quantity;
+  /** Without the batch, which comes first: `[]`, or `[steps]`, then the width. */
+  readonly shape: readonly number[];
+}
+
+/** One file: its computation, its weights and what goes in and out. */
+export interface Part {
+  readonly kind: PartKind;
+  readonly options: PartOptions;
+  readonly step: StepFunction;
+  /** By PyTorch's names. */
+  readonly weights: HostTensors;
+  readonly inputs: readonly PartPort[];
+  readonly output: PartPort;
+}
+
+/** Whether a file of that kind needs an emulator. */
+export function needsEmulator(kind: PartKind): boolean {
+  return kind === "step" || kind === "rollout";
+}
+
+/** Describes a file of that kind. */
+export function partOf(kind: PartKind, models: Models, options: PartOptions): Part {
+  if (kind === "encoder" || kind === "decoder") return autoencoderPart(kind, models.autoencoder, options);
+  const { emulator } = models;
+  if (!emulator) throw new Error(`a ${kind} needs an emulator`);
+  return emulatorPart(kind, models.autoencoder, emulator, options);
+}
+
+/** The shapes of a part's inputs at that batch, as the recorder wants them. */
+export function inputShapes({ inputs }: Part, batch: number): Shapes {
+  return Object.fromEntries(inputs.map(({ name, shape }) => [name, [batch, ...shape]]));
+}
+
+function autoencoderPart(kind: "encoder" | "decoder", weights: AutoencoderWeights, options: PartOptions): Part {
+  const scaling = options.scaling ? { clipping: weights.abundances_clipping } : null;
+  const species = [weights.model.input_dim];
+  const abundances: Quantity = scaling ? "linear abundances" : "scaled abundances";
+  const latents: PartPort = { name: "latents", quantity: "raw latents", shape: [weights.model.latent_dim] };
+  const common = { kind, options, weights: autoencoderArrays(weights) };
+  if (kind === "decoder") {
+    const output: PartPort = { name: "abundances", quantity: abundances, shape: species };
+    return { ...common, step: decoderFile(scaling), inputs: [latents], output };
+  }
+  const input: PartPort = { name: scaling ? "abundances" : "features", quantity: abundances, shape: species };
+  return { ...common, step: encoderFile(scaling), inputs: [input], output: latents };
+}
+
+function emulatorPart(
+  kind: "step" | "rollout",
+  autoencoder: AutoencoderWeights,
+  { weights, range }: NonNullable<Models["emulator"]>,
+  options: PartOptions,
+): Part {
+  const scaling: FileScaling | null = options.scaling
+    ? {
+        clipping: autoencoder.abundances_clipping,
+        physical: weights.physical_parameters.map((each) => each.range),
+        latents: range,
+      }
+    : null;
+  const time = kind === "rollout" ? [options.steps] : [];
+  const physical: PartPort = {
+    name: "physical",
+    quantity: scaling ? "physical units" : "scaled physical parameters",
+    shape: [...time, weights.physical_parameters.length],
+  };
+  const latent = [weights.model.output_dim];
+  const arrays = arraysOf(emulatorLayout(weights.model), weights.trainable);
+  if (kind === "rollout" && scaling) {
+    const [quantity, species] = ["linear abundances" as const, autoencoder.model.input_dim];
+    return {
+      kind,
+      options,
+      step: rolloutFile(scaling),
+      weights: { ...autoencoderArrays(autoencoder), ...arrays },
+      inputs: [physical, { name: "abundances", quantity, shape: [species] }],
+      output: { name: "evolved_abundances", quantity, shape: [...time, species] },
+    };
+  }
+  const quantity: Quantity = scaling ? "raw latents" : "scaled latents";
+  // ONNX wants every name once: the state that comes out cannot be called as the one that goes in.
+  const output = kind === "step" ? "next_latents" : "evolved_latents";
+  return {
+    kind,
+    options,
+    step: kind === "step" ? stepFile(scaling) : rolloutFile(scaling),
+    weights: arrays,
+    inputs: [physical, { name: "latents", quantity, shape: latent }],
+    output: { name: output, quantity, shape: [...time, ...latent] },
+  };
+}
+
+function autoencoderArrays({ model, trainable, statistics }: AutoencoderWeights): HostTensors {
+  const layouts = autoencoderLayouts(model);
+  return { ...arraysOf(layouts.trainable, trainable), ...arraysOf(layouts.statistics, statistics) };
+}
+
+function arraysOf(layout: Layout, vector: Float32Array): HostTensors {
+  return Object.fromEntries(
+    layout.specs.map(({ name, shape }) => [name, hostTensor(layout.view(vector, name), shape)]),
+  );
+}

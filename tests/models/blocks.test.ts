@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { blocks } from "../../src/models/blocks.ts";
+
+const counts = (n: number, largest: number): number[] => [...blocks(n, largest)].map(({ count }) => count);
+
+describe("blocks", () => {
+  it("cut into the largest and, for the rest, falling powers of two", () => {
+    expect(counts(1000, 4096)).toEqual([512, 256, 128, 64, 32, 8]);
+    expect(counts(130, 64)).toEqual([64, 64, 2]);
+    expect(counts(64, 64)).toEqual([64]);
+    expect(counts(1, 64)).toEqual([1]);
+  });
+
+  it("of a largest that is no power of two are that and powers of two", () => {
+    expect(counts(47, 20)).toEqual([20, 20, 4, 2, 1]);
+  });
+
+  it("of nothing are none", () => {
+    expect(counts(0, 64)).toEqual([]);
+  });
+
+  const sizes = [fc.nat(20_000), fc.integer({ min: 1, max: 5000 })] as const;
+
+  it("cover 0 to n once, in order", () => {
+    fc.assert(
+      fc.property(...sizes, (n, largest) => {
+        let covered = 0;
+        for (const { start, count } of blocks(n, largest)) {
+          expect(start).toBe(covered);
+          expect(count).toBeGreaterThan(0);
+          expect(count).toBeLessThanOrEqual(largest);
+          covered += count;
+        }
+        expect(covered).toBe(n);
+      }),
+    );
+  });
+
+  it("have few distinct sizes, whatever n: the largest and the powers of two below it", () => {
+    fc.assert(
+      fc.property(fc.array(sizes[0], { minLength: 1, maxLength: 20 }), sizes[1], (ns, largest) => {
+        const distinct = new Set(ns.flatMap((n) => counts(n, largest)));
+        expect(distinct.size).toBeLessThanOrEqual(1 + Math.ceil(Math.log2(largest)));
+        for (const size of distinct) expect(size === largest || Number.isInteger(Math.log2(size))).toBe(true);
+      }),
+    );
+  });
+});

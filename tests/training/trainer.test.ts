@@ -1,0 +1,549 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  type Engine,
+  type EngineState,
+  type HostTensor,
+  type HostTensors,
+  hostTensor,
+  type Program,
+} from "../../src/backend/engine.ts";
+import { tf } from "../../src/backend/tf.ts";
+import { type AutoencoderBatch, AutoencoderBatches } from "../../src/data/autoencoder-batches.ts";
+import { MemoryRows } from "../../src/data/chunk-source.ts";
+import { type EmulatorBatch, EmulatorBatches } from "../../src/data/emulator-batches.ts";
+import { RandomStream } from "../../src/data/random.ts";
+import { NumericsError } from "../../src/errors.ts";
+import { initialAutoencoder } from "../../src/models/autoencoder.ts";
+import { initialEmulator } from "../../src/models/emulator.ts";
+import { AutoencoderTrainer } from "../../src/training/autoencoder-trainer.ts";
+import { stoichiometryTensor } from "../../src/training/dataset-facts.ts";
+import { EmulatorTrainerSequential } from "../../src/training/emulator-trainer.ts";
+import type { EpochRecord } from "../../src/training/observer.ts";
+import type { Snapshot, TrainerOptions, TrainerSettings, TrainingOutcome } from "../../src/training/trainer.ts";
+import { engineNamed, engines, useWasm } from "../helpers/tensors.ts";
+
+/** Every element occurs: the logarithm of a total of none would be infinite. */
+const species = ["HCN", "SIO", "HCL", "HE", "MG", "CS"];
+/** 40 rows in batches of 16, 16 and 8. */
+const [rows, batchSize, batchesPerEpoch] = [40, 16, 3];
+
+const shape = { input_dim: species.length, hidden_dims: [5, 4], latent_dim: 2 } as const;
+const loss = { power_weight: 20, worst_weight: 2, conservation_weight: 100, log10_lower: -20, log10_upper: 0 };
+
+/** Patient settings, in which nothing happens but what a test changes. */
+const calm: TrainerSettings = {
+  lr: 1e-3,
+  lr_decay: 0.5,
+  lr_decay_patience: 1000,
+  dropout: 0.2,
+  dropout_decay_patience: 1000,
+  dropout_reduction_factor: 0.05,
+  stagnant_epoch_patience: 1000,
+  low_dropout_threshold: 0.1,
+  low_dropout_lr: 1e-3,
+  betas: [0.9, 0.999],
+  weight_decay: 1e-4,
+  gradient_clipping: 1,
+  max_epochs: 4,
+  max_minutes: null,
+};
+
+/** Scaled abundances that wander smoothly, [rows, species]. */
+function smoothRows(): Float32Array {
+  return Float32Array.from({ length: rows * species.length }, (_, i) => {
+    const [row, column] = [Math.floor(i / species.length), i % species.length];
+    return 0.5 + 0.3 * Math.sin(row / 9 + column);
+  });
+}
+
+interface Setup {
+  readonly engine: Engine;
+  readonly seed?: number;
+  readonly settings?: Partial<TrainerSettings>;
+  readonly options?: Partial<TrainerOptions<unknown>>;
+  /** Of the training, in place of `smoothRows`. */
+  readonly features?: Float32Array;
+}
+
+function optionsOf({ engine, seed = 7, settings, options }: Setup) {
+  let clock = 0;
+  return {
+    engine,
+    seed,
+    settings: { ...calm, ...settings },
+    observer: {},
+    now: () => {
+      clock += 1;
+      return clock;
+    },
+    ...options,
+  };
+}
+
+function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
+  const { features = smoothRows(), seed = 7 } = setup;
+  const batchesOf = (data: Float32Array, order: number | null) =>
+    new AutoencoderBatches({
+      source: new MemoryRows(data, species.length),
+      chunkRows: rows,
+      batchSize,
+      seed: order,
+    });
+  const options: TrainerOptions<AutoencoderBatch> = {
+    ...optionsOf(setup),
+    train: batchesOf(features, seed),
+    validation: batchesOf(smoothRows().subarray(0, 16 * species.length), null),
+  };
+  const initial = initialAutoencoder(shape, new RandomStream(seed));
+  return new AutoencoderTrainer(options, {
+    shape,
+    loss,
+    noise: 0.1,
+    stoichiometry: stoichiometryTensor(species),
+    initial,
+  });
+}
+
+const [metadata, physical, latent, window] = [3, 2, 2, 5];
+
+/** Four tracers of ten rows: six windows each, 24 in all, in batches of 10, 10 and 4. */
+function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
+  const { features = smoothRows(), seed = 7 } = setup;
+  const width = metadata + physical + species.length + latent;
+  const data = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    const conditions = [Math.cos(row / 7) / 2, row / rows];
+    const latents = [Math.sin(row / 5) / 2, 0.4];
+    const abundances = features.subarray(row * species.length, (row + 1) * species.length);
+    data.set([row, Math.floor(row / 10), 100 * (row % 10), ...conditions, ...abundances, ...latents], row * width);
+  }
+  const starts = Int32Array.from({ length: 24 }, (_, i) => 10 * Math.floor(i / 6) + (i % 6));
+  const batchesOf = (order: number | null) =>
+    new EmulatorBatches({
+      source: new MemoryRows(data, width),
+      starts,
+      window,
+      layout: { metadata, physical, species: species.length, latent },
+      chunkWindows: starts.length,
+      batchSize: 10,
+      seed: order,
+    });
+  const options: TrainerOptions<EmulatorBatch> = {
+    ...optionsOf(setup),
+    train: batchesOf(seed),
+    validation: batchesOf(null),
+  };
+  const emulator = { input_dim: physical + latent, hidden_dim: 7, output_dim: latent };
+  return new EmulatorTrainerSequential(options, {
+    autoencoder: shape,
+    emulator,
+    latent_range: [-0.2, 1.4],
+    loss,
+    stoichiometry: stoichiometryTensor(species),
+    frozen: initialAutoencoder(shape, new RandomStream(1)),
+    initial: initialEmulator(emulator, new RandomStream(seed)),
+  });
+}
+
+/** What a scripted engine answers. Steps and validations are counted from 0 over the whole training. */
+interface Script {
+  /** The loss and the norm of the gradient of a training step. */
+  readonly step?: (index: number) => { total?: number; gradient_norm?: number };
+  /** Mean relative error of each species, cyclically, after an epoch. */
+  readonly validation?: (index: number) => readonly number[];
+  /** Called after each step. */
+  readonly afterStep?: (index: number) => void;
+}
+
+/** An engine whose numbers a test writes down. Each training step adds one to every parameter. */
+class ScriptedEngine implements Engine {
+  readonly name = "scripted";
+  /** The inputs of every training step. */
+  readonly inputs: HostTensors[] = [];
+  /** The first parameter as each training step found it, less the starting value: steps since the last load. */
+  readonly found: number[] = [];
+  readonly #script: Script;
+  #validations = 0;
+
+  constructor(script: Script) {
+    this.#script = script;
+  }
+
+  state(initial: HostTensors): EngineState {
+    return new ScriptedState(initial);
+  }
+
+  program(name: string): Program {
+    const run = async (state: EngineState, inputs: HostTensors): Promise<HostTensors> => {
+      const { values } = state as ScriptedState;
+      return name.includes("validation") ? this.#validate(inputs) : this.#train(values, inputs);
+    };
+    return { run, dispose: () => {} };
+  }
+
+  #train(values: HostTensors, inputs: HostTensors): HostTensors {
+    const index = this.inputs.length;
+    const parameters = values.parameters!;
+    this.inputs.push(inputs);
+    this.found.push(parameters.data[0]!);
+    values.parameters = { ...parameters, data: parameters.data.map((value) => value + 1) };
+    const { total = 1, gradient_norm = 1 } = this.#script.step?.(index) ?? {};
+    this.#script.afterStep?.(index);
+    const parts = { total, reconstruction: 10 * total, worst: 20 * total, conservation: 30 * total, gradient_norm };
+    return Object.fromEntries(
+      Object.entries(parts).map(([name, value]) => [name, hostTensor(Float32Array.of(value), [])]),
+    );
+  }
+
+  /** There is one validation batch: its sums are the means times its rows. */
+  #validate(inputs: HostTensors): HostTensors {
+    const means = this.#script.validation?.(this.#validations++) ?? [1];
+    const [count] = inputs.features!.shape as [number];
+    const sums = Float32Array.from(species, (_, s) => means[s % means.length]! * count);
+    return { errors: hostTensor(sums, [species.length]) };
+  }
+}
+
+class ScriptedState implements EngineState {
+  readonly values: HostTensors;
+
+  constructor(initial: HostTensors) {
+    const { parameters } = initial;
+    this.values = { ...initial, parameters: { ...parameters!, data: new Float32Array(parameters!.data.length) } };
+  }
+
+  async read(name: string): Promise<HostTensor> {
+    return this.values[name]!;
+  }
+
+  write(name: string, value: HostTensor): void {
+    this.values[name] = value;
+  }
+
+  dispose(): void {}
+}
+
+const kinds = { autoencoder: autoencoderTrainer, emulator: emulatorTrainer };
+const cases = engines.flatMap((engine) =>
+  (["autoencoder", "emulator"] as const).map((kind) => [kind, engine] as const),
+);
+
+beforeAll(useWasm);
+
+async function trained(kind: keyof typeof kinds, setup: Setup): Promise<TrainingOutcome> {
+  const trainer = kinds[kind](setup);
+  try {
+    return await trainer.run();
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** The autoencoder's trainer on numbers that the test wrote down. */
+async function scripted(
+  script: Script,
+  setup: Omit<Setup, "engine"> = {},
+): Promise<TrainingOutcome & { engine: ScriptedEngine }> {
+  const engine = new ScriptedEngine(script);
+  return { ...(await trained("autoencoder", { ...setup, engine })), engine };
+}
+
+/** What a training throws. */
+async function failure(training: Promise<unknown>): Promise<NumericsError> {
+  const error = await training.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(NumericsError);
+  return error as NumericsError;
+}
+
+describe.each(cases)("training the %s on the %s engine", (kind, name) => {
+  it("gives the same bits from the same seed, and others from another", async () => {
+    const engine = await engineNamed(name);
+    const settings = { max_epochs: 3 };
+    const first = await trained(kind, { engine, settings });
+    const second = await trained(kind, { engine, settings });
+    const other = await trained(kind, { engine, settings, seed: 8 });
+    expect(second).toEqual(first);
+    expect(first.log).toHaveLength(3);
+    expect(other.best!.arrays.parameters).not.toEqual(first.best!.arrays.parameters);
+    expect(other.log[0]!.train_loss).not.toEqual(first.log[0]!.train_loss);
+  });
+
+  it("keeps no tensor from step to step, and none at all after it", async () => {
+    const engine = await engineNamed(name);
+    const before = tf.memory().numTensors;
+    const counts: number[] = [];
+    const observer = { batchDone: () => counts.push(tf.memory().numTensors) };
+    await trained(kind, { engine, options: { observer } });
+    expect(counts).toHaveLength(4 * batchesPerEpoch);
+    expect(counts[9]).toBe(counts[1]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("ends at the first loss that is not finite, whatever made it so", async () => {
+    const engine = await engineNamed(name);
+    const features = smoothRows();
+    features[5 * species.length] = Number.NaN;
+    const improved: Snapshot[] = [];
+    const options = { onImproved: (best: Snapshot) => improved.push(best) };
+    const bad = await failure(trained(kind, { engine, features, options }));
+    expect(bad.exitCode).toBe(5);
+    expect(bad.message).toMatch(/^the training loss is no longer finite \(NaN\)\n {2}at {3}epoch 1, batch [123]\n/);
+    expect(improved).toEqual([]);
+  });
+
+  it("lowers the error of what it learns", async () => {
+    const engine = await engineNamed(name);
+    const { log, best } = await trained(kind, { engine, settings: { dropout: 0, lr: 1e-2, max_epochs: 12 } });
+    expect(best!.metric).toBeLessThan(0.9 * log[0]!.mean);
+    expect(best!.metric).toBe(Math.min(...log.map(({ metric }) => metric)));
+  });
+});
+
+it.each(engines)("a learning rate beyond all reason ends the training on the %s engine", async (name) => {
+  const engine = await engineNamed(name);
+  const error = await failure(trained("autoencoder", { engine, settings: { lr: 1e30 } }));
+  // The first step is still one of sound weights.
+  expect(error.message).toMatch(/no longer finite .*\n {2}at {3}epoch 1, batch [23]\n/);
+});
+
+describe("the training loop", () => {
+  it("ends after max_epochs", async () => {
+    const { log, reason } = await scripted({}, { settings: { max_epochs: 2 } });
+    expect([log.map(({ epoch }) => epoch), reason]).toEqual([[0, 1], "max_epochs"]);
+  });
+
+  it("gives back nothing where no epoch is wanted", async () => {
+    expect(await scripted({}, { settings: { max_epochs: 0 } })).toMatchObject({ best: null, log: [] });
+  });
+
+  it("writes means over rows and statistics over species into the log", async () => {
+    // 16, 16 and 8 rows with losses 1, 2 and 3: (16 + 32 + 24) / 40 = 1.8.
+    const { log } = await scripted(
+      { step: (index) => ({ total: index + 1 }), validation: () => [1, 2, 3] },
+      { settings: { max_epochs: 1 }, options: { now: clockOf(0) } },
+    );
+    // Species' means 1, 2, 3, 1, 2, 3: mean 2, unbiased variance 4 / 5, maximum 3.
+    expect(log[0]).toMatchObject({ epoch: 0, mean: 2, metric: 2, max: 3, improved: true, stagnant_epochs: 0 });
+    expect(log[0]!.std).toBeCloseTo(Math.sqrt(0.8), 12);
+    expect(log[0]!.train_loss.total).toBeCloseTo(1.8, 6);
+    expect(log[0]!.train_loss.conservation).toBeCloseTo(54, 5);
+  });
+
+  it("gives back the best weights, not the last ones", async () => {
+    const metrics = [5, 2, 1, 3, 4];
+    const improved: [Snapshot, EpochRecord][] = [];
+    const { best, log } = await scripted(
+      { validation: (epoch) => [metrics[epoch]!] },
+      {
+        settings: { max_epochs: 5 },
+        options: { onImproved: (snapshot, record) => improved.push([snapshot, record]) },
+      },
+    );
+    // A step adds one to each parameter: after three epochs of three steps they are 9, at the end 15.
+    expect(best).toMatchObject({ epoch: 2, metric: 1, steps: 9 });
+    expect([...new Set(best!.arrays.parameters)]).toEqual([9]);
+    expect(log.map((record) => record.improved)).toEqual([true, true, true, false, false]);
+    expect(log.map((record) => record.stagnant_epochs)).toEqual([0, 0, 0, 1, 2]);
+    expect(improved.map(([{ steps }, { epoch }]) => [steps, epoch])).toEqual([
+      [3, 0],
+      [6, 1],
+      [9, 2],
+    ]);
+    // A snapshot that was handed out stays what it was.
+    expect(improved.map(([{ arrays }]) => arrays.parameters![0])).toEqual([3, 6, 9]);
+  });
+
+  it("ends without improvement for stagnant_epoch_patience epochs", async () => {
+    const { log, reason } = await scripted(
+      { validation: (epoch) => [epoch === 0 ? 1 : 2] },
+      { settings: { max_epochs: null, stagnant_epoch_patience: 3 } },
+    );
+    expect([log.length, reason]).toEqual([4, "no improvement"]);
+  });
+
+  it("logs the learning rate that the optimizer had, and loads the best weights back", async () => {
+    const notes: unknown[] = [];
+    const { log, engine } = await scripted(
+      { validation: (epoch) => [epoch === 0 ? 1 : 2] },
+      {
+        settings: { max_epochs: 5, lr: 0.25, lr_decay: 0.5, lr_decay_patience: 1 },
+        options: { observer: { note: (message, details) => notes.push([message, details]) } },
+      },
+    );
+    // The second bad epoch is the first beyond the patience of one; two more follow, and the rate is halved again for a sixth.
+    expect(log.map(({ learning_rate }) => learning_rate)).toEqual([0.25, 0.25, 0.25, 0.125, 0.125]);
+    const used = engine.inputs.map((inputs) => inputs.learning_rate!.data[0]);
+    expect(used).toEqual(log.flatMap(({ learning_rate }) => Array(batchesPerEpoch).fill(learning_rate)));
+    // 1 / (1 − 0.9^k) and 1 / √(1 − 0.999^k) at the second step.
+    expect(engine.inputs[1]!.step_size!.data[0]).toBeCloseTo(0.25 / 0.19, 6);
+    expect(engine.inputs[1]!.second_correction!.data[0]).toBeCloseTo(1 / Math.sqrt(0.001999), 4);
+    // After the third epoch the weights of the first are back: they had seen three steps.
+    expect(engine.found).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 4, 5, 6, 7, 8]);
+    expect(notes).toEqual([
+      ["best weights loaded back", { epoch: 0 }],
+      ["learning rate set", { learning_rate: 0.125 }],
+      ["learning rate set", { learning_rate: 0.0625 }],
+    ]);
+  });
+
+  it("lowers the dropout of the masks when nothing improves, and tells", async () => {
+    const notes: unknown[] = [];
+    const { log, engine } = await scripted(
+      { validation: (epoch) => [epoch === 0 ? 1 : 2] },
+      {
+        settings: {
+          max_epochs: 4,
+          dropout: 0.5,
+          dropout_decay_patience: 1,
+          dropout_reduction_factor: 0.5,
+          low_dropout_lr: 1e-4,
+        },
+        options: { observer: { note: (message, details) => notes.push([message, details]) } },
+      },
+    );
+    expect(log.map(({ dropout, learning_rate }) => [dropout, learning_rate])).toEqual([
+      [0.5, 1e-3],
+      [0.5, 1e-3],
+      [0, 1e-4],
+      [0, 1e-4],
+    ]);
+    // Kept entries are doubled, the others gone; without dropout there are no masks.
+    expect([...new Set(engine.inputs[0]!.encoder_mask!.data)].sort()).toEqual([0, 2]);
+    expect(engine.inputs[5]).toHaveProperty("decoder_mask");
+    expect(engine.inputs[6]).not.toHaveProperty("encoder_mask");
+    expect(engine.inputs[6]!.noise!.shape).toEqual([16, 2]);
+    expect(notes).toEqual([
+      ["dropout lowered", { dropout: 0 }],
+      ["learning rate set", { learning_rate: 1e-4 }],
+    ]);
+  });
+
+  it("hands its masks and noise out anew in each epoch", async () => {
+    const { engine } = await scripted({}, { settings: { max_epochs: 2 } });
+    const [first, second] = [engine.inputs[0]!, engine.inputs[batchesPerEpoch]!];
+    expect(second.noise!.data).not.toEqual(first.noise!.data);
+    expect(second.features!.data).not.toEqual(first.features!.data);
+  });
+});
+
+/** A clock that a test moves: seconds pass only where `tick` is called. */
+function movedClock(): { now: () => number; tick: (seconds: number) => void } {
+  let time = 1e12;
+  return {
+    now: () => time,
+    tick: (seconds) => {
+      time += 1000 * seconds;
+    },
+  };
+}
+
+function clockOf(time: number): () => number {
+  return () => time;
+}
+
+describe("max_minutes", () => {
+  /** Steps of ten seconds, validations of none: epochs of half a minute. */
+  async function within(max_minutes: number): Promise<TrainingOutcome> {
+    const { now, tick } = movedClock();
+    return scripted({ afterStep: () => tick(10) }, { settings: { max_epochs: null, max_minutes }, options: { now } });
+  }
+
+  it("ends before an epoch that would not fit any more", async () => {
+    const { log, reason } = await within(1);
+    expect([log.length, reason]).toEqual([2, "max_minutes"]);
+    expect(log[1]).toMatchObject({ seconds_training: 30, seconds_validation: 0 });
+    // 40 rows in 30 seconds.
+    expect(log[1]!.items_per_second).toBeCloseTo(4 / 3, 12);
+    expect((await within(0.9)).log).toHaveLength(1);
+  });
+
+  it("cuts an epoch short that does not fit at all, and still validates it", async () => {
+    const { best, log, reason } = await within(1 / 12);
+    expect([log.length, reason, best!.steps]).toEqual([1, "max_minutes", 1]);
+    expect(log[0]!.seconds_training).toBe(10);
+  });
+});
+
+describe("an interruption", () => {
+  /** Aborts after a training step. */
+  async function interruptedAfter(step: number) {
+    const controller = new AbortController();
+    return scripted(
+      { afterStep: (index) => index === step && controller.abort() },
+      { options: { signal: controller.signal } },
+    );
+  }
+
+  it("ends after the step under way, without the unfinished epoch", async () => {
+    const { best, log, reason, engine } = await interruptedAfter(4);
+    expect([log.length, reason, best!.epoch, best!.steps]).toEqual([1, "interrupted", 0, 3]);
+    expect(engine.inputs).toHaveLength(5);
+  });
+
+  it("in the first epoch leaves no best weights", async () => {
+    expect(await interruptedAfter(0)).toMatchObject({ best: null, log: [], reason: "interrupted" });
+  });
+
+  it("in the last step of an epoch leaves that epoch out", async () => {
+    expect(await interruptedAfter(batchesPerEpoch - 1)).toMatchObject({ best: null, log: [], reason: "interrupted" });
+  });
+
+  it("in a validation keeps the epoch", async () => {
+    const controller = new AbortController();
+    const observer = { validationStarted: () => controller.abort() };
+    const { log, reason } = await scripted({}, { options: { observer, signal: controller.signal } });
+    expect([log.length, reason]).toEqual([1, "interrupted"]);
+  });
+});
+
+describe("numbers that are no longer finite", () => {
+  async function failedAt(script: Script) {
+    const improved: Snapshot[] = [];
+    const error = await failure(scripted(script, { options: { onImproved: (best) => improved.push(best) } }));
+    return { error, improved };
+  }
+
+  it("are told with epoch and batch; the best weights stay as they were", async () => {
+    const { error, improved } = await failedAt({ step: (index) => ({ total: index === 4 ? Number.NaN : 1 }) });
+    expect(error.exitCode).toBe(5);
+    expect(error.message).toMatchInlineSnapshot(`
+      "the training loss is no longer finite (NaN)
+        at   epoch 2, batch 2
+        fix  lower model.lr or model.gradient_clipping; the best weights so far are unchanged"
+    `);
+    expect(improved.map(({ arrays, steps }) => [arrays.parameters![0], steps])).toEqual([[3, 3]]);
+  });
+
+  it("are found in the gradient too, whose norm would turn every weight to nothing", async () => {
+    const { error } = await failedAt({
+      step: (index) => ({ gradient_norm: index === 2 ? Number.POSITIVE_INFINITY : 1 }),
+    });
+    expect(error.message).toMatchInlineSnapshot(`
+      "the norm of the gradient is no longer finite (Infinity)
+        at   epoch 1, batch 3
+        fix  lower model.lr or model.gradient_clipping; the best weights so far are unchanged"
+    `);
+  });
+
+  it("are found in the validation", async () => {
+    const { error, improved } = await failedAt({ validation: (epoch) => [epoch === 1 ? Number.NaN : 1] });
+    expect(error.message).toMatchInlineSnapshot(`
+      "the validation error is not a number
+        at   epoch 2, validation
+        fix  lower model.lr; the best weights so far are unchanged"
+    `);
+    expect(improved).toHaveLength(1);
+  });
+
+  it("of a validation error that overflows are no improvement, but no end either", async () => {
+    const { log, best } = await scripted(
+      { validation: (epoch) => [epoch === 0 ? 1 : Number.POSITIVE_INFINITY] },
+      { settings: { max_epochs: 2 } },
+    );
+    expect(log[1]).toMatchObject({ improved: false, mean: Number.POSITIVE_INFINITY });
+    expect(best!.epoch).toBe(0);
+  });
+});
