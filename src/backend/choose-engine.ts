@@ -4,6 +4,7 @@ import { CompiledEngine } from "./compiled-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "./compute.ts";
 import { EagerEngine } from "./eager-engine.ts";
 import type { Engine } from "./engine.ts";
+import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import { tf } from "./tf.ts";
 import { installFastMatMul } from "./wasm-kernels.ts";
 
@@ -38,7 +39,7 @@ export async function chooseEngine(
   if (device === "wasm" || engine === "eager") {
     return eager(device === "wasm" ? "device=wasm was asked for" : "engine=eager was asked for");
   }
-  const runtime = await loadRuntime();
+  const runtime = await loadOnnxRuntime();
   if (runtime instanceof Error) {
     const why = `ONNX Runtime cannot be loaded: ${runtime.message}`;
     if (device === "auto" && engine === "auto") return eager(why);
@@ -67,16 +68,4 @@ async function eager(reason: string): Promise<{ engine: Engine; choice: ComputeC
     installFastMatMul();
   }
   return { engine: new EagerEngine(), choice: { device: "wasm", engine: "eager", threads: 1, reason } };
-}
-
-type Runtime = typeof import("onnxruntime-node");
-
-/** ONNX Runtime is an optional dependency: its native library may be absent or not fit the machine. */
-async function loadRuntime(): Promise<Runtime | Error> {
-  try {
-    const module = await import("onnxruntime-node");
-    return "default" in module ? (module.default as Runtime) : module;
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
 }

@@ -2,9 +2,8 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { packageVersion } from "../version.ts";
 import type { Engine, EngineState, HostTensor, HostTensors, Program, StepFunction } from "./engine.ts";
 import { encodeOnnx } from "./onnx-model.ts";
+import type { OnnxRuntime } from "./onnx-runtime.ts";
 import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
-
-type Runtime = typeof import("onnxruntime-node");
 
 /** How the engine runs. */
 export interface CompiledOptions {
@@ -21,10 +20,10 @@ export interface CompiledOptions {
  */
 export class CompiledEngine implements Engine {
   readonly name = "compiled";
-  readonly #runtime: Runtime;
+  readonly #runtime: OnnxRuntime;
   readonly #options: CompiledOptions;
 
-  constructor(runtime: Runtime, options: CompiledOptions) {
+  constructor(runtime: OnnxRuntime, options: CompiledOptions) {
     this.#runtime = runtime;
     this.#options = options;
   }
@@ -76,14 +75,14 @@ interface StepToCompile {
 
 class CompiledProgram implements Program {
   readonly #source: StepToCompile;
-  readonly #runtime: Runtime;
+  readonly #runtime: OnnxRuntime;
   readonly #options: CompiledOptions;
   readonly #runners = new Map<string, Promise<Runner>>();
   readonly #sessions: InferenceSession[] = [];
   /** The state that the runners of a frozen program were compiled with. */
   #compiledWith: symbol | null = null;
 
-  constructor(source: StepToCompile, runtime: Runtime, options: CompiledOptions) {
+  constructor(source: StepToCompile, runtime: OnnxRuntime, options: CompiledOptions) {
     this.#source = source;
     this.#runtime = runtime;
     this.#options = options;

@@ -4,7 +4,7 @@ import { ConfigError, NumericsError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { latentRange, readAutoencoder, readEmulator } from "../models/weights-file.ts";
 import { Inference } from "./inference.ts";
-import { checkedBatches, loadOnnxRuntime, OnnxChecker, tolerance } from "./onnx-check.ts";
+import { checkedBatches, OnnxChecker, runtimeForCheck, tolerance } from "./onnx-check.ts";
 import { onnxFile } from "./onnx-file.ts";
 import { type Models, needsEmulator, type Part, type PartKind, partKinds, partOf } from "./onnx-parts.ts";
 
@@ -61,7 +61,7 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
   const emulator = kinds.some(needsEmulator) ? path(request.emulator) : undefined;
   const models = readModels(autoencoder, emulator);
   const options = { scaling: request.scaling, steps: request.steps ?? models.emulator?.weights.window_size ?? 1 };
-  const runtime = await loadOnnxRuntime();
+  const runtime = await runtimeForCheck();
   const inference = await Inference.load({ autoencoder, emulator });
   tools.log(`checking against the ${inference.compute.engine} engine on ${inference.compute.device}`);
   const made: { part: Part; bytes: Uint8Array; deviation: number }[] = [];

@@ -1,10 +1,9 @@
+import { loadOnnxRuntime, type OnnxRuntime } from "../backend/onnx-runtime.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { ConfigError } from "../errors.ts";
 import type { Inference } from "./inference.ts";
 import type { Models, Part, PartPort } from "./onnx-parts.ts";
 import { Samples } from "./onnx-samples.ts";
-
-type Runtime = typeof import("onnxruntime-node");
 
 /** The batches that every file is tried with: one, a few, many. */
 export const checkedBatches = [1, 3, 64] as const;
@@ -14,11 +13,11 @@ export const tolerance = 1e-5;
 
 /** Runs files in ONNX Runtime beside `Inference`. */
 export class OnnxChecker {
-  readonly #runtime: Runtime;
+  readonly #runtime: OnnxRuntime;
   readonly #inference: Inference;
   readonly #models: Models;
 
-  constructor(runtime: Runtime, inference: Inference, models: Models) {
+  constructor(runtime: OnnxRuntime, inference: Inference, models: Models) {
     [this.#runtime, this.#inference, this.#models] = [runtime, inference, models];
   }
 
@@ -78,14 +77,11 @@ function comparedAs({ quantity }: PartPort): PartPort["quantity"] {
 }
 
 /** @throws ConfigError where ONNX Runtime cannot run here: a file that cannot be checked is not written */
-export async function loadOnnxRuntime(): Promise<Runtime> {
-  try {
-    const module = await import("onnxruntime-node");
-    return "default" in module ? (module.default as Runtime) : module;
-  } catch (cause) {
-    throw new ConfigError(`the files cannot be checked: ONNX Runtime cannot be loaded: ${(cause as Error).message}`, {
-      fix: "npm install onnxruntime-node",
-      cause,
-    });
-  }
+export async function runtimeForCheck(): Promise<OnnxRuntime> {
+  const runtime = await loadOnnxRuntime();
+  if (!(runtime instanceof Error)) return runtime;
+  throw new ConfigError(`the files cannot be checked: ONNX Runtime cannot be loaded: ${runtime.message}`, {
+    fix: "npm install onnxruntime-node",
+    cause: runtime,
+  });
 }

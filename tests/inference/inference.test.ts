@@ -200,7 +200,7 @@ describe.each(engines)("on the %s engine", (engine) => {
         scaled: true,
       });
       const stepwise = new Float32Array(data.length);
-      let state = startLatents.slice(0, 2 * latent);
+      let state: Float32Array = startLatents.slice(0, 2 * latent);
       for (let t = 0; t < 130; t++) {
         const row = [0, 1].flatMap((b) => {
           const from = (b * 130 + t) * parameters;
