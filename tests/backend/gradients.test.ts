@@ -1,52 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { absolute, lossAndGradients, rowMax } from "../../src/backend/gradients.ts";
+import { lossAndGradients } from "../../src/backend/gradients.ts";
 import { tf } from "../../src/backend/tf.ts";
 import { useWasm, withoutLeak } from "../helpers/tensors.ts";
 
 beforeAll(useWasm);
-
-describe("absolute", () => {
-  it("has the gradient of the sign, 0 at 0", () => {
-    const gradient = withoutLeak(() =>
-      tf
-        .grad((x) => tf.sum(absolute(x)))(tf.tensor1d([-2, 0, 3]))
-        .arraySync(),
-    );
-    expect(gradient).toEqual([-1, 0, 1]);
-  });
-});
-
-describe("rowMax", () => {
-  it("gives the largest entry of each row", () => {
-    expect(
-      withoutLeak(() =>
-        rowMax(
-          tf.tensor2d([
-            [1, 3, 2],
-            [-4, -5, -6],
-          ]),
-        ).arraySync(),
-      ),
-    ).toEqual([3, -4]);
-  });
-
-  it("sends the gradient to the first of equal entries only", () => {
-    const gradient = withoutLeak(() =>
-      tf
-        .grad((x) => tf.sum(tf.mul(rowMax(x as tf.Tensor2D), [2, 5])))(
-          tf.tensor2d([
-            [7, 7, 1],
-            [0, 1, 1],
-          ]),
-        )
-        .arraySync(),
-    );
-    expect(gradient).toEqual([
-      [2, 0, 0],
-      [0, 5, 0],
-    ]);
-  });
-});
 
 describe("lossAndGradients", () => {
   it("gives value, gradients and what was computed aside, and leaves nothing behind", () => {
