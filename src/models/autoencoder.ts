@@ -105,11 +105,24 @@ function linear(x: tf.Tensor2D, weight: tf.Tensor): tf.Tensor2D {
 }
 
 /**
- * The exact GELU, x·Φ(x) (Hendrycks & Gimpel 2016), not its tanh approximation. Written in the order that ONNX Runtime knows, and
- * computes in one pass.
+ * The exact GELU, x·Φ(x) (Hendrycks & Gimpel 2016), not its tanh approximation; its derivative is Φ(x) + x·φ(x). Written in the order
+ * that ONNX Runtime knows, and computes in one pass where there is no gradient.
  */
-function gelu(x: tf.Tensor2D): tf.Tensor2D {
-  return tf.mul(tf.mul(x, tf.add(tf.erf(tf.div(x, Math.SQRT2)), 1)), 0.5);
+export function gelu(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.customGrad((...inputs) => {
+    const [input, save] = inputs as unknown as [tf.Tensor2D, (tensors: tf.Tensor[]) => void];
+    const twice = tf.add(tf.erf(tf.div(input, Math.SQRT2)), 1); // 2 Φ(x)
+    save([input, twice]);
+    return {
+      value: tf.mul(tf.mul(input, twice), 0.5),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [at, twicePhi] = saved as [tf.Tensor, tf.Tensor];
+        const density = tf.exp(tf.mul(tf.square(at), -0.5));
+        const slope = tf.add(tf.mul(twicePhi, 0.5), tf.mul(tf.mul(at, density), 1 / Math.sqrt(2 * Math.PI)));
+        return tf.mul(dy, slope);
+      },
+    };
+  })(x) as tf.Tensor2D;
 }
 
 function masked(x: tf.Tensor2D, mask: tf.Tensor | null): tf.Tensor2D {

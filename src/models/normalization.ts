@@ -38,8 +38,40 @@ export function batchNormalizer(arrays: TensorMap, running: TensorMap): Normaliz
         tf.add(tf.mul(running[`${name}.${part}`]!, 1 - momentum), tf.mul(tf.reshape(value, [-1]), momentum));
       updates[`${name}.running_mean`] = updated("running_mean", mean);
       updates[`${name}.running_var`] = updated("running_var", tf.mul(variance, rows / (rows - 1)));
-      const scale = tf.mul(arrays[`${name}.weight`]!, tf.rsqrt(tf.add(variance, epsilon)));
-      return tf.add(tf.mul(centred, scale), arrays[`${name}.bias`]!);
+      const deviation = tf.rsqrt(tf.add(variance, epsilon)) as tf.Tensor2D;
+      return standardize(x, centred, deviation, arrays[`${name}.weight`]!, arrays[`${name}.bias`]!);
     },
   };
+}
+
+/**
+ * weight · (x − mean) / √(variance + ε) + bias with the closed-form gradient of batch norm (Ioffe & Szegedy 2015), through the
+ * mean and the variance as well: three passes where automatic differentiation makes a dozen.
+ * @param x, centred  [rows, features]; `centred` is x − mean
+ * @param reciprocal  [1, features], 1 / √(variance + ε)
+ */
+function standardize(
+  x: tf.Tensor2D,
+  centred: tf.Tensor2D,
+  reciprocal: tf.Tensor2D,
+  weight: tf.Tensor,
+  bias: tf.Tensor,
+): tf.Tensor2D {
+  return tf.customGrad((...inputs) => {
+    const [, w, b] = inputs as tf.Tensor[];
+    const save = inputs[3] as (tensors: tf.Tensor[]) => void;
+    const normal = tf.mul(centred, reciprocal);
+    save([normal, reciprocal, w!]);
+    return {
+      value: tf.add(tf.mul(normal, w!), b!),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [xhat, r, scale] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const rows = dy.shape[0]!;
+        const ofBias = tf.sum(dy, 0);
+        const ofWeight = tf.sum(tf.mul(dy, xhat), 0);
+        const inner = tf.sub(tf.sub(dy, tf.div(ofBias, rows)), tf.mul(xhat, tf.div(ofWeight, rows)));
+        return [tf.mul(inner, tf.mul(scale, r)), ofWeight, ofBias];
+      },
+    };
+  })(x, weight, bias) as tf.Tensor2D;
 }
