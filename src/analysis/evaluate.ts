@@ -17,6 +17,8 @@ export interface Evaluation {
   readonly tracers: number;
   /** Encoded and decoded again. */
   readonly reconstruction: ErrorSummary;
+  /** Emulated from the first row alone, as many steps as the emulator was trained for. */
+  readonly emulation_as_trained: ErrorSummary;
   /** Emulated over the full length, from the first row alone. */
   readonly emulation: ErrorSummary;
   readonly persistence: ErrorSummary;
@@ -40,6 +42,7 @@ export async function evaluateSurrogate(
   const tracers = [...eachTracer(clean.val, surrogate)].filter(({ rows }) => rows > 1);
   const accumulators = {
     reconstruction: new ErrorAccumulator(species),
+    emulation_as_trained: new ErrorAccumulator(species),
     emulation: new ErrorAccumulator(species),
     persistence: new ErrorAccumulator(species),
     mean_trajectory: new ErrorAccumulator(species),
@@ -56,6 +59,8 @@ export async function evaluateSurrogate(
       const size = truth.length;
       const predicted = emulated.subarray(k * size, (k + 1) * size);
       accumulators.emulation.add(predicted, truth);
+      const seen = Math.min((surrogate.windowSize ?? tracer.rows) - 1, tracer.rows - 1) * species.length;
+      accumulators.emulation_as_trained.add(predicted.subarray(0, seen), truth.subarray(0, seen));
       accumulators.persistence.add(persistence(tracer), truth);
       accumulators.mean_trajectory.add(mean.predict(tracer.rows), truth);
       accumulators.reconstruction.add(await reconstruct(surrogate, truth), truth);
@@ -68,6 +73,7 @@ export async function evaluateSurrogate(
   return {
     tracers: tracers.length,
     reconstruction,
+    emulation_as_trained: accumulators.emulation_as_trained.summary(),
     emulation,
     persistence: accumulators.persistence.summary(),
     mean_trajectory: accumulators.mean_trajectory.summary(),

@@ -78,9 +78,19 @@ const solverSeconds = { tuned: 47, shipped: "107 to 126" };
 
 /** The summary that a person reads. */
 export function summaryText(evaluation: Evaluation, engine: string): string {
-  const { tracers, reconstruction, emulation, persistence, mean_trajectory, conservation, seconds } = evaluation;
+  const {
+    tracers,
+    reconstruction,
+    emulation_as_trained,
+    emulation,
+    persistence,
+    mean_trajectory,
+    conservation,
+    seconds,
+  } = evaluation;
   const rows = [
     { name: "autoencoder alone (encode, decode)", ...reconstruction },
+    { name: "surrogate, as many steps as trained for", ...emulation_as_trained },
     { name: "surrogate, whole trajectory", ...emulation },
     { name: "mean trajectory of the training tracers", ...mean_trajectory },
     { name: "persistence (nothing changes)", ...persistence },

@@ -61,6 +61,8 @@ export class Inference {
   /** Elements whose totals the training conserved. */
   readonly elements: readonly string[] = elements;
   readonly latentDim: number;
+  /** Rows of the windows that the emulator was trained on: it saw rollouts of one step less. Null without an emulator. */
+  readonly windowSize: number | null;
   /** Linear abundances outside are raised or lowered to it. */
   readonly abundancesClipping: { readonly lower: number; readonly upper: number };
   /** What computes, and why. */
@@ -80,6 +82,7 @@ export class Inference {
     this.compute = choice;
     this.species = autoencoder.species;
     this.latentDim = autoencoder.model.latent_dim;
+    this.windowSize = emulator?.weights.window_size ?? null;
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
