@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { packageVersion } from "./commands/environment.ts";
 import { reportFailure } from "./commands/failure.ts";
 import { Interruption } from "./commands/interruption.ts";
 import { main } from "./commands/main.ts";
+import { packageVersion } from "./version.ts";
 
 const { stdout, stderr } = process;
 const interruption = new AbortController();
@@ -25,7 +25,7 @@ for (const stream of [stdout, stderr]) {
 }
 
 process.on("uncaughtException", (error) => {
-  process.exit(reportFailure(error, { stderr, debug: true, version: packageVersion() }));
+  process.exit(reportFailure(error, { stderr, debug: true, version: packageVersion }));
 });
 
 const exitCode = await main(process.argv.slice(2), {

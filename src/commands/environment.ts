@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { packageFolder } from "../config/paths.ts";
+import { packageVersion } from "../version.ts";
 
 /** Where and with what a run was made; in its folder as `environment.json`. */
 export interface Environment {
@@ -22,11 +23,6 @@ export interface Environment {
   memory_gb: number;
 }
 
-/** The version in package.json. */
-export function packageVersion(): string {
-  return readManifest(packageFolder).version ?? "unknown";
-}
-
 /** The machine, the program and its packages; what the run itself knows is given. */
 export function describeEnvironment(
   run: Pick<Environment, "started_at" | "command_line" | "cwd" | "seed">,
@@ -34,7 +30,7 @@ export function describeEnvironment(
   return {
     ...run,
     backend: null,
-    astrochem: packageVersion(),
+    astrochem: packageVersion,
     git_commit: readCommit(join(packageFolder, ".git")),
     node: process.version,
     packages: packageVersions(),

@@ -1,10 +1,10 @@
 import type { RootName } from "../config/schemas.ts";
 import { ConfigError } from "../errors.ts";
 import { StatusLine } from "../training/status-line.ts";
+import { packageVersion } from "../version.ts";
 import type { CommandContext, OutputStream } from "./command.ts";
 import { parseCommandLine, type Request } from "./command-line.ts";
 import { composeConfig } from "./compose.ts";
-import { packageVersion } from "./environment.ts";
 import { reportFailure } from "./failure.ts";
 import { Interruption } from "./interruption.ts";
 import { type CommandEntry, commands } from "./registry.ts";
@@ -31,17 +31,20 @@ export async function main(
   entries: readonly CommandEntry[] = commands,
 ): Promise<number> {
   const { stdout, stderr, signal } = surroundings;
-  const version = packageVersion();
   try {
     const width = Math.min(stdout.columns || 100, 120);
-    const request = await parseCommandLine(words, entries, { version, width });
+    const request = await parseCommandLine(words, entries, { version: packageVersion, width });
     if (request.kind === "text") stdout.write(`${request.text}\n`);
     else await runCommand(request, words, surroundings);
     return signal.aborted && signal.reason instanceof Interruption ? signal.reason.exitCode : 0;
   } catch (error) {
     // Node's own functions wrap the reason of an abort.
     const isAbort = signal.aborted && error instanceof Error && error.name === "AbortError";
-    return reportFailure(isAbort ? signal.reason : error, { stderr, debug: words.includes("--debug"), version });
+    return reportFailure(isAbort ? signal.reason : error, {
+      stderr,
+      debug: words.includes("--debug"),
+      version: packageVersion,
+    });
   }
 }
 

@@ -11,12 +11,11 @@ import { writeNpy } from "../formats/npy.ts";
 import { type AutoencoderShape, initialAutoencoder } from "../models/autoencoder.ts";
 import { Encoder } from "../models/runners.ts";
 import { type AutoencoderWeights, readAutoencoder, writeAutoencoder } from "../models/weights-file.ts";
-import { packageVersion } from "../version.ts";
 import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import type { RunTools, TrainingReport } from "./run-tools.ts";
+import { isFinished, provenanceOf, type RunTools, reportOf, type TrainingReport } from "./run-tools.ts";
 import type { Snapshot, TrainingOutcome } from "./trainer.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
@@ -90,13 +89,7 @@ async function train(
     abundances_clipping: job.clipping,
     latent_range: range === null ? null : [...range],
     steps: best.steps,
-    provenance: {
-      data_hash: dataHash,
-      seed,
-      epoch: best.epoch,
-      best_metric: best.metric,
-      versions: { astrochem: packageVersion, node: process.versions.node },
-    },
+    provenance: provenanceOf(best, { dataHash, seed }),
     trainable: best.arrays.parameters!,
     statistics: best.arrays.statistics!,
   });
@@ -126,24 +119,16 @@ async function train(
   } finally {
     trainer.dispose();
   }
-  const { best, log, reason } = outcome;
+  const { best } = outcome;
   if (best) {
     const range = await latentRangeOf(weightsOf(best, null), trainingRows, tools);
     writeAutoencoder(checkpoint, weightsOf(best, range));
-    if (model.save_model && reason !== "interrupted") {
+    if (model.save_model && isFinished(outcome)) {
       writeAutoencoder(job.weights, weightsOf(best, range));
       if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(range) });
     }
   }
-  const saved = best && model.save_model && reason !== "interrupted";
-  return {
-    weights: saved ? job.weights : best ? checkpoint : null,
-    epochs: log.length,
-    best_epoch: best?.epoch ?? null,
-    best_metric: best?.metric ?? null,
-    parameters: trainer.parameterCount,
-    reason,
-  };
+  return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
 }
 
 function startingWeights(

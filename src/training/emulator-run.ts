@@ -21,11 +21,10 @@ import {
   readEmulator,
   writeEmulator,
 } from "../models/weights-file.ts";
-import { packageVersion } from "../version.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 import { EmulatorTrainerSequential } from "./emulator-trainer.ts";
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import type { RunTools, TrainingReport } from "./run-tools.ts";
+import { isFinished, provenanceOf, type RunTools, reportOf, type TrainingReport } from "./run-tools.ts";
 import type { Snapshot, TrainingOutcome } from "./trainer.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
@@ -177,13 +176,7 @@ async function train(
     window_size: model.window_size,
     time_step_yr: facts.timeStep,
     autoencoder_hash: autoencoderHash(autoencoder),
-    provenance: {
-      data_hash: facts.dataHash,
-      seed,
-      epoch: best.epoch,
-      best_metric: best.metric,
-      versions: { astrochem: packageVersion, node: process.versions.node },
-    },
+    provenance: provenanceOf(best, { dataHash: facts.dataHash, seed }),
     trainable: best.arrays.parameters!,
   });
   const checkpoint = join(tools.checkpointFolder, "best.safetensors");
@@ -215,17 +208,9 @@ async function train(
   } finally {
     trainer.dispose();
   }
-  const { best, log, reason } = outcome;
-  const isSaved = best !== null && model.save_model && reason !== "interrupted";
-  if (isSaved) writeEmulator(job.weights, weightsOf(best));
-  return {
-    weights: isSaved ? job.weights : best ? checkpoint : null,
-    epochs: log.length,
-    best_epoch: best?.epoch ?? null,
-    best_metric: best?.metric ?? null,
-    parameters: trainer.parameterCount,
-    reason,
-  };
+  const { best } = outcome;
+  if (best && model.save_model && isFinished(outcome)) writeEmulator(job.weights, weightsOf(best));
+  return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
 }
 
 function startingWeights({ warmStart, shape, seed, columns }: EmulatorJob, { log }: RunTools): Float32Array {
