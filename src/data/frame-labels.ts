@@ -1,14 +1,29 @@
 import { DataError } from "../errors.ts";
 import { decodePickledStrings } from "../formats/pickle.ts";
 import type { FrameBlock } from "./frame-layout.ts";
-import type { Frame, Labels } from "./frame-reader.ts";
 import { decodeText } from "./hdf5-types.ts";
+
+/** What labels are read from: the part of a frame that this needs. */
+interface LabelledRows {
+  readonly path: string;
+  readonly key: string;
+  readonly rows: number;
+  readonly blockRows: number;
+  read(start: number, count: number, columns: readonly string[], target: Float64Array): void;
+}
+
+/** The distinct values of a column in ascending order, and for each row the position of its value among them. */
+export interface Labels {
+  values: (string | number)[];
+  /** [rows] */
+  codes: Int32Array;
+}
 
 /**
  * The distinct values of a column in ascending order (numbers by value, strings by code unit) and each row's code.
  * @throws DataError naming the row of a NaN, or of an integer beyond 2^53
  */
-export function readLabels(frame: Frame, block: FrameBlock, column: string): Labels {
+export function readLabels(frame: LabelledRows, block: FrameBlock, column: string): Labels {
   const where = `${frame.path}, key ${frame.key}, column ${column}`;
   if (frame.rows === 0) return { values: [], codes: new Int32Array(0) };
   if (block.caveat !== undefined) throw new DataError(`column \`${column}\` ${block.caveat}`, { where });
@@ -17,7 +32,7 @@ export function readLabels(frame: Frame, block: FrameBlock, column: string): Lab
   return numberLabels(frame, column, where);
 }
 
-function numberLabels(frame: Frame, column: string, where: string): Labels {
+function numberLabels(frame: LabelledRows, column: string, where: string): Labels {
   const coder = new Coder<number>(frame.rows);
   const values = new Float64Array(Math.min(frame.blockRows, frame.rows));
   for (let start = 0; start < frame.rows; start += values.length) {
@@ -39,7 +54,7 @@ function numberLabels(frame: Frame, column: string, where: string): Labels {
 }
 
 /** Fixed-length strings in a table's rows. */
-function textLabels(frame: Frame, block: FrameBlock, column: string): Labels {
+function textLabels(frame: LabelledRows, block: FrameBlock, column: string): Labels {
   const { dataset, columns, dtype, offset } = block;
   const size = Number(dtype.slice(2));
   const first = offset + columns.indexOf(column) * size;
@@ -53,7 +68,7 @@ function textLabels(frame: Frame, block: FrameBlock, column: string): Labels {
 }
 
 /** The fixed format keeps all text columns as one pickled array [rows, columns]. */
-function pickledLabels(frame: Frame, block: FrameBlock, column: string, where: string): Labels {
+function pickledLabels(frame: LabelledRows, block: FrameBlock, column: string, where: string): Labels {
   const texts = decodePickledStrings(block.dataset.readVariable(0), where);
   const width = block.columns.length;
   if (texts.length !== frame.rows * width) {

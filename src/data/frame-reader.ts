@@ -1,15 +1,8 @@
 import { DataError, nearest } from "../errors.ts";
 import { gather, makePicks, type Picks } from "./frame-gather.ts";
-import { readLabels } from "./frame-labels.ts";
+import { type Labels, readLabels } from "./frame-labels.ts";
 import { type FrameBlock, type FrameLayout, readFrameLayout } from "./frame-layout.ts";
 import type { Hdf5File } from "./hdf5.ts";
-
-/** The distinct values of a column in ascending order, and for each row the position of its value among them. */
-export interface Labels {
-  values: (string | number)[];
-  /** [rows] */
-  codes: Int32Array;
-}
 
 /** A pandas frame in an HDF5 file, read in blocks of rows. */
 export interface Frame {

@@ -2,7 +2,8 @@ import { createHash, type Hash } from "node:crypto";
 import { type Frame, HdfFrame } from "./frame-reader.ts";
 import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
 
-export type { Frame, Labels } from "./frame-reader.ts";
+export type { Labels } from "./frame-labels.ts";
+export type { Frame } from "./frame-reader.ts";
 
 /**
  * Opens the frame that pandas wrote at `key`, in fixed or table format.

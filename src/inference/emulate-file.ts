@@ -1,32 +1,16 @@
 import { resolve } from "node:path";
-import type { ComputeRequest } from "../backend/compute.ts";
 import { FrameWriter } from "../data/frame.ts";
 import { createHdf5 } from "../data/hdf5.ts";
 import { ConfigError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
-import { openHistories } from "./histories.ts";
+import {
+  type EmulateRequest,
+  type EmulateTools,
+  type Histories,
+  type HistoryGroup,
+  openHistories,
+} from "./histories.ts";
 import { Inference } from "./inference.ts";
-
-/** What to emulate, with what, and where to. Relative paths start from `cwd`. */
-export interface EmulateRequest {
-  readonly cwd: string;
-  readonly input?: string | undefined;
-  readonly key?: string | undefined;
-  readonly physical?: string | undefined;
-  readonly abundances?: string | undefined;
-  readonly output: string;
-  readonly autoencoder: string;
-  readonly emulator: string;
-  readonly compute: ComputeRequest;
-}
-
-/** The effects of an emulation. */
-export interface EmulateTools {
-  readonly log: (message: string) => void;
-  readonly signal: AbortSignal;
-  /** Milliseconds. */
-  readonly now: () => number;
-}
 
 /** What an emulation did. */
 export interface EmulateSummary {
@@ -36,29 +20,6 @@ export interface EmulateSummary {
   readonly rows: number;
   /** Of computing alone. */
   readonly seconds: number;
-}
-
-/** Histories of one length, to be emulated in one call. */
-export interface HistoryGroup {
-  /** Tracer ids, [b]. */
-  readonly models: readonly number[];
-  /** Rows of each, the first one included. */
-  readonly rows: number;
-  /** [b, rows], years; NaN where it is not known. */
-  readonly times: Float32Array;
-  /** [b, rows, physical], physical units: the conditions that lead from each row to the next. */
-  readonly physical: Float32Array;
-  /** [b, species], linear: the state at the first row. */
-  readonly abundances: Float32Array;
-}
-
-/** Where histories come from. */
-export interface Histories {
-  readonly tracers: number;
-  /** All rows, the first ones included. */
-  readonly rows: number;
-  groups(): AsyncIterable<HistoryGroup> | Iterable<HistoryGroup>;
-  close(): void;
 }
 
 /**

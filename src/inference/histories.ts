@@ -1,13 +1,57 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { ComputeRequest } from "../backend/compute.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
-import type { EmulateRequest, EmulateTools, Histories, HistoryGroup } from "./emulate-file.ts";
 import type { Inference } from "./inference.ts";
+
+/** What to emulate, with what, and where to. Relative paths start from `cwd`. */
+export interface EmulateRequest {
+  readonly cwd: string;
+  readonly input?: string | undefined;
+  readonly key?: string | undefined;
+  readonly physical?: string | undefined;
+  readonly abundances?: string | undefined;
+  readonly output: string;
+  readonly autoencoder: string;
+  readonly emulator: string;
+  readonly compute: ComputeRequest;
+}
+
+/** The effects of an emulation. */
+export interface EmulateTools {
+  readonly log: (message: string) => void;
+  readonly signal: AbortSignal;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** Histories of one length, to be emulated in one call. */
+export interface HistoryGroup {
+  /** Tracer ids, [b]. */
+  readonly models: readonly number[];
+  /** Rows of each, the first one included. */
+  readonly rows: number;
+  /** [b, rows], years; NaN where it is not known. */
+  readonly times: Float32Array;
+  /** [b, rows, physical], physical units: the conditions that lead from each row to the next. */
+  readonly physical: Float32Array;
+  /** [b, species], linear: the state at the first row. */
+  readonly abundances: Float32Array;
+}
+
+/** Where histories come from. */
+export interface Histories {
+  readonly tracers: number;
+  /** All rows, the first ones included. */
+  readonly rows: number;
+  groups(): AsyncIterable<HistoryGroup> | Iterable<HistoryGroup>;
+  close(): void;
+}
 
 /** Values of a group's output: 64 MB. */
 const valuesAtOnce = 2 ** 24;
