@@ -1,6 +1,14 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
-const shared = { environment: "node" as const, pool: "forks" as const, globalSetup: ["tests/helpers/build.ts"] };
+const shared = {
+  environment: "node" as const,
+  pool: "forks" as const,
+  globalSetup: ["tests/helpers/build.ts"],
+  // What the developer has installed must not change what the tests find.
+  env: { ASTROCHEM_CACHE: join(tmpdir(), "astrochem-tests-have-no-native-tensorflow") },
+};
 
 export default defineConfig({
   test: {

@@ -4,9 +4,16 @@ import { CompiledEngine } from "./compiled-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "./compute.ts";
 import { EagerEngine } from "./eager-engine.ts";
 import type { Engine } from "./engine.ts";
+import { hasNvidiaDevice, installedNative, startNative, type Unavailable } from "./native/start.ts";
 import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import { tf } from "./tf.ts";
 import { installFastMatMul } from "./wasm-kernels.ts";
+
+/** What computes, ready. */
+export interface ChosenEngine {
+  readonly engine: Engine;
+  readonly choice: ComputeChoice;
+}
 
 /**
  * Chooses and starts what computes. What is asked for and cannot run is an error with the remedy, never a silent fall-back.
@@ -16,56 +23,91 @@ import { installFastMatMul } from "./wasm-kernels.ts";
 export async function chooseEngine(
   request: ComputeRequest = {},
   note: (message: string) => void = () => {},
-): Promise<{ engine: Engine; choice: ComputeChoice }> {
-  const { device = "auto", engine = "auto" } = request;
-  if (device === "cuda") {
-    throw new ConfigError("device cuda needs a native TensorFlow, which this version does not have", {
-      where: "device",
-      fix: "device=auto, device=cpu or device=wasm",
-    });
-  }
-  if (device === "wasm" && engine === "compiled") {
-    throw new ConfigError("the compiled engine runs on the CPU, not in WASM", {
+): Promise<ChosenEngine> {
+  const { device = "auto", engine = "auto", threads } = request;
+  if (engine === "compiled" && (device === "cuda" || device === "wasm")) {
+    throw new ConfigError(`the compiled engine runs on the CPU, not ${device === "cuda" ? "on CUDA" : "in WASM"}`, {
       where: "engine",
       fix: "device=cpu or engine=eager",
     });
   }
+  if (device === "wasm") return wasm("device=wasm was asked for");
+  if (device === "cuda") return orRefuse(await native("cuda", threads, "device=cuda was asked for"), "device");
   if (device === "cpu" && engine === "eager") {
-    throw new ConfigError("eager execution on the CPU needs a native TensorFlow, which this version does not have", {
-      where: "engine",
-      fix: "device=wasm engine=eager, or engine=compiled",
-    });
+    return orRefuse(await native("cpu", threads, "device=cpu engine=eager was asked for"), "engine");
   }
-  if (device === "wasm" || engine === "eager") {
-    return eager(device === "wasm" ? "device=wasm was asked for" : "engine=eager was asked for");
+  if (device === "cpu" || engine === "compiled") {
+    const what = engine === "compiled" ? "engine" : "device";
+    return orRefuse(await compiled(request, "ONNX Runtime, the fastest on the CPU", note), what);
   }
+  return automatic(request, note);
+}
+
+/** The first that runs: CUDA, compiled, native, WASM; with `engine=eager` without the compiled one. */
+async function automatic(request: ComputeRequest, note: (message: string) => void): Promise<ChosenEngine> {
+  const { threads, engine } = request;
+  const passed: string[] = [];
+  const because = (reason: string): string => [reason, ...passed].join("; ");
+  // Loading TensorFlow takes seconds: only where it may come to something.
+  if (hasNvidiaDevice() && !("why" in installedNative("cuda"))) {
+    const cuda = await native("cuda", threads, "a CUDA device is here");
+    if ("engine" in cuda) return cuda;
+    passed.push(cuda.why);
+  }
+  if (engine !== "eager") {
+    const made = await compiled(request, because("ONNX Runtime, the fastest at hand"), note);
+    if ("engine" in made) return made;
+    passed.push(made.why);
+  } else passed.push("engine=eager was asked for");
+  const cpu = await native("cpu", threads, because("native TensorFlow is installed"));
+  if ("engine" in cpu) return cpu;
+  passed.push(cpu.why);
+  return wasm(passed.join("; "));
+}
+
+function orRefuse(made: ChosenEngine | Unavailable, where: string): ChosenEngine {
+  if ("engine" in made) return made;
+  throw new ConfigError(made.why, { where, fix: made.fix });
+}
+
+async function compiled(
+  request: ComputeRequest,
+  reason: string,
+  note: (message: string) => void,
+): Promise<ChosenEngine | Unavailable> {
   const runtime = await loadOnnxRuntime();
   if (runtime instanceof Error) {
     const why = `ONNX Runtime cannot be loaded: ${runtime.message}`;
-    if (device === "auto" && engine === "auto") return eager(why);
-    throw new ConfigError(why, {
-      where: engine === "compiled" ? "engine" : "device",
-      fix: "npm install onnxruntime-node, or engine=eager",
-      cause: runtime,
-    });
+    return { why, fix: "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node, or engine=eager" };
   }
   const threads = request.threads ?? availableParallelism();
-  const fallback = async (): Promise<Engine> => (await eager("")).engine;
-  const choice: ComputeChoice = {
-    device: "cpu",
-    engine: "compiled",
-    threads,
-    reason: "ONNX Runtime, the fastest at hand",
-  };
+  const fallback = async (): Promise<Engine> => (await wasm("")).engine;
+  const choice: ComputeChoice = { device: "cpu", engine: "compiled", threads, reason };
   return { engine: new CompiledEngine(runtime, { threads, fallback, note }), choice };
 }
 
-async function eager(reason: string): Promise<{ engine: Engine; choice: ComputeChoice }> {
+async function native(
+  device: "cuda" | "cpu",
+  threads: number | null | undefined,
+  reason: string,
+): Promise<ChosenEngine | Unavailable> {
+  const backend = await startNative(device, threads);
+  if ("why" in backend) return backend;
+  const choice: ComputeChoice = {
+    device,
+    engine: "eager",
+    threads: backend.threads,
+    reason: `${reason} (TensorFlow ${backend.version})`,
+  };
+  return { engine: new EagerEngine(backend.name), choice };
+}
+
+async function wasm(reason: string): Promise<ChosenEngine> {
   if (tf.getBackend() !== "wasm") {
     // Without it tfjs prints a banner and checks every result for NaN on the host.
     tf.enableProdMode();
     await tf.setBackend("wasm");
     installFastMatMul();
   }
-  return { engine: new EagerEngine(), choice: { device: "wasm", engine: "eager", threads: 1, reason } };
+  return { engine: new EagerEngine("wasm"), choice: { device: "wasm", engine: "eager", threads: 1, reason } };
 }

@@ -2,13 +2,13 @@
 export interface ComputeRequest {
   readonly device?: "auto" | "cuda" | "cpu" | "wasm" | undefined;
   readonly engine?: "auto" | "compiled" | "eager" | undefined;
-  /** Threads of the compiled engine; null or absent: all cores. */
+  /** Threads of the compiled engine and of native TensorFlow; null or absent: all cores. */
   readonly threads?: number | null | undefined;
 }
 
 /** What computes, and why: for the log and `environment.json`. */
 export interface ComputeChoice {
-  readonly device: "cpu" | "wasm";
+  readonly device: "cuda" | "cpu" | "wasm";
   readonly engine: "compiled" | "eager";
   readonly threads: number;
   readonly reason: string;

@@ -1,24 +1,42 @@
 import type { Engine, EngineState, HostTensor, HostTensors, Program, StepFunction } from "./engine.ts";
 import { type TensorMap, tf } from "./tf.ts";
 
-/** Runs each step operation by operation on the current tfjs backend. */
+/** Runs each step operation by operation on a tfjs backend. */
 export class EagerEngine implements Engine {
   readonly name = "eager";
+  readonly #backend: string | null;
+
+  /** @param backend  its name, once tfjs has it ready; null: whichever is current */
+  constructor(backend: string | null = null) {
+    this.#backend = backend;
+  }
 
   state(initial: HostTensors): EngineState {
-    return new EagerState(initial);
+    return new EagerState(initial, this.#backend);
   }
 
   program(_name: string, step: StepFunction): Program {
-    return new EagerProgram(step);
+    return new EagerProgram(step, this.#backend);
   }
+}
+
+/**
+ * Makes a backend the current one for what follows synchronously: engines on different ones may take turns. It stays current, for
+ * switching takes about a millisecond and most processes have one engine.
+ */
+function switchTo(backend: string | null): void {
+  // `setBackend` is declared asynchronous, but for a backend that is ready it has switched when it returns.
+  if (backend !== null && tf.getBackend() !== backend) void tf.engine().setBackend(backend);
 }
 
 class EagerState implements EngineState {
   tensors: TensorMap;
+  readonly #backend: string | null;
 
-  constructor(initial: HostTensors) {
-    this.tensors = mapValues(initial, upload);
+  constructor(initial: HostTensors, backend: string | null) {
+    this.#backend = backend;
+    switchTo(backend);
+    this.tensors = mapValues(initial, uploadCopy);
   }
 
   async read(name: string): Promise<HostTensor> {
@@ -26,7 +44,8 @@ class EagerState implements EngineState {
   }
 
   write(name: string, value: HostTensor): void {
-    this.replace({ [name]: upload(value) });
+    switchTo(this.#backend);
+    this.replace({ [name]: uploadCopy(value) });
   }
 
   /** Takes ownership of `changed`; the tensors that it replaces are disposed. */
@@ -51,13 +70,16 @@ class EagerState implements EngineState {
 
 class EagerProgram implements Program {
   readonly #step: StepFunction;
+  readonly #backend: string | null;
 
-  constructor(step: StepFunction) {
+  constructor(step: StepFunction, backend: string | null) {
     this.#step = step;
+    this.#backend = backend;
   }
 
   async run(state: EngineState, inputs: HostTensors): Promise<HostTensors> {
     if (!(state instanceof EagerState)) throw new Error("this state belongs to another engine");
+    switchTo(this.#backend);
     const uploaded = mapValues(inputs, upload);
     let outputs: TensorMap = {};
     try {
@@ -80,6 +102,11 @@ class EagerProgram implements Program {
 
 function upload(value: HostTensor): tf.Tensor {
   return tf.tensor(value.data, [...value.shape], "float32");
+}
+
+/** The native backend reads the array only at the tensor's first use: by then its owner may have changed it. */
+function uploadCopy({ data, shape }: HostTensor): tf.Tensor {
+  return upload({ data: data.slice(), shape });
 }
 
 async function download(tensor: tf.Tensor): Promise<HostTensor> {

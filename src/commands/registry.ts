@@ -49,6 +49,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./import-weights.ts")).importWeightsCommand,
   },
   {
+    name: "backend",
+    usage: "[action] [kind]",
+    summary: "list what can compute here; install or remove native TensorFlow",
+    load: async () => (await import("./backend.ts")).backendCommand,
+  },
+  {
     name: "demo",
     usage: "",
     summary: "run the whole path on the bundled sample, in under 5 minutes",

@@ -19,9 +19,14 @@ const common = {
     .enum(["auto", "compiled", "eager"])
     .default("auto")
     .describe(
-      "How to compute: compiled steps in ONNX Runtime, or eager execution in WASM; auto compiles where it can.",
+      "How to compute: compiled steps in ONNX Runtime, or eager execution in WASM or native TensorFlow; auto compiles where it can.",
     ),
-  threads: z.int().min(1).nullable().default(null).describe("Threads of the compiled engine; null: all cores."),
+  threads: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("Threads of the compiled engine and of native TensorFlow; null: all cores."),
   mode: z
     .enum(["preprocess", "train", "both"])
     .default("both")

@@ -369,9 +369,9 @@ describe("a training that cannot start", () => {
       4 error: …/weights/autoencoder.safetensors was trained with another species list or clipping range
         at   …/weights/autoencoder.safetensors
         fix  use the dataset that it was trained with, or train it again: astrochem train-autoencoder
-      2 error: device cuda needs a native TensorFlow, which this version does not have
+      2 error: no native TensorFlow for cuda is installed
         at   device
-        fix  device=auto, device=cpu or device=wasm
+        fix  astrochem backend install cuda
       4 error: …/weights/autoencoder.safetensors holds an autoencoder, not an emulator
         at   …/weights/autoencoder.safetensors
         fix  give the emulator's file
@@ -579,9 +579,9 @@ describe("emulate", () => {
       4 error: …/weights/autoencoder.safetensors holds an autoencoder, not an emulator
         at   …/weights/autoencoder.safetensors
         fix  give the emulator's file
-      2 error: device cuda needs a native TensorFlow, which this version does not have
+      2 error: no native TensorFlow for cuda is installed
         at   device
-        fix  device=auto, device=cpu or device=wasm
+        fix  astrochem backend install cuda
       "
     `);
     expect(existsSync(join(cwd, "emulated.h5"))).toBe(false);

@@ -1,5 +1,6 @@
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { chooseEngine } from "../../src/backend/choose-engine.ts";
+import type { ComputeRequest } from "../../src/backend/compute.ts";
 import type { Engine } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
 
@@ -8,14 +9,32 @@ export async function useWasm(): Promise<void> {
   await chooseEngine({ device: "wasm" });
 }
 
-/** The engines that every parity test runs on. */
-export const engines = ["eager", "compiled"] as const;
+/** What asks for each engine, one thread, without falling back. */
+const requests = {
+  eager: { device: "wasm", engine: "eager", threads: 1 },
+  compiled: { device: "cpu", engine: "compiled", threads: 1 },
+  native: { device: "cpu", engine: "eager", threads: 1 },
+} as const;
+
+export type EngineName = keyof typeof requests;
+
+/** The folder of an installed native TensorFlow that the tests may use: `astrochem backend install cpu --prefix …`. */
+const nativeCache = process.env.ASTROCHEM_TEST_CACHE;
+
+/** The engines that every parity test runs on; the native one where the tests are told of an installation. */
+export const engines: readonly EngineName[] = nativeCache ? ["eager", "compiled", "native"] : ["eager", "compiled"];
 
 /** The engine of that name, one thread; there is no falling back. */
-export async function engineNamed(name: (typeof engines)[number]): Promise<Engine> {
-  const { engine, choice } = await chooseEngine({ engine: name, threads: 1 });
-  expect(choice.engine).toBe(name);
+export async function engineNamed(name: EngineName): Promise<Engine> {
+  const { engine, choice } = await chooseEngine(engineRequest(name));
+  expect(choice).toMatchObject({ device: requests[name].device, engine: requests[name].engine });
   return engine;
+}
+
+/** The request that chooses that engine; for `native` the installation that the tests may use is made known. */
+export function engineRequest(name: EngineName): ComputeRequest {
+  if (name === "native") vi.stubEnv("ASTROCHEM_CACHE", nativeCache);
+  return requests[name];
 }
 
 /** Runs `f` in a tidy and checks that no tensor is left behind. `f` returns plain values. */

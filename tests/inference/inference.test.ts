@@ -14,7 +14,7 @@ import {
 } from "../../src/models/weights-file.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
-import { engines, expectClose } from "../helpers/tensors.ts";
+import { engineRequest, engines, expectClose } from "../helpers/tensors.ts";
 
 const folder = testFolder();
 const path = (name: string): string => join(folder, `${name}.safetensors`);
@@ -114,14 +114,14 @@ beforeAll(() => {
 });
 
 describe.each(engines)("on the %s engine", (engine) => {
-  const compute = { engine, threads: 1 } as const;
+  const compute = engineRequest(engine);
   let alone: Inference;
   let surrogate: Inference;
 
   beforeAll(async () => {
     alone = await Inference.load({ ...compute, autoencoder: path("alone") });
     surrogate = await Inference.load({ ...compute, autoencoder: path("autoencoder"), emulator: path("emulator") });
-    expect(surrogate.compute.engine).toBe(engine);
+    expect(surrogate.compute).toMatchObject({ device: compute.device, engine: compute.engine });
   });
   afterAll(() => {
     alone.dispose();
@@ -316,6 +316,7 @@ describe.each(engines)("on the %s engine", (engine) => {
 describe("what stands to be read", () => {
   it("is the order of species and physical parameters, elements, and what computes", async () => {
     const surrogate = await Inference.load({
+      device: "wasm",
       engine: "eager",
       autoencoder: path("autoencoder"),
       emulator: path("emulator"),
@@ -337,7 +338,8 @@ describe("what stands to be read", () => {
 
 describe("loading", () => {
   it("refuses an emulator of another autoencoder", async () => {
-    const load = () => Inference.load({ engine: "eager", autoencoder: path("alone"), emulator: path("emulator") });
+    const load = () =>
+      Inference.load({ device: "wasm", engine: "eager", autoencoder: path("alone"), emulator: path("emulator") });
     expect(await thrownBy(load, folder)).toMatchInlineSnapshot(`
       "CheckpointError: …/emulator.safetensors was trained with another autoencoder than …/alone.safetensors
         at   …/emulator.safetensors
@@ -350,13 +352,13 @@ describe("loading", () => {
     writeAutoencoder(path("unfinished"), unfinished);
     writeEmulator(path("premature"), emulatorWeights(unfinished));
     const load = () =>
-      Inference.load({ engine: "eager", autoencoder: path("unfinished"), emulator: path("premature") });
+      Inference.load({ device: "wasm", engine: "eager", autoencoder: path("unfinished"), emulator: path("premature") });
     expect(await thrownBy(load, folder)).toMatchInlineSnapshot(`
       "CheckpointError: …/unfinished.safetensors holds no latent range: the training that wrote it did not end
         at   …/unfinished.safetensors
         fix  let the training end, or start it again: astrochem train-autoencoder"
     `);
-    const alone = await Inference.load({ engine: "eager", autoencoder: path("unfinished") });
+    const alone = await Inference.load({ device: "wasm", engine: "eager", autoencoder: path("unfinished") });
     expect((await alone.encode(abundances)).shape).toEqual([windows, latent]);
     alone.dispose();
   });
@@ -370,7 +372,12 @@ describe("loading", () => {
 describe("a bad argument", () => {
   let surrogate: Inference;
   beforeAll(async () => {
-    surrogate = await Inference.load({ engine: "eager", autoencoder: path("autoencoder"), emulator: path("emulator") });
+    surrogate = await Inference.load({
+      device: "wasm",
+      engine: "eager",
+      autoencoder: path("autoencoder"),
+      emulator: path("emulator"),
+    });
   });
   afterAll(() => surrogate.dispose());
 
@@ -383,7 +390,7 @@ describe("a bad argument", () => {
   });
 
   it("of no emulator, where none was loaded, is said first", async () => {
-    const alone = await Inference.load({ engine: "eager", autoencoder: path("alone") });
+    const alone = await Inference.load({ device: "wasm", engine: "eager", autoencoder: path("alone") });
     expect(alone.physicalParameters).toEqual([]);
     expect(await refused(() => alone.emulate(physical, abundances))).toMatchInlineSnapshot(`
       "CheckpointError: no emulator was loaded
