@@ -1,0 +1,52 @@
+/** One training in a process of its own, so that its peak memory is its own. The job comes on stdin, the figures go to stdout. */
+import { readFileSync } from "node:fs";
+import { chooseEngine } from "../src/backend/choose-engine.ts";
+import { type AutoencoderJob, trainAutoencoder } from "../src/training/autoencoder-run.ts";
+import type { TrainingObserver } from "../src/training/observer.ts";
+
+/** Rows/s from the first batch's end (it is the one that compiles) on, without the validation. */
+class RateMeter implements TrainingObserver {
+  #rows = 0;
+  #milliseconds = 0;
+  #since: number | null = null;
+  #hasCompiled = false;
+
+  epochStarted(): void {
+    if (this.#hasCompiled) this.#since = performance.now();
+  }
+
+  batchDone(items: number): void {
+    const now = performance.now();
+    if (this.#since !== null) {
+      this.#rows += items;
+      this.#milliseconds += now - this.#since;
+    }
+    this.#hasCompiled = true;
+    this.#since = now;
+  }
+
+  validationStarted(): void {
+    this.#since = null;
+  }
+
+  get rate(): number | null {
+    return this.#rows === 0 ? null : (1000 * this.#rows) / this.#milliseconds;
+  }
+}
+
+const job = JSON.parse(readFileSync(0, "utf8")) as AutoencoderJob & { checkpointFolder: string };
+const { engine } = await chooseEngine({ engine: "compiled" });
+const meter = new RateMeter();
+const started = performance.now();
+await trainAutoencoder(job, {
+  engine,
+  observer: meter,
+  log: (message) => process.stderr.write(`  ${message}\n`),
+  signal: new AbortController().signal,
+  now: Date.now,
+  checkpointFolder: job.checkpointFolder,
+});
+const seconds = (performance.now() - started) / 1000;
+// Kilobytes on Linux and macOS.
+const peak_mb = (process.resourceUsage().maxRSS * 1024) / 1e6;
+process.stdout.write(JSON.stringify({ seconds, rate: meter.rate, peak_mb }));
