@@ -7,6 +7,8 @@ import type {
 import { factLines, printable } from "./report-lines.ts";
 import { type Column, formatNumber, formatTable } from "./tables.ts";
 
+const mostColumns = 24;
+
 /** One frame of a data file, in 80 columns. */
 export function frameText(frame: FrameInspection): string {
   const sections = [
@@ -84,7 +86,7 @@ function abundancesText(values: NonNullable<FrameInspection["values"]>): string 
 }
 
 function physicalTable(physical: readonly PhysicalColumn[]): string {
-  const limit = (value: number | null): string => (value === null ? "none" : short(value));
+  const limit = (value: number | null): string => (value === null ? "" : short(value));
   const columns: Column<PhysicalColumn>[] = [
     { title: "condition", value: ({ column }) => printable(column, 12) },
     { title: "unit", value: ({ unit }) => unit },
@@ -95,7 +97,9 @@ function physicalTable(physical: readonly PhysicalColumn[]): string {
     { title: "outside", value: ({ range, below, above }) => (range === null ? "" : short(below + above)) },
     { title: "bad", value: ({ nan, infinite, negative }) => short(nan + infinite + negative) },
   ];
-  return formatTable(columns, physical);
+  const rest = physical.length - mostColumns;
+  const more = rest > 0 ? `\n… and ${formatNumber(rest)} more columns` : "";
+  return formatTable(columns, physical.slice(0, mostColumns)) + more;
 }
 
 /** Seven characters at most, so that a table of eight columns fits. */

@@ -223,7 +223,7 @@ function hintsText(hints: readonly Hint[]): string {
   const lines = hints.flatMap(({ text, command }) => [
     wrapped(`- ${printable(text, 1000)}${command === null ? "" : ":"}`, "  "),
     // In one piece, to be copied.
-    ...(command === null ? [] : [`    ${command}`]),
+    ...(command === null ? [] : [`    ${printable(command, 4000)}`]),
   ]);
   return `next\n${lines.join("\n")}`;
 }

@@ -118,6 +118,19 @@ describe("astrochem inspect", () => {
     expect(line).toContain("'dataset.physical_parameter_ranges.Density=[4560,1284211415]'");
   });
 
+  it("says what a frame lacks to be raw data", async () => {
+    const cwd = temporaryFolder();
+    await writeRawRows(
+      join(cwd, "odd.h5"),
+      rows().map(({ Tracer, ...row }) => ({ Tracer_id: Tracer!, ...row })),
+    );
+    const { form, hints } = JSON.parse((await inspect(cwd, "inspect", "odd.h5", "--json")).stdout);
+    expect(form).toBe("other");
+    expect(hints[0].text).toBe(
+      "df: it would be raw data with columns named Tracer: rename the file's own, or add them",
+    );
+  });
+
   it("tells of weights how to use them", async () => {
     const cwd = temporaryFolder();
     writeSampleWeights(cwd);
@@ -128,7 +141,8 @@ describe("astrochem inspect", () => {
       format version  1
       parameters      62
       species         3: 1 gas, 1 surface (#), 1 bulk (@)
-                      missing of the list: #C, #C2, #C2H, #C2H2, #C2H2O, #C2H3 and 324 more
+                      missing of the list: #C, #C2, #C2H, #C2H2, #C2H2O, #C2H3 and 324
+                      more
 
       model
         input_dim   3

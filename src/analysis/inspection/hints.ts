@@ -94,7 +94,7 @@ function preprocessHint(data: DataInspection, overrides: readonly string[], cont
 }
 
 function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
-  if (frame.form === "other") return [];
+  if (frame.form === "other") return foreignHints(frame);
   const { tracers, values, species, key } = frame;
   const texts: (string | false)[] = [
     frame.repeated_columns.length > 0 &&
@@ -116,6 +116,15 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
       `${tracers.duplicate_rows} rows have the tracer and the time of another row: remove them, or give the tracers different ids`,
   ];
   return texts.filter((text) => text !== false).map((text) => note(`${key}: ${text}`));
+}
+
+/** Abundances without tracers and times are nearly raw data. */
+function foreignHints({ key, species, columns }: FrameInspection): Hint[] {
+  if (species.count === 0) return [];
+  const absent = ["Tracer", "Time"].filter((name) => !columns.includes(name));
+  return [
+    note(`${key}: it would be raw data with columns named ${absent.join(" and ")}: rename the file's own, or add them`),
+  ];
 }
 
 /** The windows of an emulator must fit into the tracers of either split. */

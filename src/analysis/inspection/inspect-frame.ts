@@ -14,6 +14,8 @@ const mostColumns = 20_000;
 /** Deflate shrinks to a thousandth at best: what claims to be greater was never written. */
 const greatestRatio = 1100;
 const shownBadColumns = 20;
+/** Unknown columns whose median is told: a sample of each takes half a megabyte. */
+const mostSampled = 20;
 
 /** A frame's inspection, and its tracers' ids for a comparison with another frame's. */
 export interface InspectedFrame {
@@ -101,7 +103,7 @@ async function readValues(
   };
 }
 
-/** Physical parameters, times, other conditions, then abundances, each with the limits it should keep. */
+/** Physical parameters, times, other conditions, unknown columns, then abundances, each with the limits it should keep. */
 function watchedColumns(roles: ColumnRoles, { ranges, clipping }: InspectionSettings): WatchedColumn[] {
   const watch = (lower: number, upper: number, isSampled: boolean) => (each: NamedColumn) => ({
     ...each,
@@ -117,6 +119,7 @@ function watchedColumns(roles: ColumnRoles, { ranges, clipping }: InspectionSett
     }),
     ...roles.metadata.filter(({ name }) => name === "Time").map(unlimited),
     ...roles.ignored.map(unlimited),
+    ...roles.unknown.map((each, i) => watch(0, Number.POSITIVE_INFINITY, i < mostSampled)(each)),
     ...roles.species.map(watch(float32Below(clipping.lower), float32Above(clipping.upper), false)),
   ];
 }
@@ -175,9 +178,9 @@ function totals(species: readonly ColumnSummary[]): ValueSummary {
   };
 }
 
-function formOf(columns: readonly string[], { metadata, species }: ColumnRoles): FrameInspection["form"] {
+function formOf(columns: readonly string[], { metadata }: ColumnRoles): FrameInspection["form"] {
   const names = new Set(metadata.map(({ name }) => name));
-  if (!names.has("Model") || !names.has("Time") || species.length === 0) return "other";
+  if (!names.has("Model") || !names.has("Time")) return "other";
   return columns.includes("Index") && columns.includes("Model") ? "clean" : "raw";
 }
 

@@ -59,6 +59,7 @@ export interface FrameInspection {
   /** Physical parameters of the configuration that the frame lacks. */
   readonly missing_physical: readonly string[];
   readonly tracers: TracerSummary | null;
+  /** Every column of numbers that is neither an id nor an abundance: conditions first, unknown ones last. */
   readonly physical: readonly PhysicalColumn[];
   readonly values: ValueSummary | null;
   /** Text attributes that `preprocess` leaves: format version, hash, settings. */
@@ -113,7 +114,7 @@ export interface ColumnSummary {
   /** As this package names it. */
   readonly name: string;
   readonly min: number | null;
-  /** Exact up to 65,536 rows, of an even sample beyond; null of species. */
+  /** Exact up to 65,536 rows, of an even sample beyond; null of species, and of unknown columns after the first 20. */
   readonly median: number | null;
   readonly max: number | null;
   readonly smallest_positive: number | null;

@@ -98,6 +98,7 @@ describe("a raw frame", () => {
     const odd = rows().map(({ H, ...row }) => ({ ...row, radfield: 1, Radfield: 1, mood: 3, H: H! }));
     const frame = await inspected("odd.h5", odd);
     expect(frame.unknown_columns).toEqual(["mood"]);
+    expect(frame.physical.at(-1)).toMatchObject({ column: "mood", median: 3, unit: "", range: null });
     expect(frame.repeated_columns).toEqual(["Radfield"]);
   });
 
