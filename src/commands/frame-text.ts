@@ -32,6 +32,7 @@ function frameFacts(frame: FrameInspection): (readonly [string, string])[] {
     frame.missing_physical.length > 0 && ["missing conditions", listText(frame.missing_physical)],
     ...(tracers === null ? [] : tracerFacts(tracers)),
     values !== null && ["abundances", abundancesText(values)],
+    ...frame.problems.map((problem): readonly [string, string] => ["problem", problem]),
     attributes.astrochem_hash !== undefined && ["hash", attributes.astrochem_hash.slice(0, 16)],
   ];
   return facts.filter((fact) => fact !== false);

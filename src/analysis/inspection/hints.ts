@@ -72,8 +72,9 @@ function dataHints(data: DataInspection, context: HintContext): Hint[] {
     );
   }
   const overrides = [...context.overrides, ...ranges];
-  if (data.form === "raw") hints.push(preprocessHint(data, overrides, context));
-  if (data.form === "clean") {
+  const isEmpty = !data.frames.some(({ form, rows }) => form === data.form && rows > 0);
+  if (data.form === "raw" && !isEmpty) hints.push(preprocessHint(data, overrides, context));
+  if (data.form === "clean" && !isEmpty) {
     const words = [...overrides, `dataset.dataset_path=${context.path}`];
     hints.push({ text: "train on it", command: command("train-autoencoder", words) });
     const window = windowOf(data.frames, context.settings);
@@ -83,7 +84,7 @@ function dataHints(data: DataInspection, context: HintContext): Hint[] {
 }
 
 function preprocessHint(data: DataInspection, overrides: readonly string[], context: HintContext): Hint {
-  const { key } = data.frames.find(({ form }) => form === "raw")!;
+  const { key } = data.frames.find(({ form, rows }) => form === "raw" && rows > 0)!;
   const words = [
     ...overrides,
     `dataset.preprocessing.input_path=${context.path}`,
@@ -95,8 +96,10 @@ function preprocessHint(data: DataInspection, overrides: readonly string[], cont
 
 function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
   if (frame.form === "other") return foreignHints(frame);
+  if (frame.rows === 0) return [note(`${frame.key}: it has no rows`)];
   const { tracers, values, species, key } = frame;
   const texts: (string | false)[] = [
+    ...frame.problems,
     frame.repeated_columns.length > 0 &&
       `columns that become one when renamed (${listed(frame.repeated_columns)}): name one of each under dataset.preprocessing.columns_to_drop`,
     frame.missing_physical.length > 0 &&

@@ -44,6 +44,9 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
 
 function inspectText(path: string, bytes: number, head: Buffer, { settings }: InspectionOptions): Inspection {
   const start = head.toString("latin1").trimStart();
+  if (path.endsWith(".log")) {
+    throw new DataError(`a log, to be read as it is: ${path}`, { fix: "give the folder of the run for a summary" });
+  }
   if (path.endsWith(".jsonl")) return inspectJsonLines(path, bytes);
   if (path.endsWith(".json") || /^[{[]\s*["{[\]}\d]/.test(start)) return inspectJson(path, bytes);
   if (/\.ya?ml$/.test(path)) return inspectYaml(path, bytes);

@@ -4,6 +4,7 @@ import { AstrochemError, DataError } from "../../errors.ts";
 import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies, unitOf } from "./column-roles.ts";
 import { ColumnStatistics, type WatchedColumn } from "./column-statistics.ts";
 import type { ColumnSummary, FrameInspection, ValueSummary } from "./inspection.ts";
+import { problemOf } from "./problem-of.ts";
 import type { InspectionOptions, InspectionSettings } from "./settings.ts";
 import { TracerStatistics } from "./tracer-statistics.ts";
 
@@ -58,11 +59,11 @@ export async function inspectFrame(
     attributes: attributesOf(frame),
   };
   if (isQuick || frame.rows === 0) {
-    return { inspection: { ...structure, tracers: null, physical: [], values: null }, ids: null };
+    return { inspection: { ...structure, tracers: null, physical: [], values: null, problems: [] }, ids: null };
   }
   checkPlausible(frame, numeric.size, fileBytes);
-  const { columns, tracers, ids } = await readValues(frame, roles, numeric, options);
-  const inspection = { ...structure, tracers, ...sortColumns(columns, roles, settings) };
+  const { columns, tracers, ids, problems } = await readValues(frame, roles, numeric, options);
+  const inspection = { ...structure, tracers, ...sortColumns(columns, roles, settings), problems };
   return { inspection, ids };
 }
 
@@ -75,10 +76,10 @@ async function readValues(
 ) {
   const watched = watchedColumns(roles, settings).filter(({ column }) => numeric.has(column));
   const time = roles.metadata.find(({ name, column }) => name === "Time" && numeric.has(column));
-  const tracer = roles.metadata.find(({ name }) => name === "Model");
+  const problems: string[] = [];
+  const { tracer, codes } = tracerColumn(frame, roles, numeric, problems);
   const statistics = new ColumnStatistics(watched);
   const ids = new TracerStatistics(tracer === undefined ? 0 : frame.rows);
-  const codes = tracer !== undefined && !numeric.has(tracer.column) ? frame.labels(tracer.column).codes : null;
   const columns = watched.map(({ column }) => column);
   const idAt = tracer !== undefined && codes === null ? columns.push(tracer.column) - 1 : -1;
   const timeAt = time === undefined ? -1 : columns.push(time.column) - 1;
@@ -100,7 +101,26 @@ async function readValues(
     columns: statistics.summaries(),
     tracers: tracer === undefined ? null : ids.summary(tracer.column),
     ids: tracer === undefined || codes !== null ? null : new Set(ids.ids()),
+    problems,
   };
+}
+
+/** The column of ids; of texts their codes. Ids that cannot be read are a problem, but not of the other columns. */
+function tracerColumn(
+  frame: Frame,
+  { metadata }: ColumnRoles,
+  numeric: ReadonlySet<string>,
+  problems: string[],
+): { tracer: NamedColumn | undefined; codes: Int32Array | null } {
+  const tracer = metadata.find(({ name }) => name === "Model");
+  if (tracer === undefined || numeric.has(tracer.column)) return { tracer, codes: null };
+  try {
+    return { tracer, codes: frame.labels(tracer.column).codes };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    problems.push(problemOf(error));
+    return { tracer: undefined, codes: null };
+  }
 }
 
 /** Physical parameters, times, other conditions, unknown columns, then abundances, each with the limits it should keep. */

@@ -1,9 +1,9 @@
 import { openFrame } from "../../data/frame.ts";
 import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";
-import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { inspectFrame } from "./inspect-frame.ts";
 import type { CacheInspection, DataInspection, DatasetSummary, FrameInspection, Hdf5Inspection } from "./inspection.ts";
+import { problemOf } from "./problem-of.ts";
 import type { InspectionOptions } from "./settings.ts";
 
 /** So many objects of a file are looked at, so deep. */
@@ -52,7 +52,7 @@ async function inspectFrames(
   for (const key of keys) {
     const frame = await openFrame(path, key).catch((error: unknown) => {
       if (!(error instanceof AstrochemError) || options.key !== undefined) throw error;
-      unreadable.push({ key, problem: firstLine(error) });
+      unreadable.push({ key, problem: problemOf(error) });
       return null;
     });
     if (frame === null) continue;
@@ -96,7 +96,7 @@ function listObjects(file: Hdf5File, group: string, depth: number, found: Object
       }
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
-      found.unreadable.push({ key: path, problem: firstLine(error) });
+      found.unreadable.push({ key: path, problem: problemOf(error) });
     }
   }
 }

@@ -13,6 +13,7 @@ import type {
   InspectionKind,
   RunInspection,
 } from "./inspection.ts";
+import { problemOf } from "./problem-of.ts";
 
 /** Texts beyond are no settings or results of ours. */
 const greatestText = 2 ** 26;
@@ -33,7 +34,7 @@ function inspectRun(path: string): RunInspection {
       return parse(readText(file), file);
     } catch (error) {
       if (!(error instanceof AstrochemError)) throw error;
-      unreadable.push({ key: name, problem: firstLine(error) });
+      unreadable.push({ key: name, problem: problemOf(error) });
       return null;
     }
   };

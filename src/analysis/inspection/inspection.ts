@@ -62,6 +62,8 @@ export interface FrameInspection {
   /** Every column of numbers that is neither an id nor an abundance: conditions first, unknown ones last. */
   readonly physical: readonly PhysicalColumn[];
   readonly values: ValueSummary | null;
+  /** What could not be found out, and why. */
+  readonly problems: readonly string[];
   /** Text attributes that `preprocess` leaves: format version, hash, settings. */
   readonly attributes: Readonly<Record<string, string>>;
 }

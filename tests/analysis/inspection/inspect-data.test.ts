@@ -218,7 +218,7 @@ describe("other HDF5 files", () => {
     file.close();
     expect(await inspectFile(at("names.h5"), options)).toMatchObject({
       kind: "hdf5",
-      unreadable: [{ key: "df", problem: "1099511627776 texts are too many to be names" }],
+      unreadable: [{ key: "df", problem: expect.stringContaining("1099511627776 texts are too many to be names") }],
     });
   });
 

@@ -130,6 +130,8 @@ describe("everything else", () => {
         at   …/bytes
         fix  give a HDF5 file, weights (.safetensors, .pth), an array (.npy), a run's folder, or one of its files"
     `);
+    writeFileSync(at("run.log"), '{"level":30}\n{"level":30}\n');
+    expect(await thrownBy(() => inspectFile(at("run.log"), options), folder)).toMatch(/^DataError: a log, to be read/);
     expect(await thrownBy(() => inspectFile("/dev/null", options), folder)).toMatch(/neither a file nor a folder/);
     expect(await thrownBy(() => inspectFile(at("table.csv"), { ...options, key: "df" }), folder)).toMatch(
       /--key is for HDF5/,
