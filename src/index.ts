@@ -1,5 +1,13 @@
 /** The public API. */
 export type { ComputeChoice, ComputeRequest } from "./backend/compute.ts";
+export { type ElementName, elements, type Phase, parseSpecies, type Species } from "./chemistry/species.ts";
+export {
+  type DataMatrix,
+  Dataset,
+  type DatasetColumns,
+  type DatasetSplit,
+  type Tracer,
+} from "./data/dataset.ts";
 export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError } from "./errors.ts";
 export {
   Inference,

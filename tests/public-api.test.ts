@@ -107,8 +107,11 @@ describe("the installed package", () => {
       "CheckpointError",
       "ConfigError",
       "DataError",
+      "Dataset",
       "Inference",
       "NumericsError",
+      "elements",
+      "parseSpecies",
     ]);
   });
 });
@@ -164,5 +167,25 @@ export async function all(path: string): Promise<readonly number[]> {
 }
 `;
     expect(compile("methods.ts", consumer)).toBe("");
+  });
+
+  it("compile a dataset opened for a surrogate, its tracers passed on as they are", () => {
+    const consumer = `import { Dataset, elements, Inference, parseSpecies, type Tracer } from "astrochem";
+export async function all(path: string, surrogate: Inference): Promise<number> {
+  const dataset = await Dataset.open(path, surrogate);
+  let sum = 0;
+  for (const { abundances, times, rows } of dataset.val) {
+    const latents = await surrogate.encode(abundances);
+    sum += rows * (latents.data[0] ?? 0) + (times[0] ?? 0);
+  }
+  const first: Tracer = dataset.train.tracer(0);
+  sum += first.physical.shape.length + (parseSpecies("#CO").atoms.get(elements[2]) ?? 0);
+  // @ts-expect-error there are two splits
+  dataset.test;
+  dataset.close();
+  return sum;
+}
+`;
+    expect(compile("dataset.ts", consumer)).toBe("");
   });
 });

@@ -37,6 +37,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./emulate.ts")).emulateCommand,
   },
   {
+    name: "inspect",
+    usage: "<file> [overrides..]",
+    summary: "say what a data, weights or run file holds",
+    load: async () => (await import("./inspect.ts")).inspectCommand,
+  },
+  {
     name: "export",
     usage: "<format>",
     summary: "write the trained models as ONNX files",

@@ -11,6 +11,10 @@ import {
   viewAs,
 } from "./hdf5-types.ts";
 
+/** So many texts are read together: column names, not data. A damaged file may claim any number. */
+const MOST_STRINGS = 2 ** 22;
+const MOST_STRING_BYTES = 2 ** 28;
+
 /** One dataset of an open file. Reads and writes whole rows (along the first dimension) only. */
 export class Hdf5Dataset {
   readonly shape: number[];
@@ -100,8 +104,17 @@ export class Hdf5Dataset {
     }
   }
 
-  /** All strings of a dataset of fixed-length strings (UTF-8, whatever the file says) or of variable-length ones. */
+  /**
+   * All strings of a dataset of fixed-length strings (UTF-8, whatever the file says) or of variable-length ones.
+   * @throws DataError beyond 4 million strings or 256 MB
+   */
   readStrings(): string[] {
+    if (this.rows > MOST_STRINGS || this.rows * this.rowBytes > MOST_STRING_BYTES) {
+      throw new DataError(`${this.rows} texts are too many to be names`, {
+        where: this.#where,
+        fix: "the file is damaged: copy or make it again",
+      });
+    }
     if (this.dtype === "string") {
       const values = callHdf5("read", this.#where, () => new Dataset(this.#file, this.#path).value);
       return Array.isArray(values) ? values.map(String) : [String(values)];

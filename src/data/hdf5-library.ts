@@ -106,6 +106,12 @@ function loadedLibrary(): Hdf5Library {
 
 function failure(what: string, where: string): DataError {
   const full = systemErrors[systemErrorNumber()];
+  if (/plugin|required filter/.test(diagnostics)) {
+    return new DataError(`cannot ${what}: the data are compressed by a filter that is not read`, {
+      where,
+      fix: 'write the file again with gzip: DataFrame.to_hdf(path, key=…, complib="zlib", complevel=4)',
+    });
+  }
   return new DataError(`cannot ${what}: ${full?.reason ?? innermostMessage()}`, { where, fix: full?.fix });
 }
 

@@ -63,6 +63,11 @@ export class Hdf5File {
     return this.#typeOf(absolute(path)) !== undefined;
   }
 
+  /** What stands at a path; undefined where nothing does, or nothing that is read. */
+  typeOf(path: string): "group" | "dataset" | undefined {
+    return this.#typeOf(absolute(path));
+  }
+
   /** The value of a scalar attribute; undefined where the object or the attribute is absent, empty or an array. */
   attribute(path: string, name: string): string | number | bigint | undefined {
     const found = this.#attributeMetadata(path, name);

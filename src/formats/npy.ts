@@ -34,6 +34,8 @@ const longestHeader = 65_536;
 const machineOrder = endianness() === "LE" ? "<" : ">";
 /** Node reads and writes at most 2 GiB in one call. */
 const chunkBytes = 2 ** 30;
+/** What `forNpyBlocks` holds at once. */
+const blockBytes = 2 ** 23;
 
 /**
  * Reads an array that NumPy wrote (`numpy.save`), format versions 1 to 3.
@@ -50,7 +52,67 @@ export function readNpy(path: string): NpyArray {
   });
 }
 
+/** What the head of a .npy file says, and where the numbers are. */
+export interface NpyHeader {
+  readonly shape: number[];
+  readonly dtype: NpyType;
+  readonly isBigEndian: boolean;
+  readonly fortranOrder: boolean;
+  /** Numbers in the array. */
+  readonly count: number;
+  /** Offset of the first one. */
+  readonly dataStart: number;
+}
+
+/** Reads the head alone, checked against the file's size. @throws DataError as `readNpy` */
+export function readNpyHeader(path: string): NpyHeader {
+  return guarded(path, () => {
+    const descriptor = openSync(path, "r");
+    try {
+      return headerOf(descriptor, path);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
+/**
+ * Passes the numbers on in the file's order, in blocks, for arrays of any size.
+ * @param each gets views that are valid until it returns
+ */
+export function forNpyBlocks(path: string, header: NpyHeader, each: (values: AnyNumberArray) => void): void {
+  const { dtype, count, dataStart, isBigEndian } = header;
+  const Type = arrayTypes[dtype];
+  const size = Type.BYTES_PER_ELEMENT;
+  guarded(path, () => {
+    const descriptor = openSync(path, "r");
+    try {
+      const block = new Type(Math.min(count, blockBytes / size));
+      for (let done = 0; done < count; done += block.length) {
+        const values = block.subarray(0, Math.min(block.length, count - done));
+        const bytes = new Uint8Array(values.buffer, 0, values.length * size);
+        fill(descriptor, dataStart + done * size, bytes, path);
+        if (isBigEndian !== (machineOrder === ">")) swapBytes(bytes, size);
+        each(values);
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
 function readFrom(descriptor: number, path: string): NpyArray {
+  const { shape, dtype, isBigEndian, fortranOrder, count, dataStart } = headerOf(descriptor, path);
+  const Type = arrayTypes[dtype];
+  const data = allocate(Type, count, path);
+  const bytes = new Uint8Array(data.buffer);
+  fill(descriptor, dataStart, bytes, path);
+  if (isBigEndian !== (machineOrder === ">")) swapBytes(bytes, Type.BYTES_PER_ELEMENT);
+  const fortran = fortranOrder && shape.length > 1;
+  return { shape, dtype, data: fortran ? gather(data, shape, columnMajorStrides(shape)) : data };
+}
+
+function headerOf(descriptor: number, path: string): NpyHeader {
   const { size } = fstatSync(descriptor);
   const start = readExactly(descriptor, 0, Math.min(12, size));
   if (start.length < 10 || !start.subarray(0, 6).equals(magic)) {
@@ -95,12 +157,8 @@ function readFrom(descriptor: number, path: string): NpyArray {
       { where: path, fix: `the file is cut off or damaged: ${again}` },
     );
   }
-  const data = allocate(Type, count, path);
-  const bytes = new Uint8Array(data.buffer);
-  fill(descriptor, dataStart, bytes, path);
-  if (descr.startsWith(machineOrder === "<" ? ">" : "<")) swapBytes(bytes, Type.BYTES_PER_ELEMENT);
-  const fortran = fortranOrder && shape.length > 1;
-  return { shape, dtype, data: fortran ? gather(data, shape, columnMajorStrides(shape)) : data };
+  const isBigEndian = descr.startsWith(">") || (machineOrder === ">" && /^[=|]/.test(descr));
+  return { shape, dtype, isBigEndian, fortranOrder, count, dataStart };
 }
 
 /** The allocation itself can fail: a file of many gigabytes fits the disk, not the memory. */

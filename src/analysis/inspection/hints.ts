@@ -1,0 +1,242 @@
+import { basename, dirname, join } from "node:path";
+import type {
+  ArrayInspection,
+  DataInspection,
+  FrameInspection,
+  Inspection,
+  PhysicalColumn,
+  RunInspection,
+  WeightsInspection,
+} from "./inspection.ts";
+import type { InspectionSettings } from "./settings.ts";
+import { shellWord } from "./shell-word.ts";
+
+/** What to do next: in words, and where there is one, the command. */
+export interface Hint {
+  readonly text: string;
+  readonly command: string | null;
+}
+
+/** What hints are made from beside the inspection. */
+export interface HintContext {
+  readonly settings: InspectionSettings;
+  /** As given on the command line, to stand in the commands. */
+  readonly overrides: readonly string[];
+  /** How the user wrote the path. */
+  readonly path: string;
+}
+
+/** What to do next with an inspected file, the most pressing first. */
+export function hintsFor(inspection: Inspection, context: HintContext): Hint[] {
+  const file = shellWord(context.path);
+  switch (inspection.kind) {
+    case "data":
+      return dataHints(inspection, context);
+    case "weights":
+      return weightsHints(inspection, context.path);
+    case "tensors":
+      return tensorsHints(inspection.looks_like, inspection.format, file);
+    case "array":
+      return arrayHints(inspection, context);
+    case "run":
+      return runHints(inspection, context);
+    case "cache":
+      return [note("trainings make and find their caches by themselves; delete it to have it made again")];
+    case "hdf5":
+      return [note('no pandas frame in it: write one in Python with DataFrame.to_hdf(path, key="df")')];
+    case "species":
+      return [note(`to use it as the species list of a dataset: dataset.species_path=${file}`)];
+    case "folder":
+      return inspection.files
+        .filter(({ name }) => /(_clean\.h5|\.safetensors|\.pth|summary\.json)$/.test(name))
+        .slice(0, 1)
+        .map(({ name }) => ({
+          text: "look at the files or run folders in it, such as",
+          command: `astrochem inspect ${shellWord(join(context.path, name.replace(/\/summary\.json$/, "")))}`,
+        }));
+    case "epochs":
+    case "document":
+      return [];
+  }
+}
+
+function dataHints(data: DataInspection, context: HintContext): Hint[] {
+  const hints = data.frames.flatMap((frame) => frameHints(frame, context));
+  if (data.shared_tracers !== null && data.shared_tracers > 0) {
+    hints.push(note(`${data.shared_tracers} tracers are in /train and in /val: validation errors will look too good`));
+  }
+  const ranges = rangeOverrides(data.frames, context.settings);
+  if (ranges.length > 0) {
+    hints.push(
+      note(`values lie beyond the ranges that are scaled to 0 and 1; to cover them, add the settings to the commands`),
+    );
+  }
+  const overrides = [...context.overrides, ...ranges];
+  const isEmpty = !data.frames.some(({ form, rows }) => form === data.form && rows > 0);
+  if (data.form === "raw" && !isEmpty) hints.push(preprocessHint(data, overrides, context));
+  if (data.form === "clean" && !isEmpty) {
+    const words = [...overrides, `dataset.dataset_path=${context.path}`];
+    hints.push({ text: "train on it", command: command("train-autoencoder", words) });
+    const window = windowOf(data.frames, context.settings);
+    hints.push({ text: "then", command: command("train-emulator", [...words, ...window]) });
+  }
+  return uniqueHints(hints);
+}
+
+function preprocessHint(data: DataInspection, overrides: readonly string[], context: HintContext): Hint {
+  const { key } = data.frames.find(({ form, rows }) => form === "raw" && rows > 0)!;
+  const words = [
+    ...overrides,
+    `dataset.preprocessing.input_path=${context.path}`,
+    ...(key === context.settings.inputKey ? [] : [`dataset.preprocessing.input_key=${key}`]),
+    `dataset.dataset_path=${cleanPath(context.path)}`,
+  ];
+  return { text: "make the clean dataset", command: command("preprocess", words) };
+}
+
+function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
+  if (frame.form === "other") return foreignHints(frame);
+  if (frame.rows === 0) return [note(`${frame.key}: it has no rows`)];
+  const { tracers, values, species, key } = frame;
+  const texts: (string | false)[] = [
+    ...frame.problems,
+    frame.repeated_columns.length > 0 &&
+      `columns that become one when renamed (${listed(frame.repeated_columns)}): name one of each under dataset.preprocessing.columns_to_drop`,
+    frame.missing_physical.length > 0 &&
+      `conditions that the configuration asks for are not there: ${listed(frame.missing_physical)} (set dataset.phys, or add them)`,
+    species.missing.length > 0 &&
+      `${species.missing.length} species of the list are not there: write a list of the file's own, one name a line, and set dataset.species_path, dataset.initial_abundances_path and dataset.stoichiometric_matrix_path=null`,
+    values !== null &&
+      values.nan + values.infinite + values.negative > 0 &&
+      `abundances that are NaN, infinite or negative stop ${frame.form === "raw" ? "the preprocessing" : "a training"}: repair or remove their rows`,
+    frame.physical.some((column) => isBad(column, settings)) &&
+      "conditions that are NaN, infinite or below 0 cannot be scaled: repair or remove their rows",
+    tracers !== null &&
+      tracers.rows_without_id > 0 &&
+      `${tracers.rows_without_id} rows have no tracer's id: give them one`,
+    tracers !== null &&
+      tracers.duplicate_rows > 0 &&
+      `${tracers.duplicate_rows} rows have the tracer and the time of another row: remove them, or give the tracers different ids`,
+  ];
+  return texts.filter((text) => text !== false).map((text) => note(`${key}: ${text}`));
+}
+
+/** Abundances without tracers and times are nearly raw data. */
+function foreignHints({ key, species, columns }: FrameInspection): Hint[] {
+  if (species.count === 0) return [];
+  const absent = ["Tracer", "Time"].filter((name) => !columns.includes(name));
+  return [
+    note(`${key}: it would be raw data with columns named ${absent.join(" and ")}: rename the file's own, or add them`),
+  ];
+}
+
+/** The windows of an emulator must fit into the tracers of either split. */
+function windowOf(frames: readonly FrameInspection[], { window }: InspectionSettings): string[] {
+  const longest = frames.flatMap(({ tracers }) => (tracers === null ? [] : [tracers.rows.max]));
+  const most = Math.min(...longest);
+  return longest.length > 0 && most < window && most > 1 ? [`model.window_size=${most}`] : [];
+}
+
+function isBad({ nan, infinite, negative, name }: PhysicalColumn, { phys }: InspectionSettings): boolean {
+  // A negative radiation field is raised to its minimum.
+  return phys.includes(name) && nan + infinite + (name === "Radfield" ? 0 : negative) > 0;
+}
+
+/** The settings that would cover the data, rounded outwards to three digits. */
+function rangeOverrides(frames: readonly FrameInspection[], settings: InspectionSettings): string[] {
+  return settings.phys.flatMap((name) => {
+    const range = settings.ranges[name];
+    const columns = frames.flatMap(({ physical }) => physical.filter((column) => column.name === name));
+    if (range === undefined || !columns.some(({ below, above }) => below + above > 0)) return [];
+    const smallest = Math.min(...columns.map(({ smallest_positive }) => smallest_positive ?? range[0]));
+    const largest = Math.max(...columns.map(({ max }) => max ?? range[1]));
+    // Preprocessing raises the radiation field to its minimum.
+    const low = name === "Radfield" ? Math.max(smallest, settings.minRadfield) : smallest;
+    const lower = low < range[0] ? roundedOutwards(low, Math.floor) : range[0];
+    const upper = largest > range[1] ? roundedOutwards(largest, Math.ceil) : range[1];
+    if (lower === range[0] && upper === range[1]) return [];
+    return [`dataset.physical_parameter_ranges.${name}=[${lower},${upper}]`];
+  });
+}
+
+function roundedOutwards(value: number, round: (value: number) => number): number {
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 2);
+  return Number((round(value / unit) * unit).toPrecision(3));
+}
+
+function weightsHints({ model_kind, autoencoder, metadata }: WeightsInspection, path: string): Hint[] {
+  const file = shellWord(path);
+  if (model_kind === "autoencoder") {
+    const isUnfinished = metadata.latent_range === null;
+    return [
+      ...(isUnfinished ? [note("it holds no latent range: the training that wrote it did not end; train again")] : []),
+      {
+        text: "train an emulator through it",
+        command: `astrochem train-emulator autoencoder.pretrained_model_path=${file}`,
+      },
+    ];
+  }
+  const weights = `--autoencoder ${autoencoder === null ? "FILE" : shellWord(join(dirname(path), basename(autoencoder)))} --emulator ${file}`;
+  const missing =
+    autoencoder === null ? [note("the autoencoder that it was trained with is not beside it: find it")] : [];
+  return [...missing, { text: "emulate histories with it", command: `astrochem emulate HISTORIES.h5 ${weights}` }];
+}
+
+function tensorsHints(model: "autoencoder" | "emulator" | null, format: string, file: string): Hint[] {
+  if (model === null) return [note("these are not the arrays of an autoencoder or emulator that is known here")];
+  if (format === "safetensors")
+    return [note(`the arrays are an ${model}'s, but nothing says for which species and ranges`)];
+  const minmax = model === "autoencoder" ? " --latents-minmax latents_minmax.npy" : "";
+  return [{ text: "bring it in", command: `astrochem import-weights --${model} ${file}${minmax}` }];
+}
+
+function arrayHints({ shape }: ArrayInspection, { settings, path }: HintContext): Hint[] {
+  const [phys, species, file] = [settings.phys.length, settings.species.length, shellWord(path)];
+  if (shape.length === 3 && shape[2] === phys) {
+    const command = `astrochem emulate --physical ${file} --abundances START.npy`;
+    return [{ text: `histories [b, t, ${phys}]: emulate them`, command }];
+  }
+  if (shape.length === 2 && shape[1] === species) {
+    const command = `astrochem emulate --physical HISTORIES.npy --abundances ${file}`;
+    return [{ text: `abundances [b, ${species}]: start from them`, command }];
+  }
+  if (shape.length === 1 && shape[0] === species)
+    return [note(`initial abundances: dataset.initial_abundances_path=${file}`)];
+  return [];
+}
+
+function runHints({ outcome, path, command: name, overrides }: RunInspection, context: HintContext): Hint[] {
+  if (outcome === "completed" || name === null) return [];
+  const again = { text: "run it again", command: command(name, overrides) };
+  return [
+    note(`it did not complete: ${shellWord(`${context.path.replace(/\/$/, "")}/run.log`)} says why`),
+    again,
+  ].slice(0, path === "" ? 1 : 2);
+}
+
+/** `runs/big.h5` → `outputs/temp_data/big_clean.h5`, where the datasets of the package put theirs. */
+function cleanPath(path: string): string {
+  const name = path
+    .split(/[\\/]/)
+    .at(-1)!
+    .replace(/\.\w+$/, "");
+  return `outputs/temp_data/${name}_clean.h5`;
+}
+
+function command(name: string, words: readonly string[]): string {
+  return ["astrochem", name, ...words.map(shellWord)].join(" ");
+}
+
+function note(text: string): Hint {
+  return { text, command: null };
+}
+
+function listed(names: readonly string[]): string {
+  return names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
+}
+
+function uniqueHints(hints: readonly Hint[]): Hint[] {
+  return hints.filter(
+    ({ text, command }, i) => hints.findIndex((other) => other.text === text && other.command === command) === i,
+  );
+}

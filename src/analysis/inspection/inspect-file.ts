@@ -1,0 +1,117 @@
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { readSpeciesList } from "../../chemistry/species.ts";
+import { firstLine } from "../../data/read-messages.ts";
+import { AstrochemError, DataError } from "../../errors.ts";
+import { summarizeSpecies } from "./column-roles.ts";
+import { inspectArray } from "./inspect-array.ts";
+import { inspectFolder, inspectJson, inspectJsonLines, inspectYaml } from "./inspect-run.ts";
+import type { Inspection } from "./inspection.ts";
+import type { InspectionOptions } from "./settings.ts";
+
+/**
+ * Says what a file or folder holds, by its content and not by its name. Values are read in blocks: memory does not grow with the
+ * file but for 12 bytes a row, up to 200 MB.
+ * @throws AstrochemError for everything that it cannot make sense of
+ */
+export async function inspectFile(path: string, options: InspectionOptions): Promise<Inspection> {
+  try {
+    return await inspectKind(path, options);
+  } catch (error) {
+    if (error instanceof AstrochemError || !isReadersFailure(error)) throw error;
+    throw new DataError(`the file cannot be read: ${firstLine(error)}`, {
+      where: path,
+      fix: "it is damaged, or needs more memory than there is: copy or make it again",
+      cause: error,
+    });
+  }
+}
+
+async function inspectKind(path: string, options: InspectionOptions): Promise<Inspection> {
+  const { isFolder, bytes, head } = look(path);
+  if (isFolder) return inspectFolder(path);
+  if (options.key !== undefined && !isHdf5(path, head)) {
+    throw new DataError("--key is for HDF5 files, and this is none", { where: path, fix: "leave it out" });
+  }
+  if (isHdf5(path, head)) return (await import("./inspect-hdf5.ts")).inspectHdf5(path, bytes, options);
+  if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy")) return inspectArray(path, bytes, options.isQuick);
+  if (isZip(head) || /\.(pth|pt|ckpt|bin)$/.test(path))
+    return (await import("./inspect-weights.ts")).inspectPth(path, bytes);
+  if (isSafetensors(head) || path.endsWith(".safetensors")) {
+    return (await import("./inspect-weights.ts")).inspectSafetensors(path, bytes, options);
+  }
+  return inspectText(path, bytes, head, options);
+}
+
+function inspectText(path: string, bytes: number, head: Buffer, { settings }: InspectionOptions): Inspection {
+  const start = head.toString("latin1").trimStart();
+  if (path.endsWith(".log")) {
+    throw new DataError(`a log, to be read as it is: ${path}`, { fix: "give the folder of the run for a summary" });
+  }
+  if (path.endsWith(".jsonl")) return inspectJsonLines(path, bytes);
+  if (path.endsWith(".json") || /^[{[]\s*["{[\]}\d]/.test(start)) return inspectJson(path, bytes);
+  if (/\.ya?ml$/.test(path)) return inspectYaml(path, bytes);
+  if (path.endsWith(".txt") && bytes < 2 ** 20) {
+    return { kind: "species", path, bytes, species: summarizeSpecies(readSpeciesList(path), settings.species) };
+  }
+  throw unknownKind(path, start);
+}
+
+function unknownKind(path: string, start: string): DataError {
+  const isTable = /^[^\n]*[,;\t][^\n]*\n/.test(start) && !/[^\t\r\n -\xff]/.test(start);
+  return new DataError(`no kind of file that is known here: ${path}`, {
+    where: path,
+    fix: isTable
+      ? 'if it is a table, turn it into HDF5 in Python: pandas.read_csv(FILE).to_hdf("data.h5", key="df")'
+      : "give a HDF5 file, weights (.safetensors, .pth), an array (.npy), a run's folder, or one of its files",
+  });
+}
+
+const npyMagic = Buffer.from("\x93NUMPY", "latin1");
+const hdf5Magic = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
+
+/** With a user block before it the signature is not at the start: then the name tells. */
+function isHdf5(path: string, head: Buffer): boolean {
+  return head.subarray(0, 8).equals(hdf5Magic) || /\.(h5|hdf5?|hdf)$/i.test(path);
+}
+
+function isZip(head: Buffer): boolean {
+  return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
+}
+
+function isSafetensors(head: Buffer): boolean {
+  return head.length > 9 && head[8] === 0x7b && head.readUInt32LE(4) === 0;
+}
+
+function look(path: string): { isFolder: boolean; bytes: number; head: Buffer } {
+  try {
+    const status = statSync(path);
+    if (status.isDirectory()) return { isFolder: true, bytes: 0, head: Buffer.alloc(0) };
+    // Reading a pipe or a device might never end.
+    if (!status.isFile()) throw new DataError(`neither a file nor a folder: ${path}`, { fix: "give a file's path" });
+    if (status.size === 0) throw new DataError(`the file is empty: ${path}`, { fix: "make or copy it again" });
+    return { isFolder: false, bytes: status.size, head: headOf(path) };
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    const isAbsent = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new DataError(isAbsent ? `there is no such file: ${path}` : `cannot read ${path}: ${firstLine(error)}`, {
+      fix: isAbsent ? "check the path" : "check its permissions",
+      cause: error,
+    });
+  }
+}
+
+function headOf(path: string): Buffer {
+  const descriptor = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(512);
+    return head.subarray(0, readSync(descriptor, head, 0, head.length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What the libraries below throw over a damaged file: traps of WebAssembly, sizes beyond every array, errors of the system. */
+function isReadersFailure(error: unknown): boolean {
+  if (error instanceof RangeError || error instanceof WebAssembly.RuntimeError) return true;
+  return typeof (error as NodeJS.ErrnoException).code === "string" && "syscall" in (error as object);
+}

@@ -1,0 +1,116 @@
+import { openFrame } from "../../data/frame.ts";
+import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";
+import { AstrochemError, DataError } from "../../errors.ts";
+import { inspectFrame } from "./inspect-frame.ts";
+import type { CacheInspection, DataInspection, DatasetSummary, FrameInspection, Hdf5Inspection } from "./inspection.ts";
+import { problemOf } from "./problem-of.ts";
+import type { InspectionOptions } from "./settings.ts";
+
+/** So many objects of a file are looked at, so deep. */
+const [mostObjects, deepest] = [400, 6];
+
+interface Objects {
+  readonly frames: string[];
+  readonly datasets: DatasetSummary[];
+  readonly unreadable: { key: string; problem: string }[];
+}
+
+/**
+ * Looks at an HDF5 file: frames of tracers, a cache, or other datasets.
+ * @throws DataError where the file is damaged, or lacks the key asked for
+ */
+export async function inspectHdf5(
+  path: string,
+  bytes: number,
+  options: InspectionOptions,
+): Promise<DataInspection | CacheInspection | Hdf5Inspection> {
+  const file = await openHdf5(path);
+  const objects: Objects = { frames: [], datasets: [], unreadable: [] };
+  let cache: Pick<CacheInspection, "hash" | "parts"> | null;
+  try {
+    listObjects(file, "", 0, objects);
+    cache = cacheFacts(file);
+  } finally {
+    file.close();
+  }
+  const { datasets, unreadable } = objects;
+  if (cache !== null) return { kind: "cache", path, bytes, ...cache, datasets };
+  const keys = options.key === undefined ? objects.frames : [options.key];
+  if (keys.length === 0) return { kind: "hdf5", path, bytes, datasets, unreadable };
+  return inspectFrames(path, bytes, keys, objects, options);
+}
+
+async function inspectFrames(
+  path: string,
+  bytes: number,
+  keys: readonly string[],
+  { datasets, unreadable }: Objects,
+  options: InspectionOptions,
+): Promise<DataInspection | Hdf5Inspection> {
+  const frames: FrameInspection[] = [];
+  const idsOf = new Map<string, ReadonlySet<number>>();
+  for (const key of keys) {
+    const frame = await openFrame(path, key).catch((error: unknown) => {
+      if (!(error instanceof AstrochemError) || options.key !== undefined) throw error;
+      unreadable.push({ key, problem: problemOf(error) });
+      return null;
+    });
+    if (frame === null) continue;
+    try {
+      const { inspection, ids } = await inspectFrame(frame, bytes, options);
+      frames.push(inspection);
+      if (ids !== null) idsOf.set(key, ids);
+    } finally {
+      frame.close();
+    }
+  }
+  if (frames.length === 0) return { kind: "hdf5", path, bytes, datasets, unreadable };
+  const [train, val] = [idsOf.get("train"), idsOf.get("val")];
+  let shared: number | null = null;
+  if (train !== undefined && val !== undefined && !options.isQuick) {
+    shared = 0;
+    for (const id of val) if (train.has(id)) shared++;
+  }
+  return { kind: "data", path, bytes, form: formOf(frames), frames, unreadable, shared_tracers: shared };
+}
+
+function formOf(frames: readonly FrameInspection[]): DataInspection["form"] {
+  const keys = new Set(frames.filter(({ form }) => form === "clean").map(({ key }) => key));
+  if (keys.has("train") && keys.has("val")) return "clean";
+  return frames.some(({ form }) => form === "raw") ? "raw" : "other";
+}
+
+/** Frames by their groups, other datasets by name. What cannot be read is noted, not fatal. */
+function listObjects(file: Hdf5File, group: string, depth: number, found: Objects): void {
+  for (const name of file.keys(group === "" ? "/" : group)) {
+    if (found.frames.length + found.datasets.length + found.unreadable.length >= mostObjects) return;
+    const path = group === "" ? name : `${group}/${name}`;
+    try {
+      if (file.attribute(path, "pandas_type") !== undefined) {
+        found.frames.push(path);
+      } else if (file.typeOf(path) === "dataset") {
+        const { shape, dtype } = file.dataset(path);
+        found.datasets.push({ name: path, shape, type: dtype.replace(/^[<>|]/, "") });
+      } else if (depth < deepest) {
+        listObjects(file, path, depth + 1, found);
+      }
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      found.unreadable.push({ key: path, problem: problemOf(error) });
+    }
+  }
+}
+
+/** What a cache says of itself; null of other files. */
+function cacheFacts(file: Hdf5File): Pick<CacheInspection, "hash" | "parts"> | null {
+  const hash = file.attribute("/", "astrochem_hash");
+  const text = file.attribute("/", "astrochem_parts");
+  if (hash === undefined || text === undefined) return null;
+  try {
+    const parts: unknown = JSON.parse(String(text));
+    const entries = typeof parts === "object" && parts !== null ? Object.entries(parts) : [];
+    return { hash: String(hash), parts: Object.fromEntries(entries.map(([name, value]) => [name, String(value)])) };
+  } catch {
+    return { hash: String(hash), parts: {} };
+  }
+}

@@ -1,0 +1,48 @@
+/** Lines of a report fit into a terminal of this width. */
+const width = 80;
+
+/**
+ * Text of a file as a terminal may have it: control characters, which could move the cursor or colour what follows, by their code.
+ * @param longest characters beyond are left out
+ */
+export function printable(text: string, longest = 200): string {
+  const shown = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+  return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  });
+}
+
+/** Breaks a text at its blanks. @param indent before every line but the first */
+export function wrapped(text: string, indent = "", room = width): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line !== "" && line !== indent && line.length + 1 + word.length > room) lines.push(indent + word);
+    else lines[lines.length - 1] = line === "" || line === indent ? line + word : `${line} ${word}`;
+  }
+  return lines.join("\n");
+}
+
+/** Names and values in two columns; what does not fit beside a name goes on below, under the value. */
+export function factLines(facts: readonly (readonly [name: string, value: string])[], indent = ""): string {
+  const names = facts.map(([name]) => printable(name, 44));
+  const column = Math.max(...names.map((name) => name.length)) + 2;
+  const below = `\n${indent}${" ".repeat(column)}`;
+  return facts
+    .map(([, value], i) => {
+      const lines = value.split("\n").map((line) => wrapped(printable(line, 600), "", width - indent.length - column));
+      return indent + names[i]!.padEnd(column) + lines.join("\n").replaceAll("\n", below);
+    })
+    .join("\n");
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return power === 0 ? `${bytes} B` : `${(bytes / 1000 ** power).toPrecision(3)} ${units[power]}`;
+}
+
+/** `[333, 14]`; at most eight axes. */
+export function formatShape(shape: readonly number[]): string {
+  return shape.length > 8 ? `[${shape.slice(0, 8).join(", ")}, …]` : `[${shape.join(", ")}]`;
+}

@@ -1,0 +1,151 @@
+import { parseSpecies } from "../chemistry/species.ts";
+import { DataError } from "../errors.ts";
+import { type Frame, openFrame } from "./frame.ts";
+import { tracerRuns } from "./windows.ts";
+
+/** Numbers, row-major, and their shape. */
+export interface DataMatrix {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** One trajectory. Row t holds the state at time t, and the conditions that lead to row t + 1. */
+export interface Tracer {
+  /** Its id in the file. */
+  readonly model: string | number;
+  readonly rows: number;
+  /** [rows], years. */
+  readonly times: Float32Array;
+  /** [rows, physical parameters], in their units. */
+  readonly physical: DataMatrix;
+  /** [rows, species], linear, relative to H nuclei. */
+  readonly abundances: DataMatrix;
+}
+
+/** Which columns are wanted, in which order; an `Inference` fits here. */
+export interface DatasetColumns {
+  readonly species?: readonly string[] | undefined;
+  readonly physicalParameters?: readonly (string | { readonly name: string })[] | undefined;
+}
+
+const splits = ["train", "val"] as const;
+const metadata = ["Index", "Model", "Time"];
+
+/**
+ * A clean dataset, as `astrochem preprocess` writes it: tracers to train on and others to validate with. Only what is asked for is
+ * read, so that the file may be of any size.
+ *
+ * @example
+ * const dataset = await Dataset.open("data/clean.h5", surrogate); // the columns in the surrogate's order
+ * for (const { physical, abundances } of dataset.val) …
+ * dataset.close();
+ */
+export class Dataset {
+  readonly path: string;
+  /** In the order of every abundance array. */
+  readonly species: readonly string[];
+  /** In the order of every physical array. */
+  readonly physicalParameters: readonly string[];
+  readonly train: DatasetSplit;
+  readonly val: DatasetSplit;
+  readonly #frames: readonly Frame[];
+
+  private constructor(path: string, frames: readonly [Frame, Frame], columns: DatasetColumns) {
+    const own = columnsOf(frames[0].columns);
+    this.path = path;
+    this.species = columns.species ?? own.species;
+    this.physicalParameters =
+      columns.physicalParameters?.map((each) => (typeof each === "string" ? each : each.name)) ?? own.physical;
+    this.#frames = frames;
+    this.train = new DatasetSplit(frames[0], this.physicalParameters, this.species);
+    this.val = new DatasetSplit(frames[1], this.physicalParameters, this.species);
+  }
+
+  /**
+   * Opens a clean file.
+   * @param columns left out: all that the file has, species and others told apart by their names
+   * @throws DataError where the file is missing or damaged, is no clean file, or lacks a column
+   */
+  static async open(path: string, columns: DatasetColumns = {}): Promise<Dataset> {
+    const frames: Frame[] = [];
+    try {
+      for (const split of splits) frames.push(await openFrame(path, split));
+      return new Dataset(path, frames as [Frame, Frame], columns);
+    } catch (error) {
+      for (const frame of frames) frame.close();
+      throw error;
+    }
+  }
+
+  /** Closes the file. Reading after it is an error. */
+  close(): void {
+    for (const frame of this.#frames) frame.close();
+  }
+}
+
+/** The tracers of a split, in the file's order: to go through, or to pick from. */
+export class DatasetSplit implements Iterable<Tracer> {
+  /** Number of rows of all tracers together. */
+  readonly rows: number;
+  readonly #frame: Frame;
+  readonly #physical: readonly string[];
+  readonly #species: readonly string[];
+  readonly #runs: readonly { readonly start: number; readonly rows: number; readonly model: string | number }[];
+
+  /** Made by `Dataset.open` only. */
+  constructor(frame: Frame, physical: readonly string[], species: readonly string[]) {
+    [this.#frame, this.#physical, this.#species] = [frame, physical, species];
+    // Reading no rows finds the columns, or tells which one is absent.
+    frame.read(0, 0, ["Time", ...physical, ...species], new Float32Array(0));
+    const { values, codes } = frame.labels("Model");
+    this.#runs = tracerRuns(codes).map((run) => ({ ...run, model: values[codes[run.start]!]! }));
+    this.rows = frame.rows;
+  }
+
+  /** Number of tracers. */
+  get length(): number {
+    return this.#runs.length;
+  }
+
+  /** Reads one tracer. @throws DataError where there is no such one */
+  tracer(index: number): Tracer {
+    const run = this.#runs[index];
+    if (run === undefined) {
+      throw new DataError(`there is no tracer ${index}: there are ${this.length}`, { where: this.#frame.path });
+    }
+    return {
+      model: run.model,
+      rows: run.rows,
+      times: this.#read(run, ["Time"]).data,
+      physical: this.#read(run, this.#physical),
+      abundances: this.#read(run, this.#species),
+    };
+  }
+
+  /** One tracer after the other, each read when its turn comes. */
+  *[Symbol.iterator](): Generator<Tracer> {
+    for (let index = 0; index < this.length; index++) yield this.tracer(index);
+  }
+
+  #read({ start, rows }: { start: number; rows: number }, columns: readonly string[]): DataMatrix {
+    const data = new Float32Array(rows * columns.length);
+    this.#frame.read(start, rows, columns, data);
+    return { data, shape: [rows, columns.length] };
+  }
+}
+
+function columnsOf(columns: readonly string[]): { species: string[]; physical: string[] } {
+  const others = columns.filter((name) => !metadata.includes(name));
+  const species = new Set(others.filter(isFormula));
+  return { species: [...species], physical: others.filter((name) => !species.has(name)) };
+}
+
+function isFormula(name: string): boolean {
+  try {
+    parseSpecies(name);
+    return true;
+  } catch (error) {
+    if (error instanceof DataError) return false;
+    throw error;
+  }
+}

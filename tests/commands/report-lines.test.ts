@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { factLines, formatBytes, formatShape, printable, wrapped } from "../../src/commands/report-lines.ts";
+
+describe("text of a foreign file", () => {
+  it("loses what would steer the terminal", () => {
+    expect(printable("\u001b[31mred\u001b]0;title\u0007\n\u202e")).toBe(
+      "\\u{1b}[31mred\\u{1b}]0;title\\u{7}\\u{a}\\u{202e}",
+    );
+    expect(printable("#CH3OH+ µ 星")).toBe("#CH3OH+ µ 星");
+  });
+
+  it("is cut where it is too long", () => {
+    expect(printable("abcdef", 4)).toBe("abc…");
+  });
+});
+
+describe("lines of a report", () => {
+  it("break at blanks, and never within a word", () => {
+    expect(wrapped("one two three", "  ", 8)).toBe("one two\n  three");
+    expect(wrapped("unbreakable word", "", 4)).toBe("unbreakable\nword");
+  });
+
+  it("stand in two columns, a long value below itself", () => {
+    const value = Array(12).fill("0123456789").join(" ");
+    expect(
+      factLines(
+        [
+          ["a", "1"],
+          ["name", `${value}\nlast`],
+        ],
+        "  ",
+      ),
+    ).toMatchInlineSnapshot(`
+      "  a     1
+        name  0123456789 0123456789 0123456789 0123456789 0123456789 0123456789
+              0123456789 0123456789 0123456789 0123456789 0123456789 0123456789
+              last"
+    `);
+  });
+
+  it("tell sizes and shapes", () => {
+    expect([0, 999, 1000, 4_930_000, 2.5e13].map(formatBytes)).toEqual([
+      "0 B",
+      "999 B",
+      "1.00 kB",
+      "4.93 MB",
+      "25.0 TB",
+    ]);
+    expect([formatShape([]), formatShape([3, 2])]).toEqual(["[]", "[3, 2]"]);
+  });
+});
