@@ -39,11 +39,11 @@ function jobOf(folder: string, overrides: readonly string[]) {
 }
 
 function train(folder: string, mode: "preprocess" | "train"): Trained {
-  const program = fileURLToPath(new URL("train-once.ts", import.meta.url));
+  const program = fileURLToPath(new URL("train-once.mjs", import.meta.url));
   const settings = [`mode=${mode}`, `memory_budget_mb=${values.budget}`, `model.batch_size=${values.batch}`];
   const job = jobOf(folder, [...settings, `model.max_minutes=${values.minutes}`]);
   const input = JSON.stringify({ ...job, checkpointFolder: folder });
-  const child = spawnSync(process.execPath, ["--import", "tsx", program], { input, encoding: "utf8" });
+  const child = spawnSync(process.execPath, [program], { input, encoding: "utf8" });
   if (child.status !== 0) throw new Error(`the training failed:\n${child.stderr.slice(-2000)}`);
   process.stderr.write(child.stderr);
   return JSON.parse(child.stdout) as Trained;

@@ -1,21 +1,20 @@
-/** One training in a process of its own, so that its peak memory is its own. The job comes on stdin, the figures go to stdout. */
+/** One training of the built program in a process of its own, so that its peak memory is its own: a loader of TypeScript would add its own. */
 import { readFileSync } from "node:fs";
-import { chooseEngine } from "../src/backend/choose-engine.ts";
-import { type AutoencoderJob, trainAutoencoder } from "../src/training/autoencoder-run.ts";
-import type { TrainingObserver } from "../src/training/observer.ts";
+import { chooseEngine } from "../dist/backend/choose-engine.js";
+import { trainAutoencoder } from "../dist/training/autoencoder-run.js";
 
 /** Rows/s from the first batch's end (it is the one that compiles) on, without the validation. */
-class RateMeter implements TrainingObserver {
+class RateMeter {
   #rows = 0;
   #milliseconds = 0;
-  #since: number | null = null;
+  #since = null;
   #hasCompiled = false;
 
-  epochStarted(): void {
+  epochStarted() {
     if (this.#hasCompiled) this.#since = performance.now();
   }
 
-  batchDone(items: number): void {
+  batchDone(items) {
     const now = performance.now();
     if (this.#since !== null) {
       this.#rows += items;
@@ -25,16 +24,16 @@ class RateMeter implements TrainingObserver {
     this.#since = now;
   }
 
-  validationStarted(): void {
+  validationStarted() {
     this.#since = null;
   }
 
-  get rate(): number | null {
+  get rate() {
     return this.#rows === 0 ? null : (1000 * this.#rows) / this.#milliseconds;
   }
 }
 
-const job = JSON.parse(readFileSync(0, "utf8")) as AutoencoderJob & { checkpointFolder: string };
+const job = JSON.parse(readFileSync(0, "utf8"));
 const { engine } = await chooseEngine({ engine: "compiled" });
 const meter = new RateMeter();
 const started = performance.now();
