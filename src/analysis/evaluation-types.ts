@@ -243,7 +243,10 @@ export interface Metrics {
     readonly seed: number;
     /** What computed. */
     readonly backend: string;
+    /** Of the whole evaluation. */
     readonly seconds: number;
+    /** Of emulating all validation tracers over their full lengths; null without an emulator. */
+    readonly emulation_seconds: number | null;
   };
   readonly latent_dim: number;
   /** Rows of a training window of the emulator; null without one. */
@@ -265,7 +268,8 @@ export interface Metrics {
   readonly abundances_clipping: { readonly lower: number; readonly upper: number };
   /** 1e-12. */
   readonly floor: number;
-  readonly train: { readonly tracers: number; readonly rows: number };
+  /** `fitted_rows`: those that principal components and linear dynamics are fitted to. */
+  readonly train: { readonly tracers: number; readonly rows: number; readonly fitted_rows: number };
   readonly validation: { readonly tracers: number; readonly rows: number };
   /** Windows there are and windows evaluated; null without an emulator or where every tracer is shorter. */
   readonly windows: { readonly all: number; readonly evaluated: number } | null;

@@ -31,6 +31,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./train-emulator.ts")).trainEmulatorCommand,
   },
   {
+    name: "evaluate",
+    usage: "[overrides..]",
+    summary: "tell how good a surrogate is, and where it fails",
+    load: async () => (await import("./evaluate.ts")).evaluateCommand,
+  },
+  {
     name: "emulate",
     usage: "[input]",
     summary: "emulate the chemistry along physical histories",
