@@ -49,6 +49,16 @@ export class ErrorGroups {
     this.sketches[group * sketchBins + bin]! += 1;
   }
 
+  /** Adds all but the sketch of several errors at once: their count, sums and largest values. */
+  addSums(group: number, sums: ErrorSums): void {
+    this.counts[group]! += sums.count;
+    this.dex[group]! += sums.dex;
+    this.bias[group]! += sums.bias;
+    this.relative[group]! += sums.relative;
+    if (sums.largestDex > this.largestDex[group]!) this.largestDex[group] = sums.largestDex;
+    if (sums.largestRelative > this.largestRelative[group]!) this.largestRelative[group] = sums.largestRelative;
+  }
+
   /** Adds one error that is not in the inner loop. */
   addDex(group: number, dex: number): void {
     const capped = cappedDex(dex);
@@ -86,6 +96,16 @@ export class ErrorGroups {
     }
     return merged;
   }
+}
+
+/** Sums of some errors. */
+export interface ErrorSums {
+  count: number;
+  dex: number;
+  bias: number;
+  relative: number;
+  largestDex: number;
+  largestRelative: number;
 }
 
 /** Within ± `largestDex`; what is no number is the largest error there is. */

@@ -1,5 +1,5 @@
 import { elements as allElements, parseSpecies, type Species } from "../chemistry/species.ts";
-import { cappedDex, ErrorGroups } from "./error-groups.ts";
+import { cappedDex, ErrorGroups, type ErrorSums } from "./error-groups.ts";
 import { largestDex, largestRelative, sketchBin, sketchBins } from "./error-sketch.ts";
 
 /** What errors are counted by: the species, their scaling, and the abundance above which a value counts as present. */
@@ -66,10 +66,10 @@ export class PredictionErrors {
   readonly truthSum: Float64Array;
   readonly truthSquares: Float64Array;
   rows = 0;
-  tracers = 0;
   nonFinite = 0;
   readonly #atoms: SparseTotals;
   readonly #predicted: Float64Array;
+  readonly #tile: Tile;
 
   /** @param steps the longest rollout */
   constructor(scale: ErrorScale, steps: number) {
@@ -86,6 +86,7 @@ export class PredictionErrors {
     this.truthSum = new Float64Array(species.length);
     this.truthSquares = new Float64Array(species.length);
     this.#predicted = new Float64Array(species.length);
+    this.#tile = new Tile(species.length);
   }
 
   /**
@@ -100,52 +101,64 @@ export class PredictionErrors {
         `${predicted.length} predicted and ${scored.truth.length} true values are no rows of ${width} species`,
       );
     }
-    const sums: TracerErrors = { dex: 0, relative: 0, values: 0 };
-    for (let row = 0; row < rows; row++) {
-      const step = scored.firstStep - 1 + row;
-      this.#addRow(predicted, scored, row, step, sums);
-      this.#addTotals(scored.linearTruth, row);
-      this.stepRows[step]! += 1;
-      this.stepTimes[step]! += scored.times[row]!;
+    const sums: TracerErrors = { dex: 0, relative: 0, values: rows * width };
+    for (let from = 0; from < rows; from += tileRows) {
+      const to = Math.min(from + tileRows, rows);
+      for (let row = from; row < to; row++) {
+        const step = scored.firstStep - 1 + row;
+        this.#measureRow(predicted, scored, row, row - from, step, sums);
+        this.#addTotals(scored.linearTruth, row);
+        this.stepRows[step]! += 1;
+        this.stepTimes[step]! += scored.times[row]!;
+      }
+      for (let s = 0; s < width; s++) this.#addSpecies(s, scored, from, to);
     }
     this.rows += rows;
-    this.tracers += 1;
     return sums;
   }
 
-  /** One row; this is where the time of an evaluation goes, so it adds to the arrays in place. */
-  #addRow(predicted: Float32Array, { truth, linearTruth }: ScoredRows, row: number, step: number, sums: TracerErrors) {
-    const { bySpecies, bySteps, byLevel } = this;
-    const { log10_lower, log10_upper, floor } = this.scale;
-    const span = log10_upper - log10_lower;
-    const [slope, offset] = [span * Math.LN10, log10_lower * Math.LN10];
+  /** Errors of one row, value by value, into a place of the tile, and their sums by step. Here goes the time: plain loops. */
+  #measureRow(
+    predicted: Float32Array,
+    { truth, linearTruth }: ScoredRows,
+    row: number,
+    place: number,
+    step: number,
+    sums: TracerErrors,
+  ): void {
+    const { bySteps } = this;
+    const { dex: dexes, relative: relatives, bins } = this.#tile;
     const width = this.scale.species.length;
-    const [start, stepSketch] = [row * width, step * sketchBins];
-    let [rowDex, rowRelative, rowLargest, rowLargestRelative] = [0, 0, 0, 0];
-    for (let s = 0; s < width; s++) {
-      const [p, t, x] = [predicted[start + s]!, truth[start + s]!, linearTruth[start + s]!];
-      let dex = (p - t) * span;
+    const span = this.scale.log10_upper - this.scale.log10_lower;
+    const slope = span * Math.LN10;
+    const offset = this.scale.log10_lower * Math.LN10;
+    const stepSketch = step * sketchBins;
+    let rowDex = 0;
+    let rowRelative = 0;
+    let rowLargest = 0;
+    let rowLargestRelative = 0;
+    for (let s = 0, at = row * width, to = place * width; s < width; s++, at++, to++) {
+      const p = predicted[at]!;
+      let dex = (p - truth[at]!) * span;
       let y = Math.exp(p * slope + offset);
-      let relative = Math.abs(y / x - 1);
+      let relative = Math.abs(y / linearTruth[at]! - 1);
       if (!(Math.abs(dex) <= largestDex && relative <= largestRelative)) {
         if (!Number.isFinite(p)) this.nonFinite += 1;
         dex = cappedDex(dex);
         relative = relative <= largestRelative ? relative : largestRelative;
-        y = Math.min(Number.isNaN(y) ? largestRelative : y, largestRelative);
+        y = y <= largestRelative ? y : largestRelative;
       }
       this.#predicted[s] = y;
       const bin = sketchBin(dex);
-      bySpecies.add(x > floor ? s + width : s, dex, relative, bin);
-      const log10 = t * span;
-      byLevel.add(Math.min(Math.max(Math.floor(log10 + 1e-6), 0), byLevel.counts.length - 1), dex, relative, bin);
+      dexes[to] = dex;
+      relatives[to] = relative;
+      bins[to] = bin;
       bySteps.sketches[stepSketch + bin]! += 1;
       const size = Math.abs(dex);
       rowDex += size;
       rowRelative += relative;
       if (size > rowLargest) rowLargest = size;
       if (relative > rowLargestRelative) rowLargestRelative = relative;
-      this.truthSum[s]! += log10 + log10_lower;
-      this.truthSquares[s]! += (log10 + log10_lower) ** 2;
     }
     bySteps.counts[step]! += width;
     bySteps.dex[step]! += rowDex;
@@ -154,19 +167,86 @@ export class PredictionErrors {
     bySteps.largestRelative[step] = Math.max(bySteps.largestRelative[step]!, rowLargestRelative);
     sums.dex += rowDex;
     sums.relative += rowRelative;
-    sums.values += width;
   }
 
-  /** Totals of the row that `#addRow` has just turned linear. Their relative error is kept as if it were one in dex. */
+  /**
+   * Adds the measured errors of one species over the rows [from, to) of a tile: its sketch stays in the cache meanwhile, as no row's
+   * would; and its abundance changes little from row to row, so that sums are added once a run of rows at one level.
+   */
+  #addSpecies(s: number, { truth, linearTruth }: ScoredRows, from: number, to: number): void {
+    const { bySpecies, byLevel } = this;
+    const { dex: dexes, relative: relatives, bins, run } = this.#tile;
+    const { log10_lower, log10_upper, floor, species } = this.scale;
+    const width = species.length;
+    const span = log10_upper - log10_lower;
+    const lastLevel = byLevel.counts.length - 1;
+    let [level, group, sum, squares] = [-1, -1, 0, 0];
+    for (let row = from, at = s; row < to; row++, at += width) {
+      const value = row * width + s;
+      const decades = truth[value]! * span;
+      const log10 = decades + log10_lower;
+      sum += log10;
+      squares += log10 * log10;
+      const itsGroup = linearTruth[value]! > floor ? s + width : s;
+      // A hair's breadth: 10^-5 belongs to the level that it begins, whatever float32 makes of it.
+      const itsLevel = Math.min(Math.max(Math.floor(decades + 1e-5), 0), lastLevel);
+      if (itsLevel !== level || itsGroup !== group) {
+        if (level >= 0) this.#endRun(group, level);
+        [level, group] = [itsLevel, itsGroup];
+      }
+      const dex = dexes[at]!;
+      const relative = relatives[at]!;
+      const size = Math.abs(dex);
+      run.count += 1;
+      run.dex += size;
+      run.bias += dex;
+      run.relative += relative;
+      if (size > run.largestDex) run.largestDex = size;
+      if (relative > run.largestRelative) run.largestRelative = relative;
+      const bin = bins[at]!;
+      bySpecies.sketches[group * sketchBins + bin]! += 1;
+      byLevel.sketches[level * sketchBins + bin]! += 1;
+    }
+    this.#endRun(group, level);
+    this.truthSum[s]! += sum;
+    this.truthSquares[s]! += squares;
+  }
+
+  #endRun(group: number, level: number): void {
+    const { run } = this.#tile;
+    this.bySpecies.addSums(group, run);
+    this.byLevel.addSums(level, run);
+    Object.assign(run, noErrors);
+  }
+
+  /** Totals of the row just measured. Their relative error is kept as if it were one in dex. */
   #addTotals(linearTruth: Float32Array, row: number): void {
     const width = this.scale.species.length;
-    const truth = linearTruth.subarray(row * width, (row + 1) * width);
     for (let total = 0; total < this.totals.length; total++) {
-      const relative = this.#atoms.error(total, this.#predicted, truth);
+      const relative = this.#atoms.error(total, this.#predicted, linearTruth, row * width);
       if (relative === null) continue;
       const capped = Math.min(relative, largestRelative);
       this.conservation.add(total, capped, capped, sketchBin(Math.log10(1 + capped)));
     }
+  }
+}
+
+const noErrors: Readonly<ErrorSums> = { count: 0, dex: 0, bias: 0, relative: 0, largestDex: 0, largestRelative: 0 };
+
+/** Rows that are measured before they are added: what is kept of them fits in a processor's cache. */
+const tileRows = 32;
+
+/** Errors of the values of a tile, [tileRows, species], and of a run of rows. */
+class Tile {
+  readonly dex: Float64Array;
+  readonly relative: Float64Array;
+  readonly bins: Uint16Array;
+  readonly run: ErrorSums = { ...noErrors };
+
+  constructor(species: number) {
+    this.dex = new Float64Array(tileRows * species);
+    this.relative = new Float64Array(tileRows * species);
+    this.bins = new Uint16Array(tileRows * species);
   }
 }
 
@@ -186,14 +266,21 @@ class SparseTotals {
     this.#weights = weights.map((list) => Float64Array.from(list.filter((weight) => weight !== 0)));
   }
 
-  /** |predicted − true| / Σ |weight| · true; null where there is none of it. */
-  error(total: number, predicted: Float64Array, truth: Float32Array): number | null {
-    const [species, weights] = [this.#species[total]!, this.#weights[total]!];
-    let [difference, scale] = [0, 0];
+  /**
+   * |predicted − true| / Σ |weight| · true; null where there is none of it.
+   * @param start of the row in `truth`
+   */
+  error(total: number, predicted: Float64Array, truth: Float32Array, start: number): number | null {
+    const species = this.#species[total]!;
+    const weights = this.#weights[total]!;
+    let difference = 0;
+    let scale = 0;
     for (let i = 0; i < species.length; i++) {
-      const [s, weight] = [species[i]!, weights[i]!];
-      difference += weight * (predicted[s]! - truth[s]!);
-      scale += Math.abs(weight) * truth[s]!;
+      const s = species[i]!;
+      const weight = weights[i]!;
+      const x = truth[start + s]!;
+      difference += weight * (predicted[s]! - x);
+      scale += Math.abs(weight) * x;
     }
     return scale > 0 ? Math.abs(difference) / scale : null;
   }

@@ -69,7 +69,7 @@ const evaluation = {
     .default(null)
     .describe("Validation tracers to evaluate at most, spread over all of them; null: all."),
   max_windows: PositiveInteger.nullable()
-    .default(8192)
+    .default(4096)
     .describe("Windows to evaluate at most, a seeded sample of all of them; null: all."),
 };
 

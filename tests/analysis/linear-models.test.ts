@@ -90,8 +90,14 @@ describe("linear dynamics", () => {
       fit.add(trajectory([tracer, 1 - tracer], inputs, 20), inputs);
     }
     const inputs = normal(50, 99);
-    const wanted = trajectory([2, -3], inputs, 50);
-    expectClose(fit.solve().rollout([2, -3], inputs, 49), wanted.subarray(2), { absolute: 1e-9 });
+    const wanted = trajectory([2, -1], inputs, 50);
+    expectClose(fit.solve().rollout([2, -1], inputs, 49), wanted.subarray(2), { absolute: 1e-9 });
+  });
+
+  it("stays within the range of what it was fitted to, where the fit grows without bound", () => {
+    const fit = new LinearDynamicsFit(1, 1);
+    fit.add(Float64Array.of(1, 2, 4, 8), [0, 0, 0, 0]); // doubles each step
+    expectClose(fit.solve().rollout([1], [0, 0, 0, 0, 0], 5), [2, 4, 8, 8, 8], { absolute: 1e-9 });
   });
 
   it("gives no weight to an input that never changes", () => {
@@ -103,12 +109,12 @@ describe("linear dynamics", () => {
     }
     const inputs = normal(10, 99);
     const both = Float64Array.from({ length: 20 }, (_, i) => (i % 2 ? 0.5 : inputs[i / 2]!));
-    expectClose(fit.solve().rollout([2, -3], both, 9), trajectory([2, -3], inputs, 10).subarray(2), { absolute: 1e-6 });
+    expectClose(fit.solve().rollout([2, -1], both, 9), trajectory([2, -1], inputs, 10).subarray(2), { absolute: 1e-6 });
   });
 
-  it("is zero where no tracer has a step", () => {
+  it("stays where it is where no tracer has a step", () => {
     const fit = new LinearDynamicsFit(1, 1);
     fit.add(Float64Array.of(3), [1]);
-    expect([...fit.solve().rollout([3], [1, 1], 2)]).toEqual([0, 0]);
+    expect([...fit.solve().rollout([3], [1, 1], 2)]).toEqual([3, 3]);
   });
 });
