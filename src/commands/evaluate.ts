@@ -1,7 +1,8 @@
 import { relative } from "node:path";
-import type { EvaluationSamples, Metrics, PredictionKind, PredictionMetrics } from "../analysis/evaluation-types.ts";
+import type { EvaluationSamples, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { predictionTitles } from "./prediction-titles.ts";
 import { withRun } from "./run-folder.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -62,7 +63,7 @@ export function describeMetrics({ predictions, validation, conclusions }: Metric
   const rows = Object.values(predictions);
   const table = formatTable<PredictionMetrics>(
     [
-      { title: `${formatNumber(validation.tracers)} validation tracers`, value: ({ kind }) => titles[kind] },
+      { title: `${formatNumber(validation.tracers)} validation tracers`, value: ({ kind }) => predictionTitles[kind] },
       { title: "rows", value: ({ rows: count }) => count },
       { title: "error, dex", value: ({ overall }) => overall.all.dex.mean },
       { title: "above 1e-12", value: ({ overall }) => overall.above_floor?.dex.mean ?? "" },
@@ -74,14 +75,3 @@ export function describeMetrics({ predictions, validation, conclusions }: Metric
   );
   return [table, "", ...conclusions].join("\n");
 }
-
-const titles: Record<PredictionKind, string> = {
-  reconstruction: "autoencoder alone (encode, decode)",
-  emulation: "surrogate, whole trajectory",
-  windows: "surrogate, windows as trained for",
-  persistence: "persistence (nothing changes)",
-  mean_trajectory: "mean trajectory of the training tracers",
-  nearest_history: "training tracer with the nearest history",
-  pca_dynamics: "principal components, linear dynamics",
-  pca_reconstruction: "principal components, reconstruction",
-};

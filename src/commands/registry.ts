@@ -37,6 +37,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./evaluate.ts")).evaluateCommand,
   },
   {
+    name: "compare",
+    usage: "<runs..>",
+    summary: "compare evaluations of the same rows",
+    load: async () => (await import("./compare.ts")).compareCommand,
+  },
+  {
     name: "emulate",
     usage: "[input]",
     summary: "emulate the chemistry along physical histories",

@@ -55,8 +55,8 @@ const common = {
 
 const Weights = z.string().min(1);
 
-/** What to evaluate. */
-const evaluation = {
+/** What `astrochem evaluate` is told besides. */
+export const evaluationKeys = {
   autoencoder: Weights.default("weights/autoencoder.safetensors").describe("Weights of the autoencoder."),
   emulator: Weights.nullable()
     .default("weights/emulator.safetensors")
@@ -81,7 +81,7 @@ export const rootSchemas = {
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
   }),
-  config_evaluate: z.strictObject({ ...shared, ...evaluation }),
+  config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };
 
 /** The name of a root file: `config` (preprocess, train-autoencoder), `config_emulator` (train-emulator) or `config_evaluate`. */
