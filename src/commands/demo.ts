@@ -54,7 +54,7 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
     import("../config/load.ts"),
   ]);
   const { cwd, env, now, signal, configDirs } = context;
-  const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=1024"];
+  const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
   const { request, close } = await openEvaluation(config);
   try {
