@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { median } from "../src/analysis/metrics.ts";
+import { median } from "../src/analysis/prediction-metrics.ts";
 import { writeFileAtomic } from "../src/formats/atomic-file.ts";
 import { prepareStreaming, STREAMED_MEGABYTES } from "./hdf5-reading.ts";
 

@@ -4,7 +4,7 @@
  */
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { median } from "../src/analysis/metrics.ts";
+import { median } from "../src/analysis/prediction-metrics.ts";
 import { chooseEngine } from "../src/backend/choose-engine.ts";
 import { formatTable } from "../src/commands/tables.ts";
 import { writeFileAtomic } from "../src/formats/atomic-file.ts";

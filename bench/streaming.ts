@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median } from "../src/analysis/metrics.ts";
+import { median } from "../src/analysis/prediction-metrics.ts";
 import { autoencoderJob } from "../src/commands/jobs.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { writeFileAtomic } from "../src/formats/atomic-file.ts";

@@ -3,7 +3,7 @@
  * Run: npx tsx docs/figure.ts [outputs/demo] [docs/figure.svg]
  */
 import { join } from "node:path";
-import { eachTracer, emulateTogether } from "../src/analysis/evaluate.ts";
+import { tracerPlaces } from "../src/analysis/tracer-blocks.ts";
 import { openFrame } from "../src/data/frame.ts";
 import { writeFileAtomic } from "../src/formats/atomic-file.ts";
 import { Inference } from "../src/inference/inference.ts";
@@ -20,11 +20,19 @@ const surrogate = await Inference.load({
   emulator: join(folder, "weights/emulator.safetensors"),
 });
 const frame = await openFrame(join(folder, "data/sample_collapse_clean.h5"), "val");
-const [tracer] = eachTracer(frame, surrogate);
-const time = new Float64Array(tracer!.rows);
-frame.read(0, tracer!.rows, ["Time"], time);
+const { rows } = tracerPlaces(frame)[0]!;
+const parameters = surrogate.physicalParameters.map(({ name }) => name);
+const time = new Float64Array(rows);
+const physical = new Float32Array(rows * parameters.length);
+const abundances = new Float32Array(rows * surrogate.species.length);
+frame.read(0, rows, ["Time"], time);
+frame.read(0, rows, parameters, physical);
+frame.read(0, rows, surrogate.species, abundances);
 frame.close();
-const emulated = await emulateTogether(surrogate, [tracer!]);
+const { data: emulated } = await surrogate.emulate(
+  { data: physical.subarray(0, (rows - 1) * parameters.length), shape: [1, rows - 1, parameters.length] },
+  { data: abundances.subarray(0, surrogate.species.length), shape: [1, surrogate.species.length] },
+);
 surrogate.dispose();
 
 const x = (yr: number): number => left + (yr / time.at(-1)!) * (width - left - right);
@@ -56,10 +64,10 @@ const labels = chosen.map((name, k) => {
   const s = surrogate.species.indexOf(name);
   const stroke = `stroke="${colours[k]}" stroke-width="2"`;
   parts.push(
-    line(tracer!.abundances, s, 0, `${stroke} opacity="0.45"`),
+    line(abundances, s, 0, `${stroke} opacity="0.45"`),
     line(emulated, s, 1, `${stroke} stroke-dasharray="5 4"`),
   );
-  return { name, colour: colours[k]!, at: y(Math.log10(tracer!.abundances.at(-surrogate.species.length + s)!)) };
+  return { name, colour: colours[k]!, at: y(Math.log10(abundances.at(-surrogate.species.length + s)!)) };
 });
 // Labels that would overlap are moved apart.
 labels.sort((a, b) => a.at - b.at);

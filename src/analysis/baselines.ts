@@ -1,13 +1,14 @@
-/** One tracer's rows. */
-export interface TracerAbundances {
-  readonly rows: number;
-  /** [rows, species], linear. */
-  readonly abundances: Float32Array;
+/** Persistence: every later row equals the first one. @param scaled [rows, species] @returns [rows − 1, species] */
+export function persistence(scaled: Float32Array, rows: number): Float32Array {
+  const width = scaled.length / rows;
+  const out = new Float32Array((rows - 1) * width);
+  for (let row = 0; row < rows - 1; row++) out.set(scaled.subarray(0, width), row * width);
+  return out;
 }
 
 /**
- * The mean trajectory: per row since the start and per species, the mean of log10 abundance over the training tracers.
- * Past the longest tracer its last row is held.
+ * The mean trajectory: per row since the start and per species, the mean of the scaled (that is log10) abundance over the training
+ * tracers. Past the longest tracer its last row is held.
  */
 export class MeanTrajectory {
   readonly #species: number;
@@ -18,32 +19,85 @@ export class MeanTrajectory {
     this.#species = species;
   }
 
-  add({ rows, abundances }: TracerAbundances): void {
+  /** @param scaled [rows, species] */
+  add(scaled: Float32Array, rows: number): void {
     for (let row = 0; row < rows; row++) {
       this.#sums[row] ??= new Float64Array(this.#species);
       this.#counts[row] = (this.#counts[row] ?? 0) + 1;
       const sums = this.#sums[row]!;
-      for (let s = 0; s < this.#species; s++) sums[s]! += Math.log10(abundances[row * this.#species + s]!);
+      for (let s = 0; s < this.#species; s++) sums[s]! += scaled[row * this.#species + s]!;
     }
   }
 
-  /** The prediction for rows 1 … rows − 1 of any tracer, [rows − 1, species], linear. */
+  /** The prediction for rows 1 … rows − 1 of any tracer, [rows − 1, species]. */
   predict(rows: number): Float32Array {
     const out = new Float32Array((rows - 1) * this.#species);
     for (let row = 1; row < rows; row++) {
       const known = Math.min(row, this.#sums.length - 1);
-      for (let s = 0; s < this.#species; s++) {
-        out[(row - 1) * this.#species + s] = 10 ** (this.#sums[known]![s]! / this.#counts[known]!);
-      }
+      const [sums, count] = [this.#sums[known]!, this.#counts[known]!];
+      for (let s = 0; s < this.#species; s++) out[(row - 1) * this.#species + s] = sums[s]! / count;
     }
     return out;
   }
 }
 
-/** Persistence: every later row equals the first one. @returns [rows − 1, species] */
-export function persistence({ rows, abundances }: TracerAbundances): Float32Array {
-  const width = abundances.length / rows;
+/** Rows of a history that are compared at most, evenly spread over the longest one. */
+const comparedRows = 64;
+
+/**
+ * Finds the known history nearest to another: mean squared difference of the scaled log parameters over the rows that both have. The
+ * chemistry is not looked at, so what is found is a prediction.
+ */
+export class NearestHistory {
+  readonly #parameters: number;
+  readonly #stride: number;
+  readonly #known: Float32Array[] = [];
+
+  /** @param rows of the longest history, known or asked for */
+  constructor(parameters: number, rows: number) {
+    this.#parameters = parameters;
+    this.#stride = Math.max(1, Math.ceil(rows / comparedRows));
+  }
+
+  /** @param physical scaled, [rows, parameters] */
+  add(physical: Float32Array): void {
+    this.#known.push(this.#thinned(physical));
+  }
+
+  /** Position, in the order of `add`, of the nearest known history; of the first where several are as near. */
+  find(physical: Float32Array): number {
+    const asked = this.#thinned(physical);
+    let [best, at] = [Number.POSITIVE_INFINITY, 0];
+    for (const [k, known] of this.#known.entries()) {
+      const length = Math.min(asked.length, known.length);
+      const limit = best * length;
+      let sum = 0;
+      // A sum that is too large already needs no more terms.
+      for (let i = 0; i < length && sum < limit; i++) sum += (asked[i]! - known[i]!) ** 2;
+      if (sum < limit) [best, at] = [sum / length, k];
+    }
+    return at;
+  }
+
+  #thinned(physical: Float32Array): Float32Array {
+    const width = this.#parameters;
+    const rows = Math.ceil(physical.length / width / this.#stride);
+    const out = new Float32Array(rows * width);
+    for (let row = 0; row < rows; row++) {
+      const from = row * this.#stride * width;
+      out.set(physical.subarray(from, from + width), row * width);
+    }
+    return out;
+  }
+}
+
+/** Rows 1 … rows − 1 of another tracer; its last row is held where it is shorter. @param other [its rows, species] */
+export function borrowed(other: Float32Array, otherRows: number, rows: number): Float32Array {
+  const width = other.length / otherRows;
   const out = new Float32Array((rows - 1) * width);
-  for (let row = 0; row < rows - 1; row++) out.set(abundances.subarray(0, width), row * width);
+  for (let row = 1; row < rows; row++) {
+    const from = Math.min(row, otherRows - 1) * width;
+    out.set(other.subarray(from, from + width), (row - 1) * width);
+  }
   return out;
 }

@@ -1,129 +1,284 @@
-import { stoichiometricMatrix } from "../chemistry/stoichiometry.ts";
+import { PhysicalScaling } from "../chemistry/scaling.ts";
+import { parseSpecies } from "../chemistry/species.ts";
 import type { CleanData } from "../data/clean-data.ts";
-import type { Frame } from "../data/frame.ts";
-import { tracerRuns } from "../data/windows.ts";
+import { DataError } from "../errors.ts";
 import type { Inference } from "../inference/inference.ts";
-import { MeanTrajectory, persistence, type TracerAbundances } from "./baselines.ts";
-import { conservationError, ErrorAccumulator, type ErrorSummary } from "./metrics.ts";
+import {
+  type EvaluationSamples,
+  type FileReference,
+  type Metrics,
+  metricsFormat,
+  metricsFormatVersion,
+  type PredictionKind,
+  type TracerFeatures,
+} from "./evaluation-types.ts";
+import type { PlaneAxes } from "./failure-maps.ts";
+import { errorScale } from "./prediction-errors.ts";
+import { predictionMetrics } from "./prediction-metrics.ts";
+import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
+import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
+import { shownTracers, tracerSamples } from "./tracer-samples.ts";
+import { type TrainingKnowledge, trainingPass } from "./training-pass.ts";
+import { ValidationPass } from "./validation-pass.ts";
+import { conclusionsOf, verdictsOf } from "./verdicts.ts";
+import { chooseWindows } from "./window-choice.ts";
 
-/** One tracer of a clean split: row t holds the state at t and the conditions that lead to t + 1. */
-export interface Tracer extends TracerAbundances {
-  /** [rows, physical], physical units. */
-  readonly physical: Float32Array;
+/** True abundances above count as present. */
+export const floor = 1e-12;
+/** Tracers of the long rollouts and of the perturbed ones. */
+const studiedTracers = 32;
+/** Tracers described by a vector in each split, and whose physical histories are kept. */
+const [describedTracers, keptHistories] = [1000, 60];
+
+const units: Readonly<Record<string, string>> = { Density: "cm^-3", Radfield: "Habing", Av: "mag", gasTemp: "K" };
+
+/** What is evaluated, and how. */
+export interface EvaluationRequest {
+  readonly surrogate: Inference;
+  readonly clean: CleanData;
+  /** Physical parameters of the data, for a surrogate without emulator. */
+  readonly physical: readonly string[];
+  readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
+  /** Species shown in figures in any case. */
+  readonly chosen: readonly string[];
+  /** Validation tracers at most, spread evenly over the ids; null for all. */
+  readonly maxTracers: number | null;
+  /** Windows at most; null for all. */
+  readonly maxWindows: number | null;
+  readonly seed: number;
+  readonly files: { readonly autoencoder: FileReference; readonly emulator: FileReference | null };
+  readonly version: string;
 }
 
-/** How good a surrogate is on validation tracers, beside what needs no model. Predictions are of every row after the first. */
+/** The effects of an evaluation. */
+export interface EvaluationTools {
+  readonly log: (message: string) => void;
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+}
+
+/** What an evaluation finds: all but the training logs, which are files beside the weights. */
 export interface Evaluation {
-  readonly tracers: number;
-  /** Encoded and decoded again. */
-  readonly reconstruction: ErrorSummary;
-  /** Emulated from the first row alone, as many steps as the emulator was trained for. */
-  readonly emulation_as_trained: ErrorSummary;
-  /** Emulated over the full length, from the first row alone. */
-  readonly emulation: ErrorSummary;
-  readonly persistence: ErrorSummary;
-  readonly mean_trajectory: ErrorSummary;
-  /** Mean relative error of the elements' totals in the emulated rows. */
-  readonly conservation: number;
-  /** Wall time of the emulation, for all tracers in one call. */
-  readonly seconds: number;
+  readonly metrics: Metrics;
+  readonly samples: Omit<EvaluationSamples, "training">;
 }
 
-/** @param now milliseconds */
-export async function evaluateSurrogate(
-  surrogate: Inference,
-  clean: CleanData,
-  now: () => number,
-): Promise<Evaluation> {
-  const { species } = surrogate;
-  const stoichiometry = stoichiometricMatrix(species);
-  const mean = new MeanTrajectory(species.length);
-  for (const tracer of eachTracer(clean.train, surrogate)) mean.add(tracer);
-  const tracers = [...eachTracer(clean.val, surrogate)].filter(({ rows }) => rows > 1);
-  const accumulators = {
-    reconstruction: new ErrorAccumulator(species),
-    emulation_as_trained: new ErrorAccumulator(species),
-    emulation: new ErrorAccumulator(species),
-    persistence: new ErrorAccumulator(species),
-    mean_trajectory: new ErrorAccumulator(species),
+/**
+ * Evaluates a surrogate, with or without emulator, and the baselines on the same validation rows. Both splits are streamed.
+ * @throws DataError where no validation tracer has two rows, or a value has no logarithm
+ */
+export async function evaluateSurrogate(request: EvaluationRequest, tools: EvaluationTools): Promise<Evaluation> {
+  const started = tools.now().getTime();
+  const setup = prepare(request, tools);
+  const { reader, validation, surrogate } = setup;
+  tools.log(`reading ${setup.training.length} training tracers for the baselines`);
+  const knowledge = await trainingPass(setup.trainingReader, setup.training, {
+    components: surrogate.latentDim,
+    longestRows: setup.longestRows,
+    physical: setup.physical,
+    vectors: describedTracers,
+    checkpoint: setup.checkpoint,
+  });
+  tools.log(`evaluating ${validation.length} validation tracers`);
+  const kept = {
+    histories: new Set(spread(validation, keptHistories)),
+    vectors: new Set(spread(validation, describedTracers)),
   };
-  let [conservation, rows, seconds] = [0, 0, 0];
-  for (const group of equalLengths(tracers)) {
-    // Once to prepare the engine for these shapes, once to be timed.
-    await emulateTogether(surrogate, group);
-    const started = now();
-    const emulated = await emulateTogether(surrogate, group);
-    seconds += (now() - started) / 1000;
-    for (const [k, tracer] of group.entries()) {
-      const truth = tracer.abundances.subarray(species.length);
-      const size = truth.length;
-      const predicted = emulated.subarray(k * size, (k + 1) * size);
-      accumulators.emulation.add(predicted, truth);
-      const seen = Math.min((surrogate.windowSize ?? tracer.rows) - 1, tracer.rows - 1) * species.length;
-      accumulators.emulation_as_trained.add(predicted.subarray(0, seen), truth.subarray(0, seen));
-      accumulators.persistence.add(persistence(tracer), truth);
-      accumulators.mean_trajectory.add(mean.predict(tracer.rows), truth);
-      accumulators.reconstruction.add(await reconstruct(surrogate, truth), truth);
-      const counted = { data: stoichiometry.data, species: species.length, elements: stoichiometry.elements.length };
-      conservation += conservationError(predicted, truth, counted) * (tracer.rows - 1);
-      rows += tracer.rows - 1;
-    }
+  const pass = new ValidationPass({ ...setup, knowledge, kept, now: () => tools.now().getTime() });
+  await pass.run(validation);
+  const rows_hash = reader.hash();
+  const facts = { rows_hash, started };
+  const metrics = await metricsOf(setup, pass, knowledge, facts);
+  return { metrics, samples: await samplesOf(setup, pass, knowledge) };
+}
+
+type Setup = ReturnType<typeof prepare>;
+
+function prepare(request: EvaluationRequest, tools: EvaluationTools) {
+  const { surrogate, clean, seed } = request;
+  const emulated = surrogate.physicalParameters;
+  const names = emulated.length > 0 ? emulated.map(({ name }) => name) : request.physical;
+  const ranges = { ...request.physicalRanges, ...Object.fromEntries(emulated.map(({ name, range }) => [name, range])) };
+  const columns: Columns = { species: surrogate.species, physical: names, clipping: surrogate.abundancesClipping };
+  const training = tracerPlaces(clean.train);
+  const usable = tracerPlaces(clean.val).filter(({ rows }) => rows > 1);
+  if (usable.length === 0) {
+    throw new DataError("no validation tracer has a second row: there is nothing to predict", {
+      where: `${clean.path}, key val`,
+      fix: "preprocess again with longer tracers, or a smaller train_split",
+    });
   }
-  const [reconstruction, emulation] = [accumulators.reconstruction.summary(), accumulators.emulation.summary()];
+  const validation = spread(usable, request.maxTracers);
+  const longestRows = Math.max(...[...training, ...validation].map(({ rows }) => rows));
+  const windows =
+    surrogate.windowSize === null ? null : chooseWindows(validation, surrogate.windowSize, request.maxWindows, seed);
   return {
-    tracers: tracers.length,
-    reconstruction,
-    emulation_as_trained: accumulators.emulation_as_trained.summary(),
-    emulation,
-    persistence: accumulators.persistence.summary(),
-    mean_trajectory: accumulators.mean_trajectory.summary(),
-    conservation: conservation / rows,
-    seconds,
+    request,
+    tools,
+    surrogate,
+    reader: new TracerReader(clean.val, columns, true),
+    trainingReader: new TracerReader(clean.train, columns),
+    training,
+    validation,
+    longestRows,
+    scale: errorScale(surrogate.species, columns.clipping, floor),
+    physical: new PhysicalScaling(names, ranges),
+    axes: planeAxes(names, ranges),
+    windows: windows !== null && windows.evaluated > 0 ? windows : null,
+    checkpoint: async (): Promise<void> => {
+      // Lets a signal be heard between two blocks.
+      await new Promise((resolve) => setImmediate(resolve));
+      tools.signal.throwIfAborted();
+    },
   };
 }
 
-/** The tracers of a clean split, one at a time. */
-export function* eachTracer(frame: Frame, { species, physicalParameters }: Inference): Generator<Tracer> {
-  const phys = physicalParameters.map(({ name }) => name);
-  for (const { start, rows } of tracerRuns(frame.labels("Model").codes)) {
-    const abundances = new Float32Array(rows * species.length);
-    const physical = new Float32Array(rows * phys.length);
-    frame.read(start, rows, species, abundances);
-    frame.read(start, rows, phys, physical);
-    yield { rows, abundances, physical };
-  }
+function planeAxes(
+  names: readonly string[],
+  ranges: Readonly<Record<string, readonly [number, number]>>,
+): PlaneAxes | null {
+  const axis = (name: string) => {
+    const [low, high] = (ranges[name] ?? [1, 10]).map(Math.log10) as [number, number];
+    return { column: names.indexOf(name), low, high };
+  };
+  const [density, temperature] = [axis("Density"), axis("gasTemp")];
+  return density.column < 0 || temperature.column < 0 ? null : { density, temperature };
 }
 
-/** Emulates tracers of one length from their first rows. @returns [tracers, rows − 1, species], linear */
-export async function emulateTogether(surrogate: Inference, tracers: readonly Tracer[]): Promise<Float32Array> {
-  const { species, physicalParameters } = surrogate;
-  const [count, steps] = [tracers.length, tracers[0]!.rows - 1];
-  const physical = new Float32Array(count * steps * physicalParameters.length);
-  const first = new Float32Array(count * species.length);
-  for (const [k, tracer] of tracers.entries()) {
-    const width = steps * physicalParameters.length;
-    physical.set(tracer.physical.subarray(0, width), k * width);
-    first.set(tracer.abundances.subarray(0, species.length), k * species.length);
-  }
-  const { data } = await surrogate.emulate(
-    { data: physical, shape: [count, steps, physicalParameters.length] },
-    { data: first, shape: [count, species.length] },
+async function metricsOf(
+  setup: Setup,
+  pass: ValidationPass,
+  knowledge: TrainingKnowledge,
+  { rows_hash, started }: { rows_hash: string; started: number },
+): Promise<Metrics> {
+  const { request, surrogate, validation, scale, windows, tools } = setup;
+  const trainedSteps = surrogate.windowSize === null ? null : surrogate.windowSize - 1;
+  const predictions: Metrics["predictions"] = Object.fromEntries(
+    [...pass.errors].map(([kind, errors]) => {
+      const tracers = kind === "windows" ? validation.filter((place) => windows!.of(place).length > 0) : validation;
+      return [kind, predictionMetrics(errors, { kind, tracers: tracers.length, trainedSteps })];
+    }),
   );
-  return data;
+  const time_step_yr = timeStep(setup);
+  const study = trainedSteps === null ? null : studyOf(setup, knowledge, trainedSteps, time_step_yr);
+  const long_rollouts = study ? [await longRollout(study, "held"), await longRollout(study, "repeated")] : [];
+  const verdicts = verdictsOf(predictions);
+  return {
+    format: metricsFormat,
+    format_version: metricsFormatVersion,
+    provenance: {
+      version: request.version,
+      created_at: tools.now().toISOString(),
+      ...request.files,
+      dataset: { path: request.clean.path, hash: request.clean.hash },
+      rows_hash,
+      seed: request.seed,
+      backend: `${surrogate.compute.engine}, ${surrogate.compute.device}`,
+      seconds: (tools.now().getTime() - started) / 1000,
+      emulation_seconds: trainedSteps === null ? null : pass.emulationSeconds,
+    },
+    latent_dim: surrogate.latentDim,
+    window_size: surrogate.windowSize,
+    time_step_yr,
+    species: surrogate.species.map((name) => {
+      const { phase, charge, atoms } = parseSpecies(name);
+      return { name, phase, charge, atoms: Object.fromEntries(atoms) };
+    }),
+    physical_parameters: setup.reader.columns.physical.map((name, i) => ({
+      name,
+      unit: unitOf(name),
+      range: [10 ** pass.parameters[i]!.low, 10 ** pass.parameters[i]!.high],
+    })),
+    abundances_clipping: surrogate.abundancesClipping,
+    floor: scale.floor,
+    train: { tracers: knowledge.tracers, rows: knowledge.rows, fitted_rows: knowledge.fittedRows },
+    validation: { tracers: validation.length, rows: validation.reduce((sum, { rows }) => sum + rows, 0) },
+    windows: windows && { all: windows.all, evaluated: windows.evaluated },
+    pca_explained: knowledge.components.explained,
+    predictions,
+    failure_maps: Object.fromEntries([...pass.maps].map(([kind, maps]) => [kind, maps.maps()])),
+    error_growth: trainedSteps === null ? null : errorGrowth(predictions.emulation!.steps, trainedSteps),
+    long_rollouts,
+    sensitivity: study && (await sensitivity(study, request.seed)),
+    tracers: pass.tracers,
+    verdicts,
+    conclusions: conclusionsOf(verdicts, predictions),
+  };
 }
 
-async function reconstruct(surrogate: Inference, abundances: Float32Array): Promise<Float32Array> {
-  const rows = abundances.length / surrogate.species.length;
-  const latents = await surrogate.encode({ data: abundances, shape: [rows, surrogate.species.length] });
-  return (await surrogate.decode(latents)).data;
+function unitOf(parameter: string): string {
+  return units[parameter] ?? "";
 }
 
-function equalLengths(tracers: readonly Tracer[]): Tracer[][] {
-  const groups = new Map<number, Tracer[]>();
-  for (const tracer of tracers) {
-    const group = groups.get(tracer.rows) ?? [];
-    group.push(tracer);
-    groups.set(tracer.rows, group);
-  }
-  return [...groups.values()];
+/** Median step between the rows of the first validation tracer. */
+function timeStep({ reader, validation }: Setup): number {
+  const { times } = reader.read([validation[0]!]);
+  const steps = Array.from(times.subarray(1), (time, row) => time - times[row]!).sort((a, b) => a - b);
+  return steps[steps.length >> 1]!;
+}
+
+function studyOf(
+  { surrogate, reader, validation, scale }: Setup,
+  { low, high }: TrainingKnowledge,
+  trainedSteps: number,
+  stepYr: number | null,
+): RolloutStudy {
+  const places = spread(validation, studiedTracers);
+  const width = surrogate.species.length;
+  const first = new Float32Array(places.length * width);
+  const histories = places.map((place, k) => {
+    const block = reader.read([place]);
+    first.set(block.scaled.subarray(0, width), k * width);
+    // The last row's conditions lead nowhere.
+    return block.physical.subarray(0, (block.rows - 1) * reader.columns.physical.length);
+  });
+  return { surrogate, histories, first, trainedSteps, stepYr, span: scale.log10_upper - scale.log10_lower, low, high };
+}
+
+async function samplesOf(
+  setup: Setup,
+  pass: ValidationPass,
+  knowledge: TrainingKnowledge,
+): Promise<Evaluation["samples"]> {
+  const { request, surrogate, reader, validation, scale } = setup;
+  const kind: PredictionKind = surrogate.windowSize === null ? "reconstruction" : "emulation";
+  const errorOf = new Map(pass.tracers.map(({ id, errors }) => [id, errors[kind]![0]]));
+  const candidates = validation.map((place: TracerPlace) => ({ place, mean_dex: errorOf.get(place.id)! }));
+  const { log10_lower, log10_upper } = scale;
+  return {
+    tracers: await tracerSamples(shownTracers(candidates), {
+      surrogate,
+      reader,
+      chosen: request.chosen,
+      units: unitOf,
+      log10_lower,
+      log10_upper,
+    }),
+    density_plots: Object.fromEntries(
+      [...pass.densities].map(([name, sums]) => [name, sums.plot(log10_lower, log10_upper)]),
+    ),
+    histories: pass.histories,
+    parameter_histograms: reader.columns.physical.map((name, i) => ({
+      name,
+      unit: unitOf(name),
+      train: knowledge.parameters[i]!.histogram(50),
+      val: pass.parameters[i]!.histogram(50),
+    })),
+    abundance_histograms: surrogate.species.map((species, s) => ({
+      species,
+      histogram: knowledge.abundances.histogram(s),
+    })),
+    features: [
+      ...knowledge.vectors.map((vector) => featuresOf(vector, "train", null)),
+      ...pass.vectors.map((vector) => featuresOf(vector, "val", errorOf.get(vector.id)!)),
+    ],
+  };
+}
+
+function featuresOf(
+  { id, density, features }: TrainingKnowledge["vectors"][number],
+  split: TracerFeatures["split"],
+  mean_dex: number | null,
+): TracerFeatures {
+  return { id, split, final_density: density, mean_dex, features };
 }

@@ -1,5 +1,5 @@
-import { join, relative } from "node:path";
-import type { Evaluation } from "../analysis/evaluate.ts";
+import { relative } from "node:path";
+import type { ErrorStats, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { preprocess } from "./preprocess.ts";
 import { formatNumber, formatTable } from "./tables.ts";
@@ -41,78 +41,79 @@ export const demo: Command = {
       context.signal.throwIfAborted();
     }
     context.stderr.write("\nemulating the validation tracers from their first rows\n");
-    const { evaluation, engine } = await evaluateDemo(context);
-    if (context.json) context.stdout.write(`${JSON.stringify({ ...evaluation, engine })}\n`);
-    else context.stdout.write(`\n${summaryText(evaluation, engine)}\n`);
+    const metrics = await evaluateDemo(context);
+    if (context.json) context.stdout.write(`${JSON.stringify(demoSummary(metrics))}\n`);
+    else context.stdout.write(`\n${summaryText(metrics)}\n`);
   },
 };
 
-async function evaluateDemo({ cwd, now }: CommandContext): Promise<{ evaluation: Evaluation; engine: string }> {
-  const [{ Inference }, { evaluateSurrogate }, { openCleanData }] = await Promise.all([
-    import("../inference/inference.ts"),
+async function evaluateDemo(context: CommandContext): Promise<Metrics> {
+  const [{ evaluateSurrogate }, { openEvaluation }, { loadConfig }] = await Promise.all([
     import("../analysis/evaluate.ts"),
-    import("../data/clean-data.ts"),
+    import("./evaluation-job.ts"),
+    import("../config/load.ts"),
   ]);
-  const path = (name: string): string => join(cwd, folder, name);
-  const surrogate = await Inference.load({
-    autoencoder: path("weights/autoencoder.safetensors"),
-    emulator: path("weights/emulator.safetensors"),
-  });
-  const columns = {
-    metadata: ["Index", "Model", "Time"],
-    phys: surrogate.physicalParameters.map(({ name }) => name),
-    species: surrogate.species,
-  };
-  const clean = await openCleanData(path("data/sample_collapse_clean.h5"), columns);
+  const { cwd, env, now, signal, configDirs } = context;
+  const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
+  const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
+  const { request, close } = await openEvaluation(config);
   try {
-    const evaluation = await evaluateSurrogate(surrogate, clean, () => now().getTime());
-    return { evaluation, engine: `${surrogate.compute.engine} engine` };
+    return (await evaluateSurrogate(request, { log: () => {}, signal, now })).metrics;
   } finally {
-    clean.close();
-    surrogate.dispose();
+    close();
   }
+}
+
+/** What `--json` prints. */
+function demoSummary({ predictions, validation, provenance, conclusions }: Metrics): object {
+  const errors = Object.values(predictions).map(({ kind, overall, over_species, as_trained }) => [
+    kind,
+    { dex: overall.all.dex, relative: overall.all.relative, over_species, as_trained },
+  ]);
+  const { backend, emulation_seconds } = provenance;
+  return { tracers: validation.tracers, ...Object.fromEntries(errors), conclusions, emulation_seconds, backend };
 }
 
 /** What the solver takes for one tracer, in CPU seconds: tuned build, and as shipped. See data/README.md. */
 const solverSeconds = { tuned: 47, shipped: "107 to 126" };
 
 /** The summary that a person reads. */
-export function summaryText(evaluation: Evaluation, engine: string): string {
-  const {
-    tracers,
-    reconstruction,
-    emulation_as_trained,
-    emulation,
-    persistence,
-    mean_trajectory,
-    conservation,
-    seconds,
-  } = evaluation;
-  const rows = [
-    { name: "autoencoder alone (encode, decode)", ...reconstruction },
-    { name: "surrogate, as many steps as trained for", ...emulation_as_trained },
-    { name: "surrogate, whole trajectory", ...emulation },
-    { name: "mean trajectory of the training tracers", ...mean_trajectory },
-    { name: "persistence (nothing changes)", ...persistence },
+export function summaryText({ predictions, validation, provenance }: Metrics): string {
+  const { reconstruction, emulation, mean_trajectory, persistence } = predictions as Required<Metrics["predictions"]>;
+  const rows: { readonly name: string; readonly errors: ErrorStats }[] = [
+    { name: "autoencoder alone (encode, decode)", errors: reconstruction.overall.all },
+    { name: "surrogate, as many steps as trained for", errors: emulation.as_trained! },
+    { name: "surrogate, whole trajectory", errors: emulation.overall.all },
+    { name: "mean trajectory of the training tracers", errors: mean_trajectory.overall.all },
+    { name: "persistence (nothing changes)", errors: persistence.overall.all },
   ];
   const table = formatTable(
     [
       { title: "on the validation tracers", value: (row: (typeof rows)[number]) => row.name },
-      { title: "error, dex", value: (row) => row.mean_dex },
-      { title: "relative error, median species", value: (row) => row.median_relative },
-      { title: "mean over species", value: (row) => row.mean_relative },
+      { title: "error, dex", value: ({ errors }) => errors.dex.mean },
+      { title: "relative error, median", value: ({ errors }) => errors.relative.median },
+      { title: "mean", value: ({ errors }) => errors.relative.mean },
     ],
     rows,
   );
-  const worst = emulation.worst.map(({ species, mean_dex }) => `${species} ${mean_dex.toFixed(2)}`).join(", ");
+  const worst = emulation.species
+    .toSorted((a, b) => b.all.dex.mean - a.all.dex.mean)
+    .slice(0, 5)
+    .map(({ species, all }) => `${species} ${all.dex.mean.toFixed(2)}`)
+    .join(", ");
+  const elements = emulation.conservation.filter(({ element }) => element !== "charge");
+  const conserved = elements.reduce((sum, { mean }) => sum + mean, 0) / elements.length;
+  const { tracers } = validation;
+  const seconds = provenance.emulation_seconds!;
   const each = seconds / tracers;
-  const beaten = emulation.mean_dex < mean_trajectory.mean_dex && emulation.mean_dex < persistence.mean_dex;
+  const dex = (metrics: PredictionMetrics): number => metrics.overall.all.dex.mean;
+  const beaten = dex(emulation) < dex(mean_trajectory) && dex(emulation) < dex(persistence);
   return [
     table,
     "",
     `worst species (dex): ${worst}`,
-    `elements conserved to ${(100 * conservation).toPrecision(2)} % on average`,
-    `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${engine}), ${(1000 * each).toPrecision(2)} ms each;`,
+    `elements conserved to ${(100 * conserved).toPrecision(2)} % on average`,
+    `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${(1000 * each).toPrecision(2)} ms each;`,
     `  the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${formatNumber(Math.round(solverSeconds.tuned / each))} times as long), ${solverSeconds.shipped} as shipped`,
     beaten
       ? "the surrogate beats both baselines"

@@ -31,6 +31,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./train-emulator.ts")).trainEmulatorCommand,
   },
   {
+    name: "evaluate",
+    usage: "[overrides..]",
+    summary: "tell how good a surrogate is, and where it fails",
+    load: async () => (await import("./evaluate.ts")).evaluateCommand,
+  },
+  {
+    name: "compare",
+    usage: "<runs..>",
+    summary: "compare evaluations of the same rows",
+    load: async () => (await import("./compare.ts")).compareCommand,
+  },
+  {
     name: "emulate",
     usage: "[input]",
     summary: "emulate the chemistry along physical histories",

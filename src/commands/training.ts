@@ -1,5 +1,6 @@
 import { join, relative } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
+import type { TrainingRoot } from "../config/schemas.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { type Run, withRun } from "./run-folder.ts";
@@ -14,7 +15,7 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
 
 /** Runs a training in a run folder of its own and prints what came of it. */
 export async function runTraining(
-  loaded: LoadedConfig,
+  loaded: LoadedConfig<TrainingRoot>,
   context: CommandContext,
   unit: "rows" | "windows",
   train: (tools: RunTools) => Promise<TrainingReport | null>,

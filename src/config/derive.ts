@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "./load.ts";
 import { printValue } from "./override-values.ts";
 import { type Problem, throwProblems } from "./problems.ts";
-import type { ConfigOf, RootName } from "./schemas.ts";
+import type { ConfigOf, TrainingRoot } from "./schemas.ts";
 import type { ConfigValue } from "./tree.ts";
 
 /** What a dataset's configuration leaves to be counted. */
@@ -29,7 +29,7 @@ export interface DerivedEmulator extends DerivedModel {
 type Completed<Part, Derived> = Omit<Part, keyof Derived> & Derived;
 
 /** A configuration with nothing left open. */
-export type CompleteConfig<R extends RootName> = R extends "config"
+export type CompleteConfig<R extends TrainingRoot> = R extends "config"
   ? Omit<ConfigOf<"config">, "dataset" | "model"> & {
       readonly dataset: Completed<ConfigOf<"config">["dataset"], DerivedDataset>;
       readonly model: Completed<ConfigOf<"config">["model"], DerivedModel>;
@@ -45,9 +45,9 @@ export type CompleteConfig<R extends RootName> = R extends "config"
  * @param species the names in the species file, in order
  * @throws ConfigError telling every value of the configuration that contradicts them, with its place
  */
-export function derive<R extends RootName>(loaded: LoadedConfig<R>, species: readonly string[]): CompleteConfig<R> {
+export function derive<R extends TrainingRoot>(loaded: LoadedConfig<R>, species: readonly string[]): CompleteConfig<R> {
   const check = new Contradictions(loaded);
-  const config = loaded.config as ConfigOf<RootName>;
+  const config = loaded.config as ConfigOf<TrainingRoot>;
   const dataset = {
     ...config.dataset,
     ...check.complete<DerivedDataset>("dataset", {

@@ -4,7 +4,7 @@ import { DatasetConfig } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
 import { describeType } from "./schema-text.ts";
 import { childrenOfSchema } from "./schema-walk.ts";
-import { type RootName, rootSchemas } from "./schemas.ts";
+import { evaluationKeys, type RootName, rootSchemas } from "./schemas.ts";
 import type { ConfigValue } from "./tree.ts";
 
 /** A key as the documentation shows it. */
@@ -34,6 +34,10 @@ export function describeConfig(): Section[] {
     { title: "Top level (configs/config.yaml, configs/config_emulator.yaml)", keys: describeKeys(z.strictObject(top)) },
     { title: "`dataset` (configs/datasets/*.yaml)", keys: describeKeys(DatasetConfig) },
     ...modelSections,
+    {
+      title: "`astrochem evaluate` (configs/config_evaluate.yaml)",
+      keys: describeKeys(z.strictObject(evaluationKeys)),
+    },
   ];
 }
 
@@ -59,7 +63,7 @@ export function configTables(): string {
 
 /**
  * JSON Schema of a root's composed configuration, for editors. Nothing in it is required: a file holds only a part.
- * @param root `config` or `config_emulator`
+ * @param root `config`, `config_emulator` or `config_evaluate`
  */
 export function jsonSchema(root: RootName): Record<string, unknown> {
   const schema = z.toJSONSchema(rootSchemas[root], {

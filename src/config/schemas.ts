@@ -1,11 +1,12 @@
 import { z } from "zod";
-import { DatasetConfig, Seed } from "./schema-dataset.ts";
+import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
 
 const Compressor = z.discriminatedUnion("model_name", members(models.compressors));
 const Evolver = z.discriminatedUnion("model_name", members(models.evolvers));
 
-const common = {
+/** What every command's configuration says. */
+const shared = {
   working_path: z
     .string()
     .min(1)
@@ -27,17 +28,7 @@ const common = {
     .nullable()
     .default(null)
     .describe("Threads of the compiled engine and of native TensorFlow; null: all cores."),
-  mode: z
-    .enum(["preprocess", "train", "both"])
-    .default("both")
-    .describe("What a training command does: fill the caches, train from them, or both."),
   seed: Seed.default(0).describe("Seed of weights, dropout, noise and order; the split has its own."),
-  memory_budget_mb: z
-    .int()
-    .min(64)
-    .default(2048)
-    .describe("Data larger than this are streamed, not held in memory (MB)."),
-  cache_dir: z.string().min(1).default("data").describe("Folder of the caches of preprocessed training data."),
   run_dir: z
     .string()
     .min(1)
@@ -45,6 +36,46 @@ const common = {
     .default(null)
     .describe("Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>."),
   dataset: DatasetConfig.describe("What to learn from."),
+};
+/** What the training commands' say besides; in the order of the documentation. */
+const common = {
+  working_path: shared.working_path,
+  device: shared.device,
+  engine: shared.engine,
+  threads: shared.threads,
+  mode: z
+    .enum(["preprocess", "train", "both"])
+    .default("both")
+    .describe("What a training command does: fill the caches, train from them, or both."),
+  seed: shared.seed,
+  memory_budget_mb: z
+    .int()
+    .min(64)
+    .default(2048)
+    .describe("Data larger than this are streamed, not held in memory (MB)."),
+  cache_dir: z.string().min(1).default("data").describe("Folder of the caches of preprocessed training data."),
+  run_dir: shared.run_dir,
+  dataset: shared.dataset,
+};
+
+const Weights = z.string().min(1);
+
+/** What `astrochem evaluate` is told besides. */
+export const evaluationKeys = {
+  autoencoder: Weights.default("weights/autoencoder.safetensors").describe("Weights of the autoencoder."),
+  emulator: Weights.nullable()
+    .default("weights/emulator.safetensors")
+    .describe("Weights of the emulator; null: the autoencoder alone."),
+  species: z
+    .array(z.string().min(1))
+    .default(["CO", "H2O", "#H2O"])
+    .describe("Species whose abundances are shown against time; those that the weights do not have are an error."),
+  max_tracers: PositiveInteger.nullable()
+    .default(null)
+    .describe("Validation tracers to evaluate at most, spread over all of them; null: all."),
+  max_windows: PositiveInteger.nullable()
+    .default(4096)
+    .describe("Windows to evaluate at most, a seeded sample of all of them; null: all."),
 };
 
 /** The configurations there are, by the name of their root file. */
@@ -55,10 +86,14 @@ export const rootSchemas = {
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
   }),
+  config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };
 
-/** The name of a root file: `config` (preprocess, train-autoencoder) or `config_emulator` (train-emulator, emulate). */
+/** The name of a root file: `config` (preprocess, train-autoencoder), `config_emulator` (train-emulator) or `config_evaluate`. */
 export type RootName = keyof typeof rootSchemas;
+
+/** Those of the training commands, which name models. */
+export type TrainingRoot = Exclude<RootName, "config_evaluate">;
 
 /** The checked configuration of a root. */
 export type ConfigOf<R extends RootName> = z.output<(typeof rootSchemas)[R]>;

@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eachTracer, emulateTogether, evaluateSurrogate } from "../../src/analysis/evaluate.ts";
+import { type Evaluation, type EvaluationRequest, evaluateSurrogate } from "../../src/analysis/evaluate.ts";
+import { metricsJson } from "../../src/analysis/metrics-file.ts";
+import { TracerReader, tracerPlaces } from "../../src/analysis/tracer-blocks.ts";
 import { type CleanData, openCleanData } from "../../src/data/clean-data.ts";
-import { FrameWriter } from "../../src/data/frame.ts";
+import { FrameWriter, openFrame } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
 import { Inference } from "../../src/inference/inference.ts";
 import { autoencoderLayouts } from "../../src/models/autoencoder.ts";
@@ -152,6 +154,35 @@ afterAll(() => {
   surrogate.dispose();
 });
 
+/** Evaluates the hand-made surrogate, or one given. */
+async function evaluate(changes: Partial<EvaluationRequest> = {}): Promise<Evaluation> {
+  let clock = 0;
+  const file = (name: string) => ({ path: path(name), hash: name });
+  return evaluateSurrogate(
+    {
+      surrogate,
+      clean,
+      physical: physicalNames,
+      physicalRanges: { Density: [1, 100], Av: [1, 100] },
+      chosen: ["HE"],
+      maxTracers: null,
+      maxWindows: null,
+      seed: 0,
+      files: { autoencoder: file("autoencoder"), emulator: file("emulator") },
+      version: "0",
+      ...changes,
+    },
+    {
+      log: () => {},
+      signal: new AbortController().signal,
+      now() {
+        clock += 250;
+        return new Date(clock);
+      },
+    },
+  );
+}
+
 /** Mean over rows of |Δ log10| of the first species, over all species: the others are met exactly. */
 const meanDex = (errors: readonly number[]): number =>
   (20 * errors.reduce((sum, error) => sum + Math.abs(error), 0)) / errors.length / species.length;
@@ -160,28 +191,37 @@ const meanRelative = (errors: readonly number[]): number =>
   errors.reduce((sum, error) => sum + Math.abs(10 ** (20 * error) - 1), 0) / errors.length / species.length;
 
 describe("the tracers of a split", () => {
-  it("come one at a time, with the columns in the models' order", () => {
-    const tracers = [...eachTracer(clean.val, surrogate)];
-    expect(tracers.map(({ rows }) => rows)).toEqual([3, 2, 3, 1]);
-    const { abundances, physical } = tracers[1]!;
-    const scaled = [0.5, ...constants, 0.4, ...constants];
-    expectClose(
-      abundances.map(Math.log10),
-      scaled.map((s) => 20 * s - 20),
-      { absolute: 1e-5 },
-    );
+  it("come in blocks of one length, with the columns in the models' order", () => {
+    const reader = new TracerReader(clean.val, {
+      species,
+      physical: physicalNames,
+      clipping: surrogate.abundancesClipping,
+    });
+    const blocks = [...reader.blocks(tracerPlaces(clean.val))];
+    expect(blocks.map(({ places, rows }) => [places.map(({ id }) => id), rows])).toEqual([
+      [[3], 1],
+      [[1], 2],
+      [[0, 2], 3],
+    ]);
+    const { scaled, physical, times } = blocks[1]!;
+    expectClose(scaled, [0.5, ...constants, 0.4, ...constants], { absolute: 1e-6 });
     expectClose(physical, [1, 50, 10, 50], { absolute: 1e-5 });
+    expect([...times]).toEqual([0, 1]);
   });
 
-  it("of one length are emulated together, from their first rows and the conditions of all but the last", async () => {
-    const tracers = [...eachTracer(clean.val, surrogate)].filter(({ rows }) => rows === 3);
-    const data = await emulateTogether(surrogate, tracers);
-    const scaled = [0.8 + 0.5, 0.8 + 0.5 + 1, 0.75 + 0.25, 0.75 + 0.25 + 0].flatMap((x) => [sigmoid(x), ...constants]);
-    expectClose(
-      data.map(Math.log10),
-      scaled.map((s) => 20 * s - 20),
-      { absolute: 1e-4 },
-    );
+  it("are refused where a value has no logarithm, by row and column", async () => {
+    const file = await createHdf5(path("bad.h5"));
+    const float32 = [...species, ...physicalNames, "Time"];
+    const columns = { float32, int64: ["Model"], order: [...float32, "Model"] };
+    const writer = new FrameWriter(file, "val", columns, 2);
+    const row = [...species.map(() => 0), 1, 1, 0];
+    writer.append(Float32Array.from([...row, ...row.with(7, 0)]), BigInt64Array.of(1n, 1n), 2);
+    writer.finish();
+    file.close();
+    const frame = await openFrame(path("bad.h5"), "val");
+    const reader = new TracerReader(frame, { species, physical: physicalNames, clipping: { lower: 1e-20, upper: 1 } });
+    expect(() => [...reader.blocks(tracerPlaces(frame))]).toThrow("Av is 0 in row 1");
+    frame.close();
   });
 });
 
@@ -195,43 +235,132 @@ describe("an evaluation", () => {
     persistence: minus([0.8, 0.8, 0.75, 0.75, 0.5]),
     // Geometric means of the training tracers: of 0.7 and 0.5, then 0.9 alone.
     mean_trajectory: minus([0.6, 0.9, 0.6, 0.9, 0.6]),
+    // Mean squared distances of the densities from the training tracers, which are 0, over the rows that both have: to the longer
+    // one 0.44 and 0.21, to the shorter one 0.63 and 0.03 and the same for the tracer of two rows.
+    nearest_history: minus([0.7, 0.9, 0.5, 0.5, 0.5]),
+    // One species varies: one component holds everything.
+    pca_reconstruction: minus(truth),
   };
 
   it("has the errors that follow by hand, of surrogate and baselines", async () => {
-    const evaluation = await evaluateSurrogate(surrogate, clean, () => 0);
-    expect(evaluation.tracers).toBe(3);
+    const { metrics } = await evaluate();
+    expect(metrics.validation).toEqual({ tracers: 3, rows: 8 });
+    expect(metrics.train).toEqual({ tracers: 2, rows: 5, fitted_rows: 5 });
     for (const [name, errors] of Object.entries(wanted)) {
-      const { rows, mean_dex, mean_relative, worst } = evaluation[name as keyof typeof wanted];
+      const { rows, overall, species: each } = metrics.predictions[name as keyof typeof wanted]!;
       expect(rows, name).toBe(5);
-      expect(mean_dex / meanDex(errors), name).toBeCloseTo(1, 4);
-      expect(mean_relative / meanRelative(errors), name).toBeCloseTo(1, 3);
-      expect(worst[0]!.species, name).toBe("HCN");
-      expect(worst[0]!.mean_dex / (6 * meanDex(errors)), name).toBeCloseTo(1, 4);
+      expect(overall.all.dex.mean, name).toBeCloseTo(meanDex(errors), 4);
+      expect(overall.all.relative.mean / (meanRelative(errors) || 1), name).toBeCloseTo(
+        meanRelative(errors) ? 1 : 0,
+        3,
+      );
+      expect(each[0]!.all.dex.mean, name).toBeCloseTo(6 * meanDex(errors), 4);
     }
   });
 
-  it("has the elements' conservation of the emulated rows", async () => {
-    const { conservation } = await evaluateSurrogate(surrogate, clean, () => 0);
-    const linear = (s: number): number => 10 ** (20 * s - 20);
-    const [sio, hcl, , , cs] = constants.map(linear) as [number, number, number, number, number];
-    expect(sio).toBeLessThan(hcl);
-    // HCN alone is wrong: it holds all N, and H beside HCL and C beside CS. Nine elements.
-    const sum = wanted.emulation.reduce((all, error, i) => {
-      const [was, is] = [linear(truth[i]!), linear(truth[i]! + error)];
-      const wrong = Math.abs(is - was);
-      return all + wrong / (was + hcl) + wrong / (was + cs) + wrong / was;
-    }, 0);
-    expect(conservation / (sum / 5 / 9)).toBeCloseTo(1, 3);
+  it("evaluates every window of the trained size, with the conditions of its own rows", async () => {
+    const { metrics } = await evaluate();
+    // Windows of three rows: the two tracers that have three.
+    expect(metrics.windows).toEqual({ all: 2, evaluated: 2 });
+    expect(metrics.predictions.windows).toMatchObject({ tracers: 2, rows: 4 });
+    const errors = wanted.emulation.slice(0, 4);
+    expect(metrics.predictions.windows!.overall.all.dex.mean).toBeCloseTo(meanDex(errors), 4);
   });
 
-  it("times the emulation alone, once a group of one length", async () => {
-    let clock = 0;
-    const { seconds } = await evaluateSurrogate(surrogate, clean, () => {
-      clock += 250;
-      return clock;
-    });
-    // Two lengths, a quarter of a second each.
-    expect(seconds).toBe(0.5);
-    expect(clock).toBe(1000);
+  it("has the elements' conservation of the emulated rows", async () => {
+    const { metrics } = await evaluate();
+    const linear = (s: number): number => 10 ** (20 * s - 20);
+    const [, hcl, , , cs] = constants.map(linear) as [number, number, number, number, number];
+    // HCN alone is wrong: it holds all N, and H beside HCL and C beside CS.
+    const share = (rest: number): number =>
+      wanted.emulation.reduce((sum, error, i) => {
+        const was = linear(truth[i]!);
+        return sum + Math.abs(linear(truth[i]! + error) - was) / (was + rest);
+      }, 0) / 5;
+    const of = (name: string): number => {
+      return metrics.predictions.emulation!.conservation.find(({ element }) => element === name)!.mean;
+    };
+    expect(of("N") / share(0)).toBeCloseTo(1, 3);
+    expect(of("H") / share(hcl)).toBeCloseTo(1, 3);
+    expect(of("C") / share(cs)).toBeCloseTo(1, 3);
+    expect(of("HE")).toBeLessThan(1e-5);
+  });
+
+  it("says plainly what beats what, and by which tracer", async () => {
+    const { metrics } = await evaluate();
+    const dex = (name: keyof typeof wanted): number => meanDex(wanted[name]);
+    const persistence = metrics.verdicts.find(
+      ({ baseline, phase, above_floor }) => baseline === "persistence" && phase === "all" && !above_floor,
+    )!;
+    expect(persistence.beats).toBe(dex("emulation") < dex("persistence"));
+    expect(metrics.conclusions).toHaveLength(5);
+    expect(metrics.conclusions[0]).toMatch(/^The surrogate (beats|loses to) persistence/);
+    expect(metrics.conclusions[4]).toMatch(/^The autoencoder loses to the reconstruction by principal components/);
+    const byTracer = Object.fromEntries(metrics.tracers.map(({ id, errors }) => [id, errors.persistence![0]]));
+    const errors = wanted.persistence;
+    expect(byTracer[1]).toBeCloseTo(meanDex(errors.slice(4)), 4);
+    expect(byTracer[0]).toBeCloseTo(meanDex(errors.slice(0, 2)), 4);
+  });
+
+  it("rolls out ten times longer than trained, and says that it left the training range", async () => {
+    const { metrics } = await evaluate();
+    const [held, repeated] = metrics.long_rollouts;
+    expect(held).toMatchObject({ history: "held", steps: 20, trained_steps: 2, finite: true, tracers: 3 });
+    expect(held!.at_steps).toHaveLength(20);
+    // The latent grows by the density each step. The histories are 0; 0.5, 1; and 0.25, 0. Repeated, two of three latents go on growing,
+    // and σ of them comes more than half a dex (0.025) above the largest of the training, 0.9; held, only that of the second does.
+    // One species of six.
+    expect(repeated!.out_of_range.at(-1)).toBeCloseTo(2 / 3 / 6, 9);
+    expect(held!.out_of_range.at(-1)).toBeCloseTo(1 / 3 / 6, 9);
+    expect([held!.bounded, repeated!.bounded]).toEqual([false, false]);
+    expect(metrics.sensitivity!.divergence_dex).toHaveLength(2);
+  });
+
+  it("gives bounded samples for the figures", async () => {
+    const { samples } = await evaluate();
+    expect(samples.tracers.map(({ reason }) => reason)).toEqual(["best", "median", "worst"]);
+    const [first] = samples.tracers;
+    expect(first!.series[0]).toMatchObject({ species: "HE", reason: "chosen" });
+    expect(first!.series.every(({ actual, emulated }) => actual.length === emulated!.length)).toBe(true);
+    expect(first!.latents.encoded[0]).toHaveLength(1);
+    const counts = samples.density_plots.emulation!.counts.reduce((sum, count) => sum + count, 0);
+    expect(counts).toBe(5 * species.length);
+    expect(samples.parameter_histograms[0]!.val.counts.reduce((sum, count) => sum + count, 0)).toBe(8);
+    expect(samples.features.map(({ split }) => split).sort()).toEqual(["train", "train", "val", "val", "val"]);
+  });
+
+  it("needs no emulator: reconstruction and baselines alone", async () => {
+    const alone = await Inference.load({ engine: "eager", autoencoder: path("autoencoder.safetensors") });
+    const { metrics, samples } = await evaluate({ surrogate: alone });
+    alone.dispose();
+    expect(Object.keys(metrics.predictions)).toEqual([
+      "reconstruction",
+      "persistence",
+      "mean_trajectory",
+      "nearest_history",
+      "pca_dynamics",
+      "pca_reconstruction",
+    ]);
+    expect(metrics).toMatchObject({ window_size: null, windows: null, long_rollouts: [], sensitivity: null });
+    expect(metrics.verdicts.every(({ subject }) => subject === "reconstruction")).toBe(true);
+    expect(samples.tracers[0]!.series[0]!.emulated).toBeNull();
+  });
+
+  it("takes fewer tracers and windows where asked, and tells other rows by their hash", async () => {
+    const [all, some, again] = [await evaluate(), await evaluate({ maxTracers: 1, maxWindows: 1 }), await evaluate()];
+    expect(some.metrics.validation.tracers).toBe(1);
+    expect(some.metrics.provenance.rows_hash).not.toBe(all.metrics.provenance.rows_hash);
+    expect(again.metrics.provenance.rows_hash).toBe(all.metrics.provenance.rows_hash);
+    expect(metricsJson(again.metrics)).toBe(metricsJson(all.metrics));
+  });
+
+  it("stops between two blocks when it is told to", async () => {
+    const controller = new AbortController();
+    controller.abort(new Error("enough"));
+    const request = { surrogate, clean, physical: physicalNames, physicalRanges: {}, chosen: [] };
+    const rest = { maxTracers: null, maxWindows: null, seed: 0, version: "0" };
+    const files = { autoencoder: { path: "", hash: "" }, emulator: null };
+    const tools = { log: () => {}, signal: controller.signal, now: () => new Date(0) };
+    await expect(evaluateSurrogate({ ...request, ...rest, files }, tools)).rejects.toThrow("enough");
   });
 });

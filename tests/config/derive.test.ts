@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { derive } from "../../src/config/derive.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import type { RootName } from "../../src/config/schemas.ts";
+import type { TrainingRoot } from "../../src/config/schemas.ts";
 
 const species = ["#H", "H2", "E-"];
 
-function load<R extends RootName>(root: R, ...overrides: string[]) {
+function load<R extends TrainingRoot>(root: R, ...overrides: string[]) {
   return loadConfig({ root, overrides, configDirs: [], cwd: "/", env: {}, now: new Date(0) });
 }
 
-function failure(root: RootName, ...overrides: string[]): string {
+function failure(root: TrainingRoot, ...overrides: string[]): string {
   try {
     derive(load(root, ...overrides), species);
   } catch (error) {

@@ -1,0 +1,121 @@
+import { derivedSeed, RandomStream } from "../data/random.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import type { Comparison, Interval, Metrics, PredictionKind, TracerSummary } from "./evaluation-types.ts";
+import { baselineKinds, surrogateKinds } from "./evaluation-types.ts";
+
+/** An evaluation and how it is called in the table. */
+export interface NamedRun {
+  readonly name: string;
+  readonly metrics: Metrics;
+}
+
+/** Share of the resamples that lies within an interval. */
+const confidence = 0.95;
+
+/**
+ * Compares evaluations of the same rows. Intervals are percentiles over resamples of the tracers, the same tracers for all runs: rows
+ * of one tracer depend on each other, and a difference between runs is sharper than the spread between tracers.
+ * @param runs two or more; the first is what the others are compared with
+ * @throws DataError where they were evaluated on different rows, ConfigError for fewer than two runs
+ */
+export function compareRuns(runs: readonly NamedRun[], options: { resamples: number; seed: number }): Comparison {
+  checkRows(runs);
+  const { resamples, seed } = options;
+  const reference = runs[0]!.metrics;
+  const tracers = runs.map(({ metrics }) => byId(metrics));
+  const draws = resampledCounts(tracers[0]!.length, resamples, seed);
+  const kinds = [...surrogateKinds, ...baselineKinds].filter((kind) =>
+    tracers.every((list) => list.every(({ errors }) => errors[kind] !== undefined)),
+  );
+  return {
+    format: "astrochem-comparison",
+    format_version: 1,
+    rows_hash: reference.provenance.rows_hash,
+    tracers: tracers[0]!.length,
+    resamples,
+    seed,
+    runs: runs.map(({ name, metrics }) => ({ name, provenance: metrics.provenance })),
+    kinds: kinds.map((kind) => ({ kind, runs: runs.map((run, r) => comparedRun(run, kind, tracers, r, draws)) })),
+  };
+}
+
+type ComparedRun = Comparison["kinds"][number]["runs"][number];
+
+function comparedRun(
+  { metrics }: NamedRun,
+  kind: PredictionKind,
+  tracers: readonly (readonly TracerSummary[])[],
+  r: number,
+  draws: readonly Uint16Array[],
+): ComparedRun {
+  const meanOf =
+    (run: number, column: 0 | 1) =>
+    (counts: ArrayLike<number> | null): number =>
+      weightedMean(tracers[run]!, kind, column, counts);
+  const difference =
+    (column: 0 | 1) =>
+    (counts: ArrayLike<number> | null): number =>
+      meanOf(r, column)(counts) - meanOf(0, column)(counts);
+  const difference_dex = r === 0 ? null : interval(difference(0), draws);
+  return {
+    mean_dex: interval(meanOf(r, 0), draws),
+    mean_relative: interval(meanOf(r, 1), draws),
+    difference_dex,
+    difference_relative: r === 0 ? null : interval(difference(1), draws),
+    differs: difference_dex !== null && (difference_dex.low > 0 || difference_dex.high < 0),
+    phases_dex: Object.fromEntries(metrics.predictions[kind]!.phases.map(({ phase, all }) => [phase, all.dex.mean])),
+  };
+}
+
+/** Refuses runs whose rows differ from those of the first. */
+function checkRows(runs: readonly NamedRun[]): void {
+  const [first, ...others] = runs;
+  if (first === undefined || others.length === 0) {
+    throw new ConfigError("a comparison needs two runs or more", { fix: "astrochem compare RUN RUN" });
+  }
+  for (const { name, metrics } of others) {
+    if (metrics.provenance.rows_hash === first.metrics.provenance.rows_hash) continue;
+    const count = (m: Metrics): string => `${m.validation.tracers} tracers of ${m.provenance.dataset.path}`;
+    throw new DataError(
+      `${name} was evaluated on other rows than ${first.name}: ${count(metrics)}, not ${count(first.metrics)}`,
+      { where: name, fix: "evaluate both with the same dataset=… and max_tracers=…" },
+    );
+  }
+}
+
+function byId({ tracers }: Metrics): TracerSummary[] {
+  return tracers.toSorted((a, b) => a.id - b.id || a.rows - b.rows);
+}
+
+/** How often each tracer is drawn, in each resample. */
+function resampledCounts(tracers: number, resamples: number, seed: number): Uint16Array[] {
+  const random = new RandomStream(derivedSeed(seed, "bootstrap over tracers"));
+  return Array.from({ length: resamples }, () => {
+    const counts = new Uint16Array(tracers);
+    for (let i = 0; i < tracers; i++) counts[Math.floor(random.uniform() * tracers)]! += 1;
+    return counts;
+  });
+}
+
+/** Mean over rows, each tracer `counts` times; once where it is null. */
+function weightedMean(
+  tracers: readonly TracerSummary[],
+  kind: PredictionKind,
+  column: 0 | 1,
+  counts: ArrayLike<number> | null,
+): number {
+  let [sum, rows] = [0, 0];
+  for (const [k, tracer] of tracers.entries()) {
+    // The first row is no prediction.
+    const weight = (counts === null ? 1 : counts[k]!) * (tracer.rows - 1);
+    sum += weight * tracer.errors[kind]![column];
+    rows += weight;
+  }
+  return sum / rows;
+}
+
+function interval(statistic: (counts: ArrayLike<number> | null) => number, draws: readonly Uint16Array[]): Interval {
+  const values = draws.map(statistic).sort((a, b) => a - b);
+  const at = (share: number): number => values[Math.min(Math.floor(share * values.length), values.length - 1)]!;
+  return { value: statistic(null), low: at((1 - confidence) / 2), high: at((1 + confidence) / 2) };
+}

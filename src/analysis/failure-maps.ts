@@ -1,0 +1,120 @@
+import { cappedDex, ErrorGroups, relativeOfDex } from "./error-groups.ts";
+import { sketchBin } from "./error-sketch.ts";
+import type { FailureMaps } from "./evaluation-types.ts";
+import type { ErrorScale } from "./prediction-errors.ts";
+import { partOf, type TracerBlock } from "./tracer-blocks.ts";
+
+/** Gradients in half decades of dex per year; what is outside counts in the outermost bins. */
+const gradients = { from: -10, to: 1, perDecade: 2 };
+const [densityBins, temperatureBins] = [24, 16];
+const stepBins = 60;
+
+/** The plane's axes: the parameters' places among the columns, and their ranges in log10. */
+export interface PlaneAxes {
+  readonly density: { readonly column: number; readonly low: number; readonly high: number };
+  readonly temperature: { readonly column: number; readonly low: number; readonly high: number };
+}
+
+/** Sums up where a prediction fails: against gradients, over density and temperature, species by step. */
+export class FailureMapSums {
+  readonly #scale: ErrorScale;
+  readonly #axes: PlaneAxes | null;
+  readonly #gradient = new ErrorGroups((gradients.to - gradients.from) * gradients.perDecade);
+  readonly #planeRows = new Float64Array(densityBins * temperatureBins);
+  readonly #planeDex = new Float64Array(densityBins * temperatureBins);
+  readonly #stepEdges: number[];
+  readonly #binOfStep: Int32Array;
+  readonly #heat: Float64Array;
+  readonly #heatRows: Float64Array;
+
+  /** @param steps of the longest tracer */
+  constructor(scale: ErrorScale, axes: PlaneAxes | null, steps: number) {
+    [this.#scale, this.#axes] = [scale, axes];
+    const bins = Math.min(stepBins, steps);
+    this.#stepEdges = Array.from({ length: bins + 1 }, (_, bin) => 1 + Math.round((bin * steps) / bins));
+    this.#binOfStep = Int32Array.from({ length: steps }, (_, at) =>
+      this.#stepEdges.findLastIndex((edge) => edge <= at + 1),
+    );
+    this.#heat = new Float64Array(scale.species.length * bins);
+    this.#heatRows = new Float64Array(bins);
+  }
+
+  /** @param predicted scaled, [rows − 1, species], of tracer k */
+  add(predicted: Float32Array, block: TracerBlock, k: number): void {
+    const width = this.#scale.species.length;
+    const span = this.#scale.log10_upper - this.#scale.log10_lower;
+    const truth = partOf(block.scaled, block, k);
+    const times = partOf(block.times, block, k);
+    const physical = partOf(block.physical, block, k);
+    const bins = this.#heatRows.length;
+    for (let row = 1; row < block.rows; row++) {
+      const bin = this.#binOfStep[row - 1]!;
+      const perYear = span / (times[row]! - times[row - 1]!);
+      let sum = 0;
+      for (let s = 0; s < width; s++) {
+        const at = row * width + s;
+        const dex = cappedDex((predicted[at - width]! - truth[at]!) * span);
+        const size = Math.abs(dex);
+        sum += size;
+        this.#heat[s * bins + bin]! += size;
+        const group = this.#gradientBin(Math.abs(truth[at]! - truth[at - width]!) * perYear);
+        this.#gradient.add(group, dex, relativeOfDex(dex), sketchBin(dex));
+      }
+      this.#heatRows[bin]! += 1;
+      // The conditions that led here are those of the row before.
+      const cell = this.#cell(physical.subarray(((row - 1) * physical.length) / block.rows));
+      if (cell === null) continue;
+      this.#planeRows[cell]! += 1;
+      this.#planeDex[cell]! += sum / width;
+    }
+  }
+
+  maps(): FailureMaps {
+    const bins = this.#heatRows.length;
+    return {
+      gradient: [...this.#gradient.counts.keys()].flatMap((group) => {
+        const stats = this.#gradient.stats([group]);
+        const from_log10 = gradients.from + group / gradients.perDecade;
+        const to_log10 = from_log10 + 1 / gradients.perDecade;
+        return stats
+          ? [{ from_log10, to_log10, count: stats.count, mean_dex: stats.dex.mean, p90_dex: stats.dex.p90 }]
+          : [];
+      }),
+      plane: this.#axes && {
+        density_edges_log10: edges(this.#axes.density, densityBins),
+        temperature_edges_log10: edges(this.#axes.temperature, temperatureBins),
+        rows: [...this.#planeRows],
+        mean_dex: Array.from(this.#planeDex, (sum, cell) => ratio(sum, this.#planeRows[cell]!)),
+      },
+      heat_map: {
+        step_edges: this.#stepEdges,
+        mean_dex: Array.from(this.#heat, (sum, at) => ratio(sum, this.#heatRows[at % bins]!)),
+      },
+    };
+  }
+
+  #gradientBin(gradient: number): number {
+    const { from, to, perDecade } = gradients;
+    const bin = Math.floor((Math.log10(gradient) - from) * perDecade);
+    // A gradient of 0 has no logarithm: NaN and −∞ count in the first bin.
+    return Math.min(Math.max(bin, 0) || 0, (to - from) * perDecade - 1);
+  }
+
+  #cell(conditions: Float32Array): number | null {
+    if (this.#axes === null) return null;
+    const { density, temperature } = this.#axes;
+    const along = ({ column, low, high }: PlaneAxes["density"], bins: number): number => {
+      const bin = Math.floor(((Math.log10(conditions[column]!) - low) / (high - low)) * bins);
+      return Math.min(Math.max(bin, 0), bins - 1);
+    };
+    return along(density, densityBins) * temperatureBins + along(temperature, temperatureBins);
+  }
+}
+
+function edges({ low, high }: PlaneAxes["density"], bins: number): number[] {
+  return Array.from({ length: bins + 1 }, (_, bin) => low + ((high - low) * bin) / bins);
+}
+
+function ratio(sum: number, count: number): number | null {
+  return count > 0 ? sum / count : null;
+}

@@ -1,0 +1,139 @@
+import { createHash, type Hash } from "node:crypto";
+import { AbundanceScaling, type ClippingRange } from "../chemistry/scaling.ts";
+import type { Frame } from "../data/frame.ts";
+import { tracerRuns } from "../data/windows.ts";
+import { DataError } from "../errors.ts";
+
+/** What is read of a clean dataset, and how its abundances are scaled. */
+export interface Columns {
+  readonly species: readonly string[];
+  /** Names of the physical parameters, in the order of the emulator. */
+  readonly physical: readonly string[];
+  readonly clipping: ClippingRange;
+}
+
+/** Where a tracer lies in a split. */
+export interface TracerPlace {
+  readonly id: number;
+  readonly start: number;
+  readonly rows: number;
+}
+
+/** Tracers of one length. Row t holds the state at t and the conditions that lead to t + 1. */
+export interface TracerBlock {
+  readonly places: readonly TracerPlace[];
+  /** Rows of each. */
+  readonly rows: number;
+  /** Years since each tracer's first row, [tracers, rows]. */
+  readonly times: Float64Array;
+  /** In physical units, [tracers, rows, physical]. */
+  readonly physical: Float32Array;
+  /** [tracers, rows, species] */
+  readonly scaled: Float32Array;
+}
+
+/** Abundances of a block: 16 MB. */
+const valuesAtOnce = 2 ** 22;
+
+/** The tracers of a split in its order. Text ids are replaced by their rank. */
+export function tracerPlaces(frame: Frame): TracerPlace[] {
+  const { values, codes } = frame.labels("Model");
+  return tracerRuns(codes).map(({ start, rows }) => {
+    const id = values[codes[start]!]!;
+    return { id: typeof id === "number" ? id : codes[start]!, start, rows };
+  });
+}
+
+/** At most `most` of them, spread evenly over the list; null for all. */
+export function spread<T>(list: readonly T[], most: number | null): readonly T[] {
+  if (most === null || list.length <= most) return list;
+  return Array.from({ length: most }, (_, i) => list[Math.floor(((i + 0.5) * list.length) / most)]!);
+}
+
+/** Reads tracers in blocks of one length, shorter ones first: bounded memory, whatever the file's size. */
+export class TracerReader {
+  readonly columns: Columns;
+  readonly #frame: Frame;
+  readonly #scaling: AbundanceScaling;
+  readonly #hash: Hash | null;
+  #raw = new Float32Array(0);
+
+  /** @param isHashed whether `hash` will be asked for: it takes a good part of the reading's time */
+  constructor(frame: Frame, columns: Columns, isHashed = false) {
+    this.columns = columns;
+    this.#frame = frame;
+    this.#scaling = new AbundanceScaling(columns.clipping);
+    this.#hash = isHashed ? createHash("sha256").update(JSON.stringify([columns.species, columns.physical])) : null;
+  }
+
+  /** @param places those to read; the blocks' arrays are new each time */
+  *blocks(places: readonly TracerPlace[]): Generator<TracerBlock> {
+    const sorted = places.toSorted((a, b) => a.rows - b.rows || a.start - b.start);
+    for (let from = 0; from < sorted.length; ) {
+      const { rows } = sorted[from]!;
+      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * this.columns.species.length)));
+      let to = from + 1;
+      while (to < sorted.length && to - from < most && sorted[to]!.rows === rows) to += 1;
+      yield this.read(sorted.slice(from, to));
+      from = to;
+    }
+  }
+
+  /** Reads tracers of one length. */
+  read(places: readonly TracerPlace[]): TracerBlock {
+    const { species, physical } = this.columns;
+    const { rows } = places[0]!;
+    const names = [...species, ...physical, "Time"];
+    const width = names.length;
+    const block = {
+      places,
+      rows,
+      times: new Float64Array(places.length * rows),
+      physical: new Float32Array(places.length * rows * physical.length),
+      scaled: new Float32Array(places.length * rows * species.length),
+    };
+    if (this.#raw.length < rows * width) this.#raw = new Float32Array(rows * width);
+    for (const [k, { start, id }] of places.entries()) {
+      const raw = this.#raw.subarray(0, rows * width);
+      this.#frame.read(start, rows, names, raw);
+      this.#check(raw, names, start);
+      this.#hash?.update(JSON.stringify([id, rows])).update(raw);
+      for (let row = 0; row < rows; row++) {
+        const [from, to] = [row * width, k * rows + row];
+        const abundances = raw.subarray(from, from + species.length);
+        this.#scaling.scaleInto(abundances, block.scaled.subarray(to * species.length, (to + 1) * species.length));
+        block.physical.set(raw.subarray(from + species.length, from + width - 1), to * physical.length);
+        block.times[to] = raw[from + width - 1]! - raw[width - 1]!;
+      }
+    }
+    return block;
+  }
+
+  /** @throws DataError naming the row and the column of a value that has no logarithm */
+  #check(raw: Float32Array, names: readonly string[], start: number): void {
+    const { species, physical } = this.columns;
+    for (let at = 0; at < raw.length; at++) {
+      const value = raw[at]!;
+      const column = at % names.length;
+      // Abundances of 0 are raised to the clipping range; times may be anything finite.
+      const isFit = column < species.length ? value >= 0 : column < species.length + physical.length ? value > 0 : true;
+      if (isFit && Number.isFinite(value)) continue;
+      throw new DataError(`${names[column]} is ${value} in row ${start + Math.floor(at / names.length)}`, {
+        where: `${this.#frame.path}, key ${this.#frame.key}`,
+        fix: "preprocess the raw file again, or take the tracer out",
+      });
+    }
+  }
+
+  /** sha256 of the columns, ids, lengths and values of everything read so far, in its order. */
+  hash(): string {
+    if (this.#hash === null) throw new Error("this reader makes no hash");
+    return this.#hash.copy().digest("hex");
+  }
+}
+
+/** The part of a block's array that belongs to tracer k. */
+export function partOf<T extends Float32Array | Float64Array>(array: T, { places }: TracerBlock, k: number): T {
+  const size = array.length / places.length;
+  return array.subarray(k * size, (k + 1) * size) as T;
+}

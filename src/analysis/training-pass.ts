@@ -1,0 +1,150 @@
+import type { PhysicalScaling } from "../chemistry/scaling.ts";
+import { MeanTrajectory, NearestHistory } from "./baselines.ts";
+import { AbundanceHistograms, LogHistogram } from "./histograms.ts";
+import { type LinearDynamics, LinearDynamicsFit } from "./linear-dynamics.ts";
+import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
+import { partOf, spread, type TracerBlock, type TracerPlace, type TracerReader } from "./tracer-blocks.ts";
+
+/** Training rows that the principal components and the linear dynamics are fitted to, at most. */
+const fittedRows = 2 ** 15;
+/** Rows of a tracer whose principal components describe it. */
+const describedRows = 8;
+
+/** A tracer as a vector. */
+export interface TracerVector {
+  readonly id: number;
+  readonly density: number | null;
+  readonly features: readonly number[];
+}
+
+/** What the training split tells: all that the baselines know, and the ranges of what was trained on. */
+export interface TrainingKnowledge {
+  readonly tracers: number;
+  readonly rows: number;
+  /** Of these the principal components and the linear dynamics were fitted. */
+  readonly fittedRows: number;
+  readonly mean: MeanTrajectory;
+  readonly components: PrincipalComponents;
+  readonly dynamics: LinearDynamics;
+  readonly nearest: NearestHistory;
+  /** The tracers in the order of `nearest`. */
+  readonly places: readonly TracerPlace[];
+  /** Least and largest scaled abundance, [species]. */
+  readonly low: Float32Array;
+  readonly high: Float32Array;
+  readonly parameters: readonly LogHistogram[];
+  readonly abundances: AbundanceHistograms;
+  readonly vectors: readonly TracerVector[];
+}
+
+export interface TrainingPassOptions {
+  readonly components: number;
+  readonly longestRows: number;
+  readonly physical: PhysicalScaling;
+  readonly vectors: number;
+  /** Called between blocks: throws where the user has had enough. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** Reads the training split twice: some of it for the principal components, then all of it. */
+export async function trainingPass(
+  reader: TracerReader,
+  places: readonly TracerPlace[],
+  options: TrainingPassOptions,
+): Promise<TrainingKnowledge> {
+  const { species, physical } = reader.columns;
+  const rows = places.reduce((sum, place) => sum + place.rows, 0);
+  const fitted = spread(places, Math.max(1, Math.floor((fittedRows * places.length) / rows)));
+  const sums = new CovarianceSums(species.length);
+  for (const block of reader.blocks(fitted)) {
+    sums.add(block.scaled);
+    await options.checkpoint();
+  }
+  const components = new PrincipalComponents(sums, options.components);
+  const fit = new LinearDynamicsFit(components.count, physical.length);
+  const isFitted = new Set(fitted);
+  const isDescribed = new Set(spread(places, options.vectors));
+  const found = {
+    mean: new MeanTrajectory(species.length),
+    nearest: new NearestHistory(physical.length, options.longestRows),
+    low: new Float32Array(species.length).fill(Number.POSITIVE_INFINITY),
+    high: new Float32Array(species.length).fill(Number.NEGATIVE_INFINITY),
+    parameters: physical.map(() => new LogHistogram()),
+    abundances: new AbundanceHistograms(species.length, 60),
+  };
+  const [ordered, vectors]: [TracerPlace[], TracerVector[]] = [[], []];
+  for (const block of reader.blocks(places)) {
+    found.abundances.add(block.scaled);
+    widen(found, block.scaled);
+    addParameters(found.parameters, block.physical);
+    const conditions = scaledPhysical(block, options.physical);
+    for (const [k, place] of block.places.entries()) {
+      const scaled = partOf(block.scaled, block, k);
+      const history = partOf(conditions, block, k);
+      found.mean.add(scaled, block.rows);
+      found.nearest.add(history);
+      ordered.push(place);
+      if (isFitted.has(place)) fit.add(components.project(scaled), history);
+      if (isDescribed.has(place)) vectors.push(tracerVector(block, k, components, physical));
+    }
+    await options.checkpoint();
+  }
+  const dynamics = fit.solve();
+  return {
+    ...found,
+    tracers: places.length,
+    rows,
+    fittedRows: sums.rows,
+    components,
+    dynamics,
+    places: ordered,
+    vectors,
+  };
+}
+
+/** Scaled, [tracers, rows, physical]. */
+export function scaledPhysical({ physical }: TracerBlock, scaling: PhysicalScaling): Float32Array {
+  const scaled = new Float32Array(physical.length);
+  scaling.scaleInto(physical, scaled);
+  return scaled;
+}
+
+/** log10 of every row's parameters into their histograms. */
+export function addParameters(histograms: readonly LogHistogram[], physical: Float32Array): void {
+  const width = histograms.length;
+  for (let at = 0; at < physical.length; at++) histograms[at % width]!.add(Math.log10(physical[at]!));
+}
+
+/** Principal component scores at rows spread evenly over a tracer's length. */
+export function tracerVector(
+  block: TracerBlock,
+  k: number,
+  components: PrincipalComponents,
+  physical: readonly string[],
+): TracerVector {
+  const scaled = partOf(block.scaled, block, k);
+  const width = scaled.length / block.rows;
+  const picked = new Float32Array(describedRows * width);
+  for (let i = 0; i < describedRows; i++) {
+    const row = Math.round((i * (block.rows - 1)) / (describedRows - 1));
+    picked.set(scaled.subarray(row * width, (row + 1) * width), i * width);
+  }
+  const features = [...components.project(picked)];
+  return { id: block.places[k]!.id, density: finalDensity(block, k, physical), features };
+}
+
+/** Density at a tracer's last row; null without the parameter. */
+export function finalDensity(block: TracerBlock, k: number, physical: readonly string[]): number | null {
+  const at = physical.indexOf("Density");
+  const values = partOf(block.physical, block, k);
+  return at < 0 ? null : values[(block.rows - 1) * physical.length + at]!;
+}
+
+function widen({ low, high }: { low: Float32Array; high: Float32Array }, scaled: Float32Array): void {
+  const width = low.length;
+  for (let at = 0, s = 0; at < scaled.length; at++, s = s + 1 === width ? 0 : s + 1) {
+    const value = scaled[at]!;
+    if (value < low[s]!) low[s] = value;
+    if (value > high[s]!) high[s] = value;
+  }
+}

@@ -1,0 +1,77 @@
+import { relative } from "node:path";
+import type { EvaluationSamples, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
+import type { Command } from "./command.ts";
+import { composeConfig } from "./compose.ts";
+import { predictionTitles } from "./prediction-titles.ts";
+import { withRun } from "./run-folder.ts";
+import { formatNumber, formatTable } from "./tables.ts";
+
+/** Says how good a surrogate is, and where it fails. */
+export const evaluateCommand: Command = {
+  describe:
+    "Runs the autoencoder and the emulator over the validation tracers, beside baselines that need no network, and writes what comes " +
+    "of it into the run's folder: metrics.json, metrics.csv per species, samples.json for figures. emulator=null evaluates the autoencoder alone.",
+  positionals: {},
+  options: {},
+  config: { root: "config_evaluate" },
+  examples: [
+    ["astrochem evaluate dataset=sample", "the weights in weights/ on the sample's validation tracers"],
+    ["astrochem evaluate dataset=sample emulator=null 'species=[CO,#H2O]'", "the autoencoder alone"],
+  ],
+  async run(context) {
+    const loaded = await composeConfig("config_evaluate", context);
+    const [{ openEvaluation }, { evaluateSurrogate }, { writeMetrics }] = await Promise.all([
+      import("./evaluation-job.ts"),
+      import("../analysis/evaluate.ts"),
+      import("../analysis/metrics-file.ts"),
+    ]);
+    await withRun(context.command, loaded, context, async (run) => {
+      const { request, training, close } = await openEvaluation(loaded.config);
+      try {
+        const { engine, device, threads, reason } = request.surrogate.compute;
+        run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });
+        const log = (message: string): void => run.log.info(message);
+        const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
+        const { metrics } = found;
+        const samples: EvaluationSamples = { ...found.samples, training };
+        // The report's figures are drawn from these two: writeReport(run.folder, metrics, samples) belongs here.
+        const files = writeMetrics(run.folder, metrics, samples);
+        context.statusLine.clear();
+        context.stdout.write(
+          context.json ? `${JSON.stringify({ ...summaryOf(metrics), ...files })}\n` : `${describeMetrics(metrics)}\n`,
+        );
+        if (!context.json) context.stdout.write(`\n${relative(context.cwd, files.metrics) || files.metrics}\n`);
+        return { ...files, rows_hash: metrics.provenance.rows_hash };
+      } finally {
+        close();
+      }
+    });
+  },
+};
+
+/** What `--json` prints: the whole is in metrics.json. */
+function summaryOf({ predictions, validation, conclusions }: Metrics): object {
+  const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
+    kind,
+    { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
+  ]);
+  return { validation, predictions: Object.fromEntries(kinds), conclusions };
+}
+
+/** The table that a person reads, and the conclusions. */
+export function describeMetrics({ predictions, validation, conclusions }: Metrics): string {
+  const rows = Object.values(predictions);
+  const table = formatTable<PredictionMetrics>(
+    [
+      { title: `${formatNumber(validation.tracers)} validation tracers`, value: ({ kind }) => predictionTitles[kind] },
+      { title: "rows", value: ({ rows: count }) => count },
+      { title: "error, dex", value: ({ overall }) => overall.all.dex.mean },
+      { title: "above 1e-12", value: ({ overall }) => overall.above_floor?.dex.mean ?? "" },
+      { title: "99 %", value: ({ overall }) => overall.all.dex.p99 },
+      { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
+      { title: "mean", value: ({ overall }) => overall.all.relative.mean },
+    ],
+    rows,
+  );
+  return [table, "", ...conclusions].join("\n");
+}

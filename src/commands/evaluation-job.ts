@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import type { EvaluationRequest } from "../analysis/evaluate.ts";
+import type { EvaluationSamples, FileReference, TrainingEpoch } from "../analysis/evaluation-types.ts";
+import { resolveIn } from "../config/paths.ts";
+import type { ConfigOf } from "../config/schemas.ts";
+import { openCleanData } from "../data/clean-data.ts";
+import { ConfigError, nearest } from "../errors.ts";
+import { Inference } from "../inference/inference.ts";
+import { epochLogPath } from "../training/epoch-log.ts";
+import { packageVersion } from "../version.ts";
+
+/** An evaluation that is ready to run. */
+export interface OpenedEvaluation {
+  readonly request: EvaluationRequest;
+  /** The epoch logs beside the weights. */
+  readonly training: EvaluationSamples["training"];
+  close(): void;
+}
+
+/**
+ * Loads the weights and opens the dataset that a configuration names.
+ * @throws CheckpointError, DataError, ConfigError
+ */
+export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promise<OpenedEvaluation> {
+  const path = (name: string): string => resolveIn(config.working_path, name);
+  const [autoencoder, emulator] = [path(config.autoencoder), config.emulator === null ? null : path(config.emulator)];
+  const { device, engine, threads, dataset } = config;
+  const surrogate = await Inference.load({ autoencoder, emulator: emulator ?? undefined, device, engine, threads });
+  try {
+    checkSpecies(config.species, surrogate.species);
+    const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
+    const columns = { metadata: ["Model", "Time"], phys, species: surrogate.species };
+    const clean = await openCleanData(path(dataset.dataset_path), columns);
+    return {
+      request: {
+        surrogate,
+        clean,
+        physical: dataset.phys,
+        physicalRanges: dataset.physical_parameter_ranges,
+        chosen: config.species,
+        maxTracers: config.max_tracers,
+        maxWindows: config.max_windows,
+        seed: config.seed,
+        files: { autoencoder: reference(autoencoder), emulator: emulator === null ? null : reference(emulator) },
+        version: packageVersion,
+      },
+      training: { autoencoder: epochLog(autoencoder), emulator: emulator === null ? null : epochLog(emulator) },
+      close() {
+        clean.close();
+        surrogate.dispose();
+      },
+    };
+  } catch (error) {
+    surrogate.dispose();
+    throw error;
+  }
+}
+
+function checkSpecies(chosen: readonly string[], known: readonly string[]): void {
+  const missing = chosen.filter((name) => !known.includes(name));
+  if (missing.length === 0) return;
+  const near = nearest(missing[0]!, known);
+  throw new ConfigError(`the weights know no species ${missing.join(", ")}`, {
+    where: "species",
+    fix: near === undefined ? "species=[] shows none in particular" : `did you mean ${near}?`,
+  });
+}
+
+function reference(path: string): FileReference {
+  return { path, hash: createHash("sha256").update(readFileSync(path)).digest("hex") };
+}
+
+/** The training log beside weights; null where there is none, or it is no list of epochs. */
+function epochLog(weights: string): TrainingEpoch[] | null {
+  const path = epochLogPath(weights);
+  if (!existsSync(path)) return null;
+  try {
+    const records: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return Array.isArray(records) ? (records as TrainingEpoch[]) : null;
+  } catch {
+    // A log is for curves only: a damaged one is none.
+    return null;
+  }
+}

@@ -1,0 +1,158 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readMetrics } from "../../src/analysis/metrics-file.ts";
+import { readSpeciesList } from "../../src/chemistry/species.ts";
+import { main } from "../../src/commands/main.ts";
+import { openFrame } from "../../src/data/frame.ts";
+import { Inference } from "../../src/inference/inference.ts";
+import { testFolder } from "../helpers/folder.ts";
+import { writeRawRows } from "../helpers/raw-frame.ts";
+import { Buffered } from "./buffers.ts";
+
+const species = readSpeciesList(fileURLToPath(new URL("../../utils/species.txt", import.meta.url)));
+const cwd = testFolder();
+
+async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [stdout, stderr] = [new Buffered(), new Buffered()];
+  const { signal } = new AbortController();
+  const code = await main(args, { cwd, env: {}, now: () => new Date(), stdout, stderr, signal });
+  const shown = (text: string): string => text.replaceAll(cwd, "…");
+  return { code, stdout: shown(stdout.text), stderr: shown(stderr.text) };
+}
+
+const evaluate = (run: string, ...args: string[]) =>
+  command("evaluate", "dataset.dataset_path=clean.h5", `run_dir=${run}`, ...args);
+
+/** Eight tracers of 9 to 12 rows of smooth made-up chemistry; two epochs of tiny models. */
+beforeAll(async () => {
+  const rows = Array.from({ length: 8 }, (_, tracer) =>
+    Array.from({ length: 9 + (tracer % 2) * 3 }, (_, step) => ({
+      Tracer: 3 * tracer + 7,
+      Time: 100 * (step + 1),
+      Density: 1e5 * (1 + tracer + step),
+      gasTemp: 20 + tracer + step,
+      Av: 1 + step,
+      radfield: 1 + tracer / 10,
+      ...Object.fromEntries(
+        species.map((name, s) => [name, 10 ** (-4 - (s % 12) - 0.3 * Math.sin(tracer + step / 6 + s))]),
+      ),
+    })),
+  ).flat();
+  await writeRawRows(join(cwd, "raw.h5"), rows);
+  const common = ["dataset.dataset_path=clean.h5", "model.batch_size=16", "model.max_epochs=2"];
+  const small = ["model.hidden_dims=[8,4]", "model.latent_dim=3"];
+  for (const words of [
+    ["preprocess", "input_path=raw.h5", "output_path=clean.h5"],
+    ["train-autoencoder", ...common, ...small],
+    ["train-emulator", ...common, "autoencoder.latent_dim=3", "model.hidden_dim=8", "model.window_size=6"],
+    ["train-autoencoder", ...common, ...small, "seed=5", "model.save_model_path=weights/other.safetensors"],
+  ]) {
+    const { code, stderr } = await command(...words);
+    expect(code, stderr).toBe(0);
+  }
+}, 60_000);
+
+describe("evaluate", () => {
+  it("writes the metrics, a table of species and the figures' samples, and prints a short table", async () => {
+    const { code, stdout, stderr } = await evaluate("whole");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("surrogate, whole trajectory");
+    expect(stdout).toMatch(/The surrogate (beats|loses to) persistence/);
+    expect(stdout).toContain("whole/metrics.json");
+    expect(readdirSync(join(cwd, "whole"))).toEqual(
+      expect.arrayContaining(["metrics.json", "metrics.csv", "samples.json", "summary.json", "config.yaml"]),
+    );
+    const { predictions, windows, train, validation, provenance } = readMetrics(join(cwd, "whole"));
+    expect(Object.keys(predictions)).toHaveLength(8);
+    expect(train.tracers + validation.tracers).toBe(8);
+    // Windows of six rows; raw tracers of 9 and 12 rows have one more with their start row.
+    expect(windows!.all).toBe(validation.rows - 5 * validation.tracers);
+    expect(provenance.autoencoder.hash).toMatch(/^[0-9a-f]{64}$/);
+    const lines = readFileSync(join(cwd, "whole/metrics.csv"), "utf8").trim().split("\n");
+    expect(lines).toHaveLength(334);
+    expect(new Set(lines.map((line) => line.split(",").length))).toEqual(new Set([4 + 8 * 6]));
+    const samples = JSON.parse(readFileSync(join(cwd, "whole/samples.json"), "utf8"));
+    expect(samples.training.autoencoder).toHaveLength(2);
+    expect(samples.tracers[0].series[0]).toMatchObject({ species: "CO", reason: "chosen" });
+  });
+
+  it("tells the error that the library's own emulation has", async () => {
+    const { tracers } = readMetrics(join(cwd, "whole"));
+    const weights = (name: string): string => join(cwd, "weights", name);
+    const surrogate = await Inference.load({
+      autoencoder: weights("autoencoder.safetensors"),
+      emulator: weights("emulator.safetensors"),
+    });
+    const frame = await openFrame(join(cwd, "clean.h5"), "val");
+    const rows = tracers[0]!.rows;
+    const [abundances, physical] = [new Float32Array(rows * 333), new Float32Array(rows * 4)];
+    const start = frame.labels("Model").codes.indexOf(frame.labels("Model").values.indexOf(tracers[0]!.id));
+    frame.read(start, rows, species, abundances);
+    frame.read(start, rows, ["Density", "Radfield", "Av", "gasTemp"], physical);
+    frame.close();
+    const { data } = await surrogate.emulate(
+      { data: physical.subarray(0, (rows - 1) * 4), shape: [1, rows - 1, 4] },
+      { data: abundances.subarray(0, 333), shape: [1, 333] },
+    );
+    surrogate.dispose();
+    const dex =
+      data.reduce((sum, value, at) => sum + Math.abs(Math.log10(value / abundances[at + 333]!)), 0) / data.length;
+    expect(tracers[0]!.errors.emulation![0] / dex).toBeCloseTo(1, 4);
+  });
+
+  it("evaluates the autoencoder alone, and prints nothing but JSON where asked", async () => {
+    const { code, stdout } = await evaluate("alone", "emulator=null", "--json");
+    expect(code).toBe(0);
+    const printed = JSON.parse(stdout);
+    expect(Object.keys(printed.predictions)).not.toContain("emulation");
+    expect(printed.predictions.reconstruction.dex.mean).toBeGreaterThan(0);
+    expect(readMetrics(join(cwd, "alone")).window_size).toBeNull();
+  });
+
+  it("says what is missing", async () => {
+    const first = async (...args: string[]): Promise<string> => {
+      const { code, stderr } = await evaluate("refused", ...args);
+      return `${code} ${stderr.slice(stderr.indexOf("error:")).split("\n")[0]}`;
+    };
+    expect(await first("species=[H2OO]")).toBe("2 error: the weights know no species H2OO");
+    expect(await first("autoencoder=absent.safetensors")).toBe(
+      "4 error: there is no weights file …/absent.safetensors",
+    );
+    expect(await first("dataset.dataset_path=absent.h5")).toBe("3 error: there is no clean dataset …/absent.h5");
+    expect(await first("autoencoder=weights/other.safetensors")).toContain("was trained with another autoencoder");
+    expect(await first("max_tracer=1")).toContain("max_tracer");
+  });
+});
+
+describe("compare", () => {
+  it("tells the differences between runs on the same rows, with intervals", async () => {
+    await evaluate("other", "emulator=null", "autoencoder=weights/other.safetensors");
+    const { code, stdout, stderr } = await command("compare", "alone", "other", "--resamples", "200");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/autoencoder alone \(encode, decode\) +other/);
+    const comparison = JSON.parse(readFileSync(join(cwd, "compare.json"), "utf8"));
+    const { runs } = comparison.kinds[0];
+    const [a, b] = ["alone", "other"].map((run) => readMetrics(join(cwd, run)).predictions.reconstruction!);
+    expect(runs[1].difference_dex.value).toBeCloseTo(b!.overall.all.dex.mean - a!.overall.all.dex.mean, 4);
+    expect(runs[1].difference_dex.low).toBeLessThanOrEqual(runs[1].difference_dex.value);
+    expect(runs[1].difference_dex.high).toBeGreaterThanOrEqual(runs[1].difference_dex.value);
+  });
+
+  it("refuses runs of other rows, a single run and what is no run", async () => {
+    await evaluate("fewer", "emulator=null", "max_tracers=1");
+    const told: string[] = [];
+    for (const runs of [["alone", "fewer"], ["alone"], ["alone", "nothing"], ["alone", "other", "--resamples", "0"]]) {
+      const { code, stdout, stderr } = await command("compare", ...runs);
+      expect(stdout).toBe("");
+      told.push(`${code} ${stderr.split("\n")[0]}`);
+    }
+    expect(told).toEqual([
+      "3 error: fewer was evaluated on other rows than alone: 1 tracers of …/clean.h5, not 2 tracers of …/clean.h5",
+      "2 error: a comparison needs two runs or more",
+      "3 error: there is no …/nothing/metrics.json",
+      "2 error: --resamples is 0, not a whole number from 1 on",
+    ]);
+  });
+});
