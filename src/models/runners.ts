@@ -105,10 +105,12 @@ export class Roller {
   async rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
     const parameters = physical.length / (batch * steps);
     const out = new Float32Array(batch * steps * this.#latent);
+    const again = this.#seen.has(`${batch} ${steps}`);
+    this.#seen.add(`${batch} ${steps}`);
     for (const { start, count } of blocks(batch, trajectoriesAtOnce)) {
       let state = latents.slice(start * this.#latent, (start + count) * this.#latent);
       // In stretches, each from where the last one ended: long rollouts need no large graphs.
-      for (const stretch of this.#stretches(count, steps)) {
+      for (const stretch of this.#stretches(count, steps, again)) {
         const driving = new Float32Array(stretch.count * count * parameters);
         const first = (start * steps + stretch.start) * parameters;
         timeFirst(physical.subarray(first), driving, {
@@ -131,25 +133,16 @@ export class Roller {
   }
 
   /** A length that comes again is worth a graph of its own; others are made of lengths that are powers of two. */
-  #stretches(trajectories: number, steps: number): Iterable<{ start: number; count: number }> {
+  #stretches(trajectories: number, steps: number, again: boolean): Iterable<{ start: number; count: number }> {
     const largest = Math.min(stepsAtOnce, Math.max(1, Math.floor(rowsOfStretch / trajectories)));
-    const [whole, key] = [Math.ceil(steps / largest), `${trajectories} ${steps}`];
-    if (this.#seen.has(key) || steps <= 1) return evenly(steps, whole);
-    this.#seen.add(key);
-    return blocks(steps, 2 ** Math.floor(Math.log2(largest)));
+    return again && steps <= largest
+      ? [{ start: 0, count: steps }]
+      : blocks(steps, 2 ** Math.floor(Math.log2(largest)));
   }
 
   dispose(): void {
     this.#state.dispose();
     this.#program.dispose();
-  }
-}
-
-/** Cuts n into `parts` parts whose sizes differ by one at most: two sizes. */
-function* evenly(n: number, parts: number): Generator<{ start: number; count: number }> {
-  for (let k = 0; k < parts; k++) {
-    const start = Math.floor((k * n) / parts);
-    yield { start, count: Math.floor(((k + 1) * n) / parts) - start };
   }
 }
 
