@@ -65,7 +65,9 @@ class HostState implements EngineState {
 }
 
 /** Runs one step on inputs of one shape. */
-type Runner = (state: HostState, inputs: HostTensors) => Promise<HostTensors>;
+type Runner = (state: HostState, inputs: HostTensors, targets: Targets) => Promise<HostTensors>;
+/** Arrays for outputs, by name. */
+type Targets = Readonly<Record<string, Float32Array>>;
 
 interface StepToCompile {
   readonly name: string;
@@ -88,7 +90,7 @@ class CompiledProgram implements Program {
     this.#options = options;
   }
 
-  async run(state: EngineState, inputs: HostTensors): Promise<HostTensors> {
+  async run(state: EngineState, inputs: HostTensors, targets: Targets = {}): Promise<HostTensors> {
     if (!(state instanceof HostState)) throw new Error("this state belongs to another engine");
     if (this.#source.frozen && this.#compiledWith !== state.version) {
       this.#runners.clear();
@@ -100,7 +102,7 @@ class CompiledProgram implements Program {
       runner = this.#prepare(Object.fromEntries(state.arrays), shapesOf(inputs));
       this.#runners.set(key, runner);
     }
-    return (await runner)(state, inputs);
+    return (await runner)(state, inputs, targets);
   }
 
   dispose(): void {
@@ -129,7 +131,8 @@ class CompiledProgram implements Program {
   }
 
   #sessionRunner(session: InferenceSession, recording: Recording): Runner {
-    return async (state, inputs) => {
+    const shapes = new Map(recording.graph.outputs.map(({ name, shape }) => [name, shape as readonly number[]]));
+    return async (state, inputs, targets) => {
       const feeds: Record<string, Tensor> = {};
       // ONNX Runtime drops inputs that the graph does not use, and refuses them afterwards.
       for (const name of session.inputNames) {
@@ -137,7 +140,13 @@ class CompiledProgram implements Program {
         const { data, shape } = kind === "state" ? state.arrays.get(key)! : inputs[key]!;
         feeds[name] = new this.#runtime.Tensor("float32", data, [...shape]);
       }
-      const results = await session.run(feeds);
+      const fetches: Record<string, Tensor | null> = {};
+      for (const name of session.outputNames) {
+        const target = targets[name.slice("output:".length)];
+        const given = target && name.startsWith("output:");
+        fetches[name] = given ? new this.#runtime.Tensor("float32", target, [...shapes.get(name)!]) : null;
+      }
+      const results = await session.run(feeds, fetches);
       const take = (name: string): HostTensor => {
         const { data, dims } = results[name]!;
         return { data: data as Float32Array, shape: dims };

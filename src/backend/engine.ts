@@ -22,7 +22,11 @@ export interface EngineState {
 
 /** A step bound to its engine. */
 export interface Program {
-  run(state: EngineState, inputs: HostTensors): Promise<HostTensors>;
+  /**
+   * @param targets  arrays that an engine may write outputs of these names into, and then gives back; it need not, so that a caller has
+   *                 to look at what `data` of the result is
+   */
+  run(state: EngineState, inputs: HostTensors, targets?: Readonly<Record<string, Float32Array>>): Promise<HostTensors>;
   dispose(): void;
 }
 

@@ -1,4 +1,4 @@
-import { fuseProductsWithSums } from "./graph-passes.ts";
+import { fuseProductsWithSums, withoutUnused } from "./graph-passes.ts";
 import type {
   AttributeValue,
   FloatAttribute,
@@ -88,10 +88,12 @@ export class GraphBuilder {
       nodes.push({ op: "Identity", inputs: [value.name], outputs: [port], attributes: {} });
       ports.push({ name: port, type: value.dtype, shape: value.shape });
     }
+    const needed = fuseProductsWithSums(withoutUnused(nodes, Object.keys(outputs)), this.#shapes);
+    const used = new Set(needed.flatMap(({ inputs }) => inputs));
     return {
       name,
-      nodes: fuseProductsWithSums(nodes, this.#shapes),
-      constants: [...this.#constants.values()],
+      nodes: needed,
+      constants: [...this.#constants.values()].filter((constant) => used.has(constant.name)),
       inputs: this.#inputs,
       outputs: ports,
     };

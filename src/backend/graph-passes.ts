@@ -34,6 +34,22 @@ export function fuseProductsWithSums(nodes: readonly OnnxNode[], shapes: ValueSh
   return fused.filter((node) => !absorbed.has(node));
 }
 
+/**
+ * Without what nobody asks for: a gradient's preparations where no gradient is taken.
+ * @param nodes   in order of execution
+ * @param wanted  names of the graph's outputs
+ */
+export function withoutUnused(nodes: readonly OnnxNode[], wanted: Iterable<string>): OnnxNode[] {
+  const needed = new Set(wanted);
+  const kept: OnnxNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    for (const input of node.inputs) needed.add(input);
+    kept.push(node);
+  }
+  return kept.reverse();
+}
+
 /** A product of two matrices to which nothing is added yet. */
 function isPlainProduct({ op, inputs }: OnnxNode, shapes: ValueShapes): boolean {
   if (op === "Gemm") return inputs.length === 2;

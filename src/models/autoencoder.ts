@@ -2,7 +2,7 @@ import { type TensorMap, tf } from "../backend/tf.ts";
 import type { UniformSource } from "./initialization.ts";
 import { uniformLinear } from "./initialization.ts";
 import { Layout } from "./layout.ts";
-import type { Normalizer } from "./normalization.ts";
+import type { LinearLayer, Normalizer } from "./normalization.ts";
 
 /** The sizes of an autoencoder. */
 export interface AutoencoderShape {
@@ -79,10 +79,12 @@ export function initialAutoencoder(
  * @returns        [rows, latent_dim], each ≥ −0.17 (the minimum of GELU), not bounded above
  */
 export function encode(arrays: TensorMap, x: tf.Tensor2D, norm: Normalizer, dropout: tf.Tensor | null): tf.Tensor2D {
-  const a1 = gelu(norm.normalize(linear(x, arrays["encoder_fc1.weight"]!), "encoder_bn1"));
-  const a2 = masked(gelu(norm.normalize(linear(a1, arrays["encoder_fc2.weight"]!), "encoder_bn2")), dropout);
-  const a3 = tf.add<tf.Tensor2D>(linear(a2, arrays["encoder_fc3.weight"]!), arrays["encoder_fc3.bias"]!);
-  return gelu(norm.normalize(a3, "encoder_norm3"));
+  const linear = (layer: string, bias?: tf.Tensor): LinearLayer => {
+    return { matrix: arrays[`encoder_${layer}.weight`] as tf.Tensor2D, transposed: true, bias };
+  };
+  const a1 = gelu(norm.layer(x, linear("fc1"), "encoder_bn1"));
+  const a2 = masked(gelu(norm.layer(a1, linear("fc2"), "encoder_bn2")), dropout);
+  return gelu(norm.layer(a2, linear("fc3", arrays["encoder_fc3.bias"]!), "encoder_norm3"));
 }
 
 /**
@@ -92,16 +94,13 @@ export function encode(arrays: TensorMap, x: tf.Tensor2D, norm: Normalizer, drop
  * @returns        [rows, species], in (0, 1)
  */
 export function decode(arrays: TensorMap, z: tf.Tensor2D, norm: Normalizer, dropout: tf.Tensor | null): tf.Tensor2D {
-  const tied = (x: tf.Tensor2D, layer: string, bias: string): tf.Tensor2D =>
-    tf.add(tf.matMul(x, arrays[`encoder_${layer}.weight`] as tf.Tensor2D), arrays[bias]!);
-  const d1 = gelu(norm.normalize(tied(z, "fc3", "decoder_bias1"), "decoder_bn1"));
-  const d2 = masked(gelu(norm.normalize(tied(d1, "fc2", "decoder_bias2"), "decoder_bn2")), dropout);
-  return tf.sigmoid(tied(d2, "fc1", "decoder_bias3"));
-}
-
-/** x·Wᵀ for a weight stored [out, in]. */
-function linear(x: tf.Tensor2D, weight: tf.Tensor): tf.Tensor2D {
-  return tf.matMul(x, weight as tf.Tensor2D, false, true);
+  const tied = (layer: string, bias: string): LinearLayer => {
+    return { matrix: arrays[`encoder_${layer}.weight`] as tf.Tensor2D, transposed: false, bias: arrays[bias]! };
+  };
+  const d1 = gelu(norm.layer(z, tied("fc3", "decoder_bias1"), "decoder_bn1"));
+  const d2 = masked(gelu(norm.layer(d1, tied("fc2", "decoder_bias2"), "decoder_bn2")), dropout);
+  const last = tied("fc1", "decoder_bias3");
+  return tf.sigmoid(tf.add<tf.Tensor2D>(tf.matMul(d2, last.matrix), last.bias!));
 }
 
 /**
@@ -111,15 +110,16 @@ function linear(x: tf.Tensor2D, weight: tf.Tensor): tf.Tensor2D {
 export function gelu(x: tf.Tensor2D): tf.Tensor2D {
   return tf.customGrad((...inputs) => {
     const [input, save] = inputs as unknown as [tf.Tensor2D, (tensors: tf.Tensor[]) => void];
-    const twice = tf.add(tf.erf(tf.div(input, Math.SQRT2)), 1); // 2 Φ(x)
-    save([input, twice]);
+    const u = tf.div(input, Math.SQRT2);
+    const twice = tf.add(tf.erf(u), 1); // 2 Φ(x)
+    save([u, twice]);
     return {
       value: tf.mul(tf.mul(input, twice), 0.5),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
         const [at, twicePhi] = saved as [tf.Tensor, tf.Tensor];
-        const density = tf.exp(tf.mul(tf.square(at), -0.5));
-        const slope = tf.add(tf.mul(twicePhi, 0.5), tf.mul(tf.mul(at, density), 1 / Math.sqrt(2 * Math.PI)));
-        return tf.mul(dy, slope);
+        // 2 x φ(x) = u · 2/√π · exp(−u²), the factor inside the exponential: a pass less.
+        const density = tf.exp(tf.sub(Math.log(2 / Math.sqrt(Math.PI)), tf.square(at)));
+        return tf.mul(tf.mul(dy, tf.add(twicePhi, tf.mul(at, density))), 0.5);
       },
     };
   })(x) as tf.Tensor2D;

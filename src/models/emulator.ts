@@ -1,4 +1,5 @@
 import { type TensorMap, tf } from "../backend/tf.ts";
+import { type Chain, evolve } from "./evolve.ts";
 import { type UniformSource, uniformLinear } from "./initialization.ts";
 import { Layout } from "./layout.ts";
 
@@ -52,28 +53,39 @@ export function rollout(
 ): tf.Tensor2D {
   const [steps, batch, parameters] = physical.shape;
   const [hidden, inputs] = arrays["net.0.weight"]!.shape as [number, number];
-  const weight0 = tf.transpose(arrays["net.0.weight"] as tf.Tensor2D); // [inputs, hidden]
-  const ofPhysical = tf.slice(weight0, [0, 0], [parameters, hidden]);
-  const ofLatents = tf.slice(weight0, [parameters, 0], [inputs - parameters, hidden]);
-  const weight3 = tf.transpose(arrays["net.3.weight"] as tf.Tensor2D);
-  const weight6 = tf.transpose(arrays["net.6.weight"] as tf.Tensor2D);
+  const array = (name: string): tf.Tensor2D => arrays[name] as tf.Tensor2D;
+  // One more hidden unit, always 1, carries the biases: they are rows of the weights, and nothing is left to add at each step.
+  const unit = tf.ones([1]);
+  const besideUnit = (x: tf.Tensor2D): tf.Tensor2D =>
+    tf.pad(x, [
+      [0, 0],
+      [0, 1],
+    ]);
+  const weight0 = besideUnit(tf.transpose(array("net.0.weight"))); // [inputs, hidden + 1]
+  const ofPhysical = tf.slice(weight0, [0, 0], [parameters, hidden + 1]);
+  const ofLatents = tf.slice(weight0, [parameters, 0], [inputs - parameters, hidden + 1]);
   // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
-  const drive = tf.add(tf.matMul(tf.reshape(physical, [steps * batch, parameters]), ofPhysical), arrays["net.0.bias"]!);
-  const drives = tf.unstack(tf.reshape(drive, [steps, batch, hidden])) as tf.Tensor2D[];
-  const first = masks ? tf.unstack(masks.first) : [];
-  const second = masks ? tf.unstack(masks.second) : [];
-
-  const states: tf.Tensor2D[] = [];
-  let z = latents;
-  for (let t = 0; t < steps; t++) {
-    const h1 = masked(tf.relu(tf.add(tf.matMul(z, ofLatents), drives[t]!)), first[t]);
-    const h2 = masked(tf.relu(tf.add(tf.matMul(h1, weight3), arrays["net.3.bias"]!)), second[t]);
-    z = tf.add(z, tf.add(tf.matMul(h2, weight6), arrays["net.6.bias"]!));
-    states.push(z);
-  }
-  return states.length === 1 ? states[0]! : tf.concat(states, 0);
-}
-
-function masked(x: tf.Tensor, mask: tf.Tensor | undefined): tf.Tensor2D {
-  return (mask ? tf.mul(x, mask) : x) as tf.Tensor2D;
+  const drive = tf.add<tf.Tensor2D>(
+    tf.matMul(tf.reshape(physical, [steps * batch, parameters]), ofPhysical),
+    tf.concat([arrays["net.0.bias"] as tf.Tensor1D, unit]),
+  );
+  const withBias = (name: string): tf.Tensor2D =>
+    tf.concat([tf.transpose(array(`${name}.weight`)), tf.expandDims(arrays[`${name}.bias`]!, 0)], 0);
+  const hiddenToUnit = tf.concat([tf.zeros([hidden, 1]), tf.ones([1, 1])], 0) as tf.Tensor2D;
+  const chain: Chain = {
+    drive,
+    ofLatents,
+    second: tf.concat([withBias("net.3"), hiddenToUnit], 1),
+    third: withBias("net.6"),
+  };
+  const keep = (mask: tf.Tensor): tf.Tensor2D =>
+    tf.pad(
+      tf.reshape(mask, [steps * batch, hidden]),
+      [
+        [0, 0],
+        [0, 1],
+      ],
+      1,
+    ) as tf.Tensor2D;
+  return evolve(chain, latents, steps, masks && { first: keep(masks.first), second: keep(masks.second) });
 }

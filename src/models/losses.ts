@@ -44,7 +44,7 @@ export function trainingLoss(
   return { total: tf.mul(tf.sum(parts), 1e-3), reconstruction, worst, conservation };
 }
 
-/** The three weighted parts, [3], and what the gradient needs: difference, errors, linear predictions, ratio of totals' gradient. */
+/** The three weighted parts, [3], and what the gradient needs: difference, ratios max/min, linear predictions, ratio of totals' gradient. */
 function lossForward(
   predicted: tf.Tensor2D,
   target: tf.Tensor2D,
@@ -53,40 +53,41 @@ function lossForward(
 ): { parts: tf.Tensor1D; saved: tf.Tensor[] } {
   const rows = predicted.shape[0];
   const difference = tf.sub(predicted, target);
-  const errors = tf.sub<tf.Tensor2D>(tf.exp(tf.mul(tf.abs(difference), settings.power_weight * Math.LN10)), 1);
-  const linear = unscaleAbundances(predicted, settings);
+  const ratios = tf.exp(tf.mul(tf.abs(difference), settings.power_weight * Math.LN10)); // max/min
+  const errors = tf.sub<tf.Tensor2D>(ratios, 1);
+  const linear = relativeAbundances(predicted, settings);
   const totals = tf.matMul(linear, stoichiometry);
-  const mismatch = tf.sub(tf.log(totals), tf.log(tf.matMul(unscaleAbundances(target, settings), stoichiometry)));
+  const mismatch = tf.sub(tf.log(totals), tf.log(tf.matMul(relativeAbundances(target, settings), stoichiometry)));
   const parts = tf.stack([
     tf.div(tf.sum(errors), rows),
     tf.mul(tf.mean(tf.max(errors, 1)), settings.worst_weight),
     // The totals are natural logarithms, the loss counts dex.
     tf.mul(tf.sum(tf.abs(mismatch)), settings.conservation_weight / (rows * Math.LN10)),
   ]) as tf.Tensor1D;
-  return { parts, saved: [difference, errors, linear, tf.div(tf.sign(mismatch), totals)] };
+  return { parts, saved: [difference, ratios, linear, tf.div(tf.sign(mismatch), totals)] };
 }
 
 /** The gradient by the predictions, [rows, species]. @param dy by the three parts, [3] */
 function lossGradient(dy: tf.Tensor1D, saved: tf.Tensor[], settings: LossSettings): tf.Tensor2D {
-  const [difference, errors, linear, signOverTotals, stoichiometry] = saved as [
+  const [difference, ratios, linear, signOverTotals, stoichiometry] = saved as [
     tf.Tensor2D,
     tf.Tensor2D,
     tf.Tensor2D,
     tf.Tensor2D,
     tf.Tensor2D,
   ];
-  const [rows, species] = errors.shape;
+  const [rows, species] = ratios.shape;
   const kappa = settings.power_weight * Math.LN10;
   const slope = (settings.log10_upper - settings.log10_lower) * Math.LN10;
   const [byReconstruction, byWorst, byConservation] = tf.unstack(dy);
   // The largest error of a row counts once more: the first of equal ones, as in PyTorch.
-  const first = tf.cast(tf.oneHot(tf.argMax(errors, 1) as tf.Tensor1D, species), "float32");
+  const first = tf.cast(tf.oneHot(tf.argMax(ratios, 1) as tf.Tensor1D, species), "float32");
   const weights = tf.add(
     tf.mul(first, tf.mul(byWorst!, (kappa * settings.worst_weight) / rows)),
     tf.mul(byReconstruction!, kappa / rows),
   );
   // sign, not the step that tfjs takes for the gradient of |x|: it is 0 at 0.
-  const ofErrors = tf.mul(tf.mul(tf.sign(difference), tf.add(errors, 1)), weights);
+  const ofErrors = tf.mul(tf.mul(tf.sign(difference), ratios), weights);
   const scale = tf.mul(byConservation!, (slope * settings.conservation_weight) / (rows * Math.LN10));
   const ofTotals = tf.matMul(tf.mul(signOverTotals, scale) as tf.Tensor2D, stoichiometry, false, true);
   return tf.add(ofErrors, tf.mul(ofTotals, linear));
@@ -106,6 +107,15 @@ export function validationSum(predicted: tf.Tensor2D, target: tf.Tensor2D, setti
 export function unscaleAbundances<T extends tf.Tensor>(scaled: T, settings: LogRange): T {
   const { log10_lower: lower, log10_upper: upper } = settings;
   return tf.exp(tf.add(tf.mul(scaled, (upper - lower) * Math.LN10), lower * Math.LN10));
+}
+
+/**
+ * Abundances in a unit of their own, which ratios of totals do not know: the lower end of the range saves a pass, where float32 has room
+ * for the upper one.
+ */
+function relativeAbundances(scaled: tf.Tensor2D, settings: LogRange): tf.Tensor2D {
+  const dex = settings.log10_upper - settings.log10_lower;
+  return dex <= 30 ? tf.exp(tf.mul(scaled, dex * Math.LN10)) : unscaleAbundances(scaled, settings);
 }
 
 /** log10 of the ends of the abundances' clipping range. */

@@ -3,20 +3,31 @@ import { type TensorMap, tf } from "../backend/tf.ts";
 const epsilon = 1e-5;
 const momentum = 0.1;
 
-/** Batch normalisation in one of its two modes. `name` is the layer's, as in the state_dict. */
-export interface Normalizer {
-  /** @param x [rows, features] @returns [rows, features] */
-  normalize(x: tf.Tensor2D, name: string): tf.Tensor2D;
+/** A linear layer's arrays: x·matrix + bias, or x·matrixᵀ + bias where it is stored [out, in]. */
+export interface LinearLayer {
+  readonly matrix: tf.Tensor2D;
+  readonly transposed: boolean;
+  readonly bias?: tf.Tensor | undefined;
 }
 
-/** Evaluation: the running statistics. @param arrays `<name>.weight`, `.bias`, `.running_mean`, `.running_var`, each [features] */
+/** Batch normalisation in one of its two modes, of a linear layer's output. `name` is the norm's, as in the state_dict. */
+export interface Normalizer {
+  /** @param x [rows, in] @returns [rows, out] */
+  layer(x: tf.Tensor2D, linear: LinearLayer, name: string): tf.Tensor2D;
+}
+
+/**
+ * Evaluation: the running statistics, which scale and shift the layer's own arrays: nothing is left to do for each row.
+ * @param arrays `<name>.weight`, `.bias`, `.running_mean`, `.running_var`, each [features]
+ */
 export function runningNormalizer(arrays: TensorMap): Normalizer {
   return {
-    normalize(x, name) {
+    layer(x, { matrix, transposed, bias }, name) {
       const get = (part: string): tf.Tensor => arrays[`${name}.${part}`]!;
       const scale = tf.mul(get("weight"), tf.rsqrt(tf.add(get("running_var"), epsilon)));
-      const shift = tf.sub(get("bias"), tf.mul(get("running_mean"), scale));
-      return tf.add(tf.mul(x, scale), shift);
+      const mean = bias ? tf.sub(get("running_mean"), bias) : get("running_mean");
+      const scaled = tf.mul<tf.Tensor2D>(matrix, transposed ? tf.expandDims(scale, 1) : scale);
+      return tf.add(tf.matMul(x, scaled, false, transposed), tf.sub(get("bias"), tf.mul(mean, scale)));
     },
   };
 }
@@ -25,10 +36,17 @@ export function runningNormalizer(arrays: TensorMap): Normalizer {
  * Training: the batch's own statistics; the new running ones are collected in `updates`. PyTorch's conventions: the biased
  * variance normalises, the unbiased one enters the running value, momentum 0.1 is the weight of the new value.
  */
-export function batchNormalizer(arrays: TensorMap, running: TensorMap): Normalizer & { readonly updates: TensorMap } {
+export function batchNormalizer(
+  arrays: TensorMap,
+  running: TensorMap,
+): Normalizer & { readonly updates: TensorMap; normalize(x: tf.Tensor2D, name: string): tf.Tensor2D } {
   const updates: TensorMap = {};
   return {
     updates,
+    layer(x, { matrix, transposed, bias }, name) {
+      const product = tf.matMul(x, matrix, false, transposed);
+      return this.normalize((bias ? tf.add(product, bias) : product) as tf.Tensor2D, name);
+    },
     normalize(x, name) {
       const rows = x.shape[0];
       const mean = tf.mean(x, 0, true); // [1, features]
@@ -60,16 +78,16 @@ function standardize(
   return tf.customGrad((...inputs) => {
     const [, w, b] = inputs as tf.Tensor[];
     const save = inputs[3] as (tensors: tf.Tensor[]) => void;
-    const normal = tf.mul(centred, reciprocal);
-    save([normal, reciprocal, w!]);
+    save([centred, reciprocal, w!]);
     return {
-      value: tf.add(tf.mul(normal, w!), b!),
+      value: tf.add(tf.mul(centred, tf.mul(reciprocal, w!)), b!),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [xhat, r, scale] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const [away, r, scale] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
         const rows = dy.shape[0]!;
         const ofBias = tf.sum(dy, 0);
-        const ofWeight = tf.sum(tf.mul(dy, xhat), 0);
-        const inner = tf.sub(tf.sub(dy, tf.div(ofBias, rows)), tf.mul(xhat, tf.div(ofWeight, rows)));
+        // `away` times r is the normalised x: r goes into the small arrays.
+        const ofWeight = tf.mul(tf.sum(tf.mul(dy, away), 0), tf.reshape(r, [-1]));
+        const inner = tf.sub(tf.sub(dy, tf.div(ofBias, rows)), tf.mul(away, tf.mul(tf.div(ofWeight, rows), r)));
         return [tf.mul(inner, tf.mul(scale, r)), ofWeight, ofBias];
       },
     };

@@ -3,10 +3,13 @@ import { blocks } from "./blocks.ts";
 import { decodeStep, encodeStep, rolloutStep } from "./forward-steps.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
-/** Rows, trajectories and steps that are computed at once: bounds memory and costs no speed. */
-const rowsAtOnce = 4096;
-const trajectoriesAtOnce = 1024;
-const stepsAtOnce = 128;
+/** Rows and trajectories that are computed at once: what a layer makes of them stays in a core's cache, and costs no speed. */
+const rowsAtOnce = 1024;
+const trajectoriesAtOnce = 128;
+/** Rows of one stretch of a rollout, trajectories times steps: in the cache as well. */
+const rowsOfStretch = 4096;
+/** Steps of one stretch at most: the time to prepare a graph grows faster than its length. */
+const stepsAtOnce = 512;
 const frozen = { frozen: true };
 
 /** Encodes rows with trained weights. */
@@ -66,8 +69,10 @@ class RowMap {
     const out = new Float32Array(rows * widthOut);
     for (const { start, count } of blocks(rows, rowsAtOnce)) {
       const block = hostTensor(input.subarray(start * width, (start + count) * width), [count, width]);
-      const made = await this.#program.run(this.#state, { [this.#names.from]: block });
-      out.set(made[this.#names.to]!.data, start * widthOut);
+      const place = out.subarray(start * widthOut, (start + count) * widthOut);
+      const { from, to } = this.#names;
+      const made = await this.#program.run(this.#state, { [from]: block }, { [to]: place });
+      if (made[to]!.data !== place) place.set(made[to]!.data);
     }
     return out;
   }
@@ -83,6 +88,8 @@ export class Roller {
   readonly #state: EngineState;
   readonly #program: Program;
   readonly #latent: number;
+  /** Lengths that were asked for before, as "<trajectories> <steps>". */
+  readonly #seen = new Set<string>();
 
   constructor(engine: Engine, { model, trainable }: EmulatorWeights) {
     this.#latent = model.output_dim;
@@ -98,10 +105,12 @@ export class Roller {
   async rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
     const parameters = physical.length / (batch * steps);
     const out = new Float32Array(batch * steps * this.#latent);
+    const again = this.#seen.has(`${batch} ${steps}`);
+    this.#seen.add(`${batch} ${steps}`);
     for (const { start, count } of blocks(batch, trajectoriesAtOnce)) {
       let state = latents.slice(start * this.#latent, (start + count) * this.#latent);
       // In stretches, each from where the last one ended: long rollouts need no large graphs.
-      for (const stretch of blocks(steps, stepsAtOnce)) {
+      for (const stretch of this.#stretches(count, steps, again)) {
         const driving = new Float32Array(stretch.count * count * parameters);
         const first = (start * steps + stretch.start) * parameters;
         timeFirst(physical.subarray(first), driving, {
@@ -121,6 +130,14 @@ export class Roller {
       }
     }
     return out;
+  }
+
+  /** A length that comes again is worth a graph of its own; others are made of lengths that are powers of two. */
+  #stretches(trajectories: number, steps: number, again: boolean): Iterable<{ start: number; count: number }> {
+    const largest = Math.min(stepsAtOnce, Math.max(1, Math.floor(rowsOfStretch / trajectories)));
+    return again && steps <= largest
+      ? [{ start: 0, count: steps }]
+      : blocks(steps, 2 ** Math.floor(Math.log2(largest)));
   }
 
   dispose(): void {

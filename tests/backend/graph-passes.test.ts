@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fuseProductsWithSums } from "../../src/backend/graph-passes.ts";
+import { fuseProductsWithSums, withoutUnused } from "../../src/backend/graph-passes.ts";
 import type { OnnxNode } from "../../src/backend/onnx-model.ts";
 
 const node = (op: string, inputs: string[], output: string, attributes = {}): OnnxNode => ({
@@ -51,5 +51,17 @@ describe("fuseProductsWithSums", () => {
       node("Add", ["p", "full"], "s"),
     ];
     expect(fuseProductsWithSums(nodes, shapes(sizes))).toEqual([nodes[1], node("Gemm", ["a", "b", "full"], "s")]);
+  });
+});
+
+describe("withoutUnused", () => {
+  it("keeps what an output needs, directly or not, and drops the rest", () => {
+    const nodes = [node("Exp", ["x"], "a"), node("Abs", ["x"], "b"), node("Neg", ["b"], "c"), node("Relu", ["a"], "y")];
+    expect(withoutUnused(nodes, ["y"])).toEqual([nodes[0], nodes[3]]);
+  });
+
+  it("keeps a node of which one output is wanted", () => {
+    const split = { op: "Split", inputs: ["x"], outputs: ["a", "b"], attributes: {} };
+    expect(withoutUnused([split, node("Exp", ["a"], "y")], ["b"])).toEqual([split]);
   });
 });

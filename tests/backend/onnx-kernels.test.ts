@@ -120,6 +120,15 @@ describe("compiled kernels equal eager ones", () => {
     );
   });
 
+  it("Sign of 0 and of the smallest numbers that count", async () => {
+    // By its definition: the eager engine takes the last of these for 0.
+    const x = hostTensor(Float32Array.of(0, 3e38, -3e38, 2e-38, -2e-38), [5]);
+    const program = compiled.program("sign", (_, inputs) => ({ outputs: { y: tf.sign(inputs.x!) } }));
+    const { y } = await program.run(compiled.state({}), { x });
+    program.dispose();
+    expect([...y!.data]).toEqual([0, 1, -1, 1, -1]);
+  });
+
   it("Step, with its alpha, at 0 too", async () => {
     const x = hostTensor(Float32Array.of(-2, 0, 3), [3]);
     await agree("Step", ({ x }) => tf.add(tf.step(x!, -1), tf.mul(10, tf.step(x!, 0.25))), { x });
@@ -146,6 +155,7 @@ describe("compiled kernels equal eager ones", () => {
   it("ArgMax, OneHot and Cast: the first of equal entries", async () => {
     const x = hostTensor(Float32Array.of(1, 5, 5, 2, 2, 1), [2, 3]);
     await agree(["ArgMax", "Cast"], ({ x }) => tf.argMax(x!, 1), { x });
+    await agree("OneHot", ({ x }) => tf.oneHot(tf.argMax(x!, 1) as tf.Tensor1D, 3), { x });
     await agree(["OneHot", "Cast"], ({ x }) => tf.oneHot(tf.argMax(x!, 1) as tf.Tensor1D, 3, 2, -1), { x });
   });
 

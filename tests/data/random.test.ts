@@ -48,6 +48,17 @@ describe("RandomStream", () => {
     expect(Math.abs(mean(mask) - 1)).toBeLessThan(0.01); // standard error 0.002
   });
 
+  it("draws two entries of a mask from each word, and goes on behind the last", () => {
+    const [masks, words] = [new RandomStream(11), new RandomStream(11)];
+    const mask = new Float32Array(9);
+    masks.fillKeepMask(mask, 0.5);
+    const expected = Array.from({ length: 5 }, () => words.uniform() * 2 ** 32).flatMap((word) => {
+      return [word % 2 ** 16, Math.floor(word / 2 ** 16)].map((half) => (half < 2 ** 15 ? 0 : 2));
+    });
+    expect([...mask]).toEqual(expected.slice(0, 9));
+    expect(masks.uniform()).toBe(words.uniform());
+  });
+
   it("fills with normal numbers of the wanted scale, also an odd count", () => {
     const noise = filled(100_001, (stream, target) => stream.fillNormal(target, 0.1));
     expect(Math.abs(mean(noise))).toBeLessThan(0.002); // standard error 0.0003

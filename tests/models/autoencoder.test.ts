@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { tf } from "../../src/backend/tf.ts";
 import { gelu } from "../../src/models/autoencoder.ts";
-import { batchNormalizer } from "../../src/models/normalization.ts";
+import { batchNormalizer, runningNormalizer } from "../../src/models/normalization.ts";
 import { expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
 
 beforeAll(useWasm);
@@ -70,4 +70,27 @@ describe("batch norm in training", () => {
     expect(updates[0]).toBeCloseTo(0.9 * 10 + 0.1 * 2);
     expect(updates[1]).toBeCloseTo(0.9 * 1 + 0.1 * 2); // variance of 1 and 3: biased 1, unbiased 2
   });
+});
+
+describe("batch norm in evaluation", () => {
+  it.each([true, false])(
+    "scales the layer as it would scale the layer's output, stored transposed: %s",
+    (transposed) => {
+      const made = withoutLeak(() => {
+        const parts = { weight: [1, -2], bias: [0.3, 0.1], running_mean: [0.5, -1], running_var: [4, 0.2] };
+        const arrays = Object.fromEntries(
+          Object.entries(parts).map(([part, values]) => [`n.${part}`, tf.tensor1d(values)]),
+        );
+        const [x, bias] = [tf.tensor2d([1, 2, 3, -1, 0, 2], [2, 3]), tf.tensor1d([0.7, -0.4])];
+        const matrix = tf.tensor2d([1, 0.5, -1, 2, 0.1, 0.3], transposed ? [2, 3] : [3, 2]);
+        const output = tf.add(tf.matMul(x, matrix, false, transposed), bias);
+        const centred = tf.sub(output, arrays["n.running_mean"]!);
+        const normal = tf.mul(centred, tf.rsqrt(tf.add(arrays["n.running_var"]!, 1e-5)));
+        const expected = tf.add(tf.mul(normal, arrays["n.weight"]!), arrays["n.bias"]!);
+        const folded = runningNormalizer(arrays).layer(x, { matrix, transposed, bias }, "n");
+        return [expected, folded].map((tensor) => tensor.dataSync().slice());
+      });
+      expectClose(made[1]!, made[0]!, { relative: 1e-6 });
+    },
+  );
 });

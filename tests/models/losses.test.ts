@@ -64,6 +64,19 @@ describe("trainingLoss", () => {
     expectClose(made[1]!.grad, made[0]!.grad, { relative: 1e-5 });
   });
 
+  it("has the value and gradient of the plain definition over a range that float32 holds only shifted", () => {
+    const wide = { ...settings, log10_lower: -25, log10_upper: 10 };
+    const [plain, closed] = withoutLeak(() => {
+      const { o, t, m } = example(3, 4);
+      return [plainLoss, (...args: Parameters<typeof trainingLoss>) => trainingLoss(...args).total].map((f) => {
+        const { value, grad } = tf.valueAndGrad((x) => f(x as tf.Tensor2D, t, m, wide))(o);
+        return { value: value.dataSync()[0]!, grad: grad.dataSync().slice() };
+      });
+    });
+    expect(closed!.value / plain!.value).toBeCloseTo(1, 5);
+    expectClose(closed!.grad, plain!.grad, { relative: 1e-5 });
+  });
+
   it("has the gradient of each part alone", () => {
     for (const part of ["reconstruction", "worst", "conservation"] as const) {
       const alone = {

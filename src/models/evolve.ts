@@ -1,0 +1,126 @@
+import { tf } from "../backend/tf.ts";
+
+/** The residual network without biases: z ← z + relu(relu(z·ofLatents + drive_t)·second)·third. */
+export interface Chain {
+  /** [steps · batch, hidden], time first: what drives the first layer at each step. */
+  readonly drive: tf.Tensor2D;
+  /** [latent, hidden] */
+  readonly ofLatents: tf.Tensor2D;
+  /** [hidden, hidden] */
+  readonly second: tf.Tensor2D;
+  /** [hidden, latent] */
+  readonly third: tf.Tensor2D;
+}
+
+/** Factors of the hidden layers' values, ≥ 0, each [steps · batch, hidden]. */
+export interface ChainMasks {
+  readonly first: tf.Tensor2D;
+  readonly second: tf.Tensor2D;
+}
+
+/** What the forward pass leaves for the backward pass, each [steps · batch, ·], time first. */
+interface Trace {
+  /** The states before each step. */
+  readonly before: tf.Tensor2D;
+  readonly first: tf.Tensor2D;
+  readonly second: tf.Tensor2D;
+}
+
+/**
+ * All states of the recurrence, with its closed-form gradient by the chain's arrays (backpropagation through time): the way back
+ * makes three products a step, and the weights' gradients are one product each over all steps. No gradient by `latents`.
+ * @param latents  [batch, latent]
+ * @returns        [steps · batch, latent], time first: entry t is the state after step t
+ */
+export function evolve(chain: Chain, latents: tf.Tensor2D, steps: number, masks: ChainMasks | null): tf.Tensor2D {
+  return tf.customGrad((...args) => {
+    const [drive, ofLatents, second, third] = args as unknown as tf.Tensor2D[];
+    const save = args[4] as unknown as (tensors: tf.Tensor[]) => void;
+    const weights = { drive: drive!, ofLatents: ofLatents!, second: second!, third: third! };
+    const { states, firsts, seconds } = evolvePlainly(weights, latents, steps, masks);
+    const after = stacked(states);
+    // Stacked here and not on the way back, because saved tensors are all that tfjs keeps; unused, they are not computed.
+    const before = stacked([latents, ...states.slice(0, -1)]);
+    const kept = masks ? [masks.first, masks.second] : [];
+    save([before, stacked(firsts), stacked(seconds), ofLatents!, second!, third!, ...kept]);
+    return {
+      value: after,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [z, h1, h2, w1, w2, w3, m1, m2] = saved as tf.Tensor2D[];
+        const trace = { before: z!, first: h1!, second: h2! };
+        const factors = m1 && m2 ? { first: m1, second: m2 } : null;
+        return gradients(dy as tf.Tensor2D, { ofLatents: w1!, second: w2!, third: w3! }, trace, {
+          steps,
+          masks: factors,
+        });
+      },
+    };
+  })(chain.drive, chain.ofLatents, chain.second, chain.third) as tf.Tensor2D;
+}
+
+/** The recurrence as it is defined; the reference of `evolve` for automatic differentiation. Each list has one entry a step. */
+export function evolvePlainly(
+  { drive, ofLatents, second, third }: Chain,
+  latents: tf.Tensor2D,
+  steps: number,
+  masks: ChainMasks | null,
+): { states: tf.Tensor2D[]; firsts: tf.Tensor2D[]; seconds: tf.Tensor2D[] } {
+  const drives = apart(drive, steps);
+  const kept = masks && { first: apart(masks.first, steps), second: apart(masks.second, steps) };
+  const masked = (x: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D => (mask ? tf.mul(x, mask) : x);
+  const made = { states: [] as tf.Tensor2D[], firsts: [] as tf.Tensor2D[], seconds: [] as tf.Tensor2D[] };
+  let z = latents;
+  for (let t = 0; t < steps; t++) {
+    const h1 = masked(tf.relu(tf.add<tf.Tensor2D>(tf.matMul(z, ofLatents), drives[t]!)), kept?.first[t]);
+    const h2 = masked(tf.relu(tf.matMul(h1, second)), kept?.second[t]);
+    z = tf.add(tf.matMul(h2, third), z);
+    made.firsts.push(h1);
+    made.seconds.push(h2);
+    made.states.push(z);
+  }
+  return made;
+}
+
+/** By drive, ofLatents, second and third. @param dy [steps · batch, latent], by the states */
+function gradients(
+  dy: tf.Tensor2D,
+  weights: Omit<Chain, "drive">,
+  trace: Trace,
+  { steps, masks }: { steps: number; masks: ChainMasks | null },
+): tf.Tensor2D[] {
+  const byStates = apart(dy, steps);
+  const slopes1 = apart(slope(trace.first, masks?.first), steps);
+  const slopes2 = apart(slope(trace.second, masks?.second), steps);
+  const backward = (w: tf.Tensor2D): tf.Tensor2D => tf.transpose(w);
+  const [back1, back2, back3] = [weights.ofLatents, weights.second, weights.third].map(backward);
+  const [byFirst, bySecond, byNext]: [tf.Tensor2D[], tf.Tensor2D[], tf.Tensor2D[]] = [[], [], []];
+  let g = byStates[steps - 1]!;
+  for (let t = steps - 1; t >= 0; t--) {
+    byNext[t] = g;
+    bySecond[t] = tf.mul(tf.matMul(g, back3!), slopes2[t]!);
+    byFirst[t] = tf.mul(tf.matMul(bySecond[t]!, back2!), slopes1[t]!);
+    if (t > 0) g = tf.add(tf.matMul(byFirst[t]!, back1!), tf.add(g, byStates[t - 1]!));
+  }
+  const byDrive = stacked(byFirst);
+  return [
+    byDrive,
+    tf.matMul(trace.before, byDrive, true),
+    tf.matMul(trace.first, stacked(bySecond), true),
+    tf.matMul(trace.second, stacked(byNext), true),
+  ];
+}
+
+/** The derivative of mask · relu: the mask where the value came through. */
+function slope(value: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D {
+  const through = tf.step(value);
+  return mask ? tf.mul(through, mask) : through;
+}
+
+/** [steps · batch, n] → [batch, n] for each step. */
+function apart(x: tf.Tensor2D, steps: number): tf.Tensor2D[] {
+  return steps === 1 ? [x] : tf.split(x, steps, 0);
+}
+
+function stacked(parts: tf.Tensor2D[]): tf.Tensor2D {
+  return parts.length === 1 ? parts[0]! : tf.concat(parts, 0);
+}

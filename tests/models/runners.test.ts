@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { RandomStream } from "../../src/data/random.ts";
+import { initialAutoencoder } from "../../src/models/autoencoder.ts";
+import { initialEmulator } from "../../src/models/emulator.ts";
+import { Decoder, Encoder, Roller } from "../../src/models/runners.ts";
+import type { AutoencoderWeights, EmulatorWeights } from "../../src/models/weights-file.ts";
+import { engineNamed, engines, expectClose } from "../helpers/tensors.ts";
+
+const random = new RandomStream(5);
+const autoencoderShape = { input_dim: 12, hidden_dims: [8, 6], latent_dim: 3 } as const;
+const autoencoder = {
+  model: autoencoderShape,
+  ...initialAutoencoder(autoencoderShape, random),
+} as unknown as AutoencoderWeights;
+const emulatorShape = { input_dim: 5, hidden_dim: 7, output_dim: 3 };
+const emulator = {
+  model: emulatorShape,
+  trainable: initialEmulator(emulatorShape, random),
+} as unknown as EmulatorWeights;
+
+function uniform(size: number): Float32Array {
+  const data = new Float32Array(size);
+  random.fillUniform(data, 0, 1);
+  return data;
+}
+
+describe.each(engines)("on the %s engine", (name) => {
+  it("rows come out the same in one call and one by one, whatever blocks they fall into", async () => {
+    const engine = await engineNamed(name);
+    const [encoder, decoder] = [new Encoder(engine, autoencoder), new Decoder(engine, autoencoder)];
+    const rows = 1024 + 37;
+    const x = uniform(rows * 12);
+    const z = await encoder.encode(x, rows);
+    const decoded = await decoder.decode(z, rows);
+    for (const row of [0, 1023, 1024, rows - 1]) {
+      const alone = await encoder.encode(x.slice(row * 12, (row + 1) * 12), 1);
+      expectClose(z.subarray(row * 3, (row + 1) * 3), alone, { absolute: 1e-6 });
+      expectClose(decoded.subarray(row * 12, (row + 1) * 12), await decoder.decode(alone, 1), { absolute: 1e-6 });
+    }
+    encoder.dispose();
+    decoder.dispose();
+  });
+
+  it.each([
+    [1, 21],
+    [130, 37],
+  ])(
+    "%i trajectories of %i steps come out the same step by step, in the first call and the next",
+    async (batch, steps) => {
+      const roller = new Roller(await engineNamed(name), emulator);
+      const [physical, start] = [uniform(batch * steps * 2), uniform(batch * 3)];
+      const first = await roller.rollout(physical, start, batch, steps);
+      expectClose(await roller.rollout(physical, start, batch, steps), first, { absolute: 1e-6 });
+      for (const trajectory of new Set([0, batch - 1])) {
+        let z = start.slice(trajectory * 3, (trajectory + 1) * 3);
+        for (let t = 0; t < steps; t++) {
+          const at = trajectory * steps + t;
+          z = (await roller.rollout(physical.slice(at * 2, (at + 1) * 2), z, 1, 1)).slice();
+          expectClose(first.subarray(at * 3, (at + 1) * 3), z, { absolute: 1e-5, what: `step ${t}` });
+        }
+      }
+      expect(first.length).toBe(batch * steps * 3);
+      roller.dispose();
+    },
+  );
+});
