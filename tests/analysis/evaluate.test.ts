@@ -114,10 +114,10 @@ const val: Rows[] = [
 ];
 
 /** Columns stand in another order than the models want them in. */
-async function writeSplits(): Promise<string> {
-  const file = await createHdf5(path("clean.h5"));
+async function writeSplits(name = "clean.h5", splits = { train, val }): Promise<string> {
+  const file = await createHdf5(path(name));
   const float32 = ["Av", "Density", ...species.toReversed(), "Time"];
-  for (const [key, tracers] of Object.entries({ train, val })) {
+  for (const [key, tracers] of Object.entries(splits)) {
     const rows = tracers.flatMap((tracer, model) => tracer.map((row) => ({ model, row })));
     const writer = new FrameWriter(
       file,
@@ -134,7 +134,7 @@ async function writeSplits(): Promise<string> {
     writer.finish();
   }
   file.close();
-  return path("clean.h5");
+  return path(name);
 }
 
 let clean: CleanData;
@@ -352,6 +352,20 @@ describe("an evaluation", () => {
     expect(some.metrics.provenance.rows_hash).not.toBe(all.metrics.provenance.rows_hash);
     expect(again.metrics.provenance.rows_hash).toBe(all.metrics.provenance.rows_hash);
     expect(metricsJson(again.metrics)).toBe(metricsJson(all.metrics));
+  });
+
+  it("works with one tracer of two rows to train and to validate, and refuses a split where nothing can be predicted", async () => {
+    const columns = { metadata: ["Index", "Model", "Time"], phys: physicalNames, species };
+    const two: Rows[] = [train[1]!];
+    const small = await openCleanData(await writeSplits("small.h5", { train: two, val: two }), columns);
+    const { metrics } = await evaluate({ clean: small });
+    small.close();
+    expect(metrics.predictions.mean_trajectory!.overall.all).toMatchObject({ count: 6, dex: { max: 0 } });
+    expect(metrics.windows).toBeNull();
+    expect(metrics.predictions.windows).toBeUndefined();
+    const one = await openCleanData(await writeSplits("one.h5", { train, val: [val[3]!] }), columns);
+    await expect(evaluate({ clean: one })).rejects.toThrow("no validation tracer has a second row");
+    one.close();
   });
 
   it("stops between two blocks when it is told to", async () => {

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import type { Metrics, PredictionMetrics } from "../../src/analysis/evaluation-types.ts";
+import { conclusionsOf, verdictsOf } from "../../src/analysis/verdicts.ts";
+
+/** Mean errors in dex: overall, of gas and of ice; above the floor a tenth of them, but for what is given. */
+function errors(kind: string, [all, gas, bulk]: readonly number[], above?: number, non_finite = 0): PredictionMetrics {
+  const group = (dex: number, floor = dex / 10) => ({
+    all: { dex: { mean: dex } },
+    above_floor: { dex: { mean: floor } },
+  });
+  const phases = [
+    { phase: "gas", ...group(gas!) },
+    { phase: "bulk", ...group(bulk!) },
+  ];
+  return { kind, non_finite, overall: group(all!, above), phases } as unknown as PredictionMetrics;
+}
+
+const predictions: Metrics["predictions"] = {
+  reconstruction: errors("reconstruction", [0.2, 0.2, 0.2]),
+  emulation: errors("emulation", [0.5, 0.3, 0.9], 0.05, 7),
+  persistence: errors("persistence", [7, 7, 7]),
+  mean_trajectory: errors("mean_trajectory", [0.4, 0.5, 0.2], 0.1),
+  pca_reconstruction: errors("pca_reconstruction", [0.2, 0.3, 0.1]),
+};
+
+describe("the verdicts", () => {
+  const verdicts = verdictsOf(predictions);
+
+  it("hold the emulation against what predicts, the reconstruction against what compresses, phase by phase", () => {
+    expect(verdicts).toHaveLength(3 * 3 * 2);
+    expect(verdicts[2]).toEqual({
+      subject: "emulation",
+      baseline: "persistence",
+      phase: "gas",
+      above_floor: false,
+      subject_dex: 0.3,
+      baseline_dex: 7,
+      beats: true,
+    });
+    expect(verdicts.filter(({ subject }) => subject === "reconstruction").map(({ baseline }) => baseline)).toEqual(
+      Array(6).fill("pca_reconstruction"),
+    );
+  });
+
+  it("count an equal error as no win", () => {
+    const equal = verdicts.find(({ baseline, phase }) => baseline === "pca_reconstruction" && phase === "all");
+    expect(equal!.beats).toBe(false);
+  });
+
+  it("are told in sentences that name the exceptions, and what is not finite", () => {
+    expect(conclusionsOf(verdicts, predictions)).toEqual([
+      "The surrogate beats persistence (nothing changes): 0.500 against 7.00 dex.",
+      "The surrogate loses to the mean trajectory of the training tracers: 0.500 against 0.400 dex, but wins for all phases above the floor, gas, gas above the floor.",
+      "The autoencoder loses to the reconstruction by principal components: 0.200 against 0.200 dex, but wins for gas, gas above the floor.",
+      "emulation: 7 predicted values are not finite; they count with the largest errors.",
+    ]);
+  });
+});
