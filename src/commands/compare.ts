@@ -1,15 +1,15 @@
 import { basename, join, relative, resolve } from "node:path";
 import { type Comparison, type Interval, surrogateKinds } from "../analysis/evaluation-types.ts";
+import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import { ConfigError } from "../errors.ts";
 import type { Command } from "./command.ts";
-import { predictionTitles } from "./prediction-titles.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
 /** Compares evaluations of the same rows. */
 export const compareCommand: Command = {
   describe:
     "Compares two or more evaluations of the same rows: mean errors of each kind of prediction and their differences from the first " +
-    "run, with 95 % bootstrap intervals over the tracers. Runs evaluated on different rows are refused. Writes compare.json.",
+    "run, with 95 % bootstrap intervals over the tracers. Runs evaluated on different rows are refused. Writes compare.json and compare.html.",
   positionals: { runs: "folders of `astrochem evaluate`, or their metrics.json; the first is compared with" },
   options: {
     output: { type: "string", describe: "folder to write to (default: the current one)" },
@@ -36,10 +36,11 @@ export const compareCommand: Command = {
     });
     const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
     const file = join(folder, "compare.json");
-    // The comparison's page is made from this: writeComparison(folder, comparison, metrics) belongs here.
     writeFileAtomic(file, metricsJson(comparison));
+    const { writeComparison } = await import("../analysis/report/write-report.ts");
+    const page = await writeComparison(folder, comparison);
     if (context.json) stdout.write(`${JSON.stringify(comparison)}\n`);
-    else stdout.write(`${describeComparison(comparison)}\n\n${relative(cwd, file) || file}\n`);
+    else stdout.write(`${describeComparison(comparison)}\n\n${relative(cwd, page) || page}\n`);
   },
 };
 
@@ -60,7 +61,7 @@ export function describeComparison({ kinds, runs, tracers, resamples }: Comparis
   // The baselines are the same in all runs, but for those with as many components as latents; compare.json has them.
   const shown = kinds.filter(({ kind }) => surrogateKinds.some((each) => each === kind));
   const rows = shown.flatMap(({ kind, runs: each }) =>
-    each.map((run, r) => ({ kind: predictionTitles[kind], name: runs[r]!.name, ...run })),
+    each.map((run, r) => ({ kind: predictionStyles[kind].title, name: runs[r]!.name, ...run })),
   );
   const table = formatTable<(typeof rows)[number]>(
     [

@@ -1,8 +1,8 @@
 import { relative } from "node:path";
 import type { EvaluationSamples, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
+import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
-import { predictionTitles } from "./prediction-titles.ts";
 import { withRun } from "./run-folder.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -10,7 +10,8 @@ import { formatNumber, formatTable } from "./tables.ts";
 export const evaluateCommand: Command = {
   describe:
     "Runs the autoencoder and the emulator over the validation tracers, beside baselines that need no network, and writes what comes " +
-    "of it into the run's folder: metrics.json, metrics.csv per species, samples.json for figures. emulator=null evaluates the autoencoder alone.",
+    "of it into the run's folder: report.html (opens offline, in any browser), figures/ as SVG, PNG and Vega-Lite, metrics.json, " +
+    "metrics.csv per species, samples.json. emulator=null evaluates the autoencoder alone.",
   positionals: {},
   options: {},
   config: { root: "config_evaluate" },
@@ -34,13 +35,15 @@ export const evaluateCommand: Command = {
         const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
         const { metrics } = found;
         const samples: EvaluationSamples = { ...found.samples, training };
-        // The report's figures are drawn from these two: writeReport(run.folder, metrics, samples) belongs here.
-        const files = writeMetrics(run.folder, metrics, samples);
+        const written = writeMetrics(run.folder, metrics, samples);
+        log("drawing the report's figures");
+        const { writeReport } = await import("../analysis/report/write-report.ts");
+        const files = { ...written, ...(await writeReport(run.folder, metrics, samples, context.signal)) };
         context.statusLine.clear();
         context.stdout.write(
           context.json ? `${JSON.stringify({ ...summaryOf(metrics), ...files })}\n` : `${describeMetrics(metrics)}\n`,
         );
-        if (!context.json) context.stdout.write(`\n${relative(context.cwd, files.metrics) || files.metrics}\n`);
+        if (!context.json) context.stdout.write(`\n${relative(context.cwd, files.report) || files.report}\n`);
         return { ...files, rows_hash: metrics.provenance.rows_hash };
       } finally {
         close();
@@ -63,7 +66,10 @@ export function describeMetrics({ predictions, validation, conclusions }: Metric
   const rows = Object.values(predictions);
   const table = formatTable<PredictionMetrics>(
     [
-      { title: `${formatNumber(validation.tracers)} validation tracers`, value: ({ kind }) => predictionTitles[kind] },
+      {
+        title: `${formatNumber(validation.tracers)} validation tracers`,
+        value: ({ kind }) => predictionStyles[kind].title,
+      },
       { title: "rows", value: ({ rows: count }) => count },
       { title: "error, dex", value: ({ overall }) => overall.all.dex.mean },
       { title: "above 1e-12", value: ({ overall }) => overall.above_floor?.dex.mean ?? "" },

@@ -60,9 +60,9 @@ describe("evaluate", () => {
     expect(code, stderr).toBe(0);
     expect(stdout).toContain("surrogate, whole trajectory");
     expect(stdout).toMatch(/The surrogate (beats|loses to) persistence/);
-    expect(stdout).toContain("whole/metrics.json");
+    expect(stdout).toContain("whole/report.html");
     expect(readdirSync(join(cwd, "whole"))).toEqual(
-      expect.arrayContaining(["metrics.json", "metrics.csv", "samples.json", "summary.json", "config.yaml"]),
+      expect.arrayContaining(["report.html", "figures", "metrics.json", "metrics.csv", "samples.json", "summary.json"]),
     );
     const { predictions, windows, train, validation, provenance } = readMetrics(join(cwd, "whole"));
     expect(Object.keys(predictions)).toHaveLength(8);

@@ -1,0 +1,116 @@
+import type { EvaluationSamples, Histogram, Metrics } from "../evaluation-types.ts";
+import { amount, colours, type Figure, figureSpec, palette, type Row, type VegaLiteSpec } from "./figure.ts";
+
+function withUnit(name: string, unit: string): string {
+  return unit === "" ? name : `${name} (${unit})`;
+}
+
+/** The conditions along a sample of tracers. */
+export function historiesFigure({ histories }: EvaluationSamples, { physical_parameters }: Metrics): Figure | null {
+  if (histories.length === 0 || physical_parameters.length === 0) return null;
+  const panels = physical_parameters.map(({ name, unit }, p): VegaLiteSpec => {
+    const values: Row[] = histories.flatMap(({ id, times_yr, physical }) => {
+      const stride = Math.max(1, Math.ceil(times_yr.length / 60));
+      return times_yr
+        .map((time, row) => ({ id, kyr: time / 1000, value: physical[p]![row]! }))
+        .filter(({ value }, row) => row % stride === 0 && value > 0);
+    });
+    return {
+      width: 235,
+      height: 150,
+      data: { values },
+      mark: { type: "line", strokeWidth: 0.8, opacity: 0.5, color: palette[0] },
+      encoding: {
+        x: amount("kyr", "time since the start (kyr)"),
+        y: amount("value", withUnit(name, unit), { scale: { type: "log" }, axis: { format: "~g", tickCount: 5 } }),
+        detail: { field: "id", type: "nominal" },
+      },
+    };
+  });
+  return {
+    name: "histories",
+    title: "Physical histories of validation tracers",
+    caption: `The conditions that drive the chemistry, along ${histories.length} tracers.`,
+    spec: figureSpec({ concat: panels, columns: 2 }),
+  };
+}
+
+function bars({ from, to, counts }: Histogram): readonly { from: number; to: number; share: number }[] {
+  const [total, size] = [counts.reduce((sum, count) => sum + count, 0) || 1, (to - from) / counts.length];
+  return counts.map((count, i) => ({ from: from + i * size, to: from + (i + 1) * size, share: count / total }));
+}
+
+/** Distributions of the physical parameters in both splits. */
+export function parametersFigure({ parameter_histograms }: EvaluationSamples): Figure | null {
+  if (parameter_histograms.length === 0) return null;
+  const panels = parameter_histograms.map(({ name, unit, train, val }): VegaLiteSpec => {
+    const values: Row[] = (
+      [
+        ["training", train],
+        ["validation", val],
+      ] as const
+    ).flatMap(([split, histogram]) =>
+      bars(histogram).map((each) => ({ split, x: (each.from + each.to) / 2, share: each.share })),
+    );
+    return {
+      width: 235,
+      height: 140,
+      data: { values },
+      mark: { type: "line", interpolate: "step", strokeWidth: 1.5 },
+      encoding: {
+        x: amount("x", `log10 ${withUnit(name, unit)}`, { scale: { zero: false, nice: false } }),
+        y: amount("share", "share of rows", { axis: { format: ".0%", tickCount: 4 } }),
+        color: colours("split", ["training", "validation"], [palette[0], palette[1]]),
+      },
+    };
+  });
+  return {
+    name: "parameters",
+    title: "Distribution of the physical parameters",
+    caption:
+      "Rows of both splits in 50 bins. Where the validation has rows and the training has none, the surrogate extrapolates.",
+    spec: figureSpec({ concat: panels, columns: 2 }),
+  };
+}
+
+/** Distributions of the scaled abundances: of each species a row of cells. */
+export function scaledAbundancesFigure(
+  { abundance_histograms }: EvaluationSamples,
+  { predictions }: Metrics,
+  count = 60,
+): Figure | null {
+  const variability = new Map(
+    predictions.reconstruction?.species.map(({ species, std_log10 }) => [species, std_log10]),
+  );
+  const chosen = [...abundance_histograms]
+    .sort((a, b) => (variability.get(b.species) ?? 0) - (variability.get(a.species) ?? 0))
+    .slice(0, count);
+  const values: Row[] = chosen.flatMap(({ species, histogram }) =>
+    bars(histogram)
+      .filter(({ share }) => share > 0)
+      .map(({ from, to, share }) => ({ species, from, to, share })),
+  );
+  if (values.length === 0) return null;
+  return {
+    name: "scaled-abundances",
+    title: "Distribution of the scaled abundances",
+    caption: `Training rows of the ${chosen.length} species that vary most: what the autoencoder sees, 0 and 1 being the clipping limits.`,
+    spec: figureSpec({
+      height: { step: 11 },
+      data: { values },
+      mark: { type: "rect" },
+      encoding: {
+        x: { ...amount("from", "scaled abundance"), bin: { binned: true } },
+        x2: { field: "to" },
+        y: { field: "species", type: "nominal", sort: null, title: null, axis: { labelFontSize: 9 } },
+        color: {
+          field: "share",
+          type: "quantitative",
+          title: "share",
+          scale: { type: "sqrt", scheme: "viridis" },
+          legend: { format: ".0%" },
+        },
+      },
+    }),
+  };
+}

@@ -1,0 +1,43 @@
+import type { PredictionKind } from "../evaluation-types.ts";
+import { colours, palette, type VegaLiteSpec } from "./figure.ts";
+
+/** What figures and tables call each kind of prediction, and its colour everywhere: the surrogate's own are the cool ones. */
+export const predictionStyles: Readonly<
+  Record<
+    PredictionKind,
+    {
+      /** In a legend. */ readonly label: string /** In a table. */;
+      readonly title: string;
+      readonly colour: string;
+    }
+  >
+> = {
+  emulation: { label: "surrogate, whole trajectory", title: "surrogate, whole trajectory", colour: palette[0] },
+  windows: {
+    label: "surrogate, windows as trained for",
+    title: "surrogate, windows as trained for",
+    colour: palette[2],
+  },
+  reconstruction: { label: "autoencoder alone", title: "autoencoder alone (encode, decode)", colour: palette[5] },
+  persistence: { label: "persistence", title: "persistence (nothing changes)", colour: "#8a8f98" },
+  mean_trajectory: { label: "mean trajectory", title: "mean trajectory of the training tracers", colour: palette[4] },
+  nearest_history: { label: "nearest history", title: "training tracer with the nearest history", colour: palette[1] },
+  pca_dynamics: { label: "PCA, linear dynamics", title: "principal components, linear dynamics", colour: palette[3] },
+  pca_reconstruction: { label: "PCA, reconstruction", title: "autoencoder alone (encode, decode)", colour: palette[6] },
+};
+
+/** Colour by kind, those that are there, in the order above. */
+export function kindColours(kinds: readonly PredictionKind[]): VegaLiteSpec {
+  const all = Object.entries(predictionStyles).filter(([kind]) => kinds.includes(kind as PredictionKind));
+  return colours(
+    "kind",
+    all.map(([, { label }]) => label),
+    all.map(([, { colour }]) => colour),
+  );
+}
+
+export const phaseColours: VegaLiteSpec = colours(
+  "phase",
+  ["gas", "surface", "bulk"],
+  [palette[0], palette[4], palette[2]],
+);

@@ -1,0 +1,173 @@
+import type { LongRollout, Metrics, PredictionMetrics, Sensitivity } from "../evaluation-types.ts";
+import {
+  amount,
+  colours,
+  type Figure,
+  figureSpec,
+  ink,
+  palette,
+  position,
+  type Row,
+  type VegaLiteSpec,
+} from "./figure.ts";
+import { kindColours, predictionStyles } from "./prediction-style.ts";
+
+const kyr = "time since the start (kyr)";
+
+/** A marked time, dashed, with a word beside it. */
+function mark(at: number, text: string, title: string): VegaLiteSpec {
+  const x = amount("at", title);
+  return {
+    data: { values: [{ at, text }] },
+    layer: [
+      { mark: { type: "rule", strokeDash: [4, 4], color: ink.muted }, encoding: { x } },
+      {
+        mark: { type: "text", align: "left", baseline: "top", dx: 5, dy: 2, fontSize: 11, color: ink.muted },
+        encoding: { x, y: { value: 0 }, text: { field: "text" } },
+      },
+    ],
+  };
+}
+
+/** The spread of a prediction's error over the rollout, with the baselines' means. */
+export function errorTimeFigure(
+  prediction: PredictionMetrics,
+  { predictions, window_size, time_step_yr }: Metrics,
+): Figure {
+  const bands = prediction.steps.map(({ time_yr, dex }) => ({ ...dex, kyr: time_yr / 1000 }));
+  const others = (["mean_trajectory", "nearest_history", "pca_dynamics", "reconstruction"] as const).filter(
+    (kind) => predictions[kind] && prediction.kind === "emulation",
+  );
+  const kinds = [prediction.kind, ...others];
+  const means: Row[] = kinds.flatMap((kind) =>
+    predictions[kind]!.steps.map(({ time_yr, dex }) => ({
+      kind: predictionStyles[kind].label,
+      kyr: time_yr / 1000,
+      dex: dex.mean,
+    })),
+  );
+  const { colour, label } = predictionStyles[prediction.kind];
+  const x = amount("kyr", kyr);
+  const band = (low: string, high: string, opacity: number): VegaLiteSpec => ({
+    data: { values: bands },
+    mark: { type: "area", opacity, color: colour },
+    encoding: { x, y: amount(low, "error (dex)"), y2: { field: high } },
+  });
+  const trained =
+    prediction.kind === "emulation" && window_size !== null && time_step_yr !== null && window_size - 1 < bands.length
+      ? [mark(((window_size - 1) * time_step_yr) / 1000, "trained up to here", kyr)]
+      : [];
+  return {
+    name: `error-time-${prediction.kind}`,
+    title: `Error against time: ${label}`,
+    caption:
+      "Lines: the mean over tracers and species. Shaded, for the surrogate: the middle 50 % and 80 % of the errors at each step. " +
+      "A mean above the bands says that a few species fail badly.",
+    spec: figureSpec({
+      layer: [
+        band("p10", "p90", 0.16),
+        band("p25", "p75", 0.26),
+        {
+          data: { values: means },
+          mark: { type: "line" },
+          encoding: { x, y: amount("dex", "error (dex)"), color: kindColours(kinds) },
+        },
+        ...trained,
+      ],
+    }),
+  };
+}
+
+/** Rollouts ten times longer than trained: do they stay where chemistry can be? */
+export function longRolloutFigure(rollouts: readonly LongRollout[]): Figure | null {
+  const rows: Row[] = rollouts.flatMap(({ history, at_steps, out_of_range, excursion_dex }) =>
+    at_steps.map((step, i) => ({
+      history: `conditions ${history}`,
+      step,
+      share: out_of_range[i]!,
+      excursion: excursion_dex[i]!,
+    })),
+  );
+  if (rows.length === 0) return null;
+  const trained = rollouts[0]!.trained_steps;
+  const panel = (field: string, title: string, more: VegaLiteSpec = {}): VegaLiteSpec => ({
+    width: 560,
+    height: 140,
+    layer: [
+      {
+        data: { values: rows },
+        mark: { type: "line" },
+        encoding: {
+          x: amount("step", "steps"),
+          y: amount(field, title, more),
+          color: colours("history", ["conditions held", "conditions repeated"], [palette[0], palette[1]]),
+        },
+      },
+      mark(trained, "trained up to here", "steps"),
+    ],
+  });
+  const states = rollouts.map(({ history, bounded, finite, first_non_finite_step }) => {
+    if (!finite) return `with conditions ${history} it is no longer finite from step ${first_non_finite_step} on`;
+    return `with conditions ${history} it ${bounded ? "stays within" : "leaves"} the range`;
+  });
+  return {
+    name: "long-rollout",
+    title: "A rollout ten times longer than trained",
+    caption:
+      "Above: the share of abundances outside the range of the training data widened by half a dex. Below: how far outside, on average. " +
+      `Past a tracer's end its last conditions are held, or its history is repeated: ${states.join("; ")}.`,
+    spec: figureSpec({
+      vconcat: [
+        panel("share", "share out of range", { axis: { format: ".0%" } }),
+        panel("excursion", "mean excursion (dex)"),
+      ],
+    }),
+  };
+}
+
+/** How two rollouts from almost the same start go apart. */
+export function sensitivityFigure({ perturbation_dex, divergence_dex, final_amplification }: Sensitivity): Figure {
+  const values = divergence_dex.map((dex, i) => ({ step: i + 1, dex }));
+  return {
+    name: "sensitivity",
+    title: "From a perturbed start",
+    caption:
+      `Mean difference between rollouts from the true start and from one with normal noise of ${perturbation_dex} dex. ` +
+      `At the end it is ${final_amplification.toPrecision(2)} times the noise. A start that is forgotten is a curve that falls.`,
+    spec: figureSpec({
+      height: 200,
+      data: { values },
+      mark: { type: "line", color: palette[0] },
+      encoding: { x: amount("step", "steps"), y: amount("dex", "mean difference (dex)") },
+    }),
+  };
+}
+
+/** Where the chemistry moves fast: error against the true rate of change. */
+export function gradientFigure({ failure_maps }: Metrics): Figure | null {
+  const kinds = (["reconstruction", "emulation"] as const).filter((kind) => failure_maps[kind]?.gradient.length);
+  if (kinds.length === 0) return null;
+  const values = kinds.flatMap((kind) =>
+    failure_maps[kind]!.gradient.map(({ from_log10, to_log10, mean_dex }) => ({
+      kind: predictionStyles[kind].label,
+      rate: (from_log10 + to_log10) / 2,
+      dex: mean_dex,
+    })),
+  );
+  return {
+    name: "error-gradient",
+    title: "Error where abundances change fast",
+    caption:
+      "Mean error against the true rate of change |d log10 x / dt| of the abundance, in dex per yr, all species.",
+    spec: figureSpec({
+      height: 220,
+      data: { values },
+      mark: { type: "line", point: { size: 34 } },
+      encoding: {
+        x: position("rate", "log10 of |d log10 x / dt| (dex / yr)"),
+        y: amount("dex", "mean error (dex)"),
+        color: kindColours(kinds),
+      },
+    }),
+  };
+}

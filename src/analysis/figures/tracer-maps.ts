@@ -1,0 +1,72 @@
+import type { TracerFeatures } from "../evaluation-types.ts";
+import { type Figure, figureSpec, position, type Row, type VegaLiteSpec } from "./figure.ts";
+
+/** t-SNE compares all pairs: of more tracers than this, every n-th is shown. */
+const most = 400;
+
+/**
+ * Maps of the tracers, each a point: by principal components, and by t-SNE (van der Maaten & Hinton 2008), in which neighbours
+ * stay neighbours and distances between groups mean nothing.
+ */
+export async function tracerMapFigure(features: readonly TracerFeatures[], seed: number): Promise<Figure | null> {
+  const stride = Math.ceil(features.length / most);
+  const chosen = features.filter((_, i) => i % stride === 0);
+  if (chosen.length < 5 || chosen.some(({ features: each }) => each.length < 2)) return null;
+  const { PCA, TSNE } = await import("@saehrimnir/druidjs");
+  const rows = chosen.map(({ features: each }) => [...each]);
+  const perplexity = Math.min(30, (chosen.length - 1) / 3);
+  const maps = {
+    "principal components": points(new PCA(rows, { d: 2, seed }).transform()),
+    "t-SNE": points(new TSNE(rows, { d: 2, perplexity, seed, epsilon: 10 }).transform(400)),
+  };
+  const values: Row[] = Object.entries(maps).flatMap(([map, coordinates]) =>
+    chosen.map(({ split, final_density, mean_dex }, i) => ({
+      map,
+      split: split === "train" ? "training" : "validation",
+      x: coordinates[i]![0],
+      y: coordinates[i]![1],
+      density: final_density !== null && final_density > 0 ? Math.log10(final_density) : null,
+      dex: mean_dex,
+    })),
+  );
+  const panel = (map: string, field: string, title: string): VegaLiteSpec => ({
+    width: 210,
+    height: 210,
+    title: map,
+    data: { values: values.filter((row) => row.map === map && row[field] !== null) },
+    mark: { type: "point", filled: true, size: 50, opacity: 0.9 },
+    encoding: {
+      x: position("x", "", { axis: null }),
+      y: position("y", "", { axis: null }),
+      color: { field, type: "quantitative", title, scale: { scheme: "viridis" } },
+      shape: {
+        field: "split",
+        type: "nominal",
+        title: null,
+        scale: { domain: ["training", "validation"], range: ["circle", "diamond"] },
+      },
+    },
+  });
+  const names = Object.keys(maps);
+  const fields: readonly (readonly [string, string])[] = [
+    ["density", "log10 final density (cm^-3)"],
+    ["dex", "mean error (dex)"],
+  ];
+  const there = fields.filter(([field]) => values.some((row) => row[field!] !== null));
+  return {
+    name: "tracer-maps",
+    title: "Maps of the tracers",
+    caption:
+      `Each point a tracer (${chosen.length} of ${features.length}), placed by its chemistry along its whole length. Coloured by its final density, ` +
+      "and, for validation tracers, by its error: a colour that follows the place says where the surrogate fails.",
+    spec: figureSpec({
+      concat: there.flatMap(([field, title]) => names.map((map) => panel(map, field, title))),
+      columns: 2,
+      resolve: { scale: { color: "independent" } },
+    }),
+  };
+}
+
+function points(map: unknown): readonly (readonly [number, number])[] {
+  return Array.from(map as ArrayLike<ArrayLike<number>>, (point) => [Number(point[0]), Number(point[1])] as const);
+}

@@ -1,0 +1,151 @@
+import type { EvaluationSamples, SpeciesReason, TracerSample } from "../evaluation-types.ts";
+import { amount, type Figure, figureSpec, palette, position, type Row, type VegaLiteSpec } from "./figure.ts";
+
+const kyr = "time since the start (kyr)";
+
+/** Values along a tracer that a line needs: of a long one every n-th. */
+function shown<T>(values: readonly T[], most = 150): readonly { readonly at: number; readonly value: T }[] {
+  const stride = Math.max(1, Math.ceil(values.length / most));
+  const all = values.map((value, at) => ({ at, value }));
+  return all.filter(({ at }) => at % stride === 0 || at === values.length - 1);
+}
+
+const reasons: Readonly<Record<SpeciesReason, string>> = {
+  chosen: "chosen",
+  variable: "most variable",
+  worst: "predicted worst",
+};
+
+/** Abundances against time along one tracer: what was asked for, what changes most, what fails worst. */
+export function abundancesFigure(tracer: TracerSample, mostPerPanel = 7): Figure {
+  const isEmulated = tracer.series.some(({ emulated }) => emulated !== null);
+  const panels = (Object.keys(reasons) as SpeciesReason[]).flatMap((reason) => {
+    const series = tracer.series.filter((each) => each.reason === reason).slice(0, mostPerPanel);
+    if (series.length === 0) return [];
+    const values: Row[] = series.flatMap(({ species, actual, emulated, reconstructed }) => [
+      ...shown(actual).map(({ at, value }) => line(tracer, species, "actual", at, value)),
+      ...shown(emulated ?? reconstructed).map(({ at, value }) => line(tracer, species, "predicted", at, value)),
+    ]);
+    return [
+      {
+        width: 460,
+        height: 220,
+        title: reasons[reason],
+        data: { values },
+        mark: { type: "line", strokeWidth: 1.8 },
+        encoding: {
+          x: amount("kyr", kyr),
+          y: position("log10", "log10 abundance"),
+          color: {
+            field: "species",
+            type: "nominal",
+            title: null,
+            sort: null,
+            scale: { domain: series.map(({ species }) => species), range: palette },
+          },
+          strokeDash: {
+            field: "what",
+            type: "nominal",
+            title: null,
+            scale: {
+              domain: ["actual", "predicted"],
+              range: [
+                [1, 0],
+                [5, 4],
+              ],
+            },
+          },
+        },
+      },
+    ];
+  });
+  return {
+    name: `abundances-${tracer.reason}`,
+    title: `Abundances along the tracer predicted ${tracer.reason === "median" ? "middling" : tracer.reason} (tracer ${tracer.id}, ${tracer.mean_dex.toPrecision(2)} dex)`,
+    caption: `Solid: the data. Dashed: ${isEmulated ? "emulated from the first row alone" : "encoded and decoded"}. Relative to H nuclei.`,
+    spec: figureSpec({ vconcat: panels, resolve: { scale: { color: "independent" } } }),
+  };
+}
+
+function line({ times_yr }: TracerSample, species: string, what: string, at: number, log10: number): Row {
+  return { species, what, log10, kyr: times_yr[at]! / 1000 };
+}
+
+/** Each latent along one tracer. */
+export function latentsFigure({ id, latents, times_yr }: TracerSample): Figure {
+  const sources = [
+    ["encoded", latents.encoded],
+    ["emulated", latents.emulated ?? []],
+  ] as const;
+  const values: Row[] = sources.flatMap(([what, rows]) =>
+    shown(rows, 120).flatMap(({ at, value }) =>
+      value.map((latent, component) => ({ what, component: component + 1, latent, kyr: times_yr[at]! / 1000 })),
+    ),
+  );
+  return {
+    name: "latents",
+    title: `Latents along tracer ${id}`,
+    caption:
+      "Each component of the latents: those of the data, encoded, and those that the emulator steps to from the first row. Smooth ones are easy to emulate.",
+    spec: figureSpec({
+      data: { values },
+      facet: { field: "component", type: "ordinal", title: null },
+      columns: 4,
+      spec: {
+        width: 120,
+        height: 80,
+        mark: { type: "line", strokeWidth: 1.6 },
+        encoding: {
+          x: amount("kyr", "kyr"),
+          y: position("latent", "", { axis: { tickCount: 3 } }),
+          color: { ...whatColour, legend: { orient: "top" } },
+        },
+      },
+      resolve: { scale: { y: "independent" } },
+    }),
+  };
+}
+
+const whatColour: VegaLiteSpec = {
+  field: "what",
+  type: "nominal",
+  title: null,
+  scale: { domain: ["encoded", "emulated"], range: ["#8a8f98", palette[1]] },
+};
+
+/** The latents' paths on their two main directions. */
+export function latentPathsFigure(tracers: EvaluationSamples["tracers"]): Figure | null {
+  const values: Row[] = tracers.flatMap(({ reason, latents_pca: { encoded, emulated } }) =>
+    (
+      [
+        ["encoded", encoded],
+        ["emulated", emulated ?? []],
+      ] as const
+    ).flatMap(([what, rows]) =>
+      shown(rows).map(({ at, value: [pc1, pc2] }) => ({ tracer: `predicted ${reason}`, what, at, pc1, pc2 })),
+    ),
+  );
+  if (values.length === 0) return null;
+  return {
+    name: "latent-paths",
+    title: "Paths through the latent space",
+    caption:
+      "The latents of a few tracers on the first two principal components of their encoded latents; a point a row.",
+    spec: figureSpec({
+      data: { values },
+      facet: { field: "tracer", type: "nominal", title: null },
+      columns: 3,
+      spec: {
+        width: 165,
+        height: 165,
+        mark: { type: "line", point: { size: 8 }, strokeWidth: 1 },
+        encoding: {
+          x: position("pc1", "component 1"),
+          y: position("pc2", "component 2"),
+          order: { field: "at", type: "quantitative" },
+          color: whatColour,
+        },
+      },
+    }),
+  };
+}

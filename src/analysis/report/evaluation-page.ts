@@ -1,0 +1,97 @@
+import type { Metrics, PredictionMetrics } from "../evaluation-types.ts";
+import { predictionStyles } from "../figures/prediction-style.ts";
+import { type Html, html } from "./html.ts";
+import { type Column, contents, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
+
+/** report.html: the verdict first, then the figures, the species, and where it all comes from. */
+export function evaluationPage(metrics: Metrics, sections: readonly DrawnSection[]): string {
+  const { validation, train, species, provenance, latent_dim } = metrics;
+  const title = "How good is this surrogate?";
+  const titles = ["In short", ...sections.map((section) => section.title), "Every species", "Provenance"];
+  const subject = (metrics.predictions.emulation ?? metrics.predictions.reconstruction)!;
+  const floor = metrics.floor.toExponential(0);
+  const body = html`<header><h1>${title}</h1>
+<p class="muted">${count(species.length)} species, ${latent_dim} latents. Judged on ${count(validation.rows)} rows of
+${count(validation.tracers)} validation tracers, trained on ${count(train.tracers)} others. ${provenance.created_at.slice(0, 10)}</p></header>
+${contents(titles)}
+<main>
+<section><h2 id="in-short">In short</h2>
+${verdicts(metrics)}
+<div class="scroll">${predictionTable(metrics)}</div>
+<p class="muted">Errors in dex are |log10 predicted − log10 true|: 0.3 is a factor of 2. “Above ${floor}” counts larger abundances only.
+Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p></section>
+${figureSections(sections)}
+<section><h2 id="every-species">Every species</h2>
+<p class="muted">${sentence(predictionStyles[subject.kind].label)}. A heading sorts.</p>
+<div class="scroll long" tabindex="0" role="region" aria-label="every species">${speciesTable(subject)}</div></section>
+<section><h2 id="provenance">Provenance</h2>${provenanceList(metrics)}</section>
+</main>
+<footer>Made by astrochem ${provenance.version}. The figures lie beside this page as SVG, PNG and Vega-Lite, the numbers in metrics.json.</footer>`;
+  return page(title, body);
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function verdicts({ conclusions, verdicts: all }: Metrics): Html {
+  const losses = all.filter(({ phase, beats, above_floor }) => phase !== "all" && !above_floor && !beats);
+  const items = conclusions.map(
+    (text) => html`<li class="${/\bloses\b/.test(text) ? "loses" : "beats"}">${text}</li>\n`,
+  );
+  return html`<ul class="verdicts">${items}</ul>${losses.length > 0 && html`<p>By phase: ${lossesByBaseline(losses)}.</p>`}`;
+}
+
+function lossesByBaseline(losses: Metrics["verdicts"]): string {
+  const grouped = new Map<string, string[]>();
+  for (const { subject, baseline, phase } of losses) {
+    const key = `the ${subject} loses to ${predictionStyles[baseline].label}`;
+    grouped.set(key, [...(grouped.get(key) ?? []), phase]);
+  }
+  return [...grouped].map(([key, phases]) => `${key} in ${phases.join(", ")}`).join("; ");
+}
+
+function predictionTable({ predictions, floor }: Metrics): Html {
+  const columns: Column<PredictionMetrics>[] = [
+    { title: "prediction", value: ({ kind }) => predictionStyles[kind].label },
+    { title: "error, dex", value: ({ overall }) => overall.all.dex.mean },
+    { title: "99 %", value: ({ overall }) => overall.all.dex.p99 },
+    { title: `above ${floor.toExponential(0)}`, value: ({ overall }) => overall.above_floor?.dex.mean ?? null },
+    { title: "99 %", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
+    { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
+    { title: "mean over species", value: ({ over_species }) => over_species.mean },
+    { title: "rows", value: ({ rows }) => count(rows) },
+  ];
+  return table(columns, Object.values(predictions));
+}
+
+function speciesTable({ species }: PredictionMetrics): Html {
+  const columns: Column<PredictionMetrics["species"][number]>[] = [
+    { title: "species", value: ({ species: name }) => name },
+    { title: "phase", value: ({ phase }) => phase },
+    { title: "error, dex", value: ({ all }) => all.dex.mean },
+    { title: "median", value: ({ all }) => all.dex.median },
+    { title: "99 %", value: ({ all }) => all.dex.p99 },
+    { title: "too high by, dex", value: ({ bias_dex }) => bias_dex },
+    { title: "relative, mean", value: ({ all }) => all.relative.mean },
+    { title: "mean log10 abundance", value: ({ mean_log10 }) => mean_log10 },
+  ];
+  const sorted = [...species].sort((a, b) => b.all.dex.mean - a.all.dex.mean);
+  return table(columns, sorted, { sortable: true });
+}
+
+function provenanceList({ provenance, windows, window_size, time_step_yr, abundances_clipping }: Metrics): Html {
+  const file = ({ path, hash }: { path: string; hash: string }): string => `${path} (sha256 ${hash.slice(0, 16)}…)`;
+  const entries: readonly (readonly [string, string | null])[] = [
+    ["autoencoder", file(provenance.autoencoder)],
+    ["emulator", provenance.emulator && file(provenance.emulator)],
+    ["data", file(provenance.dataset)],
+    ["rows", `sha256 ${provenance.rows_hash.slice(0, 16)}…`],
+    ["windows", windows && `${count(windows.evaluated)} of ${count(windows.all)}, ${window_size} rows each`],
+    ["time step", time_step_yr === null ? null : `${shortNumber(time_step_yr)} yr`],
+    ["clipping", `${abundances_clipping.lower} to ${abundances_clipping.upper}`],
+    ["computed by", `${provenance.backend}, in ${shortNumber(provenance.seconds)} s, seed ${provenance.seed}`],
+    ["made", `${provenance.created_at} by astrochem ${provenance.version}`],
+  ];
+  return html`<dl>${entries.map(([name, value]) => value !== null && html`<dt>${name}</dt><dd>${value}</dd>\n`)}</dl>`;
+}

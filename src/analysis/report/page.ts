@@ -1,0 +1,116 @@
+import { type Figure, ink } from "../figures/figure.ts";
+import type { FigureSection } from "../figures/sections.ts";
+import { Html, html } from "./html.ts";
+import { sortScript, style } from "./style.ts";
+
+/** A figure that is drawn. */
+export interface DrawnFigure extends Figure {
+  readonly svg: string;
+}
+
+export interface DrawnSection {
+  readonly title: string;
+  readonly figures: readonly DrawnFigure[];
+}
+
+/** A page that needs nothing but itself. */
+export function page(title: string, body: Html): string {
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>${new Html(style)}</style>
+</head>
+<body>
+${body}
+<script>${new Html(sortScript)}</script>
+</body>
+</html>
+`.text;
+}
+
+/** A heading's anchor. */
+export function anchor(title: string): string {
+  return title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+}
+
+export function contents(titles: readonly string[]): Html {
+  const entries = titles.map((title) => html`<li><a href="#${anchor(title)}">${title}</a></li>`);
+  return html`<nav aria-label="contents"><ol>${entries}</ol></nav>`;
+}
+
+export function figureSections(sections: readonly DrawnSection[]): readonly Html[] {
+  return sections.map(
+    ({ title, figures }) => html`<section><h2 id="${anchor(title)}">${title}</h2>
+<div class="figures">${figures.map(figureHtml)}</div></section>
+`,
+  );
+}
+
+function figureHtml({ name, title, caption, svg }: DrawnFigure): Html {
+  return html`<figure id="figure-${name}"><h3>${title}</h3>
+<div class="plot">${inlineSvg(svg, title)}</div>
+<figcaption>${caption}</figcaption></figure>
+`;
+}
+
+/** The ink of a drawing made the page's, so that it follows light and dark; the drawing named for those who hear it. */
+export function inlineSvg(svg: string, title: string): Html {
+  const names: Readonly<Record<string, string>> = { [ink.text]: "--ink", [ink.muted]: "--muted", [ink.grid]: "--grid" };
+  const inked = svg.replace(/"(#[0-9a-f]{6})"/gi, (whole, colour: string) => {
+    const name = names[colour.toLowerCase()];
+    return name === undefined ? whole : `"var(${name})"`;
+  });
+  const label = html`role="img" aria-label="${title}"`.text;
+  return new Html(inked.slice(inked.indexOf("<svg")).replace("<svg", `<svg ${label}`));
+}
+
+export interface Column<T> {
+  readonly title: string;
+  readonly value: (row: T) => string | number | null;
+}
+
+/** A table; numbers are rounded for the eye and sorted by what they are. */
+export function table<T>(columns: readonly Column<T>[], rows: readonly T[], { sortable = false } = {}): Html {
+  const heading = (title: string): Html =>
+    sortable ? html`<th scope="col"><button type="button">${title}</button></th>` : html`<th scope="col">${title}</th>`;
+  const cell = (value: string | number | null): Html =>
+    typeof value === "number"
+      ? html`<td data-value="${value}">${shortNumber(value)}</td>`
+      : html`<td>${value ?? "–"}</td>`;
+  const body = rows.map((row) => html`<tr>${columns.map(({ value }) => cell(value(row)))}</tr>\n`);
+  const attribute = new Html(sortable ? " data-sortable" : "");
+  return html`<table${attribute}><thead><tr>${columns.map(({ title }) => heading(title))}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+/** Three significant digits. */
+export function shortNumber(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0) return "0";
+  if (Number.isInteger(value) && size < 1e4) return String(value);
+  return size >= 1e4 || size < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
+}
+
+/** A count, in full. */
+export function count(value: number): string {
+  return value.toLocaleString("en");
+}
+
+/** Draws the figures of all sections, one after the other. */
+export async function drawSections(
+  sections: readonly FigureSection[],
+  draw: (figure: Figure) => Promise<string>,
+): Promise<readonly DrawnSection[]> {
+  const drawn: DrawnSection[] = [];
+  for (const { title, figures } of sections) {
+    const done: DrawnFigure[] = [];
+    for (const figure of figures) done.push({ ...figure, svg: await draw(figure) });
+    drawn.push({ title, figures: done });
+  }
+  return drawn;
+}

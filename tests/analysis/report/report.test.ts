@@ -1,0 +1,121 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Comparison, Metrics } from "../../../src/analysis/evaluation-types.ts";
+import { evaluationPage } from "../../../src/analysis/report/evaluation-page.ts";
+import { escapeHtml, html } from "../../../src/analysis/report/html.ts";
+import { inlineSvg, shortNumber } from "../../../src/analysis/report/page.ts";
+import { writeComparison, writeReport } from "../../../src/analysis/report/write-report.ts";
+import { testFolder } from "../../helpers/folder.ts";
+import { evaluationFixture } from "../figures/evaluation-fixture.ts";
+
+const folder = testFolder();
+const hostile = `</script><script>alert("1")</script><img src=x onerror='alert(2)'>&`;
+
+/** Every text of the page that was put in unescaped would show here. */
+function expectHarmless(page: string): void {
+  expect(page).not.toContain("<script>alert");
+  expect(page).not.toContain("<img");
+  // One script of ours.
+  expect(page.match(/<script/g)).toHaveLength(1);
+}
+
+describe("HTML", () => {
+  it("escapes what is put in, and keeps what is HTML", () => {
+    const inner = html`<b>${"<&>"}</b>`;
+    expect(html`${inner}${[1, inner]}${null}${false}${undefined}"${"'"}"`.text).toBe(
+      `<b>&lt;&amp;&gt;</b>1<b>&lt;&amp;&gt;</b>"&#39;"`,
+    );
+    expect(escapeHtml(hostile)).not.toMatch(/[<>"']/);
+  });
+
+  it("rounds numbers to three digits", () => {
+    expect([0, 1, 9999, 1223745, 0.11941, 12.345, 1e-5, -0.5].map(shortNumber)).toEqual([
+      "0",
+      "1",
+      "9999",
+      "1.2e+6",
+      "0.119",
+      "12.3",
+      "1.0e-5",
+      "-0.500",
+    ]);
+  });
+
+  it("makes a drawing's ink the page's, and names it", () => {
+    const drawn = inlineSvg('<?xml?><svg width="1"><text fill="#1b1f24">a</text><path stroke="#0072B2"/></svg>', '"x"');
+    expect(drawn.text).toBe(
+      '<svg role="img" aria-label="&quot;x&quot;" width="1"><text fill="var(--ink)">a</text><path stroke="#0072B2"/></svg>',
+    );
+  });
+});
+
+describe("a report", () => {
+  it("is one page that needs nothing else, with its figures in three formats beside it", async () => {
+    const { metrics, samples } = evaluationFixture();
+    const { report, figures } = await writeReport(folder, metrics, samples);
+    const page = readFileSync(report, "utf8");
+    expect(statSync(report).size).toBeLessThan(5e6);
+    expect(page).not.toMatch(/(src|href)="(?!#|data:,)/);
+    expect(page).toContain("default-src &#39;none&#39;");
+    for (const sentence of metrics.conclusions) expect(page).toContain(escapeHtml(sentence));
+    const names = new Set(readdirSync(figures).map((name) => name.replace(/\.(svg|png|vl\.json)$/, "")));
+    expect(readdirSync(figures)).toHaveLength(3 * names.size);
+    for (const name of names) expect(page).toContain(`id="figure-${name}"`);
+    expect(page.match(/<figure /g)).toHaveLength(names.size);
+    const spec = JSON.parse(readFileSync(join(figures, "baselines.vl.json"), "utf8"));
+    expect(spec).toMatchObject({ $schema: expect.stringContaining("vega-lite"), title: expect.any(String) });
+  });
+
+  it("stops between figures where it is asked to", async () => {
+    const { metrics, samples } = evaluationFixture();
+    const stopped = writeReport(join(folder, "stopped"), metrics, samples, AbortSignal.abort(new Error("stop")));
+    await expect(stopped).rejects.toThrow("stop");
+  });
+
+  it("shows names from files as text", async () => {
+    const text = JSON.stringify(evaluationFixture()).replaceAll('"CH4"', JSON.stringify(hostile));
+    const { metrics, samples } = JSON.parse(text.replaceAll("sample_collapse_clean", hostile.replaceAll('"', "")));
+    const { report } = await writeReport(join(folder, "hostile"), metrics, samples);
+    expectHarmless(readFileSync(report, "utf8"));
+  });
+
+  it("says which phases are lost", () => {
+    const { metrics } = evaluationFixture();
+    const page = evaluationPage(metrics, []);
+    expect(page).toMatch(/By phase: [^<]*loses to mean trajectory in gas, surface, bulk/);
+    const winner: Metrics = { ...metrics, verdicts: metrics.verdicts.map((each) => ({ ...each, beats: true })) };
+    expect(evaluationPage(winner, [])).not.toContain("By phase");
+  });
+});
+
+it("a comparison is a page too", async () => {
+  const { provenance } = evaluationFixture().metrics;
+  const interval = (value: number) => ({ value, low: value - 0.01, high: value + 0.01 });
+  const run = (value: number, difference: number | null) => ({
+    mean_dex: interval(value),
+    mean_relative: interval(value),
+    difference_dex: difference === null ? null : interval(difference),
+    difference_relative: null,
+    differs: difference !== null && Math.abs(difference) > 0.01,
+    phases_dex: { gas: value },
+  });
+  const comparison: Comparison = {
+    format: "astrochem-comparison",
+    format_version: 1,
+    rows_hash: "0",
+    tracers: 12,
+    resamples: 2000,
+    seed: 0,
+    runs: [
+      { name: hostile, provenance },
+      { name: "second", provenance },
+      { name: "third", provenance },
+    ],
+    kinds: [{ kind: "emulation", runs: [run(0.3, null), run(0.2, -0.1), run(0.3, 0)] }],
+  };
+  const page = readFileSync(await writeComparison(folder, comparison), "utf8");
+  expectHarmless(page);
+  expect(page).toContain("<td>0.200 [0.190, 0.210]</td><td>-0.100 [-0.110, -0.0900]</td><td>better</td>");
+  expect(page).toContain("<td>no difference</td>");
+});
