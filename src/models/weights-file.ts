@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CheckpointError } from "../errors.ts";
+import { checkVersion, migrate } from "../formats/format-version.ts";
 import { type NamedTensor, readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { autoencoderLayouts } from "./autoencoder.ts";
 import { emulatorLayout } from "./emulator.ts";
 import type { Layout } from "./layout.ts";
-
-/** The version that this program writes; see CHANGELOG.md for what changed with each. */
-export const weightsFormatVersion = 1;
+import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 
 const range = z.tuple([z.number(), z.number()]);
 const positive = z.int().positive();
@@ -194,12 +193,8 @@ function decodeMetadata<T extends z.ZodType>(
       fix: "PyTorch's .pth files come in with: astrochem import-weights",
     });
   }
-  if (version !== String(weightsFormatVersion)) {
-    throw new CheckpointError(`${path} has weights format ${version}; this version reads ${weightsFormatVersion}`, {
-      where: path,
-      fix: "use the version of astrochem that wrote it, or a newer one",
-    });
-  }
+  const found = /^\d{1,15}$/.test(version) ? Number(version) : version;
+  checkVersion(weightsFormat, found, path, (what, hint) => new CheckpointError(what, hint));
   if (metadata.kind !== kind) {
     throw new CheckpointError(`${path} holds an ${metadata.kind}, not an ${kind}`, {
       where: path,
@@ -207,7 +202,7 @@ function decodeMetadata<T extends z.ZodType>(
     });
   }
   const { format: _, ...texts } = metadata;
-  const parsed = schema.safeParse(parseTexts(path, texts));
+  const parsed = schema.safeParse(migrate(weightsFormat, parseTexts(path, texts), found));
   if (parsed.success) return parsed.data;
   throw new CheckpointError(`${path} has damaged metadata: ${z.prettifyError(parsed.error)}`, { where: path });
 }
