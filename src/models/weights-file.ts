@@ -8,7 +8,9 @@ import { emulatorLayout } from "./emulator.ts";
 import type { Layout } from "./layout.ts";
 import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 
-const range = z.tuple([z.number(), z.number()]);
+/** What is scaled by a range that is empty or upside down comes out as nonsense. */
+const range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, "is not [lower, upper]");
+const logRange = range.refine(([lower]) => lower > 0, "is scaled by log10 and must be above 0");
 const positive = z.int().positive();
 
 /** Where weights come from: enough to find the run again, nothing that is needed to use them. */
@@ -29,7 +31,9 @@ const autoencoderMetadata = z.strictObject({
   kind: z.literal("autoencoder"),
   model: z.object({ input_dim: positive, hidden_dims: z.tuple([positive, positive]), latent_dim: positive }),
   /** Linear abundances, clipped to [lower, upper] before scaling. */
-  abundances_clipping: z.strictObject({ lower: z.number().positive(), upper: z.number().positive() }),
+  abundances_clipping: z
+    .strictObject({ lower: z.number().positive(), upper: z.number().positive() })
+    .refine(({ lower, upper }) => lower < upper, "is not lower < upper"),
   /** Smallest and largest entry of the latents of the training rows; null until a training has ended. */
   latent_range: range.nullable(),
   /** Optimizer steps, PyTorch's num_batches_tracked. */
@@ -41,7 +45,7 @@ const emulatorMetadata = z.strictObject({
   kind: z.literal("emulator"),
   model: z.object({ input_dim: positive, hidden_dim: positive, output_dim: positive }),
   /** In the order of the emulator's input. */
-  physical_parameters: z.array(z.strictObject({ name: z.string(), range })),
+  physical_parameters: z.array(z.strictObject({ name: z.string(), range: logRange })),
   window_size: positive,
   /** Median step between rows of the training data, in years; null where it is not known. */
   time_step_yr: z.number().nullable(),
@@ -89,6 +93,7 @@ export function readAutoencoder(path: string): AutoencoderWeights {
   const { tensors, metadata } = readSafetensors(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "autoencoder", autoencoderMetadata);
   const layouts = autoencoderLayouts(rest.model);
+  checkCount(path, "species", rest.species.length, rest.model.input_dim);
   checkArrays(path, tensors, [layouts.trainable, layouts.statistics]);
   return { ...rest, trainable: layouts.trainable.gather(tensors), statistics: layouts.statistics.gather(tensors) };
 }
@@ -98,6 +103,8 @@ export function readEmulator(path: string): EmulatorWeights {
   const { tensors, metadata } = readSafetensors(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
   const layout = emulatorLayout(rest.model);
+  const { model, physical_parameters } = rest;
+  checkCount(path, "physical parameters", physical_parameters.length, model.input_dim - model.output_dim);
   checkArrays(path, tensors, [layout]);
   return { ...rest, trainable: layout.gather(tensors) };
 }
@@ -155,9 +162,28 @@ function checkArrays(path: string, tensors: ReadonlyMap<string, NamedTensor>, la
     ...missing.map((name) => `missing array ${name}`),
     ...unexpected.map((name) => `unexpected array ${name}`),
     ...misshapen,
+    ...[...tensors].flatMap(([name, tensor]) => valueFault(name, tensor) ?? []),
   ];
   if (problems.length === 0) return;
   throw new CheckpointError(`${path} does not hold the model that its metadata names: ${problems.join("; ")}`, {
+    where: path,
+    fix: "the file is damaged or was edited: restore it, or train again",
+  });
+}
+
+/** One bad value spoils every result without a word. */
+function valueFault(name: string, { data }: NamedTensor): string | undefined {
+  if (data instanceof BigInt64Array) return undefined;
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) return `${name} has the value ${data[at]} at ${at}`;
+  return name.endsWith(".running_var") && data.some((value) => value < 0)
+    ? `${name} has a negative variance`
+    : undefined;
+}
+
+function checkCount(path: string, what: string, found: number, wanted: number): void {
+  if (found === wanted) return;
+  throw new CheckpointError(`${path} names ${found} ${what}, and its model takes ${wanted}`, {
     where: path,
     fix: "the file is damaged or was edited: restore it, or train again",
   });
