@@ -2,6 +2,7 @@ import { inspect, styleText } from "node:util";
 import { AstrochemError } from "../errors.ts";
 import type { OutputStream } from "./command.ts";
 import { Interruption } from "./interruption.ts";
+import { printable } from "./printable.ts";
 
 /** How a failure is told. */
 export interface FailureOptions {
@@ -23,7 +24,7 @@ export function reportFailure(error: unknown, { stderr, debug, version }: Failur
   }
   const label = paint("red", "error:", stderr);
   if (error instanceof AstrochemError) {
-    stderr.write(`${label} ${withFaintLabels(error.message, stderr)}\n`);
+    stderr.write(`${label} ${withFaintLabels(printable(error.message), stderr)}\n`);
     if (debug) stderr.write(`\n${inspect(error)}\n`);
     return error.exitCode;
   }

@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { type DestinationStream, type Logger, multistream, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { StatusLine } from "../training/status-line.ts";
+import { printable } from "./printable.ts";
 
 export type { Logger } from "pino";
 
@@ -50,7 +51,13 @@ function linesForPeople({ statusLine, debug }: LoggingOptions): DestinationStrea
       })
     : (line: string) => plainLine(line, debug);
   // pino-pretty leaves the line open where it hides the details.
-  return { write: (line) => statusLine.log.write(`${render(line).trimEnd()}\n`) };
+  return { write: (line) => statusLine.log.write(`${render(printableLine(line)).trimEnd()}\n`) };
+}
+
+/** Within JSON control characters are escaped; those that come out again are to be seen, not obeyed. */
+function printableLine(line: string): string {
+  const { msg, ...rest } = JSON.parse(line) as { msg?: string };
+  return msg === undefined ? line : JSON.stringify({ ...rest, msg: printable(msg) });
 }
 
 const levelNames: Readonly<Record<number, string>> = { 20: "debug: ", 40: "warning: ", 50: "error: ", 60: "error: " };

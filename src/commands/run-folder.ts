@@ -3,6 +3,8 @@ import { join, resolve } from "node:path";
 import { dump } from "js-yaml";
 import { AstrochemError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
+import { type FileFormat, latestVersion } from "../formats/format-version.ts";
+import { versioned } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
 import { describeEnvironment, type Environment } from "./environment.ts";
@@ -17,6 +19,9 @@ export interface RunConfig {
 }
 
 export type RunOutcome = "completed" | "interrupted" | "failed";
+
+/** The files of a run's folder; environment.json and summary.json name their version. */
+export const runFormat: FileFormat = { name: "run format", migrations: [] };
 
 /** A run under way: its folder, its log, and what it leaves behind. */
 export interface Run {
@@ -98,7 +103,7 @@ class OpenRun implements Run {
     this.#command = command;
     this.#started = started;
     this.#now = context.now;
-    this.#environment = { ...environment };
+    this.#environment = { format_version: latestVersion(runFormat), ...environment };
     this.writeEnvironment({});
     this.#logger = guarded(folder, () =>
       openLog({
@@ -116,7 +121,7 @@ class OpenRun implements Run {
     const path = join(this.folder, "epochs.jsonl");
     guarded(path, () => {
       this.#epochs ??= openSync(path, "a");
-      writeSync(this.#epochs, `${toJsonLine(record)}\n`);
+      writeSync(this.#epochs, `${toJsonLine(versioned(record))}\n`);
     });
     this.#epochCount += 1;
   }
@@ -142,6 +147,7 @@ class OpenRun implements Run {
     this.#isFinished = true;
     const finished = this.#now();
     const summary = {
+      format_version: latestVersion(runFormat),
       command: this.#command,
       outcome,
       started_at: this.#started.toISOString(),

@@ -18,6 +18,9 @@ export interface Problem {
   readonly fix?: string | undefined;
 }
 
+/** Of problems that one error lists: a file of something else altogether has thousands. */
+const mostShown = 50;
+
 const problemsOfErrors = new WeakMap<ConfigError, Problem>();
 
 /** A ConfigError about one place. */
@@ -50,14 +53,17 @@ export function throwProblems(problems: readonly Problem[]): void {
   const [first, ...others] = unique.values();
   if (!first) return;
   if (others.length === 0) throw configError(first.what, first.place, first.fix);
-  const lines = [first, ...others].map(({ what, place, fix }, index) =>
-    [
-      `${index + 1}. ${what}`,
-      place && `     at   ${formatPlace(place)}`,
-      fix && `     fix  ${fix.replaceAll("\n", "\n          ")}`,
-    ]
-      .filter(Boolean)
-      .join("\n"),
-  );
+  const lines = [first, ...others]
+    .slice(0, mostShown)
+    .map(({ what, place, fix }, index) =>
+      [
+        `${index + 1}. ${what}`,
+        place && `     at   ${formatPlace(place)}`,
+        fix && `     fix  ${fix.replaceAll("\n", "\n          ")}`,
+      ]
+        .filter(Boolean)
+        .join("\n"),
+    );
+  if (unique.size > mostShown) lines.push(`and ${unique.size - mostShown} more`);
   throw new ConfigError(`${unique.size} problems in the configuration\n${lines.join("\n")}`);
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, type Stats, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { MapNode } from "./tree.ts";
@@ -66,7 +66,7 @@ function readFirst(folders: readonly string[], name: string, cwd: string): Confi
   if (name.split("/").some((part) => part === "" || part.startsWith("."))) return undefined;
   for (const folder of folders) {
     const path = `${join(folder, ...name.split("/"))}.yaml`;
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
+    if (!statusOf(path)?.isFile()) continue;
     return configFile(name, readText(path), displayPath(path, cwd));
   }
   return undefined;
@@ -89,7 +89,16 @@ function optionsIn(folder: string): string[] {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statusOf(path)?.isDirectory() ?? false;
+}
+
+/** What cannot be a path, for it is too long or holds a NUL, leads nowhere. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** `# @package name` among the comments that open the file. */

@@ -33,12 +33,17 @@ export function readFrameLayout(file: Hdf5File, key: string): FrameLayout {
     throw new DataError(`no key \`${key}\` in ${file.path}`, { fix });
   }
   const type = file.attribute(key, "pandas_type");
-  if (type === "frame") return fixedLayout(file, key, where);
-  if (type === "frame_table") return tableLayout(file, key, where);
+  if (type === "frame") return sized(fixedLayout(file, key, where));
+  if (type === "frame_table") return sized(tableLayout(file, key, where));
   throw new DataError(`the key \`${key}\` holds no pandas frame${type === undefined ? "" : ` but \`${type}\``}`, {
     where,
     fix: "write it with DataFrame.to_hdf(path, key=…), format fixed or table",
   });
+}
+
+function sized(layout: FrameLayout): FrameLayout {
+  for (const { dataset } of layout.blocks) dataset.checkSize();
+  return layout;
 }
 
 /** Fixed format: one dataset [rows, columns] for each element type, and the column names beside it. */

@@ -1,4 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
+import { DataError } from "../errors.ts";
+import { checkVersion, type FileFormat, latestVersion } from "../formats/format-version.ts";
 import { type Frame, HdfFrame } from "./frame-reader.ts";
 import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
 
@@ -12,7 +14,9 @@ export type { Frame } from "./frame-reader.ts";
 export async function openFrame(path: string, key: string): Promise<Frame> {
   const file = await openHdf5(path);
   try {
-    return new HdfFrame(file, key);
+    const frame = new HdfFrame(file, key);
+    checkFrameVersion(frame);
+    return frame;
   } catch (error) {
     file.close();
     throw error;
@@ -27,8 +31,15 @@ export interface FrameColumns {
   order: readonly string[];
 }
 
-/** The version of what this writer writes, kept in the attribute `astrochem_format_version`. */
-export const FRAME_FORMAT_VERSION = "1";
+/** Frames that this program writes; their version is in the attribute `astrochem_format_version`, which other programs' lack. */
+const frameFormat: FileFormat = { name: "clean data format", migrations: [] };
+
+function checkFrameVersion(frame: Frame): void {
+  const found = frame.attribute("astrochem_format_version");
+  if (found === undefined) return;
+  const version = /^\d{1,15}$/.test(found) ? Number(found) : found;
+  checkVersion(frameFormat, version, frame.path, (what, hint) => new DataError(what, hint));
+}
 
 /** After so many bytes the file is flushed: a killed process loses what came later. */
 const FLUSH_BYTES = 64 * 2 ** 20;
@@ -96,7 +107,7 @@ export class FrameWriter {
     for (const [name, value] of Object.entries({
       ...PANDAS_ATTRIBUTES,
       ...attributes,
-      astrochem_format_version: FRAME_FORMAT_VERSION,
+      astrochem_format_version: String(latestVersion(frameFormat)),
       astrochem_hash: hash,
     })) {
       this.#file.setAttribute(this.#key, name, value);

@@ -1,6 +1,7 @@
+import { statSync } from "node:fs";
 import { Dataset, type Metadata } from "h5wasm/node";
 import { DataError } from "../errors.ts";
-import { callHdf5, TRANSFER_BYTES, transferBuffer } from "./hdf5-library.ts";
+import { callHdf5, MOST_TRANSFER_BYTES, TRANSFER_BYTES, transferBuffer } from "./hdf5-library.ts";
 import {
   copyConverted,
   decodeText,
@@ -14,6 +15,10 @@ import {
 /** So many texts are read together: column names, not data. A damaged file may claim any number. */
 const MOST_STRINGS = 2 ** 22;
 const MOST_STRING_BYTES = 2 ** 28;
+/** Deflate shrinks to a thousandth at most; what is never written takes no room, but nobody means to read that. */
+const greatestRatio = 1100;
+/** Small files are not worth a refusal. */
+const alwaysReadable = 2 ** 20;
 
 /** One dataset of an open file. Reads and writes whole rows (along the first dimension) only. */
 export class Hdf5Dataset {
@@ -28,13 +33,17 @@ export class Hdf5Dataset {
   readonly chunkRows: number;
   readonly #file: bigint;
   readonly #path: string;
+  readonly #filePath: string;
   readonly #where: string;
   readonly #rowItems: number;
+  /** Bytes of a chunk once it is decompressed, which HDF5 does whole whatever is read of it; 0 where the data are contiguous. */
+  readonly #chunkBytes: number;
 
   /** Made by `Hdf5File.dataset` and `createDataset` only. */
   constructor(file: bigint, path: string, filePath: string) {
     this.#file = file;
     this.#path = path;
+    this.#filePath = filePath;
     this.#where = `${filePath}, dataset ${path}`;
     const metadata: Metadata = callHdf5("read the dataset", this.#where, (h5) => h5.get_dataset_metadata(file, path));
     this.shape = metadata.shape ?? [0];
@@ -42,7 +51,25 @@ export class Hdf5Dataset {
     this.members = membersOf(metadata);
     this.#rowItems = this.shape.slice(1).reduce((a, b) => a * b, 1);
     this.rowBytes = this.#rowItems * metadata.size;
+    this.#chunkBytes = metadata.chunks ? metadata.chunks.reduce((a, b) => a * b, metadata.size) : 0;
     this.chunkRows = Math.max(1, metadata.chunks?.[0] ?? 1);
+  }
+
+  /**
+   * To be called before the rows are counted on: a file of a few kilobytes can claim any number of them.
+   * @throws DataError where the dataset claims more than its file can hold
+   */
+  checkSize(): void {
+    const claimed = this.rows * this.rowBytes;
+    const { size } = statSync(this.#filePath);
+    if (claimed <= alwaysReadable + greatestRatio * size) return;
+    throw new DataError(
+      `the dataset claims ${this.shape.join(" × ")} values, more than a file of ${size} bytes holds`,
+      {
+        where: this.#where,
+        fix: "the file is damaged or was never finished: make or copy it again",
+      },
+    );
   }
 
   /** Number of rows; a scalar counts as one. */
@@ -62,6 +89,12 @@ export class Hdf5Dataset {
    */
   rawRows(start: number, count: number): Uint8Array {
     this.#checkRange(start, count);
+    if (this.#chunkBytes > MOST_TRANSFER_BYTES) {
+      throw new DataError(`a chunk takes ${this.#chunkBytes} bytes, more than ${MOST_TRANSFER_BYTES}`, {
+        where: this.#where,
+        fix: "store the data with smaller chunks",
+      });
+    }
     const bytes = count * this.rowBytes;
     const pointer = transferBuffer(bytes, this.#where);
     if (bytes > 0) this.#transfer("read", start, count, pointer);
@@ -115,6 +148,7 @@ export class Hdf5Dataset {
         fix: "the file is damaged: copy or make it again",
       });
     }
+    this.checkSize();
     if (this.dtype === "string") {
       const values = callHdf5("read", this.#where, () => new Dataset(this.#file, this.#path).value);
       return Array.isArray(values) ? values.map(String) : [String(values)];
@@ -133,6 +167,7 @@ export class Hdf5Dataset {
   readVariable(index: number): Uint8Array {
     if (this.dtype !== "vlen") throw this.#wrongType("variable-length bytes");
     this.#checkRange(index, 1);
+    this.checkSize();
     const entries = callHdf5("read", this.#where, () =>
       new Dataset(this.#file, this.#path).slice([[index, index + 1]]),
     ) as unknown[];

@@ -7,8 +7,8 @@ export type Hdf5Library = Awaited<typeof ready>;
 /** Bytes of the wasm heap that one read or write passes through; a row or chunk that is longer gets what it needs. */
 export const TRANSFER_BYTES = 8 * 2 ** 20;
 
-/** The wasm heap ends at 2 GiB; HDF5's own structures and a chunk being decompressed need their share of it. */
-const MOST_TRANSFER_BYTES = 2 ** 30;
+/** HDF5 needs as much again for a chunk that it decompresses; real chunks are a thousandth of this. */
+export const MOST_TRANSFER_BYTES = 2 ** 28;
 
 let library: Hdf5Library | undefined;
 let diagnostics = "";

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CheckpointError } from "../errors.ts";
+import { checkVersion, migrate } from "../formats/format-version.ts";
 import { type NamedTensor, readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { autoencoderLayouts } from "./autoencoder.ts";
 import { emulatorLayout } from "./emulator.ts";
 import type { Layout } from "./layout.ts";
+import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 
-/** The version that this program writes; see CHANGELOG.md for what changed with each. */
-export const weightsFormatVersion = 1;
-
-const range = z.tuple([z.number(), z.number()]);
+/** What is scaled by a range that is empty or upside down comes out as nonsense. */
+const range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, "is not [lower, upper]");
+const logRange = range.refine(([lower]) => lower > 0, "is scaled by log10 and must be above 0");
 const positive = z.int().positive();
 
 /** Where weights come from: enough to find the run again, nothing that is needed to use them. */
@@ -30,7 +31,9 @@ const autoencoderMetadata = z.strictObject({
   kind: z.literal("autoencoder"),
   model: z.object({ input_dim: positive, hidden_dims: z.tuple([positive, positive]), latent_dim: positive }),
   /** Linear abundances, clipped to [lower, upper] before scaling. */
-  abundances_clipping: z.strictObject({ lower: z.number().positive(), upper: z.number().positive() }),
+  abundances_clipping: z
+    .strictObject({ lower: z.number().positive(), upper: z.number().positive() })
+    .refine(({ lower, upper }) => lower < upper, "is not lower < upper"),
   /** Smallest and largest entry of the latents of the training rows; null until a training has ended. */
   latent_range: range.nullable(),
   /** Optimizer steps, PyTorch's num_batches_tracked. */
@@ -42,7 +45,7 @@ const emulatorMetadata = z.strictObject({
   kind: z.literal("emulator"),
   model: z.object({ input_dim: positive, hidden_dim: positive, output_dim: positive }),
   /** In the order of the emulator's input. */
-  physical_parameters: z.array(z.strictObject({ name: z.string(), range })),
+  physical_parameters: z.array(z.strictObject({ name: z.string(), range: logRange })),
   window_size: positive,
   /** Median step between rows of the training data, in years; null where it is not known. */
   time_step_yr: z.number().nullable(),
@@ -90,6 +93,7 @@ export function readAutoencoder(path: string): AutoencoderWeights {
   const { tensors, metadata } = readSafetensors(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "autoencoder", autoencoderMetadata);
   const layouts = autoencoderLayouts(rest.model);
+  checkCount(path, "species", rest.species.length, rest.model.input_dim);
   checkArrays(path, tensors, [layouts.trainable, layouts.statistics]);
   return { ...rest, trainable: layouts.trainable.gather(tensors), statistics: layouts.statistics.gather(tensors) };
 }
@@ -99,6 +103,8 @@ export function readEmulator(path: string): EmulatorWeights {
   const { tensors, metadata } = readSafetensors(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
   const layout = emulatorLayout(rest.model);
+  const { model, physical_parameters } = rest;
+  checkCount(path, "physical parameters", physical_parameters.length, model.input_dim - model.output_dim);
   checkArrays(path, tensors, [layout]);
   return { ...rest, trainable: layout.gather(tensors) };
 }
@@ -156,9 +162,28 @@ function checkArrays(path: string, tensors: ReadonlyMap<string, NamedTensor>, la
     ...missing.map((name) => `missing array ${name}`),
     ...unexpected.map((name) => `unexpected array ${name}`),
     ...misshapen,
+    ...[...tensors].flatMap(([name, tensor]) => valueFault(name, tensor) ?? []),
   ];
   if (problems.length === 0) return;
   throw new CheckpointError(`${path} does not hold the model that its metadata names: ${problems.join("; ")}`, {
+    where: path,
+    fix: "the file is damaged or was edited: restore it, or train again",
+  });
+}
+
+/** One bad value spoils every result without a word. */
+function valueFault(name: string, { data }: NamedTensor): string | undefined {
+  if (data instanceof BigInt64Array) return undefined;
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) return `${name} has the value ${data[at]} at ${at}`;
+  return name.endsWith(".running_var") && data.some((value) => value < 0)
+    ? `${name} has a negative variance`
+    : undefined;
+}
+
+function checkCount(path: string, what: string, found: number, wanted: number): void {
+  if (found === wanted) return;
+  throw new CheckpointError(`${path} names ${found} ${what}, and its model takes ${wanted}`, {
     where: path,
     fix: "the file is damaged or was edited: restore it, or train again",
   });
@@ -194,12 +219,8 @@ function decodeMetadata<T extends z.ZodType>(
       fix: "PyTorch's .pth files come in with: astrochem import-weights",
     });
   }
-  if (version !== String(weightsFormatVersion)) {
-    throw new CheckpointError(`${path} has weights format ${version}; this version reads ${weightsFormatVersion}`, {
-      where: path,
-      fix: "use the version of astrochem that wrote it, or a newer one",
-    });
-  }
+  const found = /^\d{1,15}$/.test(version) ? Number(version) : version;
+  checkVersion(weightsFormat, found, path, (what, hint) => new CheckpointError(what, hint));
   if (metadata.kind !== kind) {
     throw new CheckpointError(`${path} holds an ${metadata.kind}, not an ${kind}`, {
       where: path,
@@ -207,7 +228,7 @@ function decodeMetadata<T extends z.ZodType>(
     });
   }
   const { format: _, ...texts } = metadata;
-  const parsed = schema.safeParse(parseTexts(path, texts));
+  const parsed = schema.safeParse(migrate(weightsFormat, parseTexts(path, texts), found));
   if (parsed.success) return parsed.data;
   throw new CheckpointError(`${path} has damaged metadata: ${z.prettifyError(parsed.error)}`, { where: path });
 }

@@ -1,16 +1,25 @@
 import { writeFileAtomic } from "../formats/atomic-file.ts";
+import { type FileFormat, latestVersion } from "../formats/format-version.ts";
 import type { EpochRecord, TrainingObserver } from "./observer.ts";
+
+/** Records of epochs, beside the weights and in a run's `epochs.jsonl`. Each names its version: a line of such a file may stand alone. */
+export const epochLogFormat: FileFormat = { name: "epoch log format", migrations: [] };
+
+/** A record as it is written. */
+export function versioned(record: EpochRecord): EpochRecord & { format_version: number } {
+  return { format_version: latestVersion(epochLogFormat), ...record };
+}
 
 /** Passes everything on to `next`, and writes the list of the epochs as JSON beside the weights after each of them. */
 export function loggingObserver(path: string | null, next: TrainingObserver): TrainingObserver {
-  const records: EpochRecord[] = [];
+  const records: object[] = [];
   return {
     epochStarted: (...args) => next.epochStarted?.(...args),
     batchDone: (...args) => next.batchDone?.(...args),
     validationStarted: (...args) => next.validationStarted?.(...args),
     note: (...args) => next.note?.(...args),
     epochEnded(record) {
-      records.push(record);
+      records.push(versioned(record));
       if (path !== null) writeFileAtomic(path, `${JSON.stringify(records, null, 1)}\n`);
       next.epochEnded?.(record);
     },

@@ -96,7 +96,7 @@ describe("a run", () => {
     run.appendEpoch(record);
     run.appendEpoch({ ...record, epoch: 1, mean: 0.5 });
     expect(readText(run, "epochs.jsonl")).toBe(
-      '{"epoch":0,"mean":null,"learning_rate":0.001,"nonfinite":{"mean":"NaN"}}\n{"epoch":1,"mean":0.5,"learning_rate":0.001}\n',
+      '{"format_version":1,"epoch":0,"mean":null,"learning_rate":0.001,"nonfinite":{"mean":"NaN"}}\n{"format_version":1,"epoch":1,"mean":0.5,"learning_rate":0.001}\n',
     );
     run.finish("completed");
     expect(readJson(run, "summary.json")).toMatchObject({ command: "train", outcome: "completed", epochs: 2 });

@@ -23,6 +23,6 @@ it("tells each epoch and note on stderr, in epochs.jsonl and in the log", () => 
   expect(context.stderr.text).toBe(
     "epoch 1 train_loss 2.00e-3 val_mre 5.00e-1 lr 1.00e-3 7 windows/s\ndropout lowered: dropout 0.25\ncaches are read\n",
   );
-  expect(JSON.parse(readFileSync(join(run.folder, "epochs.jsonl"), "utf8"))).toEqual(record);
+  expect(JSON.parse(readFileSync(join(run.folder, "epochs.jsonl"), "utf8"))).toEqual({ format_version: 1, ...record });
   expect(readFileSync(join(run.folder, "run.log"), "utf8")).toContain('"dropout":0.25');
 });

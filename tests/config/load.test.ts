@@ -445,3 +445,18 @@ describe("what is wrong is told all at once", () => {
     expect(failure("config", [`datasets=${cwd}/secret`])).toContain("there is no option");
   });
 });
+
+it("lists fifty problems of a file that is something else altogether, and counts the rest", () => {
+  const keys = Array.from({ length: 3000 }, (_, i) => `key${i}: 1`).join("\n");
+  write({ "configs/config.yaml": keys });
+  const told = failure("config");
+  expect(told).toMatch(/^\d{4} problems in the configuration\n/);
+  expect(told).toMatch(/\nand \d{4} more$/);
+  expect(told.match(/^\d+\. /gm)).toHaveLength(50);
+});
+
+it("finds no option whose name is too long for a file, or is none", () => {
+  for (const name of ["x".repeat(5000), `a\0b`]) {
+    expect(failure("config", [`dataset='${name}'`])).toContain("there is no option");
+  }
+});

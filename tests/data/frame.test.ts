@@ -224,3 +224,46 @@ for path in sys.argv[1:]:
     `);
   });
 });
+
+describe("a frame that cannot be trusted", () => {
+  it("is refused where a newer version wrote it", async () => {
+    const file = await createHdf5(at("newer.h5"));
+    new FrameWriter(file, "train", { float32: ["H"], int64: ["Model"], order: ["Model", "H"] }, 0).finish();
+    file.setAttribute("train", "astrochem_format_version", "7");
+    file.close();
+    expect(await thrownBy(() => openFrame(at("newer.h5"), "train"), folder)).toMatchInlineSnapshot(`
+      "DataError: …/newer.h5 has clean data format 7; this version reads 1
+        at   …/newer.h5
+        fix  use the version of astrochem that wrote it, or a newer one"
+    `);
+  });
+
+  it("is refused where it claims more rows than its file can hold", async () => {
+    const file = await createHdf5(at("endless.h5"));
+    const columns = { float32: ["H"], int64: ["Model"], order: ["Model", "H"] };
+    new FrameWriter(file, "train", columns, 2 ** 40);
+    for (const [name, value] of Object.entries({ pandas_type: "frame", nblocks: 2n, axis0_variety: "regular" })) {
+      file.setAttribute("train", name, value);
+    }
+    file.setAttribute("train", "axis1_variety", "regular");
+    file.createDataset("train/axis1", { shape: [2 ** 40], dtype: "<i8" });
+    file.close();
+    const told = await thrownBy(() => openFrame(at("endless.h5"), "train"), folder);
+    expect(told.replace(/file of \d+ bytes/, "file of … bytes")).toMatchInlineSnapshot(`
+      "DataError: the dataset claims 1099511627776 × 1 values, more than a file of … bytes holds
+        at   …/endless.h5, dataset /train/block0_values
+        fix  the file is damaged or was never finished: make or copy it again"
+    `);
+  });
+
+  it("is refused where one chunk takes more memory than there should be", async () => {
+    const file = await createHdf5(at("chunk.h5"));
+    const data = file.createDataset("x", { shape: [2 ** 26, 1], dtype: "<f8", chunks: [2 ** 26, 1], compression: 1 });
+    expect(await thrownBy(() => data.readRows(0, 1, new Float64Array(1)), folder)).toMatchInlineSnapshot(`
+      "DataError: a chunk takes 536870912 bytes, more than 268435456
+        at   …/chunk.h5, dataset /x
+        fix  store the data with smaller chunks"
+    `);
+    file.close();
+  });
+});

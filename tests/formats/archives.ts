@@ -77,5 +77,10 @@ function directoryEntry(
 
 /** The files of an archive by name. */
 export function unpack(path: string): Map<string, Uint8Array> {
-  return new Map([...readZip(readFileSync(path), path)].map(([name, entry]) => [name, entry.read()]));
+  return unpackBytes(readFileSync(path));
+}
+
+/** The same for an archive in memory. */
+export function unpackBytes(archive: Uint8Array): Map<string, Uint8Array> {
+  return new Map([...readZip(archive, "archive")].map(([name, entry]) => [name, entry.read()]));
 }

@@ -16,6 +16,11 @@ export function goldenJson<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
 }
 
+/** Path of a file in tests/fixtures. */
+export function fixture(path: string): string {
+  return fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
+}
+
 /** A file of the shared material beside the checkout, or undefined: tests that need it skip then. */
 export function sharedFile(path: string): string | undefined {
   const file = fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));

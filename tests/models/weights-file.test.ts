@@ -72,6 +72,12 @@ function changed(
   return path(name);
 }
 
+/** Puts a value at the beginning of an array. */
+function spoil(tensors: Map<string, NamedTensor>, name: string, value: number): void {
+  const tensor = tensors.get(name)!;
+  tensors.set(name, { ...tensor, data: (tensor.data as Float32Array).with(0, value) });
+}
+
 const float32 = (shape: readonly number[]): NamedTensor => ({
   dtype: "F32",
   shape,
@@ -256,6 +262,52 @@ describe("a file that is no good", () => {
         → at abundances_clipping.lower
         at   …/wrong-metadata.safetensors"
     `);
+  });
+
+  it.each<[string, (tensors: Map<string, NamedTensor>, metadata: Record<string, string>) => void, string]>([
+    [
+      "values that are no numbers",
+      (tensors) => spoil(tensors, "decoder_bias3", Number.NaN),
+      "decoder_bias3 has the value NaN at 0",
+    ],
+    [
+      "infinite values",
+      (tensors) => spoil(tensors, "encoder_fc3.bias", Infinity),
+      "encoder_fc3.bias has the value Infinity at 0",
+    ],
+    [
+      "a negative variance",
+      (tensors) => spoil(tensors, "encoder_bn1.running_var", -1),
+      "encoder_bn1.running_var has a negative variance",
+    ],
+    [
+      "too few species",
+      (_, metadata) => void Object.assign(metadata, { species: '["H"]' }),
+      "names 1 species, and its model takes 3",
+    ],
+    [
+      "a latent range upside down",
+      (_, metadata) => void Object.assign(metadata, { latent_range: "[1,-1]" }),
+      "at latent_range",
+    ],
+    [
+      "a clipping without width",
+      (_, metadata) => void Object.assign(metadata, { abundances_clipping: '{"lower":1,"upper":1}' }),
+      "at abundances_clipping",
+    ],
+  ])("is refused with %s", async (_, change, told) => {
+    const file = changed("spoilt.safetensors", change);
+    expect(await thrownBy(() => readAutoencoder(file), folder)).toContain(told);
+  });
+
+  it("is refused where the emulator's inputs do not add up, or a range has no logarithm", async () => {
+    writeEmulator(path("one.safetensors"), { ...emulator, physical_parameters: emulator.physical_parameters.slice(1) });
+    expect(await thrownBy(() => readEmulator(path("one.safetensors")), folder)).toContain(
+      "names 1 physical parameters, and its model takes 2",
+    );
+    const parameters = emulator.physical_parameters.map(({ name }) => ({ name, range: [0, 1] as [number, number] }));
+    writeEmulator(path("zero.safetensors"), { ...emulator, physical_parameters: parameters });
+    expect(await thrownBy(() => readEmulator(path("zero.safetensors")), folder)).toContain("must be above 0");
   });
 
   it("is refused where it is cut off", async () => {

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { checkPair, readAutoencoder, readEmulator } from "../../src/models/weights-file.ts";
+import { fixture } from "../helpers/fixtures.ts";
+
+describe("weights files that version 0.1.0 wrote, in format 1", () => {
+  const autoencoder = fixture("formats/autoencoder-v1.safetensors");
+  const emulator = fixture("formats/emulator-v1.safetensors");
+
+  it("are read, and belong together", () => {
+    const weights = { autoencoder: readAutoencoder(autoencoder), emulator: readEmulator(emulator) };
+    expect(weights.autoencoder).toMatchObject({
+      model: { input_dim: 3, hidden_dims: [4, 2], latent_dim: 2 },
+      species: ["H", "H2", "CO"],
+      abundances_clipping: { lower: 1e-20, upper: 1 },
+      steps: 12,
+      provenance: { data_hash: "ab12", seed: 5, epoch: 7, best_metric: 0.125 },
+    });
+    expect(weights.autoencoder.trainable.slice(0, 3)).toEqual(Float32Array.of(-1, -0.875, -0.75));
+    expect(weights.emulator).toMatchObject({
+      model: { input_dim: 3, hidden_dim: 2, output_dim: 2 },
+      physical_parameters: [{ name: "Density", range: [68481, 1284211415] }],
+      window_size: 48,
+      time_step_yr: 278.5,
+    });
+    checkPair({ path: "ae", weights: weights.autoencoder }, { path: "em", weights: weights.emulator });
+  });
+
+  it("have the one latent range of all latents", () => {
+    expect(readAutoencoder(autoencoder).latent_range).toEqual([-2, 6]);
+  });
+});
