@@ -1,4 +1,4 @@
-import { sequentialChunks } from "./autoencoder-batches.ts";
+import { sequentialChunks, withoutFirst } from "./autoencoder-batches.ts";
 import type { BatchSource } from "./batch-source.ts";
 import type { RowSource } from "./chunk-source.ts";
 import { ChunkedShuffleSampler, type SampledChunk } from "./sampler.ts";
@@ -53,10 +53,11 @@ export class EmulatorBatches implements BatchSource<EmulatorBatch> {
     return Math.ceil(this.items / this.batchSize);
   }
 
-  async *epoch(epoch: number): AsyncGenerator<EmulatorBatch> {
+  async *epoch(epoch: number, first = 0): AsyncGenerator<EmulatorBatch> {
     const { source } = this.#options;
-    const chunks = [...this.#chunks(epoch)];
-    let [batch, filled, left] = [this.#empty(0), 0, this.items];
+    const passed = first * this.batchSize;
+    const chunks = [...withoutFirst(this.#chunks(epoch), passed)];
+    let [batch, filled, left] = [this.#empty(0), 0, this.items - passed];
     for (const [k, chunk] of chunks.entries()) {
       const span = this.#rowsOf(chunk);
       const rows = await source.load(span.start, span.count);

@@ -16,7 +16,8 @@ import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
 import { isFinished, provenanceOf, type RunTools, reportOf, type TrainingReport } from "./run-tools.ts";
-import type { Snapshot, TrainingOutcome } from "./trainer.ts";
+import type { TrainingOutcome } from "./trainer.ts";
+import type { Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
 /** An autoencoder's training, all paths absolute. */

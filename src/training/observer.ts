@@ -36,8 +36,16 @@ export interface EpochRecord {
 
 /** Who wants to know how a training goes: a progress bar, a log. Every method is cheap and never throws. */
 export interface TrainingObserver {
-  /** @param batches how many batches the epoch has; `maxEpochs` null where there is no limit */
-  epochStarted?(epoch: number, batches: number, maxEpochs: number | null): void;
+  /**
+   * @param batches how many batches the epoch has; `maxEpochs` null where there is no limit; `done` what a resumed epoch had done
+   * before
+   */
+  epochStarted?(
+    epoch: number,
+    batches: number,
+    maxEpochs: number | null,
+    done?: { readonly batches: number; readonly items: number },
+  ): void;
   /** @param items rows or windows in the batch; `loss` the running mean of the total loss where it is known (reading it each batch would stall the engine) */
   batchDone?(items: number, loss: number | null): void;
   validationStarted?(batches: number): void;

@@ -122,9 +122,15 @@ export class Progress implements TrainingObserver {
     };
   }
 
-  epochStarted(epoch: number, batches: number, maxEpochs: number | null): void {
+  epochStarted(
+    epoch: number,
+    batches: number,
+    maxEpochs: number | null,
+    done: { readonly batches: number; readonly items: number } = { batches: 0, items: 0 },
+  ): void {
     this.#epochStarted = this.#options.now();
-    this.#state = { ...this.#state, phase: "training", epoch, maxEpochs, batches, batch: 0, items: 0, loss: null };
+    const { batches: batch, items } = done;
+    this.#state = { ...this.#state, phase: "training", epoch, maxEpochs, batches, batch, items, loss: null };
     this.#redraw();
   }
 

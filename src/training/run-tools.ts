@@ -2,7 +2,8 @@ import type { Engine } from "../backend/engine.ts";
 import type { Provenance } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
 import type { TrainingObserver } from "./observer.ts";
-import type { Snapshot, TrainingOutcome } from "./trainer.ts";
+import type { TrainingOutcome } from "./trainer.ts";
+import type { Snapshot } from "./training-state.ts";
 
 /** The effects of a training, handed in by whoever starts it. */
 export interface RunTools {

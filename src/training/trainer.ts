@@ -1,10 +1,18 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineState, HostTensor, HostTensors, Program } from "../backend/engine.ts";
 import type { BatchSource } from "../data/batch-source.ts";
-import { derivedSeed, RandomStream } from "../data/random.ts";
-import { NumericsError } from "../errors.ts";
+import { derivedSeed, type RandomStream } from "../data/random.ts";
+import { CheckpointError, NumericsError } from "../errors.ts";
 import { type AdamWSettings, adamWInputs } from "./adamw.ts";
 import type { EpochRecord, LossParts, TrainingObserver } from "./observer.ts";
 import { type Decision, Schedule, type ScheduleSettings } from "./schedule.ts";
+import {
+  EpochProgress,
+  type Snapshot,
+  type StateKeeper,
+  type StopReason,
+  type TrainingState,
+} from "./training-state.ts";
 
 /** What every trainer is set to; keys as in the model's configuration. */
 export interface TrainerSettings extends ScheduleSettings, AdamWSettings {
@@ -26,23 +34,20 @@ export interface TrainerOptions<Batch> {
   readonly signal?: AbortSignal | undefined;
   /** Called with each new best, before the epoch's record goes to the observer. */
   readonly onImproved?: (best: Snapshot, record: EpochRecord) => void;
+  /** Keeps the checkpoints: of every epoch, of moments that it chooses, of an interruption. */
+  readonly keeper?: StateKeeper | undefined;
+  /** Goes on from here. */
+  readonly resumed?: TrainingState | undefined;
+  /** Optimizer steps after which the training ends its epoch, as if its time were up. */
+  readonly maxSteps?: number | undefined;
 }
-
-/** The weights of one moment, by the names of the state. */
-export interface Snapshot {
-  readonly arrays: Readonly<Record<string, Float32Array>>;
-  /** Optimizer steps taken until then. */
-  readonly steps: number;
-  readonly epoch: number;
-  readonly metric: number;
-}
-
-export type StopReason = "no improvement" | "max_epochs" | "max_minutes" | "interrupted";
 
 /** How a training ended. */
 export interface TrainingOutcome {
   readonly best: Snapshot | null;
   readonly log: readonly EpochRecord[];
+  /** Optimizer steps. */
+  readonly steps: number;
   readonly reason: StopReason;
 }
 
@@ -57,10 +62,17 @@ export abstract class Trainer<Batch> {
   readonly schedule: Schedule;
   #steps = 0;
   #best: Snapshot | null = null;
+  #epoch = 0;
+  /** The epoch under way; null between two. */
+  #progress: EpochProgress | null = null;
+  #log: EpochRecord[] = [];
+  #ended: StopReason | null = null;
+  /** When the training began, less the time that it was interrupted. */
+  #began = 0;
 
   constructor(options: TrainerOptions<Batch>) {
     this.options = options;
-    this.schedule = new Schedule(options.settings);
+    this.schedule = new Schedule(options.settings, options.resumed && { ...options.resumed.values.schedule });
   }
 
   /** Everything the programs read and change; `parameters`, `first_moment` and `second_moment` among it. */
@@ -80,32 +92,40 @@ export abstract class Trainer<Batch> {
    * @throws NumericsError naming epoch and batch where a loss is no longer finite; the best snapshot stays as it was
    */
   async run(): Promise<TrainingOutcome> {
-    const { settings, observer, now } = this.options;
-    const started = now();
-    const log: EpochRecord[] = [];
-    let reason: StopReason = "max_epochs";
-    for (let epoch = 0; settings.max_epochs === null || epoch < settings.max_epochs; epoch++) {
-      observer.epochStarted?.(epoch, this.options.train.batches, settings.max_epochs);
-      const deadline =
-        settings.max_minutes === null ? Number.POSITIVE_INFINITY : started + settings.max_minutes * 60_000;
-      const epochStarted = now();
-      const training = await this.#trainEpoch(epoch, deadline);
-      if (this.#interrupted) {
-        reason = "interrupted";
-        break;
-      }
-      const { record, decision } = await this.#closeEpoch(epoch, training, epochStarted);
-      log.push(record);
-      observer.epochEnded?.(record);
-      if (this.#interrupted) reason = "interrupted";
-      else if (decision.stop) reason = "no improvement";
-      // Another epoch like this one would not fit any more.
-      else if (now() + (now() - epochStarted) > deadline) reason = "max_minutes";
-      else continue;
-      break;
-    }
+    const { resumed, now } = this.options;
+    this.#began = now();
+    if (resumed) await this.#restore(resumed);
+    const { max_epochs } = this.options.settings;
+    if (max_epochs !== null && this.#epoch >= max_epochs) this.#ended ??= "max_epochs";
+    let reason: StopReason | null = this.#ended;
+    while (reason === null) reason = await this.#runEpoch();
     if (this.#best) this.#load(this.#best);
-    return { best: this.#best, log, reason };
+    return { best: this.#best, log: this.#log, steps: this.#steps, reason };
+  }
+
+  /** @returns why the training ends here; null where it goes on */
+  async #runEpoch(): Promise<StopReason | null> {
+    const { settings, observer, now, keeper, seed } = this.options;
+    this.#progress ??= EpochProgress.begin(this.#epoch, derivedSeed(seed, "dropout and noise", this.#epoch));
+    const { batch, items } = this.#progress;
+    observer.epochStarted?.(this.#epoch, this.options.train.batches, settings.max_epochs, { batches: batch, items });
+    const closed = (await this.#trainEpoch(this.#progress)) && (await this.#closeEpoch(this.#progress));
+    if (!closed) {
+      await this.#keep(false);
+      return "interrupted";
+    }
+    const { record, decision } = closed;
+    const seconds = record.seconds_training + record.seconds_validation;
+    this.#log.push(record);
+    this.#progress = null;
+    this.#epoch += 1;
+    if (decision.stop) this.#ended = "no improvement";
+    // Another epoch like this one would not fit any more.
+    else if (now() + 1000 * seconds > this.#deadline) this.#ended = "max_minutes";
+    else if (this.#epoch === settings.max_epochs) this.#ended = "max_epochs";
+    if (keeper) await this.#keep(record.improved);
+    observer.epochEnded?.(record);
+    return this.#interrupted ? "interrupted" : this.#ended;
   }
 
   /** Trainable parameters of the model. */
@@ -121,31 +141,37 @@ export abstract class Trainer<Batch> {
     return this.options.signal?.aborted ?? false;
   }
 
-  async #trainEpoch(epoch: number, deadline: number): Promise<{ loss: LossParts; items: number; seconds: number }> {
-    const { settings, observer, now, seed, train } = this.options;
+  get #deadline(): number {
+    const { max_minutes } = this.options.settings;
+    return max_minutes === null ? Number.POSITIVE_INFINITY : this.#began + max_minutes * 60_000;
+  }
+
+  /** Trains on the batches that are left of an epoch. @returns false where it was interrupted */
+  async #trainEpoch(progress: EpochProgress): Promise<boolean> {
+    if (progress.isTrained) return true;
+    const { settings, observer, now, train, keeper, maxSteps } = this.options;
     const { learning_rate, dropout } = this.schedule.state;
-    const random = new RandomStream(derivedSeed(seed, "dropout and noise", epoch));
-    const sums: LossParts = { total: 0, reconstruction: 0, worst: 0, conservation: 0 };
-    const started = now();
-    let items = 0;
-    let index = 0;
-    for await (const batch of train.epoch(epoch)) {
+    const started = now() - 1000 * progress.secondsTraining;
+    for await (const batch of train.epoch(this.#epoch, progress.batch)) {
       this.#steps += 1;
       const outputs = await this.trainProgram.run(this.state, {
         ...this.inputs(batch),
-        ...this.randomInputs(batch, dropout, random),
+        ...this.randomInputs(batch, dropout, progress.random),
         ...adamWInputs(settings, learning_rate, this.#steps),
       });
-      this.#checkFinite(outputs, epoch, index);
+      this.#checkFinite(outputs, this.#epoch, progress.batch);
       const count = this.itemsIn(batch);
-      for (const name of lossNames) sums[name] += scalarOf(outputs[name]) * count;
-      items += count;
-      index += 1;
-      observer.batchDone?.(count, sums.total / items);
-      if (this.#interrupted || now() > deadline) break;
+      progress.add(Object.fromEntries(lossNames.map((name) => [name, scalarOf(outputs[name])])), count);
+      observer.batchDone?.(count, progress.sums.total! / progress.items);
+      // Signals come in between: an engine that computes in this thread never waits for anything else.
+      await nextTurn();
+      const isOver = now() > this.#deadline || this.#steps === maxSteps;
+      progress.secondsTraining = (now() - started) / 1000;
+      progress.isTrained = isOver || progress.batch === train.batches;
+      if (this.#interrupted || isOver) break;
+      if (keeper?.isDue()) await this.#keep(false);
     }
-    for (const name of lossNames) sums[name] /= items;
-    return { loss: sums, items, seconds: (now() - started) / 1000 };
+    return !this.#interrupted;
   }
 
   #checkFinite(outputs: HostTensors, epoch: number, batch: number): void {
@@ -160,14 +186,13 @@ export abstract class Trainer<Batch> {
     }
   }
 
-  async #closeEpoch(
-    epoch: number,
-    training: { loss: LossParts; items: number; seconds: number },
-    epochStarted: number,
-  ): Promise<{ record: EpochRecord; decision: Decision }> {
-    const { observer, now } = this.options;
+  /** Validates and decides. @returns null where the validation was interrupted */
+  async #closeEpoch(progress: EpochProgress): Promise<{ record: EpochRecord; decision: Decision } | null> {
+    const { epoch, items, secondsTraining } = progress;
+    const { observer } = this.options;
     const { learning_rate, dropout } = this.schedule.state;
-    const errors = await this.#validate(epoch);
+    if (!(await this.#validate(progress))) return null;
+    const errors = this.#errors(progress);
     const decision = this.schedule.epochEnded(errors.mean);
     const record: EpochRecord = {
       epoch,
@@ -175,12 +200,12 @@ export abstract class Trainer<Batch> {
       metric: errors.mean,
       dropout,
       learning_rate,
-      train_loss: training.loss,
+      train_loss: lossMeans(progress),
       improved: decision.improved,
       stagnant_epochs: this.schedule.state.stagnant_epochs,
-      seconds_training: training.seconds,
-      seconds_validation: (now() - epochStarted) / 1000 - training.seconds,
-      items_per_second: training.items / training.seconds,
+      seconds_training: secondsTraining,
+      seconds_validation: progress.secondsValidation,
+      items_per_second: items / secondsTraining,
     };
     if (decision.improved) {
       this.#best = await this.#snapshot(epoch, errors.mean);
@@ -197,17 +222,25 @@ export abstract class Trainer<Batch> {
     return { record, decision };
   }
 
-  /** Mean, unbiased standard deviation and maximum over species of the mean relative error. */
-  async #validate(epoch: number): Promise<{ mean: number; std: number; max: number }> {
-    const { validation, observer } = this.options;
+  /** Adds up the errors of the validation batches that are left. @returns false where it was interrupted */
+  async #validate(progress: EpochProgress): Promise<boolean> {
+    const { validation, observer, now, keeper } = this.options;
+    const started = now() - 1000 * progress.secondsValidation;
     observer.validationStarted?.(validation.batches);
-    let sums: Float64Array | undefined;
-    for await (const batch of validation.epoch(0)) {
+    for await (const batch of validation.epoch(0, progress.validated)) {
       const { errors } = await this.validationProgram.run(this.state, this.inputs(batch));
-      sums ??= new Float64Array(errors!.data.length);
-      for (let s = 0; s < sums.length; s++) sums[s]! += errors!.data[s]!;
+      progress.addErrors(errors!.data);
+      await nextTurn();
+      progress.secondsValidation = (now() - started) / 1000;
+      if (this.#interrupted) break;
+      if (keeper?.isDue()) await this.#keep(false);
     }
-    const means = sums!.map((sum) => sum / validation.items);
+    return progress.validated === validation.batches;
+  }
+
+  /** Mean, unbiased standard deviation and maximum over species of the mean relative error. */
+  #errors({ epoch, errors }: EpochProgress): { mean: number; std: number; max: number } {
+    const means = errors!.map((sum) => sum / this.options.validation.items);
     const mean = means.reduce((a, b) => a + b, 0) / means.length;
     if (Number.isNaN(mean)) {
       throw new NumericsError("the validation error is not a number", {
@@ -219,6 +252,64 @@ export abstract class Trainer<Batch> {
     return { mean, std: Math.sqrt(variance), max: means.reduce((a, b) => Math.max(a, b)) };
   }
 
+  async #keep(improved: boolean): Promise<void> {
+    const { keeper } = this.options;
+    if (keeper) keeper.keep(await this.#stateNow(), improved);
+  }
+
+  /** Where the training stands. */
+  async #stateNow(): Promise<TrainingState> {
+    const arrays: Record<string, Float32Array | Float64Array> = {};
+    for (const name of this.state.names) arrays[`state/${name}`] = (await this.state.read(name)).data;
+    for (const [name, data] of Object.entries(this.#best?.arrays ?? {})) arrays[`best/${name}`] = data;
+    if (this.#progress?.errors) arrays["validation/errors"] = this.#progress.errors;
+    const best = this.#best && { steps: this.#best.steps, epoch: this.#best.epoch, metric: this.#best.metric };
+    return {
+      arrays,
+      values: {
+        steps: this.#steps,
+        elapsed_ms: this.options.now() - this.#began,
+        epoch: this.#epoch,
+        position: this.#progress?.position ?? null,
+        schedule: { ...this.schedule.state },
+        best,
+        log: [...this.#log],
+        ended: this.#ended,
+      },
+    };
+  }
+
+  async #restore({ arrays, values }: TrainingState): Promise<void> {
+    for (const name of this.state.names) {
+      const { data, shape } = await this.state.read(name);
+      const kept = arrays[`state/${name}`];
+      if (!(kept instanceof Float32Array) || kept.length !== data.length)
+        throw unfit(`state/${name}`, data.length, kept);
+      this.state.write(name, { data: kept, shape });
+    }
+    if (values.best) {
+      const weights = this.weightNames.map((name) => [name, arrays[`best/${name}`] as Float32Array] as const);
+      this.#best = { ...values.best, arrays: Object.fromEntries(weights) };
+    }
+    const errors = (arrays["validation/errors"] as Float64Array | undefined) ?? null;
+    this.#progress = values.position && new EpochProgress(values.epoch, values.position, errors);
+    this.#steps = values.steps;
+    this.#epoch = values.epoch;
+    this.#log = [...values.log];
+    this.#began = this.options.now() - values.elapsed_ms;
+    this.#ended = this.#isStillOver(values.ended) ? values.ended : null;
+  }
+
+  /** A training that ended at a limit goes on where that has been raised since. */
+  #isStillOver(ended: StopReason | null): boolean {
+    const { max_epochs } = this.options.settings;
+    const { seconds_training = 0, seconds_validation = 0 } = this.#log.at(-1) ?? {};
+    if (ended === "max_epochs") return max_epochs !== null && this.#epoch >= max_epochs;
+    if (ended === "max_minutes")
+      return this.options.now() + 1000 * (seconds_training + seconds_validation) > this.#deadline;
+    return ended !== null;
+  }
+
   async #snapshot(epoch: number, metric: number): Promise<Snapshot> {
     const arrays: Record<string, Float32Array> = {};
     for (const name of this.weightNames) arrays[name] = (await this.state.read(name)).data;
@@ -228,6 +319,17 @@ export abstract class Trainer<Batch> {
   #load(snapshot: Snapshot): void {
     for (const [name, data] of Object.entries(snapshot.arrays)) this.state.write(name, { data, shape: [data.length] });
   }
+}
+
+function lossMeans({ sums, items }: EpochProgress): LossParts {
+  return Object.fromEntries(lossNames.map((name) => [name, sums[name]! / items])) as Record<keyof LossParts, number>;
+}
+
+function unfit(name: string, wanted: number, found: { readonly length: number } | undefined): CheckpointError {
+  const what = found ? `has ${found.length} entries, not ${wanted}` : "is missing";
+  return new CheckpointError(`the checkpoint is of another model: the array ${name} ${what}`, {
+    fix: "resume with the configuration that it was made with",
+  });
 }
 
 function scalarOf(output: HostTensor | undefined): number {

@@ -13,13 +13,16 @@ import { MemoryRows } from "../../src/data/chunk-source.ts";
 import { type EmulatorBatch, EmulatorBatches } from "../../src/data/emulator-batches.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { NumericsError } from "../../src/errors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/formats/safetensors.ts";
 import { initialAutoencoder } from "../../src/models/autoencoder.ts";
 import { initialEmulator } from "../../src/models/emulator.ts";
 import { AutoencoderTrainer } from "../../src/training/autoencoder-trainer.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../../src/training/checkpoint.ts";
 import { stoichiometryTensor } from "../../src/training/dataset-facts.ts";
 import { EmulatorTrainerSequential } from "../../src/training/emulator-trainer.ts";
 import type { EpochRecord } from "../../src/training/observer.ts";
-import type { Snapshot, TrainerOptions, TrainerSettings, TrainingOutcome } from "../../src/training/trainer.ts";
+import type { TrainerOptions, TrainerSettings, TrainingOutcome } from "../../src/training/trainer.ts";
+import type { Snapshot, TrainingState } from "../../src/training/training-state.ts";
 import { engineNamed, engines, useWasm } from "../helpers/tensors.ts";
 
 /** Every element occurs: the logarithm of a total of none would be infinite. */
@@ -210,6 +213,10 @@ class ScriptedState implements EngineState {
   constructor(initial: HostTensors) {
     const { parameters } = initial;
     this.values = { ...initial, parameters: { ...parameters!, data: new Float32Array(parameters!.data.length) } };
+  }
+
+  get names(): string[] {
+    return Object.keys(this.values);
   }
 
   async read(name: string): Promise<HostTensor> {
@@ -546,4 +553,110 @@ describe("numbers that are no longer finite", () => {
     expect(log[1]).toMatchObject({ improved: false, mean: Number.POSITIVE_INFINITY });
     expect(best!.epoch).toBe(0);
   });
+});
+
+/** A state as the file of a checkpoint gives it back. */
+function throughFile(state: TrainingState): TrainingState {
+  const { tensors, metadata } = encodeCheckpoint({ origin: {}, state });
+  const bytes = Buffer.concat(encodeSafetensors(tensors, metadata));
+  return decodeCheckpoint("a checkpoint", decodeSafetensors(bytes, "a checkpoint")).state;
+}
+
+describe.each(cases)("resuming the %s on the %s engine", (kind, name) => {
+  /** Restless: within eight epochs the dropout falls, the rate decays, and the best weights come back. */
+  const settings = {
+    ...{ lr: 0.3, lr_decay_patience: 1, dropout_decay_patience: 2, max_epochs: 8 },
+    ...{ low_dropout_threshold: 0.9, low_dropout_lr: 0.2 },
+  };
+
+  it("gives the same bits from within an epoch, within a validation and between two epochs", async () => {
+    const engine = await engineNamed(name);
+    const states: TrainingState[] = [];
+    const keeper = { isDue: () => true, keep: (state: TrainingState) => void states.push(throughFile(state)) };
+    const options = { now: clockOf(0), keeper };
+    const whole = await trained(kind, { engine, settings, options });
+    expect(whole.log.some(({ improved }) => !improved)).toBe(true);
+    expect(new Set(whole.log.map(({ learning_rate }) => learning_rate)).size).toBeGreaterThan(1);
+    expect(new Set(whole.log.map(({ dropout }) => dropout)).size).toBeGreaterThan(1);
+    // Three steps, a validation of one or three batches, and the end, each epoch.
+    expect(states.length).toBeGreaterThanOrEqual(8 * 5);
+    for (const resumed of states.filter((_, i) => i % 4 === 0)) {
+      const { values } = resumed;
+      const outcome = await trained(kind, { engine, settings, options: { now: clockOf(0), resumed } });
+      expect(outcome, `epoch ${values.epoch}, ${JSON.stringify(values.position)}`).toEqual(whole);
+    }
+  });
+
+  it("goes on from an interruption at any step as if there had been none", async () => {
+    const engine = await engineNamed(name);
+    const whole = await trained(kind, { engine, settings, options: { now: clockOf(0) } });
+    let resumed: TrainingState | undefined;
+    const reasons: string[] = [];
+    // Interrupted at every fourth step, over and over.
+    for (let _run = 0; reasons.at(-1) !== "max_epochs"; _run++) {
+      const controller = new AbortController();
+      let steps = 0;
+      const observer = {
+        batchDone: () => {
+          steps += 1;
+          if (steps === 4) controller.abort();
+        },
+      };
+      const keep = (state: TrainingState): void => {
+        resumed = throughFile(state);
+      };
+      const keeper = { isDue: () => false, keep };
+      const options = { now: clockOf(0), signal: controller.signal, observer, keeper, resumed };
+      const outcome = await trained(kind, { engine, settings, options });
+      reasons.push(outcome.reason);
+      if (outcome.reason === "max_epochs") expect(outcome).toEqual(whole);
+    }
+    expect(reasons).toHaveLength(7);
+  });
+});
+
+describe("a resumed training", () => {
+  const end = async (settings: Partial<TrainerSettings>, resumed?: TrainingState) => {
+    let last: TrainingState | undefined;
+    const keep = (state: TrainingState): void => {
+      last = state;
+    };
+    const keeper = { isDue: () => false, keep };
+    const { now, tick } = movedClock();
+    const script = { afterStep: () => tick(10), validation: () => [1] };
+    const outcome = await scripted(script, { settings, options: { now, keeper, resumed } });
+    return { ...outcome, last };
+  };
+
+  it("that had ended has nothing left to do", async () => {
+    const first = await end({ max_epochs: 2 });
+    const again = await end({ max_epochs: 2 }, first.last);
+    expect(again.engine.inputs).toHaveLength(0);
+    expect(again).toMatchObject({ reason: "max_epochs", log: first.log, best: first.best, steps: 6 });
+    const tired = await end({ stagnant_epoch_patience: 2 });
+    expect(await end({ stagnant_epoch_patience: 2 }, tired.last)).toMatchObject({ reason: "no improvement" });
+  });
+
+  it("goes on where the limit that ended it has been raised", async () => {
+    const { last } = await end({ max_epochs: 2 });
+    expect((await end({ max_epochs: 3 }, last)).log).toHaveLength(3);
+    // Epochs of half a minute: two fit into one, three into one and a half.
+    const timed = await end({ max_epochs: null, max_minutes: 1 });
+    expect([timed.log.length, timed.reason]).toEqual([2, "max_minutes"]);
+    const same = await end({ max_epochs: null, max_minutes: 1 }, timed.last);
+    expect([same.log.length, same.reason]).toEqual([2, "max_minutes"]);
+    expect((await end({ max_epochs: null, max_minutes: 1.5 }, timed.last)).log).toHaveLength(3);
+  });
+
+  it("refuses the state of another model", async () => {
+    const { last } = await end({ max_epochs: 1 });
+    const arrays = { ...last!.arrays, "state/parameters": new Float32Array(3) };
+    const thrown = await end({ max_epochs: 2 }, { ...last!, arrays }).catch((error: Error) => error.message);
+    expect(thrown).toContain("the array state/parameters has 3 entries, not");
+  });
+});
+
+it("maxSteps ends a training within an epoch, which is validated", async () => {
+  const { log, steps, best, reason } = await scripted({}, { settings: { max_epochs: 2 }, options: { maxSteps: 4 } });
+  expect([log.length, steps, best!.steps, reason]).toEqual([2, 4, 3, "max_epochs"]);
 });
