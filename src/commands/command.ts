@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly type: "string" | "number" | "boolean";
   readonly describe: string;
   readonly choices?: readonly string[];
+  /** Text that may be left out: `""` then. What reads like an override after it is one. */
+  readonly optionalValue?: boolean;
   /** May be given several times; its value is then always an array. */
   readonly repeatable?: boolean;
 }
@@ -60,6 +62,8 @@ export interface CommandContext {
   readonly statusLine: StatusLine;
   /** Aborted at the first SIGINT or SIGTERM: finish the step, save, return. */
   readonly signal: AbortSignal;
+  /** Whether a checkpoint was asked for (SIGUSR1) since this was last called; absent: never. */
+  readonly takeCheckpointRequest?: (() => boolean) | undefined;
   readonly json: boolean;
   readonly debug: boolean;
 }

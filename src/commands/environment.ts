@@ -6,9 +6,13 @@ import { packageVersion } from "../version.ts";
 
 /** Where and with what a run was made; in its folder as `environment.json`. */
 export interface Environment {
+  command: string;
   started_at: string;
   /** As typed, `astrochem` first. */
   command_line: readonly string[];
+  overrides: readonly string[];
+  /** Flags and positionals by name. */
+  flags: Readonly<Record<string, unknown>>;
   cwd: string;
   seed: number | null;
   /** The compute backend and why it was chosen; null in runs that compute nothing. */
@@ -21,11 +25,13 @@ export interface Environment {
   platform: string;
   cpu: { model: string; count: number };
   memory_gb: number;
+  /** The same of each time that the run went on. */
+  sessions?: readonly Omit<Environment, "command">[];
 }
 
 /** The machine, the program and its packages; what the run itself knows is given. */
 export function describeEnvironment(
-  run: Pick<Environment, "started_at" | "command_line" | "cwd" | "seed">,
+  run: Pick<Environment, "command" | "started_at" | "command_line" | "overrides" | "flags" | "cwd" | "seed">,
 ): Environment {
   return {
     ...run,

@@ -44,6 +44,11 @@ const common = {
     .nullable()
     .default(null)
     .describe("Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>."),
+  checkpoint_minutes: z
+    .number()
+    .positive()
+    .default(10)
+    .describe("Minutes between two checkpoints within an epoch; there is one at the end of each epoch anyway."),
   dataset: DatasetConfig.describe("What to learn from."),
 };
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { CachePaths } from "./autoencoder-cache.ts";
 import { type CacheMode, ensureCache } from "./cache.ts";
@@ -25,6 +26,8 @@ export interface EmulatorCacheOptions {
   readonly folder: string;
   readonly mode: CacheMode;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
+  /** Aborted: leave off. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -53,6 +56,7 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<Cach
       mode,
       command: "train-emulator",
       log,
+      signal: options.signal,
       write: async (file) => {
         writeStarts(file, clean[split], options);
         await writeRows(file, clean[split], options);
@@ -85,6 +89,8 @@ async function writeRows(file: Hdf5File, frame: Frame, options: EmulatorCacheOpt
   const step = frame.blockRows;
   for (let start = 0; start < frame.rows; start += step) {
     await writeBlock(dataset, frame, start, Math.min(step, frame.rows - start), width, options);
+    await nextTurn();
+    options.signal?.throwIfAborted();
   }
 }
 

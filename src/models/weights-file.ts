@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CheckpointError } from "../errors.ts";
-import { type NamedTensor, readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import {
+  type NamedTensor,
+  readSafetensors,
+  type SafetensorsContent,
+  writeSafetensors,
+} from "../formats/safetensors.ts";
 import { autoencoderLayouts } from "./autoencoder.ts";
 import { emulatorLayout } from "./emulator.ts";
 import type { Layout } from "./layout.ts";
@@ -65,8 +70,18 @@ export interface EmulatorWeights extends WithoutFormat<EmulatorMetadata> {
   readonly trainable: Float32Array;
 }
 
-/** Writes one safetensors file, complete by itself, with PyTorch's names and shapes. */
-export function writeAutoencoder(path: string, weights: AutoencoderWeights): void {
+/**
+ * A file of weights may hold the state of their training too: arrays whose names begin with this, and metadata of this name.
+ * Readers of weights pass over both.
+ */
+export const trainingPrefix = "training/";
+export const trainingMetadata = "training";
+
+/**
+ * Writes one safetensors file, complete by itself, with PyTorch's names and shapes.
+ * @param training  the state of the training, to be kept with the weights
+ */
+export function writeAutoencoder(path: string, weights: AutoencoderWeights, training?: SafetensorsContent): void {
   const { trainable, statistics, ...metadata } = weights;
   const layouts = autoencoderLayouts(weights.model);
   const tensors = new Map([...arraysOf(layouts.trainable, trainable), ...arraysOf(layouts.statistics, statistics)]);
@@ -75,19 +90,45 @@ export function writeAutoencoder(path: string, weights: AutoencoderWeights): voi
     const counter = name.replace("running_mean", "num_batches_tracked");
     tensors.set(counter, { dtype: "I64", shape: [], data: BigInt64Array.of(BigInt(weights.steps)) });
   }
-  writeSafetensors(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }));
+  writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }), training);
 }
 
-/** Writes one safetensors file, complete by itself, with PyTorch's names and shapes. */
-export function writeEmulator(path: string, weights: EmulatorWeights): void {
+/** The same for an emulator. */
+export function writeEmulator(path: string, weights: EmulatorWeights, training?: SafetensorsContent): void {
   const { trainable, ...metadata } = weights;
   const tensors = new Map(arraysOf(emulatorLayout(weights.model), trainable));
-  writeSafetensors(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }));
+  writeWith(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }), training);
+}
+
+function writeWith(
+  path: string,
+  tensors: ReadonlyMap<string, NamedTensor>,
+  metadata: Record<string, string>,
+  training: SafetensorsContent | undefined,
+): void {
+  writeSafetensors(path, new Map([...tensors, ...(training?.tensors ?? [])]), { ...metadata, ...training?.metadata });
+}
+
+/** The state of the training that a weights file holds beside the weights; empty where there is none. */
+export function readTraining(path: string): SafetensorsContent {
+  const { tensors, metadata } = readSafetensors(path);
+  const text = metadata[trainingMetadata];
+  return {
+    tensors: new Map([...tensors].filter(([name]) => name.startsWith(trainingPrefix))),
+    metadata: text === undefined ? {} : { [trainingMetadata]: text },
+  };
+}
+
+/** What a weights file holds, without the state of the training. */
+function readWeights(path: string): SafetensorsContent {
+  const { tensors, metadata } = readSafetensors(path);
+  const { [trainingMetadata]: _, ...rest } = metadata;
+  return { tensors: new Map([...tensors].filter(([name]) => !name.startsWith(trainingPrefix))), metadata: rest };
 }
 
 /** @throws CheckpointError where the file is absent, damaged, of another kind or version */
 export function readAutoencoder(path: string): AutoencoderWeights {
-  const { tensors, metadata } = readSafetensors(path);
+  const { tensors, metadata } = readWeights(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "autoencoder", autoencoderMetadata);
   const layouts = autoencoderLayouts(rest.model);
   checkArrays(path, tensors, [layouts.trainable, layouts.statistics]);
@@ -96,7 +137,7 @@ export function readAutoencoder(path: string): AutoencoderWeights {
 
 /** @throws CheckpointError where the file is absent, damaged, of another kind or version */
 export function readEmulator(path: string): EmulatorWeights {
-  const { tensors, metadata } = readSafetensors(path);
+  const { tensors, metadata } = readWeights(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
   const layout = emulatorLayout(rest.model);
   checkArrays(path, tensors, [layout]);

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { AutoencoderModel } from "../config/schema-models.ts";
 import { AutoencoderBatches } from "../data/autoencoder-batches.ts";
@@ -10,14 +9,24 @@ import { derivedSeed, RandomStream } from "../data/random.ts";
 import { writeNpy } from "../formats/npy.ts";
 import { type AutoencoderShape, initialAutoencoder } from "../models/autoencoder.ts";
 import { Encoder } from "../models/runners.ts";
-import { type AutoencoderWeights, readAutoencoder, writeAutoencoder } from "../models/weights-file.ts";
+import { type AutoencoderWeights, readAutoencoder, readTraining, writeAutoencoder } from "../models/weights-file.ts";
 import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
+import { encodeCheckpoint } from "./checkpoint.ts";
+import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
-
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import { isFinished, provenanceOf, type RunTools, reportOf, type TrainingReport } from "./run-tools.ts";
+import {
+  isFinished,
+  keeperOf,
+  provenanceOf,
+  type RunTools,
+  reportOf,
+  resumedState,
+  type TrainingReport,
+  withWeightsLock,
+} from "./run-tools.ts";
 import type { TrainingOutcome } from "./trainer.ts";
-import type { Snapshot } from "./training-state.ts";
+import { bestOf, type Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
 /** An autoencoder's training, all paths absolute. */
@@ -43,13 +52,18 @@ export interface AutoencoderJob {
  * @throws DataError, CheckpointError, NumericsError
  */
 export async function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
+  return withWeightsLock(job, () => runAutoencoder(job, tools));
+}
+
+async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
   const { dataset, columns, model, cacheFolder, mode } = job;
+  const { log, signal } = tools;
   const scaling = new AbundanceScaling(job.clipping);
   const clean = await openCleanData(dataset, columns);
   let caches: CachePaths;
   try {
     const { species } = columns;
-    caches = await autoencoderCache({ clean, species, scaling, folder: cacheFolder, mode, log: tools.log });
+    caches = await autoencoderCache({ clean, species, scaling, folder: cacheFolder, mode, log, signal });
   } finally {
     clean.close();
   }
@@ -94,17 +108,23 @@ async function train(
     trainable: best.arrays.parameters!,
     statistics: best.arrays.statistics!,
   });
-  const checkpoint = join(tools.checkpointFolder, "best.safetensors");
+  const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
+  const origin = { kind: "autoencoder", dataset: dataHash, seed, model: shape };
+  const resumed = resumedState(tools.checkpoints, origin);
   const trainer = new AutoencoderTrainer(
     {
       engine: tools.engine,
       ...batches,
       settings: model,
       seed,
-      observer: loggingObserver(logPath, tools.observer),
+      observer: loggingObserver(logPath, tools.observer, resumed?.values.log),
       now: tools.now,
       signal: tools.signal,
-      onImproved: (best) => writeAutoencoder(checkpoint, weightsOf(best, null)),
+      keeper: keeperOf(tools, origin, (path, made) =>
+        writeAutoencoder(path, weightsOf(bestOf(made.state), null), encodeCheckpoint(made)),
+      ),
+      resumed,
+      maxSteps: tools.maxSteps,
     },
     {
       shape,
@@ -123,7 +143,9 @@ async function train(
   const { best } = outcome;
   if (best) {
     const range = await latentRangeOf(weightsOf(best, null), trainingRows, tools);
-    writeAutoencoder(checkpoint, weightsOf(best, range));
+    // Of a training that goes on later its state is kept beside the weights, which can be used meanwhile.
+    const training = isFinished(outcome) ? undefined : readTraining(checkpoint);
+    writeAutoencoder(checkpoint, weightsOf(best, range), training);
     if (model.save_model && isFinished(outcome)) {
       writeAutoencoder(job.weights, weightsOf(best, range));
       if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(range) });

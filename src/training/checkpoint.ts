@@ -5,6 +5,7 @@ import {
   type SafetensorsContent,
   writeSafetensors,
 } from "../formats/safetensors.ts";
+import { trainingMetadata, trainingPrefix } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
 import type { TrainingState, TrainingValues } from "./training-state.ts";
 
@@ -17,26 +18,25 @@ export type CheckpointOrigin = Readonly<Record<string, unknown>>;
 /** A state with what it belongs to. */
 export interface Checkpoint {
   readonly origin: CheckpointOrigin;
+  /** The run's configuration. */
+  readonly config: unknown;
   readonly state: TrainingState;
 }
 
-/** Begins the names of a checkpoint's arrays: a weights file may hold a checkpoint too, and its readers pass over them. */
-export const checkpointPrefix = "training/";
-const metadataKey = "training";
-
 /** A checkpoint as arrays and metadata of a safetensors file. */
-export function encodeCheckpoint({ origin, state }: Checkpoint): SafetensorsContent {
+export function encodeCheckpoint({ origin, config, state }: Checkpoint): SafetensorsContent {
   const tensors = Object.entries(state.arrays).map(([name, data]): [string, NamedTensor] => [
-    `${checkpointPrefix}${name}`,
+    `${trainingPrefix}${name}`,
     { dtype: data instanceof Float64Array ? "F64" : "F32", shape: [data.length], data: data.slice() },
   ]);
-  const header = { format_version: checkpointFormatVersion, astrochem: packageVersion, origin, values: state.values };
-  return { tensors: new Map(tensors), metadata: { [metadataKey]: stringify(header) } };
+  const { values } = state;
+  const header = { format_version: checkpointFormatVersion, astrochem: packageVersion, origin, config, values };
+  return { tensors: new Map(tensors), metadata: { [trainingMetadata]: stringify(header) } };
 }
 
 /** @throws CheckpointError where the file holds no checkpoint, or one of a newer format */
 export function decodeCheckpoint(path: string, { tensors, metadata }: SafetensorsContent): Checkpoint {
-  const text = metadata[metadataKey];
+  const text = metadata[trainingMetadata];
   if (text === undefined) {
     throw new CheckpointError(`${path} holds no state of a training: weights alone cannot be resumed`, {
       where: path,
@@ -53,12 +53,13 @@ export function decodeCheckpoint(path: string, { tensors, metadata }: Safetensor
   }
   const arrays: Record<string, Float32Array | Float64Array> = {};
   for (const [name, { data }] of tensors) {
-    if (!name.startsWith(checkpointPrefix)) continue;
+    if (!name.startsWith(trainingPrefix)) continue;
     if (!(data instanceof Float32Array || data instanceof Float64Array)) throw damaged(path, `${name} holds integers`);
-    arrays[name.slice(checkpointPrefix.length)] = data;
+    arrays[name.slice(trainingPrefix.length)] = data;
   }
   if (!isObject(header.origin) || !isObject(header.values)) throw damaged(path, "its metadata are not whole");
-  return { origin: header.origin, state: { arrays, values: header.values as unknown as TrainingValues } };
+  const { origin, config, values } = header;
+  return { origin, config, state: { arrays, values: values as unknown as TrainingValues } };
 }
 
 /** Writes a checkpoint whole: temporary name, sync, rename. @throws DataError where it cannot be written */

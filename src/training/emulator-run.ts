@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EmulatorModel } from "../config/schema-models.ts";
 import type { CachePaths } from "../data/autoencoder-cache.ts";
@@ -21,12 +20,23 @@ import {
   readEmulator,
   writeEmulator,
 } from "../models/weights-file.ts";
+import { encodeCheckpoint } from "./checkpoint.ts";
+import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 import { EmulatorTrainerSequential } from "./emulator-trainer.ts";
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import { isFinished, provenanceOf, type RunTools, reportOf, type TrainingReport } from "./run-tools.ts";
+import {
+  isFinished,
+  keeperOf,
+  provenanceOf,
+  type RunTools,
+  reportOf,
+  resumedState,
+  type TrainingReport,
+  withWeightsLock,
+} from "./run-tools.ts";
 import type { TrainingOutcome } from "./trainer.ts";
-import type { Snapshot } from "./training-state.ts";
+import { bestOf, type Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
 /** An emulator's training, all paths absolute. */
@@ -53,6 +63,10 @@ export interface EmulatorJob {
  * @throws DataError, CheckpointError, NumericsError
  */
 export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
+  return withWeightsLock(job, () => runEmulator(job, tools));
+}
+
+async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
   const autoencoder = readAutoencoder(job.autoencoder);
   checkAutoencoder(job, autoencoder);
   const clean = await openCleanData(job.dataset, job.columns);
@@ -115,6 +129,7 @@ async function makeCaches(
       folder: job.cacheFolder,
       mode: job.mode,
       log: tools.log,
+      signal: tools.signal,
     });
   } finally {
     encoder.dispose();
@@ -180,18 +195,35 @@ async function train(
     provenance: provenanceOf(best, { dataHash: facts.dataHash, seed }),
     trainable: best.arrays.parameters!,
   });
-  const checkpoint = join(tools.checkpointFolder, "best.safetensors");
+  const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
   const scaling = new AbundanceScaling(job.clipping);
+  const origin = {
+    kind: "emulator",
+    dataset: facts.dataHash,
+    autoencoder: autoencoderHash(autoencoder),
+    seed,
+    model: shape,
+    window_size: model.window_size,
+  };
+  const resumed = resumedState(tools.checkpoints, origin);
   const trainer = new EmulatorTrainerSequential(
     {
       engine: tools.engine,
       ...batches,
       settings: model,
       seed,
-      observer: loggingObserver(model.save_model ? epochLogPath(job.weights) : null, tools.observer),
+      observer: loggingObserver(
+        model.save_model ? epochLogPath(job.weights) : null,
+        tools.observer,
+        resumed?.values.log,
+      ),
       now: tools.now,
       signal: tools.signal,
-      onImproved: (best) => writeEmulator(checkpoint, weightsOf(best)),
+      keeper: keeperOf(tools, origin, (path, made) =>
+        writeEmulator(path, weightsOf(bestOf(made.state)), encodeCheckpoint(made)),
+      ),
+      resumed,
+      maxSteps: tools.maxSteps,
     },
     {
       autoencoder: autoencoder.model,
@@ -210,7 +242,10 @@ async function train(
     trainer.dispose();
   }
   const { best } = outcome;
-  if (best && model.save_model && isFinished(outcome)) writeEmulator(job.weights, weightsOf(best));
+  if (best && isFinished(outcome)) {
+    writeEmulator(checkpoint, weightsOf(best));
+    if (model.save_model) writeEmulator(job.weights, weightsOf(best));
+  }
   return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
 }
 

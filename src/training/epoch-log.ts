@@ -1,9 +1,19 @@
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import type { EpochRecord, TrainingObserver } from "./observer.ts";
 
-/** Passes everything on to `next`, and writes the list of the epochs as JSON beside the weights after each of them. */
-export function loggingObserver(path: string | null, next: TrainingObserver): TrainingObserver {
-  const records: EpochRecord[] = [];
+/**
+ * Passes everything on to `next`, and writes the list of the epochs as JSON beside the weights after each of them.
+ * @param done  the epochs of a resumed training that it had done before
+ */
+export function loggingObserver(
+  path: string | null,
+  next: TrainingObserver,
+  done: readonly EpochRecord[] = [],
+): TrainingObserver {
+  const records = [...done];
+  const write = (): void => writeFileAtomic(path!, `${JSON.stringify(records, null, 1)}\n`);
+  // It may be the log of another training by now, or one epoch behind.
+  if (path !== null && done.length > 0) write();
   return {
     epochStarted: (...args) => next.epochStarted?.(...args),
     batchDone: (...args) => next.batchDone?.(...args),
@@ -11,7 +21,7 @@ export function loggingObserver(path: string | null, next: TrainingObserver): Tr
     note: (...args) => next.note?.(...args),
     epochEnded(record) {
       records.push(record);
-      if (path !== null) writeFileAtomic(path, `${JSON.stringify(records, null, 1)}\n`);
+      if (path !== null) write();
       next.epochEnded?.(record);
     },
   };

@@ -1,9 +1,13 @@
 import type { Engine } from "../backend/engine.ts";
+import type { CacheMode } from "../data/cache.ts";
+import { withLock } from "../formats/lock.ts";
 import type { Provenance } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
+import { type Checkpoint, type CheckpointOrigin, checkOrigin } from "./checkpoint.ts";
+import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import type { TrainingObserver } from "./observer.ts";
 import type { TrainingOutcome } from "./trainer.ts";
-import type { Snapshot } from "./training-state.ts";
+import type { Snapshot, TrainingState } from "./training-state.ts";
 
 /** The effects of a training, handed in by whoever starts it. */
 export interface RunTools {
@@ -13,8 +17,48 @@ export interface RunTools {
   readonly signal: AbortSignal;
   /** Milliseconds. */
   readonly now: () => number;
-  /** Where the best weights so far are kept while the training runs. */
-  readonly checkpointFolder: string;
+  readonly checkpoints: CheckpointTools;
+  /** Optimizer steps at most, to repeat a training that its time limit ended; absent: no limit. */
+  readonly maxSteps?: number | undefined;
+}
+
+/** Where a training's state is kept, and where it goes on from. */
+export interface CheckpointTools {
+  readonly folder: string;
+  /** From one checkpoint to the next within an epoch. */
+  readonly minutes: number;
+  /** The run's configuration, kept with the state. */
+  readonly config: unknown;
+  /** Whether somebody asked for a checkpoint since this was last called. */
+  readonly isWanted: () => boolean;
+  /** The checkpoint to go on from; null to begin. */
+  readonly resumed: { readonly path: string; readonly checkpoint: Checkpoint } | null;
+}
+
+/** The state to go on from. @throws CheckpointError where it does not belong to this training */
+export function resumedState({ resumed }: CheckpointTools, origin: CheckpointOrigin): TrainingState | undefined {
+  if (resumed === null) return undefined;
+  checkOrigin(resumed.path, resumed.checkpoint.origin, origin);
+  return resumed.checkpoint.state;
+}
+
+/** Runs a training while no other writes the same weights. @throws ConfigError naming the one that does */
+export async function withWeightsLock<T>(
+  job: { readonly weights: string; readonly mode: CacheMode; readonly model: { readonly save_model: boolean } },
+  train: () => Promise<T>,
+): Promise<T> {
+  if (job.mode === "preprocess" || !job.model.save_model) return train();
+  return withLock(`${job.weights}.lock`, { holder: `another training writes ${job.weights}` }, train);
+}
+
+/** What writes the checkpoints of a training. */
+export function keeperOf(
+  tools: RunTools,
+  origin: CheckpointOrigin,
+  writeBest: (path: string, checkpoint: Checkpoint) => void,
+): CheckpointKeeper {
+  const { log, now } = tools;
+  return new CheckpointKeeper({ ...tools.checkpoints, origin, writeBest, log, now });
 }
 
 /** What a finished training tells. */
@@ -22,6 +66,8 @@ export interface TrainingReport {
   /** Where the weights are; null where nothing was written. */
   readonly weights: string | null;
   readonly epochs: number;
+  /** Optimizer steps. */
+  readonly steps: number;
   readonly best_epoch: number | null;
   readonly best_metric: number | null;
   readonly parameters: number;
@@ -50,11 +96,12 @@ export function reportOf(
   files: { readonly weights: string | null; readonly checkpoint: string },
   parameters: number,
 ): TrainingReport {
-  const { best, log, reason } = outcome;
+  const { best, log, steps, reason } = outcome;
   const weights = isFinished(outcome) ? files.weights : null;
   return {
     weights: weights ?? (best ? files.checkpoint : null),
     epochs: log.length,
+    steps,
     best_epoch: best?.epoch ?? null,
     best_metric: best?.metric ?? null,
     parameters,

@@ -7,6 +7,7 @@ import { type AdamWSettings, adamWInputs } from "./adamw.ts";
 import type { EpochRecord, LossParts, TrainingObserver } from "./observer.ts";
 import { type Decision, Schedule, type ScheduleSettings } from "./schedule.ts";
 import {
+  bestOf,
   EpochProgress,
   type Snapshot,
   type StateKeeper,
@@ -287,10 +288,7 @@ export abstract class Trainer<Batch> {
         throw unfit(`state/${name}`, data.length, kept);
       this.state.write(name, { data: kept, shape });
     }
-    if (values.best) {
-      const weights = this.weightNames.map((name) => [name, arrays[`best/${name}`] as Float32Array] as const);
-      this.#best = { ...values.best, arrays: Object.fromEntries(weights) };
-    }
+    this.#best = values.best && bestOf({ arrays, values });
     const errors = (arrays["validation/errors"] as Float64Array | undefined) ?? null;
     this.#progress = values.position && new EpochProgress(values.epoch, values.position, errors);
     this.#steps = values.steps;

@@ -116,6 +116,13 @@ export class EpochProgress {
   }
 }
 
+/** The best weights in a state that has some. */
+export function bestOf({ arrays, values }: TrainingState): Snapshot {
+  const entries = Object.entries(arrays).filter(([name]) => name.startsWith("best/"));
+  const weights = entries.map(([name, data]) => [name.slice("best/".length), data as Float32Array] as const);
+  return { ...values.best!, arrays: Object.fromEntries(weights) };
+}
+
 /** Keeps the states of a training: its checkpoints. */
 export interface StateKeeper {
   /** Whether the state is wanted now, in the middle of an epoch. Asked after each step. */

@@ -557,7 +557,7 @@ describe("numbers that are no longer finite", () => {
 
 /** A state as the file of a checkpoint gives it back. */
 function throughFile(state: TrainingState): TrainingState {
-  const { tensors, metadata } = encodeCheckpoint({ origin: {}, state });
+  const { tensors, metadata } = encodeCheckpoint({ origin: {}, config: null, state });
   const bytes = Buffer.concat(encodeSafetensors(tensors, metadata));
   return decodeCheckpoint("a checkpoint", decodeSafetensors(bytes, "a checkpoint")).state;
 }
