@@ -24,11 +24,18 @@ export interface KeeperOptions {
   readonly log: (message: string) => void;
 }
 
-/** Writes `last` whenever it is given a state, and `best` with each that is the best so far. */
+/** Of the time at most one part in this many goes into checkpoints that may wait: epochs can be shorter than a disk is quick. */
+const leastPause = 50;
+
+/** Writes `last` when it is given a state, and `best` with each that is the best so far. */
 export class CheckpointKeeper implements StateKeeper {
   readonly #options: KeeperOptions;
   #written: number;
+  /** How long the last writing took, ms. */
+  #cost = 0;
   #isAnnounced = false;
+  /** The best that waits to be written. */
+  #best: Checkpoint | null = null;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -41,14 +48,19 @@ export class CheckpointKeeper implements StateKeeper {
     return this.#isAnnounced || now() - this.#written >= minutes * 60_000;
   }
 
-  keep(state: TrainingState, improved: boolean): void {
+  keep(state: TrainingState, { improved, mayWait }: { improved: boolean; mayWait: boolean }): void {
     const { folder, origin, config, now, writeBest, log } = this.#options;
     const { last, best } = checkpointPaths(folder);
     const checkpoint = { origin, config, state };
+    if (improved) this.#best = checkpoint;
+    const started = now();
+    if (mayWait && !this.isDue() && started - this.#written < leastPause * this.#cost) return;
     writeCheckpoint(last, checkpoint);
-    if (improved) writeBest(best, checkpoint);
+    if (this.#best) writeBest(best, this.#best);
+    this.#best = null;
     if (this.#isAnnounced) log(`checkpoint as asked for: ${last}`);
     this.#isAnnounced = false;
     this.#written = now();
+    this.#cost = this.#written - started;
   }
 }

@@ -106,13 +106,13 @@ export abstract class Trainer<Batch> {
 
   /** @returns why the training ends here; null where it goes on */
   async #runEpoch(): Promise<StopReason | null> {
-    const { settings, observer, now, keeper, seed } = this.options;
+    const { settings, observer, now, seed } = this.options;
     this.#progress ??= EpochProgress.begin(this.#epoch, derivedSeed(seed, "dropout and noise", this.#epoch));
     const { batch, items } = this.#progress;
     observer.epochStarted?.(this.#epoch, this.options.train.batches, settings.max_epochs, { batches: batch, items });
     const closed = (await this.#trainEpoch(this.#progress)) && (await this.#closeEpoch(this.#progress));
     if (!closed) {
-      await this.#keep(false);
+      await this.#keep();
       return "interrupted";
     }
     const { record, decision } = closed;
@@ -124,7 +124,8 @@ export abstract class Trainer<Batch> {
     // Another epoch like this one would not fit any more.
     else if (now() + 1000 * seconds > this.#deadline) this.#ended = "max_minutes";
     else if (this.#epoch === settings.max_epochs) this.#ended = "max_epochs";
-    if (keeper) await this.#keep(record.improved);
+    const mayWait = this.#ended === null && !this.#interrupted;
+    await this.#keep({ improved: record.improved, mayWait });
     observer.epochEnded?.(record);
     return this.#interrupted ? "interrupted" : this.#ended;
   }
@@ -170,7 +171,7 @@ export abstract class Trainer<Batch> {
       progress.secondsTraining = (now() - started) / 1000;
       progress.isTrained = isOver || progress.batch === train.batches;
       if (this.#interrupted || isOver) break;
-      if (keeper?.isDue()) await this.#keep(false);
+      if (keeper?.isDue()) await this.#keep();
     }
     return !this.#interrupted;
   }
@@ -234,7 +235,7 @@ export abstract class Trainer<Batch> {
       await nextTurn();
       progress.secondsValidation = (now() - started) / 1000;
       if (this.#interrupted) break;
-      if (keeper?.isDue()) await this.#keep(false);
+      if (keeper?.isDue()) await this.#keep();
     }
     return progress.validated === validation.batches;
   }
@@ -253,9 +254,9 @@ export abstract class Trainer<Batch> {
     return { mean, std: Math.sqrt(variance), max: means.reduce((a, b) => Math.max(a, b)) };
   }
 
-  async #keep(improved: boolean): Promise<void> {
+  async #keep(moment = { improved: false, mayWait: false }): Promise<void> {
     const { keeper } = this.options;
-    if (keeper) keeper.keep(await this.#stateNow(), improved);
+    if (keeper) keeper.keep(await this.#stateNow(), moment);
   }
 
   /** Where the training stands. */

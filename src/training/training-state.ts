@@ -127,6 +127,10 @@ export function bestOf({ arrays, values }: TrainingState): Snapshot {
 export interface StateKeeper {
   /** Whether the state is wanted now, in the middle of an epoch. Asked after each step. */
   isDue(): boolean;
-  /** Keeps a state. @param improved  the epoch that has just ended is the best so far */
-  keep(state: TrainingState, improved: boolean): void;
+  /**
+   * Keeps a state.
+   * @param moment.improved   the epoch that has just ended is the best so far
+   * @param moment.mayWait    another state follows, if nothing happens: where epochs are short not all of them need be kept
+   */
+  keep(state: TrainingState, moment: { readonly improved: boolean; readonly mayWait: boolean }): void;
 }
