@@ -10,7 +10,7 @@ import type { CommandContext } from "./command.ts";
 export async function composeConfig<R extends RootName>(
   root: R,
   context: CommandContext,
-  from?: string,
+  from = context.repeat?.config,
 ): Promise<LoadedConfig<R>> {
   const { loadConfig } = await import("../config/load.ts");
   const { overrides, configDirs, cwd, env, now } = context;

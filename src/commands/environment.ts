@@ -4,6 +4,13 @@ import { dirname, join } from "node:path";
 import { packageFolder } from "../config/paths.ts";
 import { packageVersion } from "../version.ts";
 
+/** What computes, as a run tells it. */
+export interface Backend {
+  readonly name: string;
+  readonly reason: string;
+  readonly threads?: number;
+}
+
 /** Where and with what a run was made; in its folder as `environment.json`. */
 export interface Environment {
   command: string;
@@ -16,7 +23,9 @@ export interface Environment {
   cwd: string;
   seed: number | null;
   /** The compute backend and why it was chosen; null in runs that compute nothing. */
-  backend: { name: string; reason: string } | null;
+  backend: Backend | null;
+  /** What a training was made from: hashes of its data and of the autoencoder, seed, sizes. */
+  inputs?: Readonly<Record<string, unknown>>;
   astrochem: string;
   /** Commit of the checkout that runs; null where it is installed as a package. */
   git_commit: string | null;

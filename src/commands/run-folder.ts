@@ -6,7 +6,7 @@ import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { withLock } from "../formats/lock.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
-import { describeEnvironment, type Environment } from "./environment.ts";
+import { type Backend, describeEnvironment, type Environment } from "./environment.ts";
 import { guarded, makeFolder, makeFreshFolder } from "./fresh-folder.ts";
 import { toJsonLine } from "./json-line.ts";
 import { type Logger, openLog, type RunLogger } from "./logging.ts";
@@ -29,7 +29,7 @@ export interface Run {
   /** Begins `epochs.jsonl` with the epochs that were done before. */
   resume(epochs: readonly EpochRecord[]): void;
   /** Says in `environment.json` which backend computes, and why. */
-  describeBackend(backend: { name: string; reason: string }): void;
+  describeBackend(backend: Backend): void;
   /** Adds to `environment.json`. */
   writeEnvironment(extra: Readonly<Record<string, unknown>>): void;
   /** Writes `summary.json` and closes the files; the first of `finish` and `fail` counts. */
@@ -166,7 +166,7 @@ class OpenRun implements Run {
     this.#epochCount += 1;
   }
 
-  describeBackend(backend: { name: string; reason: string }): void {
+  describeBackend(backend: Backend): void {
     this.writeEnvironment({ backend });
     this.log.info({ backend }, `backend ${backend.name}: ${backend.reason}`);
   }

@@ -38,6 +38,7 @@ export async function runTraining(
     run.describeBackend({
       name: `${choice.engine} on ${choice.device}, ${choice.threads} threads`,
       reason: choice.reason,
+      threads: choice.threads,
     });
     const report = await train({
       engine,
@@ -45,6 +46,9 @@ export async function runTraining(
       log,
       signal: context.signal,
       now: () => context.now().getTime(),
+      describe: (inputs) => run.writeEnvironment({ inputs }),
+      expected: context.repeat?.inputs ?? null,
+      maxSteps: context.repeat?.maxSteps,
       checkpoints: {
         folder: join(run.folder, "checkpoints"),
         minutes: config.checkpoint_minutes,

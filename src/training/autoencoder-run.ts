@@ -110,7 +110,7 @@ async function train(
   });
   const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
   const origin = { kind: "autoencoder", dataset: dataHash, seed, model: shape };
-  const resumed = resumedState(tools.checkpoints, origin);
+  const resumed = resumedState(tools, origin);
   const trainer = new AutoencoderTrainer(
     {
       engine: tools.engine,

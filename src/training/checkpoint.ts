@@ -79,7 +79,7 @@ export function checkOrigin(path: string, found: CheckpointOrigin, wanted: Check
   const differing = names.filter((name) => JSON.stringify(found[name]) !== JSON.stringify(wanted[name]));
   if (differing.length === 0) return;
   const parts = differing.map((name) => `${name} (${show(found[name])} there, ${show(wanted[name])} here)`);
-  throw new CheckpointError(`the training cannot go on from ${path}: it was made with another ${parts.join(", ")}`, {
+  throw new CheckpointError(`${path} was made with another ${parts.join(", ")}`, {
     where: path,
     fix: "restore what it was made with, or start anew without --resume",
   });

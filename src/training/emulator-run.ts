@@ -205,7 +205,7 @@ async function train(
     model: shape,
     window_size: model.window_size,
   };
-  const resumed = resumedState(tools.checkpoints, origin);
+  const resumed = resumedState(tools, origin);
   const trainer = new EmulatorTrainerSequential(
     {
       engine: tools.engine,

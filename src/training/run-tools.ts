@@ -18,6 +18,10 @@ export interface RunTools {
   /** Milliseconds. */
   readonly now: () => number;
   readonly checkpoints: CheckpointTools;
+  /** Told what the training is made from. */
+  readonly describe?: (origin: CheckpointOrigin) => void;
+  /** What it has to be made from; null where anything will do. */
+  readonly expected?: CheckpointOrigin | null;
   /** Optimizer steps at most, to repeat a training that its time limit ended; absent: no limit. */
   readonly maxSteps?: number | undefined;
 }
@@ -35,8 +39,16 @@ export interface CheckpointTools {
   readonly resumed: { readonly path: string; readonly checkpoint: Checkpoint } | null;
 }
 
-/** The state to go on from. @throws CheckpointError where it does not belong to this training */
-export function resumedState({ resumed }: CheckpointTools, origin: CheckpointOrigin): TrainingState | undefined {
+/**
+ * Tells what a training is made from, and gives the state to go on from.
+ * @throws CheckpointError where that does not belong to this training
+ */
+export function resumedState(
+  { checkpoints: { resumed }, describe, expected }: RunTools,
+  origin: CheckpointOrigin,
+): TrainingState | undefined {
+  if (expected) checkOrigin("the earlier run", expected, origin);
+  describe?.(origin);
   if (resumed === null) return undefined;
   checkOrigin(resumed.path, resumed.checkpoint.origin, origin);
   return resumed.checkpoint.state;
