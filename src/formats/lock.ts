@@ -48,6 +48,11 @@ export async function withLock<T>(path: string, options: LockOptions, action: ()
   }
 }
 
+/** Runs `action` while no other run writes the file at `path`. @throws ConfigError naming the one that does */
+export function whileWriting<T>(path: string, action: () => Promise<T>): Promise<T> {
+  return withLock(`${path}.lock`, { holder: `another run writes ${path}` }, action);
+}
+
 /** @returns what the lock file holds while it is ours */
 async function acquire(path: string, { holder, wait }: LockOptions): Promise<string> {
   let told = false;

@@ -1,6 +1,6 @@
 import type { Engine } from "../backend/engine.ts";
 import type { CacheMode } from "../data/cache.ts";
-import { withLock } from "../formats/lock.ts";
+import { whileWriting } from "../formats/lock.ts";
 import type { Provenance } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
 import { type Checkpoint, type CheckpointOrigin, checkOrigin } from "./checkpoint.ts";
@@ -60,7 +60,7 @@ export async function withWeightsLock<T>(
   train: () => Promise<T>,
 ): Promise<T> {
   if (job.mode === "preprocess" || !job.model.save_model) return train();
-  return withLock(`${job.weights}.lock`, { holder: `another training writes ${job.weights}` }, train);
+  return whileWriting(job.weights, train);
 }
 
 /** What writes the checkpoints of a training. */

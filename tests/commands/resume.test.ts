@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Interruption } from "../../src/commands/interruption.ts";
 import { main } from "../../src/commands/main.ts";
@@ -10,6 +12,10 @@ import { writeClean } from "../data/clean-sample.ts";
 import { testFolder } from "../helpers/folder.ts";
 import { Buffered, temporaryFolder } from "./buffers.ts";
 
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const program = process.env.ASTROCHEM_SKIP_BUILD
+  ? ["--import", import.meta.resolve("tsx"), join(root, "src/cli.ts")]
+  : [join(root, "dist/cli.js")];
 /** Of the clean sample. */
 const species = ["H", "H2", "CO"];
 const dataset = [
@@ -207,6 +213,29 @@ describe("--resume", () => {
     expectSame(cwd, kind);
   });
 
+  it("can follow real signals: SIGUSR1 goes on, the second SIGINT quits at once", async () => {
+    const cwd = folderFor(kind);
+    const endless = ["model.max_epochs=null", "model.stagnant_epoch_patience=1000000"];
+    const child = spawn(process.execPath, [...program, ...args, ...endless], { cwd });
+    const steps: [RegExp, NodeJS.Signals][] = [
+      [/\nepoch 2 /, "SIGUSR1"],
+      [/checkpoint as asked for/, "SIGINT"],
+      [/SIGINT: ending after this step/, "SIGINT"],
+    ];
+    let stderr = "";
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+      while (steps.length > 0 && steps[0]![0].test(stderr)) child.kill(steps.shift()![1]);
+    });
+    const code = await new Promise((done) => child.on("close", done));
+    expect([code, steps], stderr).toEqual([130, []]);
+    expect(stderr).not.toContain("Debugger");
+    const [run] = runsIn(cwd) as [string];
+    expect(readCheckpoint(join(run, "checkpoints/last.safetensors")).state.values.epoch).toBeGreaterThanOrEqual(2);
+    const left = readdirSync(cwd, { recursive: true, encoding: "utf8" });
+    expect(left.filter((name) => /\.(part|lock)$/.test(name))).toEqual([]);
+  });
+
   it("keeps the weights of an interrupted autoencoder ready for use", async () => {
     const cwd = folderFor(kind);
     await command(args, cwd, { interruptAt: "epoch 2/" });
@@ -220,16 +249,14 @@ describe("--resume", () => {
 describe("locks", () => {
   const args = ["train-autoencoder", ...words["train-autoencoder"]];
 
-  it("keep two trainings from writing the same weights", async () => {
+  it("keep two runs from writing the same weights", async () => {
     const cwd = folderFor("train-autoencoder");
     const holder = { holder: "another training writes it" };
     const lock = join(cwd, "weights/autoencoder.safetensors.lock");
     const { code, stderr } = await withLock(lock, holder, () => command(args, cwd));
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(
-        /error: another training writes …\/weights\/autoencoder\.safetensors \(process \d+ on .*\)/,
-      ),
+      expect.stringMatching(/error: another run writes …\/weights\/autoencoder\.safetensors \(process \d+ on .*\)/),
     ]);
     expect(existsSync(join(cwd, "weights/autoencoder.safetensors"))).toBe(false);
   });
