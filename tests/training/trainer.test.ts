@@ -8,6 +8,8 @@ import {
   type Program,
 } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
+import { minmaxLatents } from "../../src/chemistry/scaling.ts";
+import { AutoencoderRecipe, EmulatorRecipe } from "../../src/config/schema-recipes.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../../src/data/autoencoder-batches.ts";
 import { MemoryRows } from "../../src/data/chunk-source.ts";
 import { type EmulatorBatch, EmulatorBatches } from "../../src/data/emulator-batches.ts";
@@ -46,6 +48,13 @@ const calm: TrainerSettings = {
   gradient_clipping: 1,
   max_epochs: 4,
   max_minutes: null,
+  metric: "relative",
+};
+
+/** The one phase of the original's recipe. */
+const original = {
+  autoencoder: AutoencoderRecipe.parse({}).phases[0]!,
+  emulator: EmulatorRecipe.parse({}).phases[0]!,
 };
 
 /** Scaled abundances that wander smoothly, [rows, species]. */
@@ -91,7 +100,7 @@ function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
     });
   const options: TrainerOptions<AutoencoderBatch> = {
     ...optionsOf(setup),
-    train: batchesOf(features, seed),
+    phases: [{ settings: original.autoencoder, train: batchesOf(features, seed) }],
     validation: batchesOf(smoothRows().subarray(0, 16 * species.length), null),
   };
   const initial = initialAutoencoder(shape, new RandomStream(seed));
@@ -99,6 +108,7 @@ function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
     shape,
     loss,
     noise: 0.1,
+    phases: [original.autoencoder],
     stoichiometry: stoichiometryTensor(species),
     initial,
   });
@@ -130,14 +140,15 @@ function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
     });
   const options: TrainerOptions<EmulatorBatch> = {
     ...optionsOf(setup),
-    train: batchesOf(seed),
+    phases: [{ settings: original.emulator, train: batchesOf(seed) }],
     validation: batchesOf(null),
   };
   const emulator = { input_dim: physical + latent, hidden_dim: 7, output_dim: latent };
   return new EmulatorTrainerSequential(options, {
     autoencoder: shape,
     emulator,
-    latent_range: [-0.2, 1.4],
+    latents: minmaxLatents([-0.2, 1.4]),
+    phases: [original.emulator],
     loss,
     stoichiometry: stoichiometryTensor(species),
     frozen: initialAutoencoder(shape, new RandomStream(1)),
@@ -200,7 +211,7 @@ class ScriptedEngine implements Engine {
     const means = this.#script.validation?.(this.#validations++) ?? [1];
     const [count] = inputs.features!.shape as [number];
     const sums = Float32Array.from(species, (_, s) => means[s % means.length]! * count);
-    return { errors: hostTensor(sums, [species.length]) };
+    return { errors: hostTensor(sums, [species.length]), dex: hostTensor(sums.map(Math.sqrt), [species.length]) };
   }
 }
 
