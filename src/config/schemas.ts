@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DatasetConfig, Seed } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
+import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
 
 const Compressor = z.discriminatedUnion("model_name", members(models.compressors));
 const Evolver = z.discriminatedUnion("model_name", members(models.evolvers));
@@ -54,11 +55,16 @@ const common = {
 
 /** The configurations there are, by the name of their root file. */
 export const rootSchemas = {
-  config: z.strictObject({ ...common, model: Compressor.describe("The autoencoder to train.") }),
+  config: z.strictObject({
+    ...common,
+    model: Compressor.describe("The autoencoder to train."),
+    recipe: AutoencoderRecipe.prefault({}).describe("How it is trained."),
+  }),
   config_emulator: z.strictObject({
     ...common,
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
+    recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
   }),
 };
 

@@ -26,7 +26,7 @@ export interface CacheJob {
 }
 
 /** The version of the caches' layout: part of every hash, so that an older layout is rebuilt. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** sha256 of the canonical JSON of the parts and the layout's version: object keys sorted, so that their order means nothing. */
 export function cacheHash(parts: CacheParts): string {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { type LatentAffine, minmaxLatents } from "../chemistry/scaling.ts";
 import { CheckpointError } from "../errors.ts";
 import {
   type NamedTensor,
@@ -11,8 +12,9 @@ import { autoencoderLayouts } from "./autoencoder.ts";
 import { emulatorLayout } from "./emulator.ts";
 import type { Layout } from "./layout.ts";
 
-/** The version that this program writes; see CHANGELOG.md for what changed with each. */
-export const weightsFormatVersion = 1;
+/** The version that this program writes; it reads the earlier ones too. See CHANGELOG.md for what changed with each. */
+export const weightsFormatVersion = 2;
+const readableVersions = [1, 2];
 
 const range = z.tuple([z.number(), z.number()]);
 const positive = z.int().positive();
@@ -28,7 +30,7 @@ const provenance = z.strictObject({
 });
 export type Provenance = z.output<typeof provenance>;
 
-const common = { format_version: z.literal(weightsFormatVersion), species: z.array(z.string()), provenance };
+const common = { format_version: z.literal(readableVersions), species: z.array(z.string()), provenance };
 
 const autoencoderMetadata = z.strictObject({
   ...common,
@@ -51,6 +53,8 @@ const emulatorMetadata = z.strictObject({
   window_size: positive,
   /** Median step between rows of the training data, in years; null where it is not known. */
   time_step_yr: z.number().nullable(),
+  /** The emulator's latents are (raw − shift) / scale, each [latent]; left out, as in version 1: the autoencoder's one range. */
+  latent_scaling: z.strictObject({ shift: z.array(z.number()), scale: z.array(z.number()) }).optional(),
   /** `autoencoderHash` of the autoencoder that it was trained with. */
   autoencoder_hash: z.string(),
 });
@@ -165,6 +169,11 @@ export function checkPair(
   });
 }
 
+/** How raw latents become the emulator's. @throws CheckpointError as `latentRange` */
+export function latentsOf(path: string, autoencoder: AutoencoderWeights, emulator: EmulatorWeights): LatentAffine {
+  return emulator.latent_scaling ?? minmaxLatents(latentRange(path, autoencoder));
+}
+
 /** The range of the latents. @throws CheckpointError where the training that wrote the file has not ended */
 export function latentRange(path: string, weights: AutoencoderWeights): readonly [number, number] {
   if (weights.latent_range) return weights.latent_range;
@@ -235,11 +244,14 @@ function decodeMetadata<T extends z.ZodType>(
       fix: "PyTorch's .pth files come in with: astrochem import-weights",
     });
   }
-  if (version !== String(weightsFormatVersion)) {
-    throw new CheckpointError(`${path} has weights format ${version}; this version reads ${weightsFormatVersion}`, {
-      where: path,
-      fix: "use the version of astrochem that wrote it, or a newer one",
-    });
+  if (!readableVersions.map(String).includes(version)) {
+    throw new CheckpointError(
+      `${path} has weights format ${version}; this version reads ${readableVersions.join(", ")}`,
+      {
+        where: path,
+        fix: "use the version of astrochem that wrote it, or a newer one",
+      },
+    );
   }
   if (metadata.kind !== kind) {
     throw new CheckpointError(`${path} holds an ${metadata.kind}, not an ${kind}`, {

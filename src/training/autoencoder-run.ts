@@ -1,10 +1,12 @@
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { AutoencoderModel } from "../config/schema-models.ts";
-import { AutoencoderBatches } from "../data/autoencoder-batches.ts";
+import type { AutoencoderRecipe } from "../config/schema-recipes.ts";
+import { type AutoencoderBatch, AutoencoderBatches } from "../data/autoencoder-batches.ts";
 import { autoencoderCache, type CachePaths } from "../data/autoencoder-cache.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { openRows, type RowSource } from "../data/chunk-source.ts";
 import { type CleanColumns, openCleanData } from "../data/clean-data.ts";
+import { evenRows } from "../data/even-sample.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { writeNpy } from "../formats/npy.ts";
 import { type AutoencoderShape, initialAutoencoder } from "../models/autoencoder.ts";
@@ -15,6 +17,8 @@ import { encodeCheckpoint } from "./checkpoint.ts";
 import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
+import type { TrainingPhase } from "./phase.ts";
+import { trainerSettings } from "./recipe-settings.ts";
 import {
   isFinished,
   keeperOf,
@@ -36,6 +40,7 @@ export interface AutoencoderJob {
   readonly clipping: { readonly lower: number; readonly upper: number };
   readonly shape: AutoencoderShape;
   readonly model: AutoencoderModel;
+  readonly recipe: AutoencoderRecipe;
   readonly weights: string;
   readonly latentsMinmax: string | null;
   /** Weights to start from; null for fresh ones. */
@@ -76,10 +81,19 @@ async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<Tra
   const validation = await openRows(caches.val, "dataset", { memoryBudgetBytes, shuffleChunkSize: 1 });
   tools.log(`training rows: ${training.source.rows}, ${training.reason}`);
   tools.log(`validation rows: ${validation.source.rows}, ${validation.reason}`);
-  const { batch_size: batchSize } = model;
+  const { recipe } = job;
   const batches = {
-    train: new AutoencoderBatches({ ...training, batchSize, seed: derivedSeed(job.seed, "order of the rows") }),
-    validation: new AutoencoderBatches({ ...validation, batchSize, seed: null }),
+    phases: recipe.phases.map((settings) => {
+      const batchSize = settings.batch_size ?? model.batch_size;
+      const seed = derivedSeed(job.seed, "order of the rows");
+      return { settings, train: new AutoencoderBatches({ ...training, batchSize, seed }) };
+    }),
+    validation: new AutoencoderBatches({
+      source: await evenRows(validation.source, recipe.validation_items ?? validation.source.rows),
+      chunkRows: validation.chunkRows,
+      batchSize: model.batch_size,
+      seed: null,
+    }),
   };
   try {
     return await train(job, scaling, batches, training.source, clean.hash, tools);
@@ -91,7 +105,7 @@ async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<Tra
 async function train(
   job: AutoencoderJob,
   scaling: AbundanceScaling,
-  batches: { train: AutoencoderBatches; validation: AutoencoderBatches },
+  batches: { phases: TrainingPhase<AutoencoderBatch>[]; validation: AutoencoderBatches },
   trainingRows: RowSource,
   dataHash: string,
   tools: RunTools,
@@ -115,7 +129,7 @@ async function train(
     {
       engine: tools.engine,
       ...batches,
-      settings: model,
+      settings: trainerSettings(model, job.recipe),
       seed,
       observer: loggingObserver(logPath, tools.observer, resumed?.values.log),
       now: tools.now,
@@ -130,6 +144,7 @@ async function train(
       shape,
       loss: lossSettings(model, scaling, tools.log),
       noise: model.noise,
+      phases: job.recipe.phases,
       stoichiometry: stoichiometryTensor(job.columns.species),
       initial: startingWeights(job, tools),
     },

@@ -1,8 +1,8 @@
 import { RandomStream } from "../data/random.ts";
 import type { EpochRecord } from "./observer.ts";
-import type { ScheduleState } from "./schedule.ts";
+import type { SteeringState } from "./steering.ts";
 
-export type StopReason = "no improvement" | "max_epochs" | "max_minutes" | "interrupted";
+export type StopReason = "no improvement" | "max_epochs" | "max_minutes" | "end of the recipe" | "interrupted";
 
 /** The weights of one moment, by the names of the state. */
 export interface Snapshot {
@@ -15,7 +15,10 @@ export interface Snapshot {
 
 /** Where a training stands, as plain data: enough to go on to the same bits. */
 export interface TrainingState {
-  /** `state/<name>` is what lives in the engine, `best/<name>` the best weights, `validation/errors` the running sums. */
+  /**
+   * `state/<name>` is what lives in the engine, `best/<name>` the best weights, `mean/<name>` their running mean, `aside/<name>` the
+   * weights whose place the mean has during a validation, `validation/<name>` the running sums.
+   */
   readonly arrays: Readonly<Record<string, Float32Array | Float64Array>>;
   /** What JSON holds (and numbers that are not finite). */
   readonly values: TrainingValues;
@@ -30,10 +33,24 @@ export interface TrainingValues {
   readonly epoch: number;
   /** Null at the beginning of an epoch. */
   readonly position: EpochPosition | null;
-  readonly schedule: ScheduleState;
+  readonly phase: PhasePosition;
+  /** Steps in a row that were left out. */
+  readonly skipped_in_a_row: number;
   readonly best: Pick<Snapshot, "steps" | "epoch" | "metric"> | null;
   readonly log: readonly EpochRecord[];
-  /** Why the training is over; null while it is not. */
+}
+
+/** How far a phase is. */
+export interface PhasePosition {
+  readonly index: number;
+  /** Epochs and steps that are done in it. */
+  readonly epochs: number;
+  readonly steps: number;
+  readonly elapsed_ms: number;
+  readonly steering: SteeringState;
+  /** Steps that the running mean of the weights holds; null without one. */
+  readonly averaged: number | null;
+  /** Why it is over, and the next one to begin; null while it is not. */
   readonly ended: StopReason | null;
 }
 
@@ -46,6 +63,11 @@ export interface EpochPosition {
   /** Losses by name, summed over the items. */
   readonly sums: Readonly<Record<string, number>>;
   readonly items: number;
+  /** Steps that were left out. */
+  readonly skipped: number;
+  /** Of the last step. */
+  readonly learning_rate: number;
+  readonly dropout: number;
   readonly seconds_training: number;
   readonly seconds_validation: number;
   /** All batches are done, or the time is up. */
@@ -61,26 +83,33 @@ export class EpochProgress {
   readonly sums: Record<string, number>;
   batch: number;
   items: number;
+  skipped: number;
+  learningRate: number;
+  dropout: number;
   secondsTraining: number;
   secondsValidation: number;
   isTrained: boolean;
   validated: number;
-  /** Validation errors summed over the items, [species]. */
-  errors: Float64Array | null;
+  /** Validation errors by name, summed over the items, [species]. */
+  readonly errors: Record<string, Float64Array>;
 
   /** The beginning of an epoch. @param seed of its stream of dropout and noise */
   static begin(epoch: number, seed: number): EpochProgress {
     const random = new RandomStream(seed).state();
-    const zero = { batch: 0, items: 0, seconds_training: 0, seconds_validation: 0, validated: 0 };
-    return new EpochProgress(epoch, { ...zero, random, sums: {}, is_trained: false }, null);
+    const zero = { batch: 0, items: 0, skipped: 0, seconds_training: 0, seconds_validation: 0, validated: 0 };
+    const rates = { learning_rate: Number.NaN, dropout: Number.NaN };
+    return new EpochProgress(epoch, { ...zero, ...rates, random, sums: {}, is_trained: false }, {});
   }
 
-  constructor(epoch: number, position: EpochPosition, errors: Float64Array | null) {
+  constructor(epoch: number, position: EpochPosition, errors: Record<string, Float64Array>) {
     this.epoch = epoch;
     this.random = RandomStream.from(position.random);
     this.sums = { ...position.sums };
     this.batch = position.batch;
     this.items = position.items;
+    this.skipped = position.skipped;
+    this.learningRate = position.learning_rate;
+    this.dropout = position.dropout;
     this.secondsTraining = position.seconds_training;
     this.secondsValidation = position.seconds_validation;
     this.isTrained = position.is_trained;
@@ -94,6 +123,9 @@ export class EpochProgress {
       random: this.random.state(),
       sums: { ...this.sums },
       items: this.items,
+      skipped: this.skipped,
+      learning_rate: this.learningRate,
+      dropout: this.dropout,
       seconds_training: this.secondsTraining,
       seconds_validation: this.secondsValidation,
       is_trained: this.isTrained,
@@ -105,22 +137,26 @@ export class EpochProgress {
   add(losses: Readonly<Record<string, number>>, items: number): void {
     for (const [name, value] of Object.entries(losses)) this.sums[name] = (this.sums[name] ?? 0) + value * items;
     this.items += items;
-    this.batch += 1;
   }
 
-  /** Adds the summed validation errors of a batch. */
-  addErrors(errors: ArrayLike<number>): void {
-    this.errors ??= new Float64Array(errors.length);
-    for (let s = 0; s < errors.length; s++) this.errors[s]! += errors[s]!;
-    this.validated += 1;
+  /** Mean of a loss over the items so far. */
+  mean(name: string): number {
+    return (this.sums[name] ?? 0) / this.items;
   }
 }
 
+/** The arrays of a state whose names begin with `prefix`, by the rest of their names. */
+export function arraysUnder<T extends Float32Array | Float64Array>(
+  { arrays }: TrainingState,
+  prefix: string,
+): Record<string, T> {
+  const entries = Object.entries(arrays).filter(([name]) => name.startsWith(`${prefix}/`));
+  return Object.fromEntries(entries.map(([name, data]) => [name.slice(prefix.length + 1), data as T]));
+}
+
 /** The best weights in a state that has some. */
-export function bestOf({ arrays, values }: TrainingState): Snapshot {
-  const entries = Object.entries(arrays).filter(([name]) => name.startsWith("best/"));
-  const weights = entries.map(([name, data]) => [name.slice("best/".length), data as Float32Array] as const);
-  return { ...values.best!, arrays: Object.fromEntries(weights) };
+export function bestOf(state: TrainingState): Snapshot {
+  return { ...state.values.best!, arrays: arraysUnder<Float32Array>(state, "best") };
 }
 
 /** Keeps the states of a training: its checkpoints. */

@@ -140,7 +140,20 @@ describe("EmulatorBatches", () => {
       physical: Float32Array.of(0, 2, 1, 3),
       latents: Float32Array.of(300, 302),
       targets: Float32Array.of(101, 201, 103, 203, 102, 202, 104, 204),
+      latentTargets: new Float32Array(),
     });
+  });
+
+  it("gives later latents instead where they are the targets", async () => {
+    const options = { source: rows(5), starts: Int32Array.of(0, 2), window: 3, layout, chunkWindows: 2, batchSize: 2 };
+    const { value } = await new EmulatorBatches({ ...options, seed: null, targets: "latents" })
+      .epoch(0)
+      [Symbol.asyncIterator]()
+      .next();
+    const batch = value as EmulatorBatch;
+    expect([...batch.latentTargets]).toEqual([301, 303, 302, 304]);
+    expect([...batch.targets]).toEqual([]);
+    expect([...batch.physical]).toEqual([0, 2, 1, 3]);
   });
 
   it("gives every window once an epoch, in chunks too", async () => {

@@ -25,17 +25,18 @@ function stateAt(epoch: number): TrainingState {
       elapsed_ms: 0.1,
       epoch,
       position: null,
-      schedule: {
-        learning_rate: 1e-3,
-        dropout: 0.3,
-        best_metric: Number.POSITIVE_INFINITY,
-        stagnant_epochs: 0,
-        plateau_best: Number.NaN,
-        plateau_bad_epochs: 1,
+      phase: {
+        index: 1,
+        epochs: 2,
+        steps: 6,
+        elapsed_ms: 3,
+        steering: { best_metric: Number.POSITIVE_INFINITY, stagnant_epochs: Number.NaN },
+        averaged: null,
+        ended: null,
       },
+      skipped_in_a_row: 0,
       best: null,
       log: [],
-      ended: null,
     },
   };
 }
