@@ -23,7 +23,7 @@ const dataset = [
   "~dataset.physical_parameter_ranges",
   "+dataset.physical_parameter_ranges={Density: [1e-9, 1], Av: [1e-9, 1]}",
 ];
-const common = [...dataset, "model.batch_size=4", "model.max_epochs=5", "threads=1"];
+const common = [...dataset, "recipe=original", "model.batch_size=4", "model.max_epochs=5", "threads=1"];
 const words = {
   "train-autoencoder": [...common, "model.hidden_dims=[4,3]", "model.latent_dim=2"],
   "train-emulator": [...common, "autoencoder.latent_dim=2", "model.hidden_dim=4", "model.window_size=3"],

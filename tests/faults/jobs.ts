@@ -24,10 +24,15 @@ export interface Job {
 }
 
 const training = [
+  "recipe=original",
   ...["dataset.dataset_path=clean.h5", "model.batch_size=16", "run_dir=run", "threads=1", "checkpoint_minutes=1e-4"],
   // Enough of a patience's end for decisions to be taken.
   ...["model.max_epochs=6", "model.lr=0.01", "model.lr_decay_patience=1", "model.dropout_decay_patience=1"],
 ];
+/** Phases, epochs that are no passes over the data, and a mean of the weights. */
+const phases =
+  "recipe.phases=[{epochs: 2, epoch_steps: 4, schedule: cosine, loss: {of: latents, name: huber}}, " +
+  "{epochs: 4, epoch_steps: 3, schedule: cosine, dropout: 0.2, averaging: 0.9}]";
 const autoencoderShape = ["hidden_dims=[8,4]", "latent_dim=3"];
 const emulatorShape = ["autoencoder.latent_dim=3", "model.hidden_dim=8", "model.window_size=6"];
 const runFiles = ["run/checkpoints/best.safetensors", "run/epochs.jsonl"];
@@ -53,7 +58,7 @@ export const jobs: readonly Job[] = [
   {
     name: "train-emulator",
     inputs: ["clean.h5", "weights/autoencoder.safetensors"],
-    words: ["train-emulator", ...training, ...emulatorShape, "model.dropout=0.2"],
+    words: ["train-emulator", ...training, ...emulatorShape, phases],
     resume: ["--resume"],
     artefacts: [
       ...["weights/emulator.safetensors", "weights/emulator.json", ...runFiles],

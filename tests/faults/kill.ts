@@ -10,6 +10,8 @@ import { type Job, newFolder, provide } from "./jobs.ts";
 export interface Reference {
   readonly artefacts: ReadonlyMap<string, string>;
   readonly ms: number;
+  /** Of the steps of a training; null for other commands. */
+  readonly work_ms: number | null;
 }
 
 /** What was tried on a job, and what came of it. */
@@ -28,12 +30,12 @@ export interface KillTally {
 export async function reference(job: Job, inputs: string): Promise<Reference> {
   const folder = newFolder();
   provide(job, inputs, folder);
-  const { code, stderr, ms } = await run(job.words, folder);
+  const { code, stderr, ms, work_ms } = await run(job.words, folder);
   const artefacts = await artefactsOf(job, folder);
   if (code !== 0 || artefacts.size !== job.artefacts.length || leftovers(folder).length > 0)
     throw new Error(`${job.name} does not even run in peace: exit code ${code}, ${leftovers(folder)}\n${stderr}`);
   rmSync(folder, { recursive: true });
-  return { artefacts, ms };
+  return { artefacts, ms, work_ms };
 }
 
 /**
@@ -43,10 +45,11 @@ export async function reference(job: Job, inputs: string): Promise<Reference> {
 export async function killAndResume(
   job: Job,
   inputs: string,
-  { artefacts, ms }: Reference,
+  undisturbed: Reference,
   kills: number,
   random: RandomStream,
 ): Promise<KillTally> {
+  const { artefacts } = undisturbed;
   const tally: KillTally = { kills: 0, withCheckpoint: 0, withinEpoch: 0, finished: 0, problems: [] };
   while (tally.kills < kills) {
     const folder = newFolder();
@@ -55,7 +58,7 @@ export async function killAndResume(
     let words = job.words;
     let ended: Ended | undefined;
     for (let life = 0; life < lives && tally.kills < kills; life++) {
-      ended = await run(words, folder, { kill_ms: ms * moment(random) });
+      ended = await run(words, folder, { kill: moment(undisturbed, random) });
       if (ended.code !== null) break;
       tally.kills += 1;
       countCheckpoint(folder, tally);
@@ -76,9 +79,10 @@ export async function killAndResume(
   return tally;
 }
 
-/** When to kill, as a share of an undisturbed run: mostly after the start, when it writes, and a little beyond its end. */
-function moment(random: RandomStream): number {
-  return random.uniform() < 0.2 ? random.uniform() : 0.4 + 0.7 * random.uniform();
+/** When to kill: a little beyond the end too, for the last writes; of trainings mostly within their steps, not their start. */
+function moment({ ms, work_ms }: Reference, random: RandomStream): { ms: number; sinceWork: boolean } {
+  if (work_ms !== null && random.uniform() < 0.7) return { ms: 1.1 * random.uniform() * work_ms, sinceWork: true };
+  return { ms: 1.1 * random.uniform() * ms, sinceWork: false };
 }
 
 function countCheckpoint(folder: string, tally: KillTally): void {
