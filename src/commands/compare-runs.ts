@@ -34,7 +34,12 @@ export function backendDifferences(before: Environment, now: Environment): strin
 }
 
 /** Compares two trainings by what they left in their folders. */
-export function compareTrainings(before: string, now: string, otherwise: readonly string[]): RunComparison {
+export function compareTrainings(
+  before: string,
+  now: string,
+  { otherwise, followsClock }: { otherwise: readonly string[]; followsClock: boolean },
+): RunComparison {
+  const reasons = followsClock ? [...otherwise, "the learning rate ran by the clock (model.max_minutes)"] : otherwise;
   const weights = (folder: string) => readSafetensors(join(folder, "checkpoints", "best.safetensors")).tensors;
   const [then, again] = [weights(before), weights(now)];
   const different = [...then]
@@ -50,8 +55,9 @@ export function compareTrainings(before: string, now: string, otherwise: readonl
     },
     { what: "epochs", found: sameEpochs ? "the same numbers" : "other numbers", agrees: sameEpochs },
   ];
-  if (otherwise.length === 0 || exact.every(({ agrees }) => agrees)) return { otherwise, results: exact };
-  return { otherwise, results: compareLoosely(...epochs) };
+  if (reasons.length === 0 || exact.every(({ agrees }) => agrees)) return { otherwise: reasons, results: exact };
+  const loose = compareLoosely(...epochs);
+  return { otherwise: reasons, results: followsClock ? loose.slice(1) : loose };
 }
 
 function compareLoosely(then: readonly EpochRecord[], now: readonly EpochRecord[]): RunComparison["results"] {

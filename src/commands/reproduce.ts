@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { load } from "js-yaml";
 import { ConfigError, NumericsError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { RunComparison } from "./compare-runs.ts";
@@ -83,7 +84,7 @@ async function repeat({ folder, command, environment, summary }: EarlierRun, aga
   if (command === "preprocess") overrides.push(`dataset.preprocessing.output_path=${text(join(again, "clean.h5"))}`);
   else overrides.push("model.save_model=false", "mode=both", ...threads(environment));
   // A training that its time ended is repeated by its steps.
-  const isTimed = summary.reason === "max_minutes";
+  const isTimed = summary.reason === "max_minutes" && !followsClock(folder);
   if (isTimed) overrides.push("model.max_minutes=null", `model.max_epochs=${summary.epochs}`);
   const { resume, ...flags } = environment.flags ?? {};
   context.stderr.write(`repeating ${relative(context.cwd, folder) || folder}\n`);
@@ -98,6 +99,16 @@ async function repeat({ folder, command, environment, summary }: EarlierRun, aga
   });
 }
 
+/** Whether the learning rate ran by the time that was left: then every repetition is another training. */
+function followsClock(folder: string): boolean {
+  const config = load(readFileSync(join(folder, "config.yaml"), "utf8")) as {
+    model?: { max_minutes?: number | null };
+    recipe?: { phases?: readonly { schedule?: string }[] };
+  };
+  const phases = config.recipe?.phases ?? [];
+  return config.model?.max_minutes != null && phases.some(({ schedule }) => schedule === "cosine");
+}
+
 /** As many as then, whatever this machine has. */
 function threads({ backend }: Environment): string[] {
   return backend?.threads === undefined ? [] : [`threads=${backend.threads}`];
@@ -107,7 +118,10 @@ async function compare({ folder, command, environment, summary }: EarlierRun, ag
   const runs = await import("./compare-runs.ts");
   const now = readRun(again);
   if (command === "preprocess") return runs.comparePreprocessings(summary, now.summary);
-  return runs.compareTrainings(folder, again, runs.backendDifferences(environment, now.environment));
+  return runs.compareTrainings(folder, again, {
+    otherwise: runs.backendDifferences(environment, now.environment),
+    followsClock: followsClock(folder),
+  });
 }
 
 function report(comparison: RunComparison, { folder }: EarlierRun, again: string, context: CommandContext): void {
@@ -124,7 +138,7 @@ function report(comparison: RunComparison, { folder }: EarlierRun, again: string
     where: again,
     fix:
       comparison.otherwise.length > 0
-        ? "what computes is another than then: compare on the same backend"
+        ? "what is named above is another than then: compare where it is the same"
         : "the inputs, or what reads them, have changed since: compare environment.json of both folders",
   });
 }

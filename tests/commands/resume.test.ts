@@ -302,6 +302,16 @@ describe("reproduce", () => {
     expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ reproduced: true, otherwise: [] })]);
   });
 
+  it("says where a learning rate that ran by the clock lets no two trainings be the same", async () => {
+    const cwd = folderFor("train-autoencoder");
+    const phases = "recipe.phases=[{epoch_steps: 3, schedule: cosine}]";
+    const timed = ["model.max_epochs=null", "model.max_minutes=0.004", phases];
+    await command(["train-autoencoder", ...words["train-autoencoder"], ...timed, "run_dir=run"], cwd);
+    const { code, stdout } = await command(["reproduce", "run"], cwd);
+    expect(code).toBeOneOf([0, 5]);
+    expect(stdout).toMatch(/^the learning rate ran by the clock \(model\.max_minutes\)\nbest error: .* 50 % allowed\n/);
+  });
+
   it("tells what differs: another result, another data set, another backend", async () => {
     const cwd = folderFor("train-autoencoder");
     await command(["train-autoencoder", ...words["train-autoencoder"], "run_dir=run"], cwd);
