@@ -120,6 +120,7 @@ const remedies: Record<string, string> = {
   EACCES: "check the permissions of the folder, or write elsewhere",
   EPERM: "check the permissions of the folder, or write elsewhere",
   EROFS: "the file system is read-only: write elsewhere",
+  EEXIST: "a part of the path is a file, not a folder: write elsewhere",
   ENOTDIR: "a part of the path is a file, not a folder: write elsewhere",
   EISDIR: "the path is a folder: give the name of a file",
 };
