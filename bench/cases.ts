@@ -1,4 +1,5 @@
 import { type Engine, type HostTensors, hostTensor } from "../src/backend/engine.ts";
+import { minmaxLatents } from "../src/chemistry/scaling.ts";
 import { RandomStream } from "../src/data/random.ts";
 import { autoencoderLayouts, initialAutoencoder } from "../src/models/autoencoder.ts";
 import { emulatorLayout, initialEmulator } from "../src/models/emulator.ts";
@@ -109,7 +110,7 @@ function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
   const setting = {
     autoencoder: autoencoderShape,
     emulator: emulatorShape,
-    latent_range: [-0.17, 1.83] as const,
+    latents: minmaxLatents([-0.17, 1.83]),
     loss: { ...loss, conservation_weight: 500 },
   };
   const program = engine.program("train emulator", emulatorTrainStep(setting, optimizer));

@@ -17,6 +17,12 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+/** Schedulers send it some time before they end a job: the state is written down, and the work goes on. */
+let isCheckpointWanted = false;
+process.on("SIGUSR1", () => {
+  isCheckpointWanted = true;
+});
+
 /** Whoever reads our output may stop reading (`| head`): what is left unsaid is not an error. */
 for (const stream of [stdout, stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
@@ -35,6 +41,11 @@ const exitCode = await main(process.argv.slice(2), {
   stdout,
   stderr,
   signal: interruption.signal,
+  takeCheckpointRequest() {
+    const isWanted = isCheckpointWanted;
+    isCheckpointWanted = false;
+    return isWanted;
+  },
 });
 // Pipes are written in the background; a worker or an open handle must not keep the process alive afterwards.
 await Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.write("", done))));

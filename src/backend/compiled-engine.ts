@@ -48,6 +48,10 @@ class HostState implements EngineState {
     );
   }
 
+  get names(): string[] {
+    return [...this.arrays.keys()];
+  }
+
   async read(name: string): Promise<HostTensor> {
     const array = this.arrays.get(name);
     if (!array) throw new Error(`the state has no array "${name}"`);

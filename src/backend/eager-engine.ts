@@ -39,6 +39,10 @@ class EagerState implements EngineState {
     this.tensors = mapValues(initial, uploadCopy);
   }
 
+  get names(): string[] {
+    return Object.keys(this.tensors);
+  }
+
   async read(name: string): Promise<HostTensor> {
     return download(this.#get(name));
   }

@@ -15,6 +15,8 @@ export type StepFunction = (state: TensorMap, inputs: TensorMap) => { state?: Te
 
 /** Named arrays that live in the engine between steps: weights, moments, running statistics, constants. */
 export interface EngineState {
+  /** Of all its arrays. */
+  readonly names: readonly string[];
   read(name: string): Promise<HostTensor>;
   write(name: string, value: HostTensor): void;
   dispose(): void;

@@ -14,8 +14,8 @@ export function lossAndGradients(
   let aside: TensorMap = {};
   const { value, grads } = tf.valueAndGrads((...values: tf.Tensor[]) => {
     const made = f(Object.fromEntries(names.map((name, i) => [name, values[i]!])));
-    // tfjs disposes what the forward pass made, except the result and what is kept.
-    aside = Object.fromEntries(Object.entries(made.aside).map(([name, tensor]) => [name, tf.keep(tensor)]));
+    // tfjs disposes what the forward pass made, except the result and what is kept. Clones: a part may be the loss itself.
+    aside = Object.fromEntries(Object.entries(made.aside).map(([name, tensor]) => [name, tf.keep(tf.clone(tensor))]));
     return made.loss;
   })(names.map((name) => xs[name]!));
   // Clones belong to the caller's tidy; the kept originals belong to nobody.

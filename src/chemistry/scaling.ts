@@ -88,31 +88,55 @@ export class PhysicalScaling {
   }
 }
 
-/** Latents: (z − min) / (max − min), one range over all components. */
+/** How raw latents become the emulator's: (z − shift) / scale, per component or, where there is one entry only, for all alike. */
+export interface LatentAffine {
+  readonly shift: readonly number[];
+  readonly scale: readonly number[];
+}
+
+/** The original's scaling: (z − min) / (max − min), one range over all components. */
+export function minmaxLatents([min, max]: readonly [number, number]): LatentAffine {
+  return { shift: [min], scale: [max - min] };
+}
+
+/** Latents: (z − shift) / scale. */
 export class LatentScaling {
-  readonly range: readonly [number, number];
+  readonly affine: LatentAffine;
 
-  /** @throws NumericsError where the range is empty or not finite: an encoder that gives one value for everything */
-  constructor(range: readonly [number, number]) {
-    const [min, max] = range;
-    if (!(min < max && Number.isFinite(max - min))) {
-      throw new NumericsError(`latents between ${min} and ${max} cannot be scaled: the range is empty or not finite`, {
+  /**
+   * @param scaling  one range for all components, or shift and scale
+   * @throws NumericsError where a range is empty or not finite: an encoder that gives one value for everything
+   */
+  constructor(scaling: readonly [number, number] | LatentAffine) {
+    this.affine = "scale" in scaling ? scaling : minmaxLatents(scaling);
+    const { shift, scale } = this.affine;
+    const bad = scale.findIndex((width, k) => !(width > 0 && Number.isFinite(width) && Number.isFinite(shift[k]!)));
+    if (bad < 0) return;
+    const [low, width] = [shift[bad]!, scale[bad]!];
+    throw new NumericsError(
+      `latents between ${low} and ${low + width} cannot be scaled: the range is empty or not finite`,
+      {
         fix: "train the autoencoder anew, with another seed or a lower learning rate",
-      });
-    }
-    this.range = range;
+      },
+    );
   }
 
-  /** Raw → scaled. `target` may be the source. */
+  /** Raw → scaled; the last dimension is the components. `target` may be the source. */
   scaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const [min, max] = this.range;
-    for (let i = 0; i < source.length; i++) target[i] = (source[i]! - min) / (max - min);
+    const { shift, scale } = this.affine;
+    for (let i = 0; i < source.length; i++) {
+      const k = i % shift.length;
+      target[i] = (source[i]! - shift[k]!) / scale[k]!;
+    }
   }
 
-  /** Scaled → raw. `target` may be the source. */
+  /** Scaled → raw; the last dimension is the components. `target` may be the source. */
   unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const [min, max] = this.range;
-    for (let i = 0; i < source.length; i++) target[i] = source[i]! * (max - min) + min;
+    const { shift, scale } = this.affine;
+    for (let i = 0; i < source.length; i++) {
+      const k = i % shift.length;
+      target[i] = source[i]! * scale[k]! + shift[k]!;
+    }
   }
 }
 

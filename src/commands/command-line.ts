@@ -53,11 +53,13 @@ export async function parseCommandLine(
 function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: readonly string[]): Request {
   const known = new Set([...Object.keys(command.positionals), ...Object.keys(optionsOf(command))]);
   const args = Object.fromEntries(Object.entries(parsed).filter(([key]) => known.has(key)));
+  const mistaken = takeOverrides(args, command);
   // Words after `--` are in `rest`; any others there are too many.
   if (rest.length > 0 && command.config === undefined) {
     throw new ConfigError(`unexpected argument \`${rest[0]}\``, { fix: `astrochem ${usageOf(entry)}` });
   }
-  const given = command.config ? [...((parsed.overrides as string[] | undefined) ?? []), ...rest] : [];
+  const typed = [...mistaken, ...((parsed.overrides as string[] | undefined) ?? []), ...rest];
+  const given = command.config ? typed : [];
   return {
     kind: "command",
     name: entry.name,
@@ -65,6 +67,18 @@ function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: re
     args,
     overrides: expandAliases(given, command.config?.aliases),
   };
+}
+
+/** `--resume model.max_epochs=9`: what yargs took for the value of a flag that needs none. Takes it out of `args`. */
+function takeOverrides(args: Record<string, unknown>, { options, config }: Command): string[] {
+  const taken: string[] = [];
+  for (const [name, { optionalValue }] of Object.entries(options)) {
+    const value = args[name];
+    if (!config || !optionalValue || typeof value !== "string" || !/^(~[^/]*$|[^/.][^/]*=)/.test(value)) continue;
+    taken.push(value);
+    args[name] = "";
+  }
+  return taken;
 }
 
 /** The command that the words name: found while yargs reads them. */
@@ -145,9 +159,9 @@ function describeCommand(builder: Argv, entry: CommandEntry, command: Command): 
 function toYargs(options: Readonly<Record<string, OptionSpec>>): Record<string, Options> {
   const entries = Object.entries(options)
     .filter(([name]) => name !== "help" && name !== "version")
-    .map(([name, { type, describe, repeatable = false }]): [string, Options] => [
+    .map(([name, { type, describe, repeatable = false, optionalValue = false }]): [string, Options] => [
       name,
-      { type, describe, requiresArg: type !== "boolean", ...(repeatable ? { array: true } : {}) },
+      { type, describe, requiresArg: type !== "boolean" && !optionalValue, ...(repeatable ? { array: true } : {}) },
     ]);
   return Object.fromEntries(entries);
 }

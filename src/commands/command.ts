@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly type: "string" | "number" | "boolean";
   readonly describe: string;
   readonly choices?: readonly string[];
+  /** Text that may be left out: `""` then. What reads like an override after it is one. */
+  readonly optionalValue?: boolean;
   /** May be given several times; its value is then always an array. */
   readonly repeatable?: boolean;
 }
@@ -38,6 +40,16 @@ export interface OutputStream extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
+/** What a repeated run takes from the earlier one. */
+export interface RepeatedRun {
+  /** The composed configuration, which stands in for the root's file. */
+  readonly config: string;
+  /** What the training was made from: another data set is told before hours are spent; null where it is not known. */
+  readonly inputs: Readonly<Record<string, unknown>> | null;
+  /** Optimizer steps, where time ended it. */
+  readonly maxSteps?: number | undefined;
+}
+
 /** A command's effects, as arguments: what it was asked, and its ways to the outside. */
 export interface CommandContext {
   readonly command: string;
@@ -60,6 +72,10 @@ export interface CommandContext {
   readonly statusLine: StatusLine;
   /** Aborted at the first SIGINT or SIGTERM: finish the step, save, return. */
   readonly signal: AbortSignal;
+  /** Whether a checkpoint was asked for (SIGUSR1) since this was last called; absent: never. */
+  readonly takeCheckpointRequest?: (() => boolean) | undefined;
+  /** Set where an earlier run is repeated. */
+  readonly repeat?: RepeatedRun | undefined;
   readonly json: boolean;
   readonly debug: boolean;
 }

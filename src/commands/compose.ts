@@ -4,10 +4,15 @@ import type { CommandContext } from "./command.ts";
 
 /**
  * Composes the configuration of a command from its files and the overrides.
+ * @param from  a file that stands in for the root's: the composed configuration of an earlier run
  * @throws ConfigError telling every problem at once
  */
-export async function composeConfig<R extends RootName>(root: R, context: CommandContext): Promise<LoadedConfig<R>> {
+export async function composeConfig<R extends RootName>(
+  root: R,
+  context: CommandContext,
+  from = context.repeat?.config,
+): Promise<LoadedConfig<R>> {
   const { loadConfig } = await import("../config/load.ts");
   const { overrides, configDirs, cwd, env, now } = context;
-  return loadConfig({ root, overrides, configDirs, cwd, env, now: now() });
+  return loadConfig({ root, overrides, configDirs, cwd, env, now: now(), from });
 }

@@ -4,15 +4,28 @@ import { dirname, join } from "node:path";
 import { packageFolder } from "../config/paths.ts";
 import { packageVersion } from "../version.ts";
 
+/** What computes, as a run tells it. */
+export interface Backend {
+  readonly name: string;
+  readonly reason: string;
+  readonly threads?: number;
+}
+
 /** Where and with what a run was made; in its folder as `environment.json`. */
 export interface Environment {
+  command: string;
   started_at: string;
   /** As typed, `astrochem` first. */
   command_line: readonly string[];
+  overrides: readonly string[];
+  /** Flags and positionals by name. */
+  flags: Readonly<Record<string, unknown>>;
   cwd: string;
   seed: number | null;
   /** The compute backend and why it was chosen; null in runs that compute nothing. */
-  backend: { name: string; reason: string } | null;
+  backend: Backend | null;
+  /** What a training was made from: hashes of its data and of the autoencoder, seed, sizes. */
+  inputs?: Readonly<Record<string, unknown>>;
   astrochem: string;
   /** Commit of the checkout that runs; null where it is installed as a package. */
   git_commit: string | null;
@@ -21,11 +34,13 @@ export interface Environment {
   platform: string;
   cpu: { model: string; count: number };
   memory_gb: number;
+  /** The same of each time that the run went on. */
+  sessions?: readonly Omit<Environment, "command">[];
 }
 
 /** The machine, the program and its packages; what the run itself knows is given. */
 export function describeEnvironment(
-  run: Pick<Environment, "started_at" | "command_line" | "cwd" | "seed">,
+  run: Pick<Environment, "command" | "started_at" | "command_line" | "overrides" | "flags" | "cwd" | "seed">,
 ): Environment {
   return {
     ...run,

@@ -1,5 +1,6 @@
 import { relative, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
+import { whileWriting } from "../formats/lock.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 
@@ -42,7 +43,7 @@ export const importWeightsCommand: Command = {
         clipping: job.clipping,
         latentsMinmax: files.latentsMinmax!,
       });
-      weightsFile.writeAutoencoder(autoencoderPath, weights);
+      await whileWriting(autoencoderPath, async () => weightsFile.writeAutoencoder(autoencoderPath, weights));
       written.push(autoencoderPath);
     }
     if (files.emulator !== null) {
@@ -50,7 +51,8 @@ export const importWeightsCommand: Command = {
       const autoencoder = weightsFile.readAutoencoder(files.autoencoder === null ? job.autoencoder : autoencoderPath);
       const autoencoderHash = weightsFile.autoencoderHash(autoencoder);
       const facts = { shape, species, phys, physicalRanges, window: model.window_size, autoencoderHash };
-      weightsFile.writeEmulator(path, imports.importEmulator(files.emulator, facts));
+      const weights = imports.importEmulator(files.emulator, facts);
+      await whileWriting(path, async () => weightsFile.writeEmulator(path, weights));
       written.push(path);
     }
     report(written, context);

@@ -1,3 +1,4 @@
+import { closeSync, openSync, writeSync } from "node:fs";
 import { styleText } from "node:util";
 import { type DestinationStream, type Logger, multistream, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
@@ -31,13 +32,41 @@ export interface RunLogger {
  */
 export function openLog(options: LoggingOptions): RunLogger {
   const level = options.debug ? "debug" : "info";
-  const file = pino.destination({ dest: options.file, sync: true });
+  const file = new LogFile(options);
   const streams = multistream([
     { level, stream: file },
     { level, stream: linesForPeople(options) },
   ]);
   const settings = { level, base: null, timestamp: () => `,"time":"${options.now().toISOString()}"` };
-  return { log: pino(settings, streams), file: pino(settings, file), close: () => file.end() };
+  return { log: pino(settings, streams), file: pino(settings, file), close: () => file.close() };
+}
+
+/** The file of a log. A run that can do its work is not given up because it cannot tell of it: that is said, once. */
+class LogFile implements DestinationStream {
+  readonly #options: LoggingOptions;
+  #descriptor: number | null;
+
+  constructor(options: LoggingOptions) {
+    this.#options = options;
+    this.#descriptor = openSync(options.file, "a");
+  }
+
+  write(line: string): void {
+    if (this.#descriptor === null) return;
+    try {
+      writeSync(this.#descriptor, line);
+    } catch (error) {
+      this.close();
+      const { file, statusLine } = this.#options;
+      statusLine.log.write(`warning: the log ends here, ${file} cannot be written: ${(error as Error).message}\n`);
+    }
+  }
+
+  close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = null;
+    if (descriptor !== null) closeSync(descriptor);
+  }
 }
 
 /** Lines made in this process, not in a worker, whose last ones a crash would lose. Details stay in the file but for `debug`. */

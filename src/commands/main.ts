@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly stderr: OutputStream;
   /** Aborted with an `Interruption`. */
   readonly signal: AbortSignal;
+  /** Whether a checkpoint was asked for since this was last called. */
+  readonly takeCheckpointRequest?: (() => boolean) | undefined;
 }
 
 /**

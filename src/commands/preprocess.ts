@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { resolveIn, resolveInput } from "../config/paths.ts";
 import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
+import { whileWriting } from "../formats/lock.ts";
 import { cut, drawBar } from "../training/terminal-text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
@@ -41,7 +42,8 @@ export const preprocess: Command = {
       run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
       const log = (message: string, details: object = {}) => run.log.info(details, message);
-      const summary = await preprocessDataset(await optionsFrom(loaded), log, showRows(context));
+      const options = await optionsFrom(loaded);
+      const summary = await whileWriting(options.outputPath, () => preprocessDataset(options, log, showRows(context)));
       context.statusLine.clear();
       printSummary(summary, run.folder, context);
       return summary;

@@ -67,6 +67,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./import-weights.ts")).importWeightsCommand,
   },
   {
+    name: "reproduce",
+    usage: "<run>",
+    summary: "run again what a run folder holds, and compare",
+    load: async () => (await import("./reproduce.ts")).reproduceCommand,
+  },
+  {
     name: "backend",
     usage: "[action] [kind]",
     summary: "list what can compute here; install or remove native TensorFlow",

@@ -1,13 +1,14 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { dump } from "js-yaml";
 import { AstrochemError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { type FileFormat, latestVersion } from "../formats/format-version.ts";
+import { withLock } from "../formats/lock.ts";
 import { versioned } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
-import { describeEnvironment, type Environment } from "./environment.ts";
+import { type Backend, describeEnvironment, type Environment } from "./environment.ts";
 import { guarded, makeFolder, makeFreshFolder } from "./fresh-folder.ts";
 import { toJsonLine } from "./json-line.ts";
 import { type Logger, openLog, type RunLogger } from "./logging.ts";
@@ -30,8 +31,10 @@ export interface Run {
   readonly log: Logger;
   /** Adds a line to `epochs.jsonl`, at once. */
   appendEpoch(record: EpochRecord): void;
+  /** Begins `epochs.jsonl` with the epochs that were done before. */
+  resume(epochs: readonly EpochRecord[]): void;
   /** Says in `environment.json` which backend computes, and why. */
-  describeBackend(backend: { name: string; reason: string }): void;
+  describeBackend(backend: Backend): void;
   /** Adds to `environment.json`. */
   writeEnvironment(extra: Readonly<Record<string, unknown>>): void;
   /** Writes `summary.json` and closes the files; the first of `finish` and `fail` counts. */
@@ -40,40 +43,77 @@ export interface Run {
   fail(error: unknown, outcome?: RunOutcome): void;
 }
 
+/** The folder of a new run: `outputs/<date>/<time>-<command>/` in local time, or `config.run_dir`. */
+function makeRunFolder(command: string, { config }: RunConfig, { cwd, now }: CommandContext): string {
+  if (config.run_dir) return makeFolder(resolve(cwd, config.run_dir));
+  return makeFreshFolder(join(cwd, "outputs"), now(), command);
+}
+
 /**
- * Opens the folder of a run, `outputs/<date>/<time>-<command>/` in local time or `config.run_dir`, with config.yaml (resolved),
- * overrides.yaml, environment.json and run.log in it.
+ * Opens the folder of a run, with config.yaml (resolved), overrides.yaml, environment.json and run.log in it.
+ * @param folder  of a run that goes on: what it was begun with stays, and is added to
  * @throws DataError where the folder cannot be made or written
  */
-export function openRun(command: string, loaded: RunConfig, context: CommandContext): Run {
+export function openRun(
+  command: string,
+  loaded: RunConfig,
+  context: CommandContext,
+  folder: string = makeRunFolder(command, loaded, context),
+  isResumed = false,
+): Run {
   const started = context.now();
-  const { run_dir, seed } = loaded.config;
-  const folder = run_dir
-    ? makeFolder(resolve(context.cwd, run_dir))
-    : makeFreshFolder(join(context.cwd, "outputs"), started, command);
-  writeFileAtomic(join(folder, "config.yaml"), loaded.toYaml({ resolve: true }));
-  writeFileAtomic(join(folder, "overrides.yaml"), dump([...context.overrides]));
   const environment = describeEnvironment({
+    command,
     started_at: started.toISOString(),
     command_line: ["astrochem", ...context.commandLine],
+    overrides: context.overrides,
+    flags: context.args,
     cwd: context.cwd,
-    seed: seed ?? null,
+    seed: loaded.config.seed ?? null,
   });
-  return new OpenRun(folder, command, environment, started, context);
+  const before = isResumed ? readEnvironment(folder) : null;
+  // What an earlier run left in a folder that was given would pass for this one's.
+  const stale = isResumed ? ["summary.json"] : ["summary.json", "epochs.jsonl", "checkpoints"];
+  guarded(folder, () => {
+    for (const name of stale) rmSync(join(folder, name), { recursive: true, force: true });
+  });
+  writeFileAtomic(join(folder, "config.yaml"), loaded.toYaml({ resolve: true }));
+  if (!before) writeFileAtomic(join(folder, "overrides.yaml"), dump([...context.overrides]));
+  const { command: _, ...session } = environment;
+  const whole = before ? { ...before, sessions: [...(before.sessions ?? []), session] } : environment;
+  return new OpenRun(folder, command, whole, started, context);
+}
+
+/** What an earlier session of the run left; null where nothing is left of it. */
+function readEnvironment(folder: string): Environment | null {
+  try {
+    return JSON.parse(readFileSync(join(folder, "environment.json"), "utf8")) as Environment;
+  } catch {
+    return null;
+  }
 }
 
 /**
  * Runs `work` in a run folder of its own: what it throws is in run.log before it goes on, and the folder's summary tells how it
- * ended.
+ * ended. No other process can work in the folder meanwhile.
  * @param work gives the results for the summary
+ * @param resumed the run that goes on; null for a new one
  */
 export async function withRun(
   command: string,
   loaded: RunConfig,
   context: CommandContext,
   work: (run: Run) => Promise<object>,
+  resumed: { readonly folder: string } | null = null,
 ): Promise<void> {
-  const run = openRun(command, loaded, context);
+  const folder = resumed?.folder ?? makeRunFolder(command, loaded, context);
+  const lock = { holder: `another process works in the run folder ${folder}` };
+  await withLock(join(folder, ".lock"), lock, () =>
+    workIn(openRun(command, loaded, context, folder, resumed !== null), context, work),
+  );
+}
+
+async function workIn(run: Run, context: CommandContext, work: (run: Run) => Promise<object>): Promise<void> {
   try {
     const results = await work(run);
     context.statusLine.clear();
@@ -117,6 +157,11 @@ class OpenRun implements Run {
     this.log.debug({ folder, command_line: environment.command_line }, "run started");
   }
 
+  resume(epochs: readonly EpochRecord[]): void {
+    writeFileAtomic(join(this.folder, "epochs.jsonl"), epochs.map((record) => `${toJsonLine(record)}\n`).join(""));
+    this.#epochCount = epochs.length;
+  }
+
   appendEpoch(record: EpochRecord): void {
     const path = join(this.folder, "epochs.jsonl");
     guarded(path, () => {
@@ -126,7 +171,7 @@ class OpenRun implements Run {
     this.#epochCount += 1;
   }
 
-  describeBackend(backend: { name: string; reason: string }): void {
+  describeBackend(backend: Backend): void {
     this.writeEnvironment({ backend });
     this.log.info({ backend }, `backend ${backend.name}: ${backend.reason}`);
   }

@@ -19,7 +19,7 @@ export function observeRun(
     writeLine: (line) => context.stderr.write(`${line}\n`),
   });
   return {
-    epochStarted: (epoch, batches, maxEpochs) => progress.epochStarted(epoch, batches, maxEpochs),
+    epochStarted: (...args) => progress.epochStarted(...args),
     batchDone: (items, loss) => progress.batchDone(items, loss),
     validationStarted: () => progress.validationStarted(),
     epochEnded(record) {

@@ -1,6 +1,5 @@
 import { ConfigError } from "../errors.ts";
 import type { Command } from "./command.ts";
-import { composeConfig } from "./compose.ts";
 import { trainingOptions } from "./training.ts";
 
 /** Trains the autoencoder. */
@@ -20,14 +19,15 @@ export const trainAutoencoderCommand: Command = {
   ],
   async run(context) {
     checkStart(context.args);
-    const loaded = await composeConfig("config", context);
-    const [{ autoencoderJob }, { runTraining }, { trainAutoencoder }] = await Promise.all([
+    const [{ composeTraining }, { autoencoderJob }, { runTraining }, { trainAutoencoder }] = await Promise.all([
+      import("./resume.ts"),
       import("./jobs.ts"),
       import("./training.ts"),
       import("../training/autoencoder-run.ts"),
     ]);
-    const job = autoencoderJob(loaded, context.args["warm-start"] === true);
-    await runTraining(loaded, context, "rows", (tools) => trainAutoencoder(job, tools));
+    const start = await composeTraining("config", context);
+    const job = autoencoderJob(start.loaded, context.args["warm-start"] === true);
+    await runTraining(start, context, "rows", (tools) => trainAutoencoder(job, tools));
   },
 };
 
@@ -35,4 +35,6 @@ export const trainAutoencoderCommand: Command = {
 export function checkStart(args: Readonly<Record<string, unknown>>): void {
   if (args["warm-start"] && args.fresh)
     throw new ConfigError("--warm-start and --fresh exclude each other", { fix: "give one" });
+  if (typeof args.resume === "string" && args.fresh)
+    throw new ConfigError("--resume and --fresh exclude each other", { fix: "give one" });
 }

@@ -1,5 +1,4 @@
 import type { Command } from "./command.ts";
-import { composeConfig } from "./compose.ts";
 import { checkStart } from "./train-autoencoder.ts";
 import { trainingOptions } from "./training.ts";
 
@@ -20,13 +19,14 @@ export const trainEmulatorCommand: Command = {
   ],
   async run(context) {
     checkStart(context.args);
-    const loaded = await composeConfig("config_emulator", context);
-    const [{ emulatorJob }, { runTraining }, { trainEmulator }] = await Promise.all([
+    const [{ composeTraining }, { emulatorJob }, { runTraining }, { trainEmulator }] = await Promise.all([
+      import("./resume.ts"),
       import("./jobs.ts"),
       import("./training.ts"),
       import("../training/emulator-run.ts"),
     ]);
-    const job = emulatorJob(loaded, context.args["warm-start"] === true);
-    await runTraining(loaded, context, "windows", (tools) => trainEmulator(job, tools));
+    const start = await composeTraining("config_emulator", context);
+    const job = emulatorJob(start.loaded, context.args["warm-start"] === true);
+    await runTraining(start, context, "windows", (tools) => trainEmulator(job, tools));
   },
 };

@@ -1,8 +1,8 @@
 import { join, relative } from "node:path";
-import type { LoadedConfig } from "../config/load.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
+import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
 import { observeRun } from "./run-observer.ts";
 import { formatNumber } from "./tables.ts";
@@ -10,18 +10,27 @@ import { formatNumber } from "./tables.ts";
 /** Flags of the training commands. */
 export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
   "warm-start": { type: "boolean", describe: "start from the weights at model.pretrained_model_path" },
+  resume: {
+    type: "string",
+    optionalValue: true,
+    describe: "go on with a run: its folder, or nothing for the newest unfinished one of this configuration",
+  },
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
 
 /** Runs a training in a run folder of its own and prints what came of it. */
 export async function runTraining(
-  loaded: LoadedConfig<TrainingRoot>,
+  { loaded, resumed }: TrainingStart<TrainingRoot>,
   context: CommandContext,
   unit: "rows" | "windows",
   train: (tools: RunTools) => Promise<TrainingReport | null>,
 ): Promise<void> {
-  await withRun(context.command, loaded, context, async (run) => {
+  await withRun(context.command, loaded, context, work, resumed);
+
+  async function work(run: Run): Promise<object> {
     const { config } = loaded;
+    const start = resumed?.from ?? null;
+    if (start) run.resume(start.checkpoint.state.values.log);
     const log = (message: string, details: Record<string, unknown> = {}): void =>
       message.startsWith("warning: ") ? run.log.warn(details, message.slice(9)) : run.log.info(details, message);
     const { chooseEngine } = await import("../backend/choose-engine.ts");
@@ -29,6 +38,7 @@ export async function runTraining(
     run.describeBackend({
       name: `${choice.engine} on ${choice.device}, ${choice.threads} threads`,
       reason: choice.reason,
+      threads: choice.threads,
     });
     const report = await train({
       engine,
@@ -36,12 +46,25 @@ export async function runTraining(
       log,
       signal: context.signal,
       now: () => context.now().getTime(),
-      checkpointFolder: join(run.folder, "checkpoints"),
+      describe: (inputs) => run.writeEnvironment({ inputs }),
+      expected: context.repeat?.inputs ?? null,
+      maxSteps: context.repeat?.maxSteps,
+      checkpoints: {
+        folder: join(run.folder, "checkpoints"),
+        minutes: config.checkpoint_minutes,
+        config,
+        isWanted: context.takeCheckpointRequest ?? (() => false),
+        resumed: start,
+      },
     });
     context.statusLine.clear();
     printReport(report, run, context);
+    if (report?.reason === "interrupted") {
+      const folder = relative(context.cwd, run.folder) || run.folder;
+      run.log.info(`go on with: astrochem ${context.command} --resume ${folder}`);
+    }
     return report ?? {};
-  });
+  }
 }
 
 function printReport(report: TrainingReport | null, run: Run, { stdout, json, cwd }: CommandContext): void {

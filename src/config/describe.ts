@@ -2,6 +2,7 @@ import { z } from "zod";
 import { printValue } from "./override-values.ts";
 import { DatasetConfig } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
+import { AutoencoderRecipe, EmulatorRecipe, phaseSchemas } from "./schema-recipes.ts";
 import { describeType } from "./schema-text.ts";
 import { childrenOfSchema } from "./schema-walk.ts";
 import { evaluationKeys, type RootName, rootSchemas } from "./schemas.ts";
@@ -25,15 +26,25 @@ export interface Section {
 
 /** Every key of the configuration, by section. */
 export function describeConfig(): Section[] {
-  const { dataset: _dataset, model: _model, ...top } = rootSchemas.config.shape;
+  const { dataset: _dataset, model: _model, recipe: _recipe, ...top } = rootSchemas.config.shape;
   const modelSections = Object.entries({ ...models.compressors, ...models.evolvers }).map(([name, schema]) => ({
     title: `\`model\`: ${name} (configs/models/${name}.yaml)`,
     keys: describeKeys(schema),
   }));
+  const recipeSections = Object.entries({ autoencoder: AutoencoderRecipe, emulator: EmulatorRecipe }).flatMap(
+    ([name, schema]) => [
+      { title: `\`recipe\`: ${name} (configs/recipes/${name}/*.yaml)`, keys: describeKeys(schema) },
+      {
+        title: `\`recipe\`: ${name}, each of the \`phases\``,
+        keys: describeKeys(phaseSchemas[name as keyof typeof phaseSchemas]),
+      },
+    ],
+  );
   return [
     { title: "Top level (configs/config.yaml, configs/config_emulator.yaml)", keys: describeKeys(z.strictObject(top)) },
     { title: "`dataset` (configs/datasets/*.yaml)", keys: describeKeys(DatasetConfig) },
     ...modelSections,
+    ...recipeSections,
     {
       title: "`astrochem evaluate` (configs/config_evaluate.yaml)",
       keys: describeKeys(z.strictObject(evaluationKeys)),
@@ -93,6 +104,6 @@ function cell(text: string): string {
 function defaultOf(schema: z.ZodType): string {
   const { type, defaultValue } = (schema as unknown as { _zod: { def: { type: string; defaultValue?: ConfigValue } } })
     ._zod.def;
-  if (type === "default") return printValue(defaultValue!);
+  if (type === "default" || type === "prefault") return printValue(defaultValue!);
   return type === "optional" ? "derived" : "required";
 }

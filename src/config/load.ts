@@ -32,6 +32,8 @@ export interface LoadOptions<R extends RootName> {
   readonly cwd: string;
   readonly env: InterpolationContext["env"];
   readonly now: Date;
+  /** A file that stands in for the root's: the composed configuration of an earlier run. */
+  readonly from?: string | undefined;
 }
 
 /** A configuration, checked, with what is known of where it came from. */
@@ -56,7 +58,8 @@ export function loadConfig<R extends RootName>(options: LoadOptions<R>): LoadedC
   const { root, cwd } = options;
   const problems: Problem[] = [];
   const overrides = readOverrides(options.overrides);
-  const source = searchPath(options.configDirs, ["configs", packageConfigs], cwd);
+  const replaced = options.from === undefined ? undefined : { name: root, path: options.from };
+  const source = searchPath(options.configDirs, ["configs", packageConfigs], cwd, replaced);
   const { tree, choices } = compose(source, root, overrides, problems);
   const unresolved: Problem[] = [];
   const interpolated = interpolate(withWorkingPath(tree, options), options, unresolved);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
+import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
 
 const Compressor = z.discriminatedUnion("model_name", members(models.compressors));
 const Evolver = z.discriminatedUnion("model_name", members(models.evolvers));
@@ -37,6 +38,7 @@ const shared = {
     .describe("Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>."),
   dataset: DatasetConfig.describe("What to learn from."),
 };
+
 /** What the training commands' say besides; in the order of the documentation. */
 const common = {
   working_path: shared.working_path,
@@ -55,6 +57,11 @@ const common = {
     .describe("Data larger than this are streamed, not held in memory (MB)."),
   cache_dir: z.string().min(1).default("data").describe("Folder of the caches of preprocessed training data."),
   run_dir: shared.run_dir,
+  checkpoint_minutes: z
+    .number()
+    .positive()
+    .default(10)
+    .describe("Minutes between two checkpoints within an epoch; there is one at the end of each epoch anyway."),
   dataset: shared.dataset,
 };
 
@@ -80,11 +87,16 @@ export const evaluationKeys = {
 
 /** The configurations there are, by the name of their root file. */
 export const rootSchemas = {
-  config: z.strictObject({ ...common, model: Compressor.describe("The autoencoder to train.") }),
+  config: z.strictObject({
+    ...common,
+    model: Compressor.describe("The autoencoder to train."),
+    recipe: AutoencoderRecipe.prefault({}).describe("How it is trained."),
+  }),
   config_emulator: z.strictObject({
     ...common,
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
+    recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
   }),
   config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };

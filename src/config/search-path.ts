@@ -26,9 +26,15 @@ export interface ConfigSource {
 /**
  * Configuration files from folders, the first that has a file wins.
  * @param cwd error messages name files relative to it where they lie below it
+ * @param replaced a file of that name is read from elsewhere
  * @throws ConfigError where a folder that the user named does not exist
  */
-export function searchPath(wanted: readonly string[], standard: readonly string[], cwd: string): ConfigSource {
+export function searchPath(
+  wanted: readonly string[],
+  standard: readonly string[],
+  cwd: string,
+  replaced?: { readonly name: string; readonly path: string } | undefined,
+): ConfigSource {
   for (const folder of wanted) {
     if (!isFolder(resolve(cwd, folder))) {
       throw new ConfigError(`--config-dir ${folder} is not a folder`, { where: resolve(cwd, folder) });
@@ -39,7 +45,10 @@ export function searchPath(wanted: readonly string[], standard: readonly string[
   return {
     places: folders.map((folder) => displayPath(folder, cwd)),
     load(name) {
-      if (!loaded.has(name)) loaded.set(name, readFirst(folders, name, cwd));
+      if (!loaded.has(name)) {
+        const isReplaced = name === replaced?.name;
+        loaded.set(name, isReplaced ? readAt(name, replaced.path, cwd) : readFirst(folders, name, cwd));
+      }
       return loaded.get(name);
     },
     options(group) {
@@ -67,9 +76,13 @@ function readFirst(folders: readonly string[], name: string, cwd: string): Confi
   for (const folder of folders) {
     const path = `${join(folder, ...name.split("/"))}.yaml`;
     if (!statusOf(path)?.isFile()) continue;
-    return configFile(name, readText(path), displayPath(path, cwd));
+    return readAt(name, path, cwd);
   }
   return undefined;
+}
+
+function readAt(name: string, path: string, cwd: string): ConfigFile {
+  return configFile(name, readText(path), displayPath(path, cwd));
 }
 
 function readText(path: string): string {

@@ -36,10 +36,11 @@ export class AutoencoderBatches implements BatchSource<AutoencoderBatch> {
     return this.#sizes.length;
   }
 
-  async *epoch(epoch: number): AsyncGenerator<AutoencoderBatch> {
+  async *epoch(epoch: number, first = 0): AsyncGenerator<AutoencoderBatch> {
     const { source } = this.#options;
-    const chunks = [...this.#chunks(epoch)];
-    const sizes = this.#sizes.values();
+    const passed = this.#sizes.slice(0, first).reduce((sum, rows) => sum + rows, 0);
+    const chunks = [...withoutFirst(this.#chunks(epoch), passed)];
+    const sizes = this.#sizes.slice(first).values();
     let [features, filled, rows] = [new Float32Array(0), 0, 0];
     for (const [k, { start, length, order }] of chunks.entries()) {
       const data = await source.load(start, length);
@@ -69,6 +70,15 @@ export class AutoencoderBatches implements BatchSource<AutoencoderBatch> {
     return seed === null
       ? sequentialChunks(this.items, chunkRows)
       : new ChunkedShuffleSampler(this.items, chunkRows, seed).chunks(epoch);
+  }
+}
+
+/** The chunks without the first `count` of their rows; those that have none left are not loaded. */
+export function* withoutFirst(chunks: Iterable<SampledChunk>, count: number): Generator<SampledChunk> {
+  let left = count;
+  for (const chunk of chunks) {
+    if (left < chunk.length) yield left === 0 ? chunk : { ...chunk, order: chunk.order.subarray(left) };
+    left = Math.max(0, left - chunk.length);
   }
 }
 

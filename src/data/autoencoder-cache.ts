@@ -13,6 +13,8 @@ export interface AutoencoderCacheOptions {
   readonly folder: string;
   readonly mode: CacheMode;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
+  /** Aborted: leave off. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Paths of the two caches; each holds `dataset`, float32 [rows, species], scaled abundances. */
@@ -23,7 +25,7 @@ export interface CachePaths {
 
 /** Makes or finds the scaled abundances of both splits. @throws DataError for NaN or negative abundances, naming row and column */
 export async function autoencoderCache(options: AutoencoderCacheOptions): Promise<CachePaths> {
-  const { clean, species, scaling, folder, mode, log } = options;
+  const { clean, species, scaling, folder, mode, log, signal } = options;
   const paths = {
     train: join(folder, "autoencoder_train_preprocessed.h5"),
     val: join(folder, "autoencoder_val_preprocessed.h5"),
@@ -36,17 +38,25 @@ export async function autoencoderCache(options: AutoencoderCacheOptions): Promis
       mode,
       command: "train-autoencoder",
       log,
-      write: async (file) => writeScaled(file, clean[split], species, scaling),
+      signal,
+      write: (file) => writeScaled(file, clean[split], species, scaling, signal),
     });
   }
   return paths;
 }
 
-function writeScaled(file: Hdf5File, frame: Frame, species: readonly string[], scaling: AbundanceScaling): void {
+async function writeScaled(
+  file: Hdf5File,
+  frame: Frame,
+  species: readonly string[],
+  scaling: AbundanceScaling,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const dataset = file.createDataset("dataset", { shape: [frame.rows, species.length], dtype: "<f4" });
-  forBlocks(frame, species, (values, start, count) => {
+  const write = (values: Float32Array, start: number, count: number): void => {
     checkAbundances(values, species, start, frame);
     scaling.scaleInto(values, values);
     dataset.writeRows(start, count, values);
-  });
+  };
+  await forBlocks(frame, species, write, signal);
 }

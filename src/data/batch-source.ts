@@ -5,7 +5,10 @@ export interface BatchSource<Batch> {
   readonly batchSize: number;
   /** Batches of an epoch. */
   readonly batches: number;
-  /** In order, the same bits each time. A batch's arrays are the receiver's. */
-  epoch(epoch: number): AsyncIterable<Batch>;
+  /**
+   * In order, the same bits each time. A batch's arrays are the receiver's.
+   * @param first  batches to pass over, without loading more than the rest needs
+   */
+  epoch(epoch: number, first?: number): AsyncIterable<Batch>;
   close(): Promise<void>;
 }

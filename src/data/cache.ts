@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
+import { withLock } from "../formats/lock.ts";
 import { createHdf5, type Hdf5File, openHdf5 } from "./hdf5.ts";
 import { firstLine } from "./read-messages.ts";
 
@@ -21,10 +22,11 @@ export interface CacheJob {
   readonly command: string;
   readonly write: (file: Hdf5File) => Promise<void>;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The version of the caches' layout: part of every hash, so that an older layout is rebuilt. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** sha256 of the canonical JSON of the parts and the layout's version: object keys sorted, so that their order means nothing. */
 export function cacheHash(parts: CacheParts): string {
@@ -32,10 +34,12 @@ export function cacheHash(parts: CacheParts): string {
 }
 
 /**
- * Makes sure that a cache fits: keeps it where its hash is right, builds it where it is absent or made of something else.
+ * Makes sure that a cache fits: keeps it where its hash is right, builds it where it is absent or made of something else. Where
+ * another run is making it, waits and looks again.
  * @throws DataError in mode `train` where it is absent or does not fit, saying what differs
  */
-export async function ensureCache({ path, parts, mode, command, write, log }: CacheJob): Promise<void> {
+export async function ensureCache(job: CacheJob): Promise<void> {
+  const { path, parts, mode, command, log, signal } = job;
   const hash = cacheHash(parts);
   const problem = await whyUnfit(path, hash, parts);
   if (problem === null) {
@@ -48,7 +52,16 @@ export async function ensureCache({ path, parts, mode, command, write, log }: Ca
       fix: `make it: astrochem ${command} mode=preprocess (or mode=both)`,
     });
   }
-  log(`making cache ${path}: ${problem}`);
+  const lock = { holder: `another run makes the cache ${path}`, wait: { log, signal } };
+  await withLock(`${path}.lock`, lock, async () => {
+    const left = await whyUnfit(path, hash, parts);
+    if (left === null) return;
+    log(`making cache ${path}: ${left}`);
+    await build(job, hash);
+  });
+}
+
+async function build({ path, parts, write }: CacheJob, hash: string): Promise<void> {
   const pending = beginFile(path);
   try {
     const file = await createHdf5(pending.temporaryPath);

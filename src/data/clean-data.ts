@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { DataError, nearest } from "../errors.ts";
 import { type Frame, openFrame } from "./frame.ts";
 
@@ -40,7 +41,8 @@ export async function openCleanData(path: string, columns: CleanColumns): Promis
     const val = await openFrame(path, "val");
     frames.push(val);
     for (const frame of frames) checkColumns(frame, columns);
-    const parts = frames.map((frame) => frame.attribute("astrochem_hash") ?? hashValues(frame, columns));
+    const parts: unknown[] = [];
+    for (const frame of frames) parts.push(frame.attribute("astrochem_hash") ?? (await hashValues(frame, columns)));
     return { path, train, val, hash: createHash("sha256").update(parts.join()).digest("hex"), close };
   } catch (error) {
     close();
@@ -65,24 +67,31 @@ function checkColumns(frame: Frame, { metadata, phys, species }: CleanColumns): 
 }
 
 /** For files of other programs, which carry no hash: the needed columns and their float32 values, read once. Others may hold text. */
-function hashValues(frame: Frame, { metadata, phys, species }: CleanColumns): string {
+async function hashValues(frame: Frame, { metadata, phys, species }: CleanColumns): Promise<string> {
   const columns = [...metadata, ...phys, ...species];
   const hash = createHash("sha256").update(JSON.stringify(columns));
-  forBlocks(frame, columns, (values) => hash.update(values));
+  await forBlocks(frame, columns, (values) => hash.update(values));
   return hash.digest("hex");
 }
 
-/** Reads a frame block by block into one float32 buffer. @param f gets [count, columns], valid until it returns */
-export function forBlocks(
+/**
+ * Reads a frame block by block into one float32 buffer, with a turn for signals after each.
+ * @param f gets [count, columns], valid until it returns
+ * @throws the signal's reason where it is aborted
+ */
+export async function forBlocks(
   frame: Frame,
   columns: readonly string[],
   f: (values: Float32Array, start: number, count: number) => void,
-): void {
+  signal?: AbortSignal,
+): Promise<void> {
   const buffer = new Float32Array(frame.blockRows * columns.length);
   for (let start = 0; start < frame.rows; start += frame.blockRows) {
     const count = Math.min(frame.blockRows, frame.rows - start);
     const values = buffer.subarray(0, count * columns.length);
     frame.read(start, count, columns, values);
     f(values, start, count);
+    await nextTurn();
+    signal?.throwIfAborted();
   }
 }

@@ -1,4 +1,4 @@
-import { sequentialChunks } from "./autoencoder-batches.ts";
+import { sequentialChunks, withoutFirst } from "./autoencoder-batches.ts";
 import type { BatchSource } from "./batch-source.ts";
 import type { RowSource } from "./chunk-source.ts";
 import { ChunkedShuffleSampler, type SampledChunk } from "./sampler.ts";
@@ -12,8 +12,10 @@ export interface EmulatorBatch {
   readonly physical: Float32Array;
   /** [windows, latent]: the state at the first row. */
   readonly latents: Float32Array;
-  /** [steps, windows, species]: the rows after the first. */
+  /** [steps, windows, species]: the rows after the first; empty where they are not wanted. */
   readonly targets: Float32Array;
+  /** [steps, windows, latent]: the states at the rows after the first; empty where they are not wanted. */
+  readonly latentTargets: Float32Array;
 }
 
 /** Where a row [metadata, physical, species, latent] keeps what. */
@@ -35,6 +37,8 @@ export interface EmulatorBatchOptions {
   readonly batchSize: number;
   /** The sampler's seed; null for the order of `starts`. */
   readonly seed: number | null;
+  /** What the batches bring of the later rows; abundances where it is left out. */
+  readonly targets?: "abundances" | "latents";
 }
 
 /** Windows in the sampler's order, cut into batches that may span chunks; the last one is smaller. */
@@ -53,10 +57,11 @@ export class EmulatorBatches implements BatchSource<EmulatorBatch> {
     return Math.ceil(this.items / this.batchSize);
   }
 
-  async *epoch(epoch: number): AsyncGenerator<EmulatorBatch> {
+  async *epoch(epoch: number, first = 0): AsyncGenerator<EmulatorBatch> {
     const { source } = this.#options;
-    const chunks = [...this.#chunks(epoch)];
-    let [batch, filled, left] = [this.#empty(0), 0, this.items];
+    const passed = first * this.batchSize;
+    const chunks = [...withoutFirst(this.#chunks(epoch), passed)];
+    let [batch, filled, left] = [this.#empty(0), 0, this.items - passed];
     for (const [k, chunk] of chunks.entries()) {
       const span = this.#rowsOf(chunk);
       const rows = await source.load(span.start, span.count);
@@ -96,20 +101,22 @@ export class EmulatorBatches implements BatchSource<EmulatorBatch> {
   }
 
   #empty(windows: number): EmulatorBatch {
-    const { layout, window } = this.#options;
+    const { layout, window, targets = "abundances" } = this.#options;
     const steps = window - 1;
+    const [species, latent] = targets === "latents" ? [0, layout.latent] : [layout.species, 0];
     return {
       windows,
       steps,
       physical: new Float32Array(steps * windows * layout.physical),
       latents: new Float32Array(windows * layout.latent),
-      targets: new Float32Array(steps * windows * layout.species),
+      targets: new Float32Array(steps * windows * species),
+      latentTargets: new Float32Array(steps * windows * latent),
     };
   }
 
   /** Copies the window that begins at `firstRow` of `rows` into place `at` of the batch. */
   #fill(
-    { windows, steps, physical, latents, targets }: EmulatorBatch,
+    { windows, steps, physical, latents, targets, latentTargets }: EmulatorBatch,
     at: number,
     rows: Float32Array,
     firstRow: number,
@@ -122,7 +129,8 @@ export class EmulatorBatches implements BatchSource<EmulatorBatch> {
     for (let step = 0; step < steps; step++) {
       const place = step * windows + at;
       physical.set(cut(step, layout.metadata, layout.physical), place * layout.physical);
-      targets.set(cut(step + 1, abundances, layout.species), place * layout.species);
+      if (targets.length > 0) targets.set(cut(step + 1, abundances, layout.species), place * layout.species);
+      else latentTargets.set(cut(step + 1, abundances + layout.species, layout.latent), place * layout.latent);
     }
   }
 }

@@ -1,12 +1,14 @@
 import { join } from "node:path";
-import type { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type AbundanceScaling, LatentScaling, type PhysicalScaling } from "../chemistry/scaling.ts";
 import type { CachePaths } from "./autoencoder-cache.ts";
 import { type CacheMode, ensureCache } from "./cache.ts";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
 import type { Frame } from "./frame.ts";
-import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
+import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
+import { latentMoments } from "./latent-moments.ts";
 import { checkAbundances, checkPhysical } from "./value-checks.ts";
-import { permuted, windowStarts } from "./windows.ts";
+import { permuted, tracerRuns, windowStarts } from "./windows.ts";
 
 export interface EmulatorCacheOptions {
   readonly clean: CleanData;
@@ -14,7 +16,8 @@ export interface EmulatorCacheOptions {
   readonly abundances: AbundanceScaling;
   readonly physical: PhysicalScaling;
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
-  readonly latents: LatentScaling;
+  /** The original's range, or what gives each component mean 0 and deviation 1 over the training rows. */
+  readonly latents: LatentScaling | "standard";
   readonly latentDim: number;
   /** Scaled abundances, [rows, species], → raw latents, [rows, latent]. */
   readonly encode: (scaled: Float32Array, rows: number) => Promise<Float32Array>;
@@ -25,15 +28,21 @@ export interface EmulatorCacheOptions {
   readonly folder: string;
   readonly mode: CacheMode;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
+  /** Aborted: leave off. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Makes or finds the sequences of both splits: `training_seq.h5` and `validation_seq.h5` with `dataset`, float32
  * [rows, metadata + physical + species + latent] (the index renumbered, the rest scaled), `starts`, int32 [windows], the first rows of the
- * windows in file order, and `permuted_starts`, the same in random order.
+ * windows in file order, `permuted_starts`, the same in random order, `tracers`, int32 [tracers, 2], first row and rows of each, and
+ * `latent_scaling`, float64 [2, latent or 1], shift and scale.
+ * @returns where they are, and the scaling of the latents
  * @throws DataError for values that cannot be scaled, or where no tracer is as long as the window
  */
-export async function emulatorCache(options: EmulatorCacheOptions): Promise<CachePaths> {
+export async function emulatorCache(
+  options: EmulatorCacheOptions,
+): Promise<CachePaths & { readonly latents: LatentScaling }> {
   const { clean, columns, folder, mode, log, window, seed } = options;
   const paths = { train: join(folder, "training_seq.h5"), val: join(folder, "validation_seq.h5") };
   const parts = {
@@ -43,9 +52,11 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<Cach
     abundances_clipping: [options.abundances.log10_lower, options.abundances.log10_upper],
     physical_parameter_ranges: columns.phys.map((name) => options.physicalRanges[name]),
     autoencoder: options.autoencoderHash,
+    "latent scaling": options.latents === "standard" ? "standard" : options.latents.affine,
     window_size: window,
     seed,
   };
+  let latents = options.latents === "standard" ? null : options.latents;
   for (const split of ["train", "val"] as const) {
     await ensureCache({
       path: paths[split],
@@ -53,13 +64,36 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<Cach
       mode,
       command: "train-emulator",
       log,
+      signal: options.signal,
       write: async (file) => {
+        const scaling = latents ?? new LatentScaling(await latentMoments(clean.train, options));
         writeStarts(file, clean[split], options);
-        await writeRows(file, clean[split], options);
+        writeScaling(file, scaling);
+        await writeRows(file, clean[split], scaling, options);
       },
     });
+    // What the training rows gave holds for both splits, whether it was measured now or earlier.
+    latents ??= await readScaling(paths.train);
   }
-  return paths;
+  return { ...paths, latents: latents! };
+}
+
+function writeScaling(file: Hdf5File, { affine: { shift, scale } }: LatentScaling): void {
+  const dataset = file.createDataset("latent_scaling", { shape: [2, shift.length], dtype: "<f8" });
+  dataset.writeRows(0, 2, Float64Array.from([...shift, ...scale]));
+}
+
+async function readScaling(path: string): Promise<LatentScaling> {
+  const file = await openHdf5(path);
+  try {
+    const dataset = file.dataset("latent_scaling");
+    const width = dataset.shape[1]!;
+    const values = new Float64Array(2 * width);
+    dataset.readRows(0, 2, values);
+    return new LatentScaling({ shift: [...values.subarray(0, width)], scale: [...values.subarray(width)] });
+  } finally {
+    file.close();
+  }
 }
 
 /** Tracer ids come as float32, which keeps integers up to 2^24 apart: as codes they stay exact whatever they are. */
@@ -76,24 +110,34 @@ function writeStarts(file: Hdf5File, frame: Frame, { columns, window, seed, log 
     file.createDataset(name, { shape: [values.length], dtype: "<i4" }).writeRows(0, values.length, values);
   write("starts", starts);
   write("permuted_starts", permuted(starts, seed));
+  const runs = tracerRuns(codes);
+  const tracers = Int32Array.from(runs.flatMap(({ start, rows }) => [start, rows]));
+  file.createDataset("tracers", { shape: [runs.length, 2], dtype: "<i4" }).writeRows(0, runs.length, tracers);
 }
 
-async function writeRows(file: Hdf5File, frame: Frame, options: EmulatorCacheOptions): Promise<void> {
+async function writeRows(
+  file: Hdf5File,
+  frame: Frame,
+  latents: LatentScaling,
+  options: EmulatorCacheOptions,
+): Promise<void> {
   const { metadata, phys, species } = options.columns;
   const width = metadata.length + phys.length + species.length + options.latentDim;
   const dataset = file.createDataset("dataset", { shape: [frame.rows, width], dtype: "<f4" });
   const step = frame.blockRows;
   for (let start = 0; start < frame.rows; start += step) {
-    await writeBlock(dataset, frame, start, Math.min(step, frame.rows - start), width, options);
+    const block = { start, count: Math.min(step, frame.rows - start), width };
+    await writeBlock(dataset, frame, block, latents, options);
+    await nextTurn();
+    options.signal?.throwIfAborted();
   }
 }
 
 async function writeBlock(
   dataset: Hdf5Dataset,
   frame: Frame,
-  start: number,
-  count: number,
-  width: number,
+  { start, count, width }: { start: number; count: number; width: number },
+  scaling: LatentScaling,
   options: EmulatorCacheOptions,
 ): Promise<void> {
   const { metadata, phys, species } = options.columns;
@@ -108,7 +152,7 @@ async function writeBlock(
   options.physical.scaleInto(physical, physical);
   options.abundances.scaleInto(abundances, abundances);
   const latents = Float32Array.from(await options.encode(abundances, count));
-  options.latents.scaleInto(latents, latents);
+  scaling.scaleInto(latents, latents);
   const parts = [meta, physical, abundances, latents];
   const rows = new Float32Array(count * width);
   for (let row = 0; row < count; row++) {

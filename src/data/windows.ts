@@ -52,6 +52,22 @@ export function windowStarts(models: ArrayLike<number | bigint>, window: number,
   return { starts: Int32Array.from(starts), skippedTracers, skippedRows };
 }
 
+/**
+ * Every run of `window` rows within a tracer, those at its two ends several times, in the order of the rows. The rows near the ends lie
+ * in fewer windows than the others, although the first steps and, in a collapse, the last ones are the hardest to learn.
+ * @param edges  how often the first and the last window come once more, as a share of the window's steps: with 0.5 the ends are
+ *               covered about as often as the middle
+ */
+export function edgedStarts(runs: readonly TracerRun[], window: number, edges: number): Int32Array {
+  const more = Math.round(edges * (window - 2));
+  const starts: number[] = [];
+  for (const { start, rows } of runs) {
+    if (rows < window) continue;
+    for (let k = -more; k <= rows - window + more; k++) starts.push(start + Math.min(Math.max(k, 0), rows - window));
+  }
+  return Int32Array.from(starts);
+}
+
 /** The same starts in a random order. */
 export function permuted(starts: Int32Array, seed: number): Int32Array {
   return torchRandperm(starts.length, seed).map((at) => starts[at]!);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DataError } from "../errors.ts";
 
@@ -18,14 +19,45 @@ process.once("exit", () => {
   for (const path of pending) rmSync(path, { force: true });
 });
 
+/** Host names may hold anything; file names may not. */
+const host = hostname().replace(/[^\w.-]/g, "_");
+
+/** A name beside `path` that no other process uses, and that tells whose it is. */
+export function temporaryName(path: string): string {
+  const unique = `${host}-${process.pid}-${randomBytes(4).toString("hex")}`;
+  return join(dirname(path), `.${basename(path)}.${unique}.part`);
+}
+
+const swept = new Set<string>();
+
+/** Removes what processes of this machine left of a file when they were killed; once a process and file is enough. */
+function removeLeftovers(path: string): void {
+  if (swept.has(path)) return;
+  swept.add(path);
+  const start = `.${basename(path)}.${host}-`;
+  for (const name of readdirSync(dirname(path))) {
+    const pid = name.startsWith(start) && /^(\d+)-[0-9a-f]{8}\.part$/.exec(name.slice(start.length))?.[1];
+    if (pid && !isAlive(Number(pid))) rmSync(join(dirname(path), name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 /**
  * Opens the way to a file that appears whole or not at all. Parent folders are created.
  * @throws DataError if the folder cannot be made or is not writable
  */
 export function beginFile(path: string): PendingFile {
-  const temporaryPath = join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString("hex")}.part`);
+  const temporaryPath = temporaryName(path);
   guarded(path, () => {
     mkdirSync(dirname(path), { recursive: true });
+    removeLeftovers(path);
     closeSync(openSync(temporaryPath, "w"));
   });
   pending.add(temporaryPath);
@@ -88,14 +120,15 @@ const remedies: Record<string, string> = {
   EACCES: "check the permissions of the folder, or write elsewhere",
   EPERM: "check the permissions of the folder, or write elsewhere",
   EROFS: "the file system is read-only: write elsewhere",
+  EEXIST: "a part of the path is a file, not a folder: write elsewhere",
   ENOTDIR: "a part of the path is a file, not a folder: write elsewhere",
   EISDIR: "the path is a folder: give the name of a file",
 };
 
 /** Runs `action`; turns an error of the file system into a DataError that names `path` and the remedy. */
-function guarded(path: string, action: () => void): void {
+export function guarded<T>(path: string, action: () => T): T {
   try {
-    action();
+    return action();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;

@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { onnxOpset } from "../backend/onnx-model.ts";
 import { ConfigError, NumericsError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
-import { latentRange, readAutoencoder, readEmulator } from "../models/weights-file.ts";
+import { latentsOf, readAutoencoder, readEmulator } from "../models/weights-file.ts";
 import { Inference } from "./inference.ts";
 import { checkedBatches, OnnxChecker, runtimeForCheck, tolerance } from "./onnx-check.ts";
 import { onnxFile } from "./onnx-file.ts";
@@ -95,7 +95,7 @@ function readModels(autoencoderPath: string, emulatorPath: string | undefined): 
   const autoencoder = readAutoencoder(autoencoderPath);
   if (emulatorPath === undefined) return { autoencoder, emulator: null };
   const weights = readEmulator(emulatorPath);
-  return { autoencoder, emulator: { weights, range: latentRange(autoencoderPath, autoencoder) } };
+  return { autoencoder, emulator: { weights, latents: latentsOf(autoencoderPath, autoencoder, weights) } };
 }
 
 function checkSteps({ steps, only }: ExportRequest): void {

@@ -1,7 +1,7 @@
 import { chooseEngine } from "../backend/choose-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
-import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
+import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { elements } from "../chemistry/species.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
@@ -9,7 +9,7 @@ import {
   type AutoencoderWeights,
   checkPair,
   type EmulatorWeights,
-  latentRange,
+  latentsOf,
   readAutoencoder,
   readEmulator,
 } from "../models/weights-file.ts";
@@ -91,7 +91,7 @@ export class Inference {
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
       physical: physicalScaling(emulator.weights),
-      latents: new LatentScaling(emulator.range),
+      latents: new LatentScaling(emulator.latents),
     };
   }
 
@@ -106,7 +106,7 @@ export class Inference {
     if (options.emulator !== undefined) {
       const weights = readEmulator(options.emulator);
       checkPair({ path: options.autoencoder, weights: autoencoder }, { path: options.emulator, weights });
-      emulator = { weights, range: latentRange(options.autoencoder, autoencoder) };
+      emulator = { weights, latents: latentsOf(options.autoencoder, autoencoder, weights) };
     }
     return new Inference(await chooseEngine(options), autoencoder, emulator);
   }
@@ -238,7 +238,7 @@ export class Inference {
 
 interface LoadedEmulator {
   readonly weights: EmulatorWeights;
-  readonly range: readonly [number, number];
+  readonly latents: LatentAffine;
 }
 
 function physicalScaling({ physical_parameters }: EmulatorWeights): PhysicalScaling {

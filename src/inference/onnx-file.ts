@@ -40,8 +40,10 @@ function withWeights(graph: OnnxGraph, weights: HostTensors): OnnxGraph {
 /** What the file says of itself: lists and ranges as JSON. */
 export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<string, string> {
   const { kind, options, inputs, output } = part;
+  const perComponent = emulator?.weights.latent_scaling ?? null;
+  const meanings = perComponent ? { ...meaning, "scaled latents": "(z - shift) / scale with latent_scaling" } : meaning;
   const ports = (list: readonly PartPort[]): Record<string, string> =>
-    Object.fromEntries(list.map(({ name, quantity, shape }) => [name, `${layout(shape)} ${meaning[quantity]}`]));
+    Object.fromEntries(list.map(({ name, quantity, shape }) => [name, `${layout(shape)} ${meanings[quantity]}`]));
   return {
     kind,
     scaling: options.scaling ? "inside: linear abundances, physical units, raw latents" : "outside: scaled values",
@@ -56,6 +58,7 @@ export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Rec
       ? {
           physical_parameters: JSON.stringify(emulator.weights.physical_parameters),
           time_step_yr: JSON.stringify(emulator.weights.time_step_yr),
+          ...(perComponent ? { latent_scaling: JSON.stringify(perComponent) } : {}),
         }
       : {}),
     opset: String(onnxOpset),

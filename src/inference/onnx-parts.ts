@@ -1,5 +1,6 @@
 import { type HostTensors, hostTensor, type StepFunction } from "../backend/engine.ts";
 import type { Shapes } from "../backend/recorder.ts";
+import type { LatentAffine } from "../chemistry/scaling.ts";
 import { autoencoderLayouts } from "../models/autoencoder.ts";
 import { emulatorLayout } from "../models/emulator.ts";
 import type { Layout } from "../models/layout.ts";
@@ -13,8 +14,8 @@ export type PartKind = (typeof partKinds)[number];
 /** The trained models. */
 export interface Models {
   readonly autoencoder: AutoencoderWeights;
-  /** With the range of the autoencoder's latents; null where only the encoder or the decoder is wanted. */
-  readonly emulator: { readonly weights: EmulatorWeights; readonly range: readonly [number, number] } | null;
+  /** With the scaling of its latents; null where only the encoder or the decoder is wanted. */
+  readonly emulator: { readonly weights: EmulatorWeights; readonly latents: LatentAffine } | null;
 }
 
 /** How a file is to be. */
@@ -88,14 +89,14 @@ function autoencoderPart(kind: "encoder" | "decoder", weights: AutoencoderWeight
 function emulatorPart(
   kind: "step" | "rollout",
   autoencoder: AutoencoderWeights,
-  { weights, range }: NonNullable<Models["emulator"]>,
+  { weights, latents }: NonNullable<Models["emulator"]>,
   options: PartOptions,
 ): Part {
   const scaling: FileScaling | null = options.scaling
     ? {
         clipping: autoencoder.abundances_clipping,
         physical: weights.physical_parameters.map((each) => each.range),
-        latents: range,
+        latents,
       }
     : null;
   const time = kind === "rollout" ? [options.steps] : [];

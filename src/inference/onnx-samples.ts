@@ -14,7 +14,7 @@ export class Samples {
 
   constructor({ autoencoder, emulator }: Models, random: RandomStream) {
     this.#abundances = new AbundanceScaling(autoencoder.abundances_clipping);
-    this.#latents = new LatentScaling(emulator?.range ?? autoencoder.latent_range ?? unknownLatents);
+    this.#latents = new LatentScaling(emulator?.latents ?? autoencoder.latent_range ?? unknownLatents);
     const parameters = emulator?.weights.physical_parameters ?? [];
     this.#physical = new PhysicalScaling(
       parameters.map(({ name }) => name),
@@ -52,17 +52,18 @@ export class Samples {
     const scaled = this.#scale(quantity);
     let largest = 0;
     for (let i = 0; i < expected.length; i++) {
-      const wanted = scaled(expected[i]!);
-      const difference = Math.abs(scaled(found[i]!) - wanted) / Math.max(1, Math.abs(wanted));
+      const wanted = scaled(expected[i]!, i);
+      const difference = Math.abs(scaled(found[i]!, i) - wanted) / Math.max(1, Math.abs(wanted));
       if (!(difference <= largest)) largest = difference;
       if (Number.isNaN(largest)) break;
     }
     return largest;
   }
 
-  #scale(quantity: Quantity): (value: number) => number {
-    const [min, max] = this.#latents.range;
-    if (quantity === "raw latents") return (value) => (value - min) / (max - min);
+  #scale(quantity: Quantity): (value: number, index: number) => number {
+    const { shift, scale } = this.#latents.affine;
+    const components = shift.length;
+    if (quantity === "raw latents") return (value, i) => (value - shift[i % components]!) / scale[i % components]!;
     const span = this.#abundances.log10_upper - this.#abundances.log10_lower;
     // Not by `scaleInto`: its clipping would hide what lies outside.
     if (quantity === "linear abundances") return (value) => Math.log10(value) / span;

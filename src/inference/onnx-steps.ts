@@ -1,5 +1,6 @@
 import type { StepFunction } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
+import type { LatentAffine } from "../chemistry/scaling.ts";
 import { decode, encode } from "../models/autoencoder.ts";
 import { rollout } from "../models/emulator.ts";
 import { unscaleAbundances } from "../models/losses.ts";
@@ -10,7 +11,7 @@ export interface FileScaling {
   readonly clipping: { readonly lower: number; readonly upper: number };
   /** Of each physical parameter, in the order of the columns. */
   readonly physical: readonly (readonly [lower: number, upper: number])[];
-  readonly latents: readonly [min: number, max: number];
+  readonly latents: LatentAffine;
 }
 
 /**
@@ -89,14 +90,14 @@ function scaledPhysical<T extends tf.Tensor>(physical: T, scaling: FileScaling |
 
 function scaledLatents(raw: tf.Tensor2D, scaling: FileScaling | null): tf.Tensor2D {
   if (!scaling) return raw;
-  const [min, max] = scaling.latents;
-  return tf.mul(tf.sub(raw, min), 1 / (max - min));
+  const { shift, scale } = scaling.latents;
+  return tf.mul(tf.sub(raw, tf.tensor1d([...shift])), tf.tensor1d(scale.map((width) => 1 / width)));
 }
 
 function rawLatents(scaled: tf.Tensor2D, scaling: FileScaling | null): tf.Tensor2D {
   if (!scaling) return scaled;
-  const [min, max] = scaling.latents;
-  return tf.add(tf.mul(scaled, max - min), min);
+  const { shift, scale } = scaling.latents;
+  return tf.add(tf.mul(scaled, tf.tensor1d([...scale])), tf.tensor1d([...shift]));
 }
 
 /** [steps · batch, n], time first → [batch, steps, n]. */

@@ -23,12 +23,25 @@ export function emulatorLayout({ input_dim, hidden_dim, output_dim }: EmulatorSh
   ]);
 }
 
-/** Fresh weights: U(−1/√fan_in, 1/√fan_in) for every weight and bias. @returns [layout.size] */
-export function initialEmulator(shape: EmulatorShape, random: UniformSource): Float32Array {
+/**
+ * Fresh weights: U(−1/√fan_in, 1/√fan_in) for every weight and bias.
+ * @param lastLayer  factor of the last layer's weights, its bias 0: small ones start the rollout near the identity; null for neither
+ * @returns          [layout.size]
+ */
+export function initialEmulator(
+  shape: EmulatorShape,
+  random: UniformSource,
+  lastLayer: number | null = null,
+): Float32Array {
   const layout = emulatorLayout(shape);
   const vector = new Float32Array(layout.size);
   for (const { name } of layout.specs) {
     uniformLinear(layout.view(vector, name), name.startsWith("net.0") ? shape.input_dim : shape.hidden_dim, random);
+  }
+  if (lastLayer !== null) {
+    const last = layout.view(vector, "net.6.weight");
+    last.set(last.map((weight) => weight * lastLayer));
+    layout.view(vector, "net.6.bias").fill(0);
   }
   return vector;
 }

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
 import { readPth } from "../formats/pytorch.ts";
@@ -87,6 +88,6 @@ function readRange(path: string): [number, number] {
 }
 
 function importedFrom(path: string): Provenance {
-  const versions = { astrochem: packageVersion, node: process.versions.node, imported_from: path };
+  const versions = { astrochem: packageVersion, node: process.versions.node, imported_from: basename(path) };
   return { data_hash: null, seed: null, epoch: null, best_metric: null, versions };
 }

@@ -103,6 +103,19 @@ export function validationSum(predicted: tf.Tensor2D, target: tf.Tensor2D, setti
   return tf.sum(tf.div(tf.abs(tf.sub(truth, unscaleAbundances(predicted, settings))), truth), 0);
 }
 
+/**
+ * The validation error in dex, |Δ log10|, summed over rows.
+ * @param predicted, target  [rows, species], scaled
+ * @returns                  [species]
+ */
+export function dexSum(
+  predicted: tf.Tensor2D,
+  target: tf.Tensor2D,
+  { log10_lower, log10_upper }: LogRange,
+): tf.Tensor1D {
+  return tf.mul(tf.sum(tf.abs(tf.sub(predicted, target)), 0), log10_upper - log10_lower);
+}
+
 /** Scaled → linear abundances: 10^(s · (upper − lower) + lower), with the logarithms of the ends. Any shape. */
 export function unscaleAbundances<T extends tf.Tensor>(scaled: T, settings: LogRange): T {
   const { log10_lower: lower, log10_upper: upper } = settings;

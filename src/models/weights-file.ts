@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { type LatentAffine, minmaxLatents } from "../chemistry/scaling.ts";
 import { CheckpointError } from "../errors.ts";
 import { checkVersion, migrate } from "../formats/format-version.ts";
-import { type NamedTensor, readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import {
+  type NamedTensor,
+  readSafetensors,
+  type SafetensorsContent,
+  writeSafetensors,
+} from "../formats/safetensors.ts";
 import { autoencoderLayouts } from "./autoencoder.ts";
 import { emulatorLayout } from "./emulator.ts";
 import type { Layout } from "./layout.ts";
@@ -49,6 +55,8 @@ const emulatorMetadata = z.strictObject({
   window_size: positive,
   /** Median step between rows of the training data, in years; null where it is not known. */
   time_step_yr: z.number().nullable(),
+  /** The emulator's latents are (raw − shift) / scale, each [latent]; left out, as in version 1: the autoencoder's one range. */
+  latent_scaling: z.strictObject({ shift: z.array(z.number()), scale: z.array(z.number()) }).optional(),
   /** `autoencoderHash` of the autoencoder that it was trained with. */
   autoencoder_hash: z.string(),
 });
@@ -68,8 +76,18 @@ export interface EmulatorWeights extends WithoutFormat<EmulatorMetadata> {
   readonly trainable: Float32Array;
 }
 
-/** Writes one safetensors file, complete by itself, with PyTorch's names and shapes. */
-export function writeAutoencoder(path: string, weights: AutoencoderWeights): void {
+/**
+ * A file of weights may hold the state of their training too: arrays whose names begin with this, and metadata of this name.
+ * Readers of weights pass over both.
+ */
+export const trainingPrefix = "training/";
+export const trainingMetadata = "training";
+
+/**
+ * Writes one safetensors file, complete by itself, with PyTorch's names and shapes.
+ * @param training  the state of the training, to be kept with the weights
+ */
+export function writeAutoencoder(path: string, weights: AutoencoderWeights, training?: SafetensorsContent): void {
   const { trainable, statistics, ...metadata } = weights;
   const layouts = autoencoderLayouts(weights.model);
   const tensors = new Map([...arraysOf(layouts.trainable, trainable), ...arraysOf(layouts.statistics, statistics)]);
@@ -78,19 +96,45 @@ export function writeAutoencoder(path: string, weights: AutoencoderWeights): voi
     const counter = name.replace("running_mean", "num_batches_tracked");
     tensors.set(counter, { dtype: "I64", shape: [], data: BigInt64Array.of(BigInt(weights.steps)) });
   }
-  writeSafetensors(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }));
+  writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }), training);
 }
 
-/** Writes one safetensors file, complete by itself, with PyTorch's names and shapes. */
-export function writeEmulator(path: string, weights: EmulatorWeights): void {
+/** The same for an emulator. */
+export function writeEmulator(path: string, weights: EmulatorWeights, training?: SafetensorsContent): void {
   const { trainable, ...metadata } = weights;
   const tensors = new Map(arraysOf(emulatorLayout(weights.model), trainable));
-  writeSafetensors(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }));
+  writeWith(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }), training);
+}
+
+function writeWith(
+  path: string,
+  tensors: ReadonlyMap<string, NamedTensor>,
+  metadata: Record<string, string>,
+  training: SafetensorsContent | undefined,
+): void {
+  writeSafetensors(path, new Map([...tensors, ...(training?.tensors ?? [])]), { ...metadata, ...training?.metadata });
+}
+
+/** The state of the training that a weights file holds beside the weights; empty where there is none. */
+export function readTraining(path: string): SafetensorsContent {
+  const { tensors, metadata } = readSafetensors(path);
+  const text = metadata[trainingMetadata];
+  return {
+    tensors: new Map([...tensors].filter(([name]) => name.startsWith(trainingPrefix))),
+    metadata: text === undefined ? {} : { [trainingMetadata]: text },
+  };
+}
+
+/** What a weights file holds, without the state of the training. */
+function readWeights(path: string): SafetensorsContent {
+  const { tensors, metadata } = readSafetensors(path);
+  const { [trainingMetadata]: _, ...rest } = metadata;
+  return { tensors: new Map([...tensors].filter(([name]) => !name.startsWith(trainingPrefix))), metadata: rest };
 }
 
 /** @throws CheckpointError where the file is absent, damaged, of another kind or version */
 export function readAutoencoder(path: string): AutoencoderWeights {
-  const { tensors, metadata } = readSafetensors(path);
+  const { tensors, metadata } = readWeights(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "autoencoder", autoencoderMetadata);
   const layouts = autoencoderLayouts(rest.model);
   checkCount(path, "species", rest.species.length, rest.model.input_dim);
@@ -100,7 +144,7 @@ export function readAutoencoder(path: string): AutoencoderWeights {
 
 /** @throws CheckpointError where the file is absent, damaged, of another kind or version */
 export function readEmulator(path: string): EmulatorWeights {
-  const { tensors, metadata } = readSafetensors(path);
+  const { tensors, metadata } = readWeights(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
   const layout = emulatorLayout(rest.model);
   const { model, physical_parameters } = rest;
@@ -128,6 +172,11 @@ export function checkPair(
     where: emulator.path,
     fix: "load the autoencoder that belongs to it, or train the emulator again: astrochem train-emulator",
   });
+}
+
+/** How raw latents become the emulator's. @throws CheckpointError as `latentRange` */
+export function latentsOf(path: string, autoencoder: AutoencoderWeights, emulator: EmulatorWeights): LatentAffine {
+  return emulator.latent_scaling ?? minmaxLatents(latentRange(path, autoencoder));
 }
 
 /** The range of the latents. @throws CheckpointError where the training that wrote the file has not ended */

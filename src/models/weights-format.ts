@@ -1,11 +1,19 @@
-import { type FileFormat, latestVersion } from "../formats/format-version.ts";
+import { type FileFormat, type FileRecord, latestVersion } from "../formats/format-version.ts";
 
 /**
  * The versions of the weights files' metadata (the arrays never changed). What a migration gets is `__metadata__` with every value
  * read from its JSON; `kind` tells an autoencoder from an emulator. A change of the metadata is a named function added here, a line
  * in CHANGELOG.md and a file of the old version in the tests.
  */
-export const weightsFormat: FileFormat = { name: "weights format", migrations: [] };
+export const weightsFormat: FileFormat = { name: "weights format", migrations: [oneRangeOfLatents] };
 
 /** The version that this program writes. */
 export const weightsFormatVersion = latestVersion(weightsFormat);
+
+/**
+ * 1 → 2: an emulator may say how each component of its latents is scaled (`latent_scaling`). One of version 1 has the autoencoder's
+ * one range for all of them, which is what leaving it out means.
+ */
+function oneRangeOfLatents(record: FileRecord): FileRecord {
+  return record;
+}

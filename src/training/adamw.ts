@@ -35,13 +35,26 @@ export function adamWStep(
   inputs: TensorMap,
   settings: AdamWSettings,
 ): { state: TensorMap; gradient_norm: tf.Tensor } {
-  const [beta1, beta2] = settings.betas;
   const norm = tf.sqrt(tf.sum(tf.square(gradient)));
-  const clipped = tf.mul(gradient, tf.minimum(1, tf.div(settings.gradient_clipping, tf.add(norm, 1e-6))));
-  const first = tf.add(tf.mul(state.first_moment!, beta1), tf.mul(clipped, 1 - beta1));
-  const second = tf.add(tf.mul(state.second_moment!, beta2), tf.mul(tf.square(clipped), 1 - beta2));
-  const decayed = tf.mul(state.parameters!, tf.sub(1, tf.mul(inputs.learning_rate!, settings.weight_decay)));
+  return { state: adamWMove(state, clipped(gradient, norm, settings), inputs, settings), gradient_norm: norm };
+}
+
+/** g · min(1, c / (‖g‖ + 1e-6)). */
+export function clipped(gradient: tf.Tensor, norm: tf.Tensor, { gradient_clipping }: AdamWSettings): tf.Tensor {
+  return tf.mul(gradient, tf.minimum(1, tf.div(gradient_clipping, tf.add(norm, 1e-6))));
+}
+
+/** The step itself, with a gradient that is clipped already. @returns the new state */
+export function adamWMove(
+  state: TensorMap,
+  gradient: tf.Tensor,
+  inputs: TensorMap,
+  { betas: [beta1, beta2], weight_decay }: Pick<AdamWSettings, "betas" | "weight_decay">,
+): TensorMap {
+  const first = tf.add(tf.mul(state.first_moment!, beta1), tf.mul(gradient, 1 - beta1));
+  const second = tf.add(tf.mul(state.second_moment!, beta2), tf.mul(tf.square(gradient), 1 - beta2));
+  const decayed = tf.mul(state.parameters!, tf.sub(1, tf.mul(inputs.learning_rate!, weight_decay)));
   const scale = tf.add(tf.mul(tf.sqrt(second), inputs.second_correction!), epsilon);
   const parameters = tf.sub(decayed, tf.div(tf.mul(first, inputs.step_size!), scale));
-  return { state: { parameters, first_moment: first, second_moment: second }, gradient_norm: norm };
+  return { parameters, first_moment: first, second_moment: second };
 }

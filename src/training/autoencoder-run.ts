@@ -1,22 +1,36 @@
-import { join } from "node:path";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { AutoencoderModel } from "../config/schema-models.ts";
-import { AutoencoderBatches } from "../data/autoencoder-batches.ts";
+import type { AutoencoderRecipe } from "../config/schema-recipes.ts";
+import { type AutoencoderBatch, AutoencoderBatches } from "../data/autoencoder-batches.ts";
 import { autoencoderCache, type CachePaths } from "../data/autoencoder-cache.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { openRows, type RowSource } from "../data/chunk-source.ts";
 import { type CleanColumns, openCleanData } from "../data/clean-data.ts";
+import { evenRows } from "../data/even-sample.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { writeNpy } from "../formats/npy.ts";
 import { type AutoencoderShape, initialAutoencoder } from "../models/autoencoder.ts";
 import { Encoder } from "../models/runners.ts";
-import { type AutoencoderWeights, readAutoencoder, writeAutoencoder } from "../models/weights-file.ts";
+import { type AutoencoderWeights, readAutoencoder, readTraining, writeAutoencoder } from "../models/weights-file.ts";
 import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
+import { encodeCheckpoint } from "./checkpoint.ts";
+import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
-
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import { isFinished, provenanceOf, type RunTools, reportOf, type TrainingReport } from "./run-tools.ts";
-import type { Snapshot, TrainingOutcome } from "./trainer.ts";
+import type { TrainingPhase } from "./phase.ts";
+import { trainerSettings } from "./recipe-settings.ts";
+import {
+  isFinished,
+  keeperOf,
+  provenanceOf,
+  type RunTools,
+  reportOf,
+  resumedState,
+  type TrainingReport,
+  withWeightsLock,
+} from "./run-tools.ts";
+import type { TrainingOutcome } from "./trainer.ts";
+import { bestOf, type Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
 /** An autoencoder's training, all paths absolute. */
@@ -26,6 +40,7 @@ export interface AutoencoderJob {
   readonly clipping: { readonly lower: number; readonly upper: number };
   readonly shape: AutoencoderShape;
   readonly model: AutoencoderModel;
+  readonly recipe: AutoencoderRecipe;
   readonly weights: string;
   readonly latentsMinmax: string | null;
   /** Weights to start from; null for fresh ones. */
@@ -42,13 +57,18 @@ export interface AutoencoderJob {
  * @throws DataError, CheckpointError, NumericsError
  */
 export async function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
+  return withWeightsLock(job, () => runAutoencoder(job, tools));
+}
+
+async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
   const { dataset, columns, model, cacheFolder, mode } = job;
+  const { log, signal } = tools;
   const scaling = new AbundanceScaling(job.clipping);
   const clean = await openCleanData(dataset, columns);
   let caches: CachePaths;
   try {
     const { species } = columns;
-    caches = await autoencoderCache({ clean, species, scaling, folder: cacheFolder, mode, log: tools.log });
+    caches = await autoencoderCache({ clean, species, scaling, folder: cacheFolder, mode, log, signal });
   } finally {
     clean.close();
   }
@@ -61,10 +81,19 @@ export async function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Pr
   const validation = await openRows(caches.val, "dataset", { memoryBudgetBytes, shuffleChunkSize: 1 });
   tools.log(`training rows: ${training.source.rows}, ${training.reason}`);
   tools.log(`validation rows: ${validation.source.rows}, ${validation.reason}`);
-  const { batch_size: batchSize } = model;
+  const { recipe } = job;
   const batches = {
-    train: new AutoencoderBatches({ ...training, batchSize, seed: derivedSeed(job.seed, "order of the rows") }),
-    validation: new AutoencoderBatches({ ...validation, batchSize, seed: null }),
+    phases: recipe.phases.map((settings) => {
+      const batchSize = settings.batch_size ?? model.batch_size;
+      const seed = derivedSeed(job.seed, "order of the rows");
+      return { settings, train: new AutoencoderBatches({ ...training, batchSize, seed }) };
+    }),
+    validation: new AutoencoderBatches({
+      source: await evenRows(validation.source, recipe.validation_items ?? validation.source.rows),
+      chunkRows: validation.chunkRows,
+      batchSize: model.batch_size,
+      seed: null,
+    }),
   };
   try {
     return await train(job, scaling, batches, training.source, clean.hash, tools);
@@ -76,7 +105,7 @@ export async function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Pr
 async function train(
   job: AutoencoderJob,
   scaling: AbundanceScaling,
-  batches: { train: AutoencoderBatches; validation: AutoencoderBatches },
+  batches: { phases: TrainingPhase<AutoencoderBatch>[]; validation: AutoencoderBatches },
   trainingRows: RowSource,
   dataHash: string,
   tools: RunTools,
@@ -93,22 +122,29 @@ async function train(
     trainable: best.arrays.parameters!,
     statistics: best.arrays.statistics!,
   });
-  const checkpoint = join(tools.checkpointFolder, "best.safetensors");
+  const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
+  const origin = { kind: "autoencoder", dataset: dataHash, seed, model: shape };
+  const resumed = resumedState(tools, origin);
   const trainer = new AutoencoderTrainer(
     {
       engine: tools.engine,
       ...batches,
-      settings: model,
+      settings: trainerSettings(model, job.recipe),
       seed,
-      observer: loggingObserver(logPath, tools.observer),
+      observer: loggingObserver(logPath, tools.observer, resumed?.values.log),
       now: tools.now,
       signal: tools.signal,
-      onImproved: (best) => writeAutoencoder(checkpoint, weightsOf(best, null)),
+      keeper: keeperOf(tools, origin, (path, made) =>
+        writeAutoencoder(path, weightsOf(bestOf(made.state), null), encodeCheckpoint(made)),
+      ),
+      resumed,
+      maxSteps: tools.maxSteps,
     },
     {
       shape,
       loss: lossSettings(model, scaling, tools.log),
       noise: model.noise,
+      phases: job.recipe.phases,
       stoichiometry: stoichiometryTensor(job.columns.species),
       initial: startingWeights(job, tools),
     },
@@ -122,7 +158,9 @@ async function train(
   const { best } = outcome;
   if (best) {
     const range = await latentRangeOf(weightsOf(best, null), trainingRows, tools);
-    writeAutoencoder(checkpoint, weightsOf(best, range));
+    // Of a training that goes on later its state is kept beside the weights, which can be used meanwhile.
+    const training = isFinished(outcome) ? undefined : readTraining(checkpoint);
+    writeAutoencoder(checkpoint, weightsOf(best, range), training);
     if (model.save_model && isFinished(outcome)) {
       writeAutoencoder(job.weights, weightsOf(best, range));
       if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(range) });

@@ -3,22 +3,25 @@ import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import { type AutoencoderShape, autoencoderLayouts, decode, encode } from "../models/autoencoder.ts";
 import { evaluationArrays } from "../models/forward-steps.ts";
-import { type LossSettings, trainingLoss, validationSum } from "../models/losses.ts";
+import { dexSum, type LossSettings, validationSum } from "../models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../models/normalization.ts";
-import { type AdamWSettings, adamWStep } from "./adamw.ts";
+import { abundanceLoss, originalLoss, type PhaseLoss } from "../models/recipe-loss.ts";
+import { type OptimizerSettings, optimizerStep } from "./optimizer.ts";
 
 /**
  * One optimizer step of the autoencoder.
  *
  * State: `parameters`, `first_moment`, `second_moment` [trainable], `statistics` [statistics], `stoichiometry` [species, elements].
  * Inputs: `features` [rows, species] scaled; `learning_rate` …, see `adamWInputs`; where wanted `encoder_mask` [rows, hidden 2],
- * `decoder_mask` [rows, hidden 1] (inverted dropout) and `noise` [rows, latent], added to the latents.
+ * `decoder_mask` [rows, hidden 1] (inverted dropout), `noise` [rows, latent], added to the latents, and `relative_noise` [rows, latent],
+ * added in units of each component's deviation in the batch.
  * Outputs: the loss by parts and `gradient_norm`, each [].
  */
 export function autoencoderTrainStep(
   shape: AutoencoderShape,
   loss: LossSettings,
-  optimizer: AdamWSettings,
+  optimizer: OptimizerSettings,
+  phaseLoss: PhaseLoss = originalLoss,
 ): StepFunction {
   const layouts = autoencoderLayouts(shape);
   return (state, inputs) => {
@@ -27,10 +30,11 @@ export function autoencoderTrainStep(
     const made = lossAndGradients(layouts.trainable.unpack(state.parameters!), (arrays) => {
       const norm = batchNormalizer(arrays, running);
       const decoded = trainingForward(arrays, features, norm, inputs);
-      const { total, ...parts } = trainingLoss(decoded, features, state.stoichiometry as tf.Tensor2D, loss);
+      const stoichiometry = state.stoichiometry as tf.Tensor2D;
+      const { total, ...parts } = abundanceLoss(decoded, features, stoichiometry, phaseLoss, loss);
       return { loss: total, aside: { ...parts, ...norm.updates } };
     });
-    const update = adamWStep(state, layouts.trainable.pack(made.gradients), inputs, optimizer);
+    const update = optimizerStep(state, made.gradients, layouts.trainable, inputs, optimizer);
     const { reconstruction, worst, conservation, ...statistics } = made.aside;
     return {
       state: { ...update.state, statistics: layouts.statistics.pack(statistics) },
@@ -53,11 +57,24 @@ export function trainingForward(
   inputs: TensorMap,
 ): tf.Tensor2D {
   const latents = encode(arrays, features, norm, inputs.encoder_mask ?? null);
-  const noisy = inputs.noise ? tf.add<tf.Tensor2D>(latents, inputs.noise) : latents;
+  let noisy = inputs.noise ? tf.add<tf.Tensor2D>(latents, inputs.noise) : latents;
+  if (inputs.relative_noise) noisy = tf.add(noisy, tf.mul(inputs.relative_noise, batchDeviation(latents)));
   return decode(arrays, noisy, norm, inputs.decoder_mask ?? null);
 }
 
-/** Validation: state `parameters`, `statistics`; input `features`; output `errors` [species], relative errors summed over rows. */
+/**
+ * Standard deviation of each component over the rows, [1, latent]. It has no gradient: else the latents would be drawn together,
+ * to make the noise smaller.
+ */
+function batchDeviation(latents: tf.Tensor2D): tf.Tensor {
+  return tf.customGrad((x) => {
+    const z = x as tf.Tensor2D;
+    const variance = tf.mean(tf.square(tf.sub(z, tf.mean(z, 0, true))), 0, true);
+    return { value: tf.sqrt(variance), gradFunc: () => tf.zeros(z.shape) };
+  })(latents);
+}
+
+/** Validation: state `parameters`, `statistics`; input `features`; outputs `errors` and `dex` [species], relative errors and errors in dex summed over rows. */
 export function autoencoderValidationStep(shape: AutoencoderShape, loss: LossSettings): StepFunction {
   const unpacked = evaluationArrays(shape);
   return (state, inputs) => {
@@ -65,6 +82,6 @@ export function autoencoderValidationStep(shape: AutoencoderShape, loss: LossSet
     const norm = runningNormalizer(arrays);
     const features = inputs.features as tf.Tensor2D;
     const decoded = decode(arrays, encode(arrays, features, norm, null), norm, null);
-    return { outputs: { errors: validationSum(decoded, features, loss) } };
+    return { outputs: { errors: validationSum(decoded, features, loss), dex: dexSum(decoded, features, loss) } };
   };
 }

@@ -3,6 +3,7 @@ import type { AutoencoderBatch } from "../data/autoencoder-batches.ts";
 import type { RandomStream } from "../data/random.ts";
 import { type AutoencoderShape, autoencoderLayouts } from "../models/autoencoder.ts";
 import type { LossSettings } from "../models/losses.ts";
+import type { PhaseLoss } from "../models/recipe-loss.ts";
 import { autoencoderTrainStep, autoencoderValidationStep } from "./autoencoder-steps.ts";
 import { Trainer, type TrainerOptions } from "./trainer.ts";
 
@@ -10,18 +11,27 @@ import { Trainer, type TrainerOptions } from "./trainer.ts";
 export interface AutoencoderTraining {
   readonly shape: AutoencoderShape;
   readonly loss: LossSettings;
-  /** Standard deviation of the noise on the latents in training. */
+  /** Standard deviation of the noise on the latents in training, where a phase has none of its own. */
   readonly noise: number;
+  /** What each phase of the options says beside the loop's settings. */
+  readonly phases: readonly AutoencoderPhaseSettings[];
   /** Atoms per species, [species, elements]. */
   readonly stoichiometry: { readonly data: Float32Array; readonly shape: readonly number[] };
   /** Starting weights: the vectors of `autoencoderLayouts`. */
   readonly initial: { readonly trainable: Float32Array; readonly statistics: Float32Array };
 }
 
+/** A phase of the autoencoder's; keys as in the recipe. */
+export interface AutoencoderPhaseSettings {
+  readonly loss: PhaseLoss;
+  /** In units of each component's deviation; null for the training's noise in units of the latents. */
+  readonly noise: number | null;
+}
+
 /** Trains the autoencoder to reproduce scaled abundances. */
 export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
   protected override readonly state: EngineState;
-  protected override readonly trainProgram: Program;
+  protected override readonly trainPrograms: readonly Program[];
   protected override readonly validationProgram: Program;
   protected override readonly weightNames = ["parameters", "statistics"];
   override readonly parameterCount: number;
@@ -41,7 +51,9 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
       stoichiometry,
     });
     const { engine, settings } = options;
-    this.trainProgram = engine.program("autoencoder training step", autoencoderTrainStep(shape, loss, settings));
+    this.trainPrograms = training.phases.map((phase) =>
+      engine.program("autoencoder training step", autoencoderTrainStep(shape, loss, settings, phase.loss)),
+    );
     this.validationProgram = engine.program("autoencoder validation", autoencoderValidationStep(shape, loss));
   }
 
@@ -53,18 +65,27 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
     return { features: hostTensor(batch.features, [batch.rows, this.#training.shape.input_dim]) };
   }
 
-  protected override randomInputs({ rows }: AutoencoderBatch, dropout: number, random: RandomStream): HostTensors {
+  protected override trainingInputs(
+    batch: AutoencoderBatch,
+    phase: number,
+    dropout: number,
+    random: RandomStream,
+  ): HostTensors {
     const { hidden_dims, latent_dim } = this.#training.shape;
-    const inputs: HostTensors = {};
+    const { rows } = batch;
+    const inputs = this.inputs(batch);
     if (dropout > 0) {
       inputs.encoder_mask = hostTensor(new Float32Array(rows * hidden_dims[1]), [rows, hidden_dims[1]]);
       inputs.decoder_mask = hostTensor(new Float32Array(rows * hidden_dims[0]), [rows, hidden_dims[0]]);
       random.fillKeepMask(inputs.encoder_mask.data, dropout);
       random.fillKeepMask(inputs.decoder_mask.data, dropout);
     }
-    if (this.#training.noise > 0) {
-      inputs.noise = hostTensor(new Float32Array(rows * latent_dim), [rows, latent_dim]);
-      random.fillNormal(inputs.noise.data, this.#training.noise);
+    const relative = this.#training.phases[phase]!.noise;
+    const noise = relative ?? this.#training.noise;
+    if (noise > 0) {
+      const values = hostTensor(new Float32Array(rows * latent_dim), [rows, latent_dim]);
+      random.fillNormal(values.data, noise);
+      inputs[relative === null ? "noise" : "relative_noise"] = values;
     }
     return inputs;
   }

@@ -1,13 +1,9 @@
-import { join } from "node:path";
-import { AbundanceScaling, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
+import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EmulatorModel } from "../config/schema-models.ts";
-import type { CachePaths } from "../data/autoencoder-cache.ts";
+import type { EmulatorRecipe } from "../config/schema-recipes.ts";
 import type { CacheMode } from "../data/cache.ts";
-import { openRows } from "../data/chunk-source.ts";
 import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
-import { EmulatorBatches, windowsPerChunk } from "../data/emulator-batches.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
-import { openHdf5 } from "../data/hdf5.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { CheckpointError } from "../errors.ts";
 import { type EmulatorShape, initialEmulator } from "../models/emulator.ts";
@@ -21,11 +17,25 @@ import {
   readEmulator,
   writeEmulator,
 } from "../models/weights-file.ts";
+import { encodeCheckpoint } from "./checkpoint.ts";
+import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 import { EmulatorTrainerSequential } from "./emulator-trainer.ts";
+import { openWindows, type Windows } from "./emulator-windows.ts";
 import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import { isFinished, provenanceOf, type RunTools, reportOf, type TrainingReport } from "./run-tools.ts";
-import type { Snapshot, TrainingOutcome } from "./trainer.ts";
+import { trainerSettings } from "./recipe-settings.ts";
+import {
+  isFinished,
+  keeperOf,
+  provenanceOf,
+  type RunTools,
+  reportOf,
+  resumedState,
+  type TrainingReport,
+  withWeightsLock,
+} from "./run-tools.ts";
+import type { TrainingOutcome } from "./trainer.ts";
+import { bestOf, type Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
 /** An emulator's training, all paths absolute. */
@@ -36,6 +46,7 @@ export interface EmulatorJob {
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
   readonly shape: EmulatorShape;
   readonly model: EmulatorModel;
+  readonly recipe: EmulatorRecipe;
   readonly autoencoder: string;
   readonly weights: string;
   /** Weights to start from; null for fresh ones. */
@@ -52,10 +63,15 @@ export interface EmulatorJob {
  * @throws DataError, CheckpointError, NumericsError
  */
 export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
+  return withWeightsLock(job, () => runEmulator(job, tools));
+}
+
+async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
   const autoencoder = readAutoencoder(job.autoencoder);
   checkAutoencoder(job, autoencoder);
   const clean = await openCleanData(job.dataset, job.columns);
-  let [caches, timeStep]: [CachePaths | null, number | null] = [null, null];
+  let caches: Awaited<ReturnType<typeof makeCaches>>;
+  let timeStep: number | null;
   try {
     caches = await makeCaches(job, autoencoder, clean, tools);
     timeStep = medianTimeStep(clean, job.columns);
@@ -63,12 +79,12 @@ export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<
     clean.close();
   }
   if (job.mode === "preprocess") return null;
-  const training = await openWindows(caches.train, job, "training", tools);
-  const validation = await openWindows(caches.val, job, "validation", tools);
+  const windows = await openWindows(caches, job, tools.log);
+  const facts = { dataHash: clean.hash, timeStep, latents: caches.latents.affine };
   try {
-    return await train(job, autoencoder, { train: training, validation }, { dataHash: clean.hash, timeStep }, tools);
+    return await train(job, autoencoder, windows, facts, tools);
   } finally {
-    await Promise.all([training.close(), validation.close()]);
+    await windows.close();
   }
 }
 
@@ -96,7 +112,7 @@ async function makeCaches(
   autoencoder: AutoencoderWeights,
   clean: CleanData,
   tools: RunTools,
-): Promise<CachePaths> {
+): ReturnType<typeof emulatorCache> {
   const encoder = new Encoder(tools.engine, autoencoder);
   try {
     return await emulatorCache({
@@ -105,7 +121,10 @@ async function makeCaches(
       abundances: new AbundanceScaling(job.clipping),
       physical: new PhysicalScaling(job.columns.phys, job.physicalRanges),
       physicalRanges: job.physicalRanges,
-      latents: new LatentScaling(latentRange(job.autoencoder, autoencoder)),
+      latents:
+        job.recipe.latent_scaling === "standard"
+          ? "standard"
+          : new LatentScaling(latentRange(job.autoencoder, autoencoder)),
       latentDim: encoder.latentDim,
       encode: (scaled, rows) => encoder.encode(scaled, rows),
       autoencoderHash: autoencoderHash(autoencoder),
@@ -114,58 +133,18 @@ async function makeCaches(
       folder: job.cacheFolder,
       mode: job.mode,
       log: tools.log,
+      signal: tools.signal,
     });
   } finally {
     encoder.dispose();
   }
 }
 
-/** The batches of one split: the original's full shuffle in memory, runs of neighbouring windows where streamed. */
-async function openWindows(
-  path: string,
-  { model, columns, shape, memoryBudgetBytes, seed }: EmulatorJob,
-  split: "training" | "validation",
-  { log }: RunTools,
-): Promise<EmulatorBatches> {
-  const isTraining = split === "training";
-  const shuffleChunkSize = isTraining ? model.shuffle_chunk_size : 1;
-  const { source, chunkRows, reason } = await openRows(path, "dataset", { memoryBudgetBytes, shuffleChunkSize });
-  const isWhole = chunkRows >= source.rows;
-  const starts = await readStarts(path, isTraining && isWhole ? "permuted_starts" : "starts");
-  log(`${split} windows: ${starts.length}, ${reason}`);
-  return new EmulatorBatches({
-    source,
-    starts,
-    window: model.window_size,
-    layout: {
-      metadata: columns.metadata.length,
-      physical: columns.phys.length,
-      species: columns.species.length,
-      latent: shape.output_dim,
-    },
-    chunkWindows: isWhole ? starts.length : windowsPerChunk(starts, model.window_size, chunkRows),
-    batchSize: model.batch_size,
-    seed: isTraining ? derivedSeed(seed, "order of the windows") : null,
-  });
-}
-
-async function readStarts(path: string, name: string): Promise<Int32Array> {
-  const file = await openHdf5(path);
-  try {
-    const dataset = file.dataset(name);
-    const starts = new Int32Array(dataset.shape[0]!);
-    dataset.readRows(0, starts.length, starts);
-    return starts;
-  } finally {
-    file.close();
-  }
-}
-
 async function train(
   job: EmulatorJob,
   autoencoder: AutoencoderWeights,
-  batches: { train: EmulatorBatches; validation: EmulatorBatches },
-  facts: { dataHash: string; timeStep: number | null },
+  windows: Windows,
+  facts: { dataHash: string; timeStep: number | null; latents: LatentAffine },
   tools: RunTools,
 ): Promise<TrainingReport> {
   const { model, shape, seed } = job;
@@ -175,31 +154,51 @@ async function train(
     physical_parameters: job.columns.phys.map((name) => ({ name, range: [...job.physicalRanges[name]!] })),
     window_size: model.window_size,
     time_step_yr: facts.timeStep,
+    ...(job.recipe.latent_scaling === "standard" ? { latent_scaling: copyOf(facts.latents) } : {}),
     autoencoder_hash: autoencoderHash(autoencoder),
     provenance: provenanceOf(best, { dataHash: facts.dataHash, seed }),
     trainable: best.arrays.parameters!,
   });
-  const checkpoint = join(tools.checkpointFolder, "best.safetensors");
+  const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
   const scaling = new AbundanceScaling(job.clipping);
+  const origin = {
+    kind: "emulator",
+    dataset: facts.dataHash,
+    autoencoder: autoencoderHash(autoencoder),
+    seed,
+    model: shape,
+    window_size: model.window_size,
+  };
+  const resumed = resumedState(tools, origin);
   const trainer = new EmulatorTrainerSequential(
     {
       engine: tools.engine,
-      ...batches,
-      settings: model,
+      phases: windows.phases,
+      validation: windows.validation,
+      settings: trainerSettings(model, job.recipe),
       seed,
-      observer: loggingObserver(model.save_model ? epochLogPath(job.weights) : null, tools.observer),
+      observer: loggingObserver(
+        model.save_model ? epochLogPath(job.weights) : null,
+        tools.observer,
+        resumed?.values.log,
+      ),
       now: tools.now,
       signal: tools.signal,
-      onImproved: (best) => writeEmulator(checkpoint, weightsOf(best)),
+      keeper: keeperOf(tools, origin, (path, made) =>
+        writeEmulator(path, weightsOf(bestOf(made.state)), encodeCheckpoint(made)),
+      ),
+      resumed,
+      maxSteps: tools.maxSteps,
     },
     {
       autoencoder: autoencoder.model,
       emulator: shape,
-      latent_range: latentRange(job.autoencoder, autoencoder),
+      latents: facts.latents,
       loss: lossSettings(model, scaling, tools.log),
       stoichiometry: stoichiometryTensor(job.columns.species),
       frozen: autoencoder,
       initial: startingWeights(job, tools),
+      phases: job.recipe.phases,
     },
   );
   let outcome: TrainingOutcome;
@@ -209,12 +208,22 @@ async function train(
     trainer.dispose();
   }
   const { best } = outcome;
-  if (best && model.save_model && isFinished(outcome)) writeEmulator(job.weights, weightsOf(best));
+  if (best && isFinished(outcome)) {
+    writeEmulator(checkpoint, weightsOf(best));
+    if (model.save_model) writeEmulator(job.weights, weightsOf(best));
+  }
   return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
 }
 
-function startingWeights({ warmStart, shape, seed, columns }: EmulatorJob, { log }: RunTools): Float32Array {
-  if (warmStart === null) return initialEmulator(shape, new RandomStream(derivedSeed(seed, "initial emulator")));
+function copyOf({ shift, scale }: LatentAffine): { shift: number[]; scale: number[] } {
+  return { shift: [...shift], scale: [...scale] };
+}
+
+function startingWeights({ warmStart, shape, seed, columns, recipe }: EmulatorJob, { log }: RunTools): Float32Array {
+  if (warmStart === null) {
+    const random = new RandomStream(derivedSeed(seed, "initial emulator"));
+    return initialEmulator(shape, random, recipe.last_layer);
+  }
   const weights = readEmulator(warmStart);
   checkWarmStart(
     warmStart,

@@ -1,42 +1,63 @@
 import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
+import type { LatentAffine } from "../chemistry/scaling.ts";
 import { type AutoencoderShape, autoencoderLayouts, decode } from "../models/autoencoder.ts";
 import { type EmulatorShape, emulatorLayout } from "../models/emulator.ts";
 import { rolloutFrom } from "../models/forward-steps.ts";
-import { type LossSettings, trainingLoss, validationSum } from "../models/losses.ts";
+import { dexSum, type LossSettings, validationSum } from "../models/losses.ts";
 import { runningNormalizer } from "../models/normalization.ts";
-import { type AdamWSettings, adamWStep } from "./adamw.ts";
+import { abundanceLoss, latentLoss, originalLoss, type PhaseLoss } from "../models/recipe-loss.ts";
+import { type OptimizerSettings, optimizerStep } from "./optimizer.ts";
 
-/** The models that an emulator's training involves, and the range that scales the latents. */
+/** The models that an emulator's training involves, and the scaling of the latents. */
 export interface EmulatorSetting {
   readonly autoencoder: AutoencoderShape;
   readonly emulator: EmulatorShape;
-  /** [min, max] over all components: raw = scaled · (max − min) + min. */
-  readonly latent_range: readonly [number, number];
+  readonly latents: LatentAffine;
   readonly loss: LossSettings;
 }
 
+/** What a phase minimises: abundances through the frozen decoder, or the latents themselves. */
+export interface EmulatorLoss extends PhaseLoss {
+  readonly of: "abundances" | "latents";
+}
+
+const original: EmulatorLoss = { ...originalLoss, of: "abundances" };
+
 /**
- * One optimizer step of the emulator, through the frozen decoder and all steps of the rollout.
+ * One optimizer step of the emulator, through all steps of the rollout and, for abundances, the frozen decoder.
  *
  * State: `parameters`, `first_moment`, `second_moment` [emulator]; frozen: `decoder_parameters`, `decoder_statistics` (the
  * autoencoder's vectors) and `stoichiometry` [species, elements].
- * Inputs: `physical` [steps, windows, physical], `latents` [windows, latent], `targets` [steps, windows, species], all scaled; the
- * scalars of `adamWInputs`; where wanted `first_mask`, `second_mask` [steps, windows, hidden].
+ * Inputs: `physical` [steps, windows, physical], `latents` [windows, latent], all scaled; the scalars of `adamWInputs`; where wanted
+ * `first_mask`, `second_mask` [steps, windows, hidden]. For abundances `targets` [decoded, windows, species] and, where not all
+ * steps are decoded, `selection` [decoded, steps], a 1 in each row; for latents `latent_targets` [steps, windows, latent].
  * Outputs: the loss by parts and `gradient_norm`, each [].
  */
-export function emulatorTrainStep(setting: EmulatorSetting, optimizer: AdamWSettings): StepFunction {
+export function emulatorTrainStep(
+  setting: EmulatorSetting,
+  optimizer: OptimizerSettings,
+  phaseLoss: EmulatorLoss = original,
+): StepFunction {
   const layout = emulatorLayout(setting.emulator);
   const decodeFrozen = frozenDecoder(setting);
   return (state, inputs) => {
-    const stoichiometry = state.stoichiometry as tf.Tensor2D;
     const made = lossAndGradients(layout.unpack(state.parameters!), (arrays) => {
-      const predicted = decodeFrozen(state, rolloutFrom(arrays, inputs));
-      const { total, ...parts } = trainingLoss(predicted, flatRows(inputs.targets!), stoichiometry, setting.loss);
+      const states = rolloutFrom(arrays, inputs);
+      const { total, ...parts } =
+        phaseLoss.of === "latents"
+          ? latentLoss(states, flatRows(inputs.latent_targets!), phaseLoss)
+          : abundanceLoss(
+              decodeFrozen(state, selected(states, inputs)),
+              flatRows(inputs.targets!),
+              state.stoichiometry as tf.Tensor2D,
+              phaseLoss,
+              setting.loss,
+            );
       return { loss: total, aside: parts };
     });
-    const update = adamWStep(state, layout.pack(made.gradients), inputs, optimizer);
+    const update = optimizerStep(state, made.gradients, layout, inputs, optimizer);
     return {
       state: update.state,
       outputs: { total: made.loss, ...made.aside, gradient_norm: update.gradient_norm },
@@ -44,27 +65,37 @@ export function emulatorTrainStep(setting: EmulatorSetting, optimizer: AdamWSett
   };
 }
 
-/** Validation: as the training step without masks; output `errors` [species], relative errors summed over windows, averaged over steps. */
+/** The states of the steps that are decoded, [decoded · windows, latent]: a product with ones and zeros, whose gradient is one too. */
+function selected(states: tf.Tensor2D, { selection, physical }: TensorMap): tf.Tensor2D {
+  if (!selection) return states;
+  const [steps, windows] = physical!.shape as [number, number];
+  const latent = states.shape[1];
+  const chosen = tf.matMul(selection as tf.Tensor2D, tf.reshape(states, [steps, windows * latent]));
+  return tf.reshape(chosen, [selection.shape[0]! * windows, latent]);
+}
+
+/** Validation: as the training step without masks; outputs `errors` and `dex` [species], summed over windows, averaged over steps. */
 export function emulatorValidationStep(setting: EmulatorSetting): StepFunction {
   const layout = emulatorLayout(setting.emulator);
   const decodeFrozen = frozenDecoder(setting);
   return (state, inputs) => {
     const predicted = decodeFrozen(state, rolloutFrom(layout.unpack(state.parameters!), inputs));
-    const sum = validationSum(predicted, flatRows(inputs.targets!), setting.loss);
-    return { outputs: { errors: tf.div(sum, inputs.targets!.shape[0]!) } };
+    const [targets, steps] = [flatRows(inputs.targets!), inputs.targets!.shape[0]!];
+    const errors = tf.div(validationSum(predicted, targets, setting.loss), steps);
+    return { outputs: { errors, dex: tf.div(dexSum(predicted, targets, setting.loss), steps) } };
   };
 }
 
 /** Scaled latents, [rows, latent], → scaled abundances, [rows, species], with running statistics. */
 function frozenDecoder(setting: EmulatorSetting): (state: TensorMap, latents: tf.Tensor2D) => tf.Tensor2D {
   const layouts = autoencoderLayouts(setting.autoencoder);
-  const [low, high] = setting.latent_range;
+  const { shift, scale } = setting.latents;
   return (state, latents) => {
     const arrays = {
       ...layouts.trainable.unpack(state.decoder_parameters!),
       ...layouts.statistics.unpack(state.decoder_statistics!),
     };
-    const raw = tf.add<tf.Tensor2D>(tf.mul(latents, high - low), low);
+    const raw = tf.add<tf.Tensor2D>(tf.mul(latents, tf.tensor1d([...scale])), tf.tensor1d([...shift]));
     return decode(arrays, raw, runningNormalizer(arrays), null);
   };
 }

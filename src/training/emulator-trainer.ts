@@ -1,8 +1,13 @@
-import { type EngineState, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
+import { type EngineState, type HostTensor, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
 import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import type { RandomStream } from "../data/random.ts";
 import { emulatorLayout } from "../models/emulator.ts";
-import { type EmulatorSetting, emulatorTrainStep, emulatorValidationStep } from "./emulator-steps.ts";
+import {
+  type EmulatorLoss,
+  type EmulatorSetting,
+  emulatorTrainStep,
+  emulatorValidationStep,
+} from "./emulator-steps.ts";
 import { Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** What the emulator's training needs beside the common options. */
@@ -13,12 +18,23 @@ export interface EmulatorTraining extends EmulatorSetting {
   readonly frozen: { readonly trainable: Float32Array; readonly statistics: Float32Array };
   /** Starting weights: the vector of `emulatorLayout`. */
   readonly initial: Float32Array;
+  /** What each phase of the options says beside the loop's settings. */
+  readonly phases: readonly EmulatorPhaseSettings[];
+}
+
+/** A phase of the emulator's; keys as in the recipe. */
+export interface EmulatorPhaseSettings {
+  readonly loss: EmulatorLoss;
+  /** Standard deviation of the noise on the scaled latents at the start of a window. */
+  readonly noise: number;
+  /** Steps of a window that are decoded; null for all. */
+  readonly decoded_steps: number | null;
 }
 
 /** Trains the emulator through the frozen decoder, over whole windows, step by step. */
 export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
   protected override readonly state: EngineState;
-  protected override readonly trainProgram: Program;
+  protected override readonly trainPrograms: readonly Program[];
   protected override readonly validationProgram: Program;
   protected override readonly weightNames = ["parameters"];
   override readonly parameterCount: number;
@@ -39,7 +55,9 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
       stoichiometry,
     });
     const { engine, settings } = options;
-    this.trainProgram = engine.program("emulator training step", emulatorTrainStep(training, settings));
+    this.trainPrograms = training.phases.map(({ loss }) =>
+      engine.program("emulator training step", emulatorTrainStep(training, settings, loss)),
+    );
     this.validationProgram = engine.program("emulator validation", emulatorValidationStep(training));
   }
 
@@ -47,21 +65,36 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
     return batch.windows;
   }
 
-  protected override inputs({ steps, windows, physical, latents, targets }: EmulatorBatch): HostTensors {
-    const rows = steps * windows;
+  protected override inputs(batch: EmulatorBatch): HostTensors {
+    const { steps, windows, targets } = batch;
     return {
-      physical: hostTensor(physical, [steps, windows, physical.length / rows]),
-      latents: hostTensor(latents, [windows, latents.length / windows]),
-      targets: hostTensor(targets, [steps, windows, targets.length / rows]),
+      ...drivingInputs(batch),
+      targets: hostTensor(targets, [steps, windows, targets.length / (steps * windows)]),
     };
   }
 
-  protected override randomInputs(
-    { steps, windows }: EmulatorBatch,
+  protected override trainingInputs(
+    batch: EmulatorBatch,
+    phase: number,
     dropout: number,
     random: RandomStream,
   ): HostTensors {
-    if (dropout === 0) return {};
+    const { loss, noise, decoded_steps } = this.#training.phases[phase]!;
+    const { steps, windows, latentTargets } = batch;
+    const inputs = drivingInputs(batch);
+    if (noise > 0) inputs.latents = withNoise(inputs.latents!, noise, random);
+    if (loss.of === "latents") {
+      inputs.latent_targets = hostTensor(latentTargets, [steps, windows, latentTargets.length / (steps * windows)]);
+    } else if (decoded_steps !== null && decoded_steps < steps) {
+      Object.assign(inputs, decodedInputs(batch, chooseSteps(steps, decoded_steps, random)));
+    } else {
+      inputs.targets = this.inputs(batch).targets!;
+    }
+    if (dropout > 0) Object.assign(inputs, this.#masks(batch, dropout, random));
+    return inputs;
+  }
+
+  #masks({ steps, windows }: EmulatorBatch, dropout: number, random: RandomStream): HostTensors {
     const shape = [steps, windows, this.#training.emulator.hidden_dim];
     const mask = (): Float32Array => new Float32Array(steps * windows * this.#training.emulator.hidden_dim);
     const inputs = { first_mask: hostTensor(mask(), shape), second_mask: hostTensor(mask(), shape) };
@@ -69,4 +102,45 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
     random.fillKeepMask(inputs.second_mask.data, dropout);
     return inputs;
   }
+}
+
+function drivingInputs({ steps, windows, physical, latents }: EmulatorBatch): HostTensors {
+  return {
+    physical: hostTensor(physical, [steps, windows, physical.length / (steps * windows)]),
+    latents: hostTensor(latents, [windows, latents.length / windows]),
+  };
+}
+
+function withNoise({ data, shape }: HostTensor, deviation: number, random: RandomStream): HostTensor {
+  const noise = new Float32Array(data.length);
+  random.fillNormal(noise, deviation);
+  return hostTensor(
+    noise.map((value, i) => value + data[i]!),
+    shape,
+  );
+}
+
+/** `count` of the steps, in order: each as likely as the other. */
+function chooseSteps(steps: number, count: number, random: RandomStream): number[] {
+  const all = Array.from({ length: steps }, (_, step) => step);
+  for (let i = 0; i < count; i++) {
+    const j = i + Math.floor(random.uniform() * (steps - i));
+    [all[i], all[j]] = [all[j]!, all[i]!];
+  }
+  return all.slice(0, count).sort((a, b) => a - b);
+}
+
+/** The targets of some steps, and what picks their states. */
+function decodedInputs({ steps, windows, targets }: EmulatorBatch, chosen: readonly number[]): HostTensors {
+  const width = targets.length / steps;
+  const selection = new Float32Array(chosen.length * steps);
+  const some = new Float32Array(chosen.length * width);
+  for (const [k, step] of chosen.entries()) {
+    selection[k * steps + step] = 1;
+    some.set(targets.subarray(step * width, (step + 1) * width), k * width);
+  }
+  return {
+    selection: hostTensor(selection, [chosen.length, steps]),
+    targets: hostTensor(some, [chosen.length, windows, width / windows]),
+  };
 }

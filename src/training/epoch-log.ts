@@ -10,9 +10,19 @@ export function versioned(record: EpochRecord): EpochRecord & { format_version: 
   return { format_version: latestVersion(epochLogFormat), ...record };
 }
 
-/** Passes everything on to `next`, and writes the list of the epochs as JSON beside the weights after each of them. */
-export function loggingObserver(path: string | null, next: TrainingObserver): TrainingObserver {
-  const records: object[] = [];
+/**
+ * Passes everything on to `next`, and writes the list of the epochs as JSON beside the weights after each of them.
+ * @param done  the epochs of a resumed training that it had done before
+ */
+export function loggingObserver(
+  path: string | null,
+  next: TrainingObserver,
+  done: readonly EpochRecord[] = [],
+): TrainingObserver {
+  const records: object[] = done.map(versioned);
+  const write = (): void => writeFileAtomic(path!, `${JSON.stringify(records, null, 1)}\n`);
+  // It may be the log of another training by now, or one epoch behind.
+  if (path !== null && done.length > 0) write();
   return {
     epochStarted: (...args) => next.epochStarted?.(...args),
     batchDone: (...args) => next.batchDone?.(...args),
@@ -20,7 +30,7 @@ export function loggingObserver(path: string | null, next: TrainingObserver): Tr
     note: (...args) => next.note?.(...args),
     epochEnded(record) {
       records.push(versioned(record));
-      if (path !== null) writeFileAtomic(path, `${JSON.stringify(records, null, 1)}\n`);
+      if (path !== null) write();
       next.epochEnded?.(record);
     },
   };

@@ -13,21 +13,27 @@ export interface LossParts {
 /** One line of the epoch log. Errors are mean relative errors on the validation data. */
 export interface EpochRecord {
   epoch: number;
+  /** The recipe's phase, counted from 0. */
+  phase: number;
   /** Mean over species. */
   mean: number;
   /** Unbiased standard deviation over species. */
   std: number;
   /** Worst species. */
   max: number;
-  /** What early stopping and the schedule look at: the mean. */
+  /** Mean error in dex, |Δ log10|. */
+  dex: number;
+  /** What early stopping, the schedule and the choice of the best weights look at: `mean` or `dex`, as the recipe says. */
   metric: number;
   dropout: number;
-  /** The optimizer's learning rate during this epoch. */
+  /** The optimizer's learning rate in this epoch's last step. */
   learning_rate: number;
   train_loss: LossParts;
   /** Whether these weights are the best so far. */
   improved: boolean;
   stagnant_epochs: number;
+  /** Steps that were left out because their gradient was not finite. */
+  skipped_steps: number;
   seconds_training: number;
   seconds_validation: number;
   /** Training rows (autoencoder) or windows (emulator) per second. */
@@ -36,8 +42,16 @@ export interface EpochRecord {
 
 /** Who wants to know how a training goes: a progress bar, a log. Every method is cheap and never throws. */
 export interface TrainingObserver {
-  /** @param batches how many batches the epoch has; `maxEpochs` null where there is no limit */
-  epochStarted?(epoch: number, batches: number, maxEpochs: number | null): void;
+  /**
+   * @param batches how many batches the epoch has; `maxEpochs` null where there is no limit; `done` what a resumed epoch had done
+   * before
+   */
+  epochStarted?(
+    epoch: number,
+    batches: number,
+    maxEpochs: number | null,
+    done?: { readonly batches: number; readonly items: number },
+  ): void;
   /** @param items rows or windows in the batch; `loss` the running mean of the total loss where it is known (reading it each batch would stall the engine) */
   batchDone?(items: number, loss: number | null): void;
   validationStarted?(batches: number): void;

@@ -110,6 +110,8 @@ export class Progress implements TrainingObserver {
   readonly #options: ProgressOptions;
   readonly #started: number;
   #epochStarted: number;
+  /** Epochs that were done before this display began: those of a resumed training. */
+  #before: number | null = null;
   #state: ProgressState;
 
   constructor(options: ProgressOptions) {
@@ -122,9 +124,16 @@ export class Progress implements TrainingObserver {
     };
   }
 
-  epochStarted(epoch: number, batches: number, maxEpochs: number | null): void {
+  epochStarted(
+    epoch: number,
+    batches: number,
+    maxEpochs: number | null,
+    done: { readonly batches: number; readonly items: number } = { batches: 0, items: 0 },
+  ): void {
     this.#epochStarted = this.#options.now();
-    this.#state = { ...this.#state, phase: "training", epoch, maxEpochs, batches, batch: 0, items: 0, loss: null };
+    const { batches: batch, items } = done;
+    this.#before ??= epoch + (batches > 0 ? batch / batches : 0);
+    this.#state = { ...this.#state, phase: "training", epoch, maxEpochs, batches, batch, items, loss: null };
     this.#redraw();
   }
 
@@ -156,7 +165,10 @@ export class Progress implements TrainingObserver {
   #remaining(epochs: number): number | null {
     const { now, maxMinutes } = this.#options;
     const maxDuration = maxMinutes == null ? null : maxMinutes * 60_000;
-    return estimateRemaining({ epochs, elapsed: now() - this.#started }, this.#state.maxEpochs, maxDuration);
+    const { maxEpochs } = this.#state;
+    const before = this.#before ?? 0;
+    const left = maxEpochs === null ? null : maxEpochs - before;
+    return estimateRemaining({ epochs: epochs - before, elapsed: now() - this.#started }, left, maxDuration);
   }
 
   #redraw(): void {

@@ -1,8 +1,13 @@
 import type { Engine } from "../backend/engine.ts";
+import type { CacheMode } from "../data/cache.ts";
+import { whileWriting } from "../formats/lock.ts";
 import type { Provenance } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
+import { type Checkpoint, type CheckpointOrigin, checkOrigin } from "./checkpoint.ts";
+import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import type { TrainingObserver } from "./observer.ts";
-import type { Snapshot, TrainingOutcome } from "./trainer.ts";
+import type { TrainingOutcome } from "./trainer.ts";
+import type { Snapshot, TrainingState } from "./training-state.ts";
 
 /** The effects of a training, handed in by whoever starts it. */
 export interface RunTools {
@@ -12,8 +17,60 @@ export interface RunTools {
   readonly signal: AbortSignal;
   /** Milliseconds. */
   readonly now: () => number;
-  /** Where the best weights so far are kept while the training runs. */
-  readonly checkpointFolder: string;
+  readonly checkpoints: CheckpointTools;
+  /** Told what the training is made from. */
+  readonly describe?: (origin: CheckpointOrigin) => void;
+  /** What it has to be made from; null where anything will do. */
+  readonly expected?: CheckpointOrigin | null;
+  /** Optimizer steps at most, to repeat a training that its time limit ended; absent: no limit. */
+  readonly maxSteps?: number | undefined;
+}
+
+/** Where a training's state is kept, and where it goes on from. */
+export interface CheckpointTools {
+  readonly folder: string;
+  /** From one checkpoint to the next within an epoch. */
+  readonly minutes: number;
+  /** The run's configuration, kept with the state. */
+  readonly config: unknown;
+  /** Whether somebody asked for a checkpoint since this was last called. */
+  readonly isWanted: () => boolean;
+  /** The checkpoint to go on from; null to begin. */
+  readonly resumed: { readonly path: string; readonly checkpoint: Checkpoint } | null;
+}
+
+/**
+ * Tells what a training is made from, and gives the state to go on from.
+ * @throws CheckpointError where that does not belong to this training
+ */
+export function resumedState(
+  { checkpoints: { resumed }, describe, expected }: RunTools,
+  origin: CheckpointOrigin,
+): TrainingState | undefined {
+  if (expected) checkOrigin("the earlier run", expected, origin);
+  describe?.(origin);
+  if (resumed === null) return undefined;
+  checkOrigin(resumed.path, resumed.checkpoint.origin, origin);
+  return resumed.checkpoint.state;
+}
+
+/** Runs a training while no other writes the same weights. @throws ConfigError naming the one that does */
+export async function withWeightsLock<T>(
+  job: { readonly weights: string; readonly mode: CacheMode; readonly model: { readonly save_model: boolean } },
+  train: () => Promise<T>,
+): Promise<T> {
+  if (job.mode === "preprocess" || !job.model.save_model) return train();
+  return whileWriting(job.weights, train);
+}
+
+/** What writes the checkpoints of a training. */
+export function keeperOf(
+  tools: RunTools,
+  origin: CheckpointOrigin,
+  writeBest: (path: string, checkpoint: Checkpoint) => void,
+): CheckpointKeeper {
+  const { log, now } = tools;
+  return new CheckpointKeeper({ ...tools.checkpoints, origin, writeBest, log, now });
 }
 
 /** What a finished training tells. */
@@ -21,6 +78,8 @@ export interface TrainingReport {
   /** Where the weights are; null where nothing was written. */
   readonly weights: string | null;
   readonly epochs: number;
+  /** Optimizer steps. */
+  readonly steps: number;
   readonly best_epoch: number | null;
   readonly best_metric: number | null;
   readonly parameters: number;
@@ -49,11 +108,12 @@ export function reportOf(
   files: { readonly weights: string | null; readonly checkpoint: string },
   parameters: number,
 ): TrainingReport {
-  const { best, log, reason } = outcome;
+  const { best, log, steps, reason } = outcome;
   const weights = isFinished(outcome) ? files.weights : null;
   return {
     weights: weights ?? (best ? files.checkpoint : null),
     epochs: log.length,
+    steps,
     best_epoch: best?.epoch ?? null,
     best_metric: best?.metric ?? null,
     parameters,

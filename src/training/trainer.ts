@@ -1,21 +1,40 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineState, HostTensor, HostTensors, Program } from "../backend/engine.ts";
 import type { BatchSource } from "../data/batch-source.ts";
-import { derivedSeed, RandomStream } from "../data/random.ts";
-import { NumericsError } from "../errors.ts";
-import { type AdamWSettings, adamWInputs } from "./adamw.ts";
+import { derivedSeed, type RandomStream } from "../data/random.ts";
+import { CheckpointError, NumericsError } from "../errors.ts";
+import { adamWInputs } from "./adamw.ts";
 import type { EpochRecord, LossParts, TrainingObserver } from "./observer.ts";
-import { type Decision, Schedule, type ScheduleSettings } from "./schedule.ts";
+import type { OptimizerSettings } from "./optimizer.ts";
+import { endless, type TrainingPhase, take } from "./phase.ts";
+import { phaseDeadline, planEpochs } from "./phase-plan.ts";
+import type { Decision, ScheduleSettings } from "./schedule.ts";
+import { type Steering, steeringOf } from "./steering.ts";
+import {
+  arraysUnder,
+  bestOf,
+  EpochProgress,
+  type PhasePosition,
+  type Snapshot,
+  type StateKeeper,
+  type StopReason,
+  type TrainingState,
+} from "./training-state.ts";
+import { validate, validationErrors } from "./validation.ts";
+import { type AverageState, WeightAverage } from "./weight-average.ts";
 
-/** What every trainer is set to; keys as in the model's configuration. */
-export interface TrainerSettings extends ScheduleSettings, AdamWSettings {
+/** What every trainer is set to; keys as in the model's configuration and the recipe. */
+export interface TrainerSettings extends ScheduleSettings, OptimizerSettings {
   readonly max_epochs: number | null;
   readonly max_minutes: number | null;
+  /** What chooses the best epoch. */
+  readonly metric: "relative" | "dex";
 }
 
 /** What a trainer works with. All effects come in here. */
 export interface TrainerOptions<Batch> {
   readonly engine: Engine;
-  readonly train: BatchSource<Batch>;
+  readonly phases: readonly TrainingPhase<Batch>[];
   readonly validation: BatchSource<Batch>;
   readonly settings: TrainerSettings;
   readonly seed: number;
@@ -26,94 +45,107 @@ export interface TrainerOptions<Batch> {
   readonly signal?: AbortSignal | undefined;
   /** Called with each new best, before the epoch's record goes to the observer. */
   readonly onImproved?: (best: Snapshot, record: EpochRecord) => void;
+  /** Keeps the checkpoints: of every epoch, of moments that it chooses, of an interruption. */
+  readonly keeper?: StateKeeper | undefined;
+  /** Goes on from here. */
+  readonly resumed?: TrainingState | undefined;
+  /** Optimizer steps after which the training ends its epoch, as if its time were up. */
+  readonly maxSteps?: number | undefined;
 }
-
-/** The weights of one moment, by the names of the state. */
-export interface Snapshot {
-  readonly arrays: Readonly<Record<string, Float32Array>>;
-  /** Optimizer steps taken until then. */
-  readonly steps: number;
-  readonly epoch: number;
-  readonly metric: number;
-}
-
-export type StopReason = "no improvement" | "max_epochs" | "max_minutes" | "interrupted";
 
 /** How a training ended. */
 export interface TrainingOutcome {
   readonly best: Snapshot | null;
   readonly log: readonly EpochRecord[];
+  /** Optimizer steps. */
+  readonly steps: number;
   readonly reason: StopReason;
 }
 
+/** A phase that is under way. */
+interface PhaseRun<Batch> {
+  readonly index: number;
+  readonly phase: TrainingPhase<Batch>;
+  readonly steering: Steering;
+  readonly average: WeightAverage | null;
+  /** Batches of the next epoch. @param first  those of them to pass over */
+  readonly batches: (epoch: number, first: number) => AsyncIterable<Batch>;
+  readonly epochs: number | null;
+  readonly epochSteps: number;
+  readonly started: number;
+  readonly deadline: number;
+  steps: number;
+  /** Epochs that are done. */
+  done: number;
+  ended: StopReason | null;
+}
+
 const lossNames = ["total", "reconstruction", "worst", "conservation"] as const;
+/** Steps in a row without a finite gradient that end a training which leaves such steps out. */
+const mostSkipped = 50;
 
 /**
- * The training loop, written once: epochs of optimizer steps, validation, the schedule's decisions, the log. A subclass says how
- * a batch becomes a program's inputs and which programs train and validate.
+ * The training loop, written once: phases of epochs of optimizer steps, validation, the schedule's decisions, the log. A subclass
+ * says how a batch becomes a program's inputs and which programs train and validate.
  */
 export abstract class Trainer<Batch> {
   protected readonly options: TrainerOptions<Batch>;
-  readonly schedule: Schedule;
   #steps = 0;
+  #skippedInARow = 0;
   #best: Snapshot | null = null;
+  #log: EpochRecord[] = [];
+  /** The epoch under way; null between two. */
+  #epoch: EpochProgress | null = null;
+  /** When the training began, less the time that it was interrupted. */
+  #began = 0;
 
   constructor(options: TrainerOptions<Batch>) {
     this.options = options;
-    this.schedule = new Schedule(options.settings);
   }
 
   /** Everything the programs read and change; `parameters`, `first_moment` and `second_moment` among it. */
   protected abstract readonly state: EngineState;
-  protected abstract readonly trainProgram: Program;
+  /** One for each phase. */
+  protected abstract readonly trainPrograms: readonly Program[];
   protected abstract readonly validationProgram: Program;
   /** The arrays of the state that are the weights: saved when best, loaded back by the schedule. */
   protected abstract readonly weightNames: readonly string[];
   /** What the errors of a batch are averaged over: rows or windows. */
   protected abstract itemsIn(batch: Batch): number;
+  /** Of a validation batch. */
   protected abstract inputs(batch: Batch): HostTensors;
-  /** Random masks and noise of a training batch. */
-  protected abstract randomInputs(batch: Batch, dropout: number, random: RandomStream): HostTensors;
-
-  /**
-   * Trains until the schedule, a limit or the signal ends it; leaves the best weights in the state.
-   * @throws NumericsError naming epoch and batch where a loss is no longer finite; the best snapshot stays as it was
-   */
-  async run(): Promise<TrainingOutcome> {
-    const { settings, observer, now } = this.options;
-    const started = now();
-    const log: EpochRecord[] = [];
-    let reason: StopReason = "max_epochs";
-    for (let epoch = 0; settings.max_epochs === null || epoch < settings.max_epochs; epoch++) {
-      observer.epochStarted?.(epoch, this.options.train.batches, settings.max_epochs);
-      const deadline =
-        settings.max_minutes === null ? Number.POSITIVE_INFINITY : started + settings.max_minutes * 60_000;
-      const epochStarted = now();
-      const training = await this.#trainEpoch(epoch, deadline);
-      if (this.#interrupted) {
-        reason = "interrupted";
-        break;
-      }
-      const { record, decision } = await this.#closeEpoch(epoch, training, epochStarted);
-      log.push(record);
-      observer.epochEnded?.(record);
-      if (this.#interrupted) reason = "interrupted";
-      else if (decision.stop) reason = "no improvement";
-      // Another epoch like this one would not fit any more.
-      else if (now() + (now() - epochStarted) > deadline) reason = "max_minutes";
-      else continue;
-      break;
-    }
-    if (this.#best) this.#load(this.#best);
-    return { best: this.#best, log, reason };
-  }
-
+  /** Of a training batch, with its random masks and noise. */
+  protected abstract trainingInputs(batch: Batch, phase: number, dropout: number, random: RandomStream): HostTensors;
   /** Trainable parameters of the model. */
   abstract readonly parameterCount: number;
 
+  /**
+   * Trains until the phases, the schedule, a limit or the signal end it; leaves the best weights in the state.
+   * @throws NumericsError naming epoch and batch where a loss is no longer finite; the best snapshot stays as it was
+   */
+  async run(): Promise<TrainingOutcome> {
+    const { settings, phases, now, resumed } = this.options;
+    const plan = planEpochs(
+      phases.map((phase) => phase.settings.epochs),
+      settings.max_epochs,
+    );
+    this.#began = now();
+    if (resumed) await this.#restore(resumed);
+    let reason: StopReason = "max_epochs";
+    for (const [index, epochs] of plan.entries()) {
+      const position = resumed?.values.phase;
+      if (position && index < position.index) continue;
+      const run = this.#phaseRun(index, epochs, position?.index === index ? position : undefined);
+      reason = await this.#runPhase(run, sumOf(plan));
+      if (reason === "interrupted") break;
+    }
+    if (this.#best) this.#load(this.#best);
+    return { best: this.#best, log: this.#log, steps: this.#steps, reason };
+  }
+
   dispose(): void {
     this.state.dispose();
-    this.trainProgram.dispose();
+    for (const program of this.trainPrograms) program.dispose();
     this.validationProgram.dispose();
   }
 
@@ -121,102 +153,272 @@ export abstract class Trainer<Batch> {
     return this.options.signal?.aborted ?? false;
   }
 
-  async #trainEpoch(epoch: number, deadline: number): Promise<{ loss: LossParts; items: number; seconds: number }> {
-    const { settings, observer, now, seed, train } = this.options;
-    const { learning_rate, dropout } = this.schedule.state;
-    const random = new RandomStream(derivedSeed(seed, "dropout and noise", epoch));
-    const sums: LossParts = { total: 0, reconstruction: 0, worst: 0, conservation: 0 };
-    const started = now();
-    let items = 0;
-    let index = 0;
-    for await (const batch of train.epoch(epoch)) {
-      this.#steps += 1;
-      const outputs = await this.trainProgram.run(this.state, {
-        ...this.inputs(batch),
-        ...this.randomInputs(batch, dropout, random),
-        ...adamWInputs(settings, learning_rate, this.#steps),
-      });
-      this.#checkFinite(outputs, epoch, index);
-      const count = this.itemsIn(batch);
-      for (const name of lossNames) sums[name] += scalarOf(outputs[name]) * count;
-      items += count;
-      index += 1;
-      observer.batchDone?.(count, sums.total / items);
-      if (this.#interrupted || now() > deadline) break;
-    }
-    for (const name of lossNames) sums[name] /= items;
-    return { loss: sums, items, seconds: (now() - started) / 1000 };
+  /** @param position  of the same phase, to go on from */
+  #phaseRun(index: number, epochs: number | null, position?: PhasePosition): PhaseRun<Batch> {
+    const { phases, settings, now, resumed } = this.options;
+    const phase = phases[index]!;
+    const { epoch_steps, averaging } = phase.settings;
+    const stream = epoch_steps === null ? null : endless(phase.train, position?.steps);
+    const started = now() - (position?.elapsed_ms ?? 0);
+    const end = settings.max_minutes === null ? Number.POSITIVE_INFINITY : this.#began + settings.max_minutes * 60_000;
+    const shares = phases.slice(index).map((each) => each.settings.share);
+    const best = this.#best?.metric ?? Number.POSITIVE_INFINITY;
+    const averaged = position?.averaged != null && resumed ? averageOf(resumed, position.averaged) : undefined;
+    return {
+      index,
+      phase,
+      steering: steeringOf(phase.settings, settings, best, position?.steering),
+      average: averaging > 0 ? new WeightAverage(this.weightNames, averaging, averaged) : null,
+      batches: (epoch, first) =>
+        stream && epoch_steps !== null ? take(stream, epoch_steps - first) : phase.train.epoch(epoch, first),
+      epochs,
+      epochSteps: epoch_steps ?? phase.train.batches,
+      started,
+      deadline: Number.isFinite(end) ? phaseDeadline(shares, started, end) : end,
+      steps: position?.steps ?? 0,
+      done: position?.epochs ?? 0,
+      ended: position?.ended ?? null,
+    };
   }
 
-  #checkFinite(outputs: HostTensors, epoch: number, batch: number): void {
+  async #runPhase(run: PhaseRun<Batch>, maxEpochs: number | null): Promise<StopReason> {
+    if (run.ended !== null && !this.#isStillOver(run)) run.ended = null;
+    if (run.ended === null && run.epochs !== null && run.done >= run.epochs) run.ended = this.#endOfEpochs;
+    while (run.ended === null) {
+      const record = await this.#runEpoch(run, maxEpochs);
+      if (record) {
+        await this.#keep(run, { improved: record.improved, mayWait: run.ended === null && !this.#interrupted });
+        this.options.observer.epochEnded?.(record);
+      } else await this.#keep(run);
+      if (this.#interrupted) return "interrupted";
+    }
+    return run.ended;
+  }
+
+  get #endOfEpochs(): StopReason {
+    return this.options.settings.max_epochs === null ? "end of the recipe" : "max_epochs";
+  }
+
+  /** A training that ended at a limit goes on where that has been raised since. */
+  #isStillOver({ ended, epochs, done, steering, deadline }: PhaseRun<Batch>): boolean {
+    if (ended === "max_epochs" || ended === "end of the recipe") return epochs !== null && done >= epochs;
+    return ended !== "max_minutes" || this.#isTooLate(steering, deadline);
+  }
+
+  /** Another epoch like the last one would not fit any more. */
+  #isTooLate(steering: Steering, deadline: number): boolean {
+    const { seconds_training = 0, seconds_validation = 0 } = this.#log.at(-1) ?? {};
+    const next = steering.endsEarly ? 1000 * (seconds_training + seconds_validation) : 0;
+    return this.options.now() + next > deadline;
+  }
+
+  /** @returns null where it was interrupted */
+  async #runEpoch(run: PhaseRun<Batch>, maxEpochs: number | null): Promise<EpochRecord | null> {
+    const { observer, seed } = this.options;
+    const epoch = this.#log.length;
+    this.#epoch ??= EpochProgress.begin(epoch, derivedSeed(seed, "dropout and noise", epoch));
+    const { batch, items } = this.#epoch;
+    observer.epochStarted?.(epoch, run.epochSteps, maxEpochs, { batches: batch, items });
+    if (!(await this.#trainEpoch(this.#epoch, run))) return null;
+    const closed = await this.#closeEpoch(this.#epoch, run);
+    if (!closed) return null;
+    const { record, decision } = closed;
+    this.#log.push(record);
+    this.#epoch = null;
+    run.done += 1;
+    if (decision.stop) run.ended = "no improvement";
+    else if (this.#isTooLate(run.steering, run.deadline)) run.ended = "max_minutes";
+    else if (run.done === run.epochs) run.ended = this.#endOfEpochs;
+    return record;
+  }
+
+  /** The share of a phase that is over: of its steps or of its time, whichever is more. */
+  #progress({ epochs, epochSteps, steps, started, deadline }: PhaseRun<Batch>): number {
+    const ofSteps = epochs === null ? 0 : steps / (epochs * epochSteps);
+    const ofTime = Number.isFinite(deadline) ? (this.options.now() - started) / (deadline - started) : 0;
+    return Math.min(1, Math.max(ofSteps, ofTime));
+  }
+
+  /** Trains on the batches that are left of an epoch. @returns false where it was interrupted */
+  async #trainEpoch(progress: EpochProgress, run: PhaseRun<Batch>): Promise<boolean> {
+    if (progress.isTrained) return true;
+    const { observer, now, keeper, maxSteps } = this.options;
+    const started = now() - 1000 * progress.secondsTraining;
+    for await (const batch of run.batches(progress.epoch, progress.batch)) {
+      await this.#step(batch, progress, run);
+      observer.batchDone?.(this.itemsIn(batch), progress.mean("total"));
+      // Signals come in between: an engine that computes in this thread never waits for anything else.
+      await nextTurn();
+      const isOver = now() > run.deadline || this.#steps === maxSteps;
+      progress.secondsTraining = (now() - started) / 1000;
+      progress.isTrained = isOver || progress.batch === run.epochSteps;
+      if (this.#interrupted || isOver) break;
+      if (keeper?.isDue()) await this.#keep(run);
+    }
+    if (this.#interrupted) return false;
+    if (progress.skipped > 0)
+      observer.note?.("steps left out, their gradients were not finite", { steps: progress.skipped });
+    return true;
+  }
+
+  async #step(batch: Batch, progress: EpochProgress, run: PhaseRun<Batch>): Promise<void> {
+    const { learning_rate, dropout } = run.steering.at(this.#progress(run));
+    [progress.learningRate, progress.dropout] = [learning_rate, dropout];
+    this.#steps += 1;
+    run.steps += 1;
+    const outputs = await this.trainPrograms[run.index]!.run(this.state, {
+      ...this.trainingInputs(batch, run.index, dropout, progress.random),
+      ...adamWInputs(this.options.settings, learning_rate, this.#steps),
+    });
+    if (this.#isSound(outputs, progress.epoch, progress.batch)) {
+      const losses = Object.fromEntries(lossNames.map((name) => [name, scalarOf(outputs[name])]));
+      progress.add(losses, this.itemsIn(batch));
+      await run.average?.update(this.state);
+    } else {
+      progress.skipped += 1;
+    }
+    progress.batch += 1;
+  }
+
+  /** @throws NumericsError where loss or gradient are not finite and the step was taken, or too many were left out */
+  #isSound(outputs: HostTensors, epoch: number, batch: number): boolean {
     for (const name of ["total", "gradient_norm"] as const) {
       const value = scalarOf(outputs[name]);
       if (Number.isFinite(value)) continue;
+      this.#skippedInARow += 1;
+      if (this.options.settings.skip_overflow && this.#skippedInARow < mostSkipped) return false;
       const what = name === "total" ? "the training loss" : "the norm of the gradient";
       throw new NumericsError(`${what} is no longer finite (${value})`, {
         where: `epoch ${epoch + 1}, batch ${batch + 1}`,
         fix: "lower model.lr or model.gradient_clipping; the best weights so far are unchanged",
       });
     }
+    this.#skippedInARow = 0;
+    return true;
   }
 
+  /** Validates and decides. @returns null where the validation was interrupted */
   async #closeEpoch(
-    epoch: number,
-    training: { loss: LossParts; items: number; seconds: number },
-    epochStarted: number,
-  ): Promise<{ record: EpochRecord; decision: Decision }> {
-    const { observer, now } = this.options;
-    const { learning_rate, dropout } = this.schedule.state;
-    const errors = await this.#validate(epoch);
-    const decision = this.schedule.epochEnded(errors.mean);
+    progress: EpochProgress,
+    run: PhaseRun<Batch>,
+  ): Promise<{ record: EpochRecord; decision: Decision } | null> {
+    const { observer, validation, settings } = this.options;
+    const { epoch, secondsTraining, items } = progress;
+    const [learning_rate, dropout] = [progress.learningRate, progress.dropout];
+    await run.average?.apply(this.state);
+    if (!(await this.#validate(progress, run))) return null;
+    const errors = validationErrors(progress, validation.items, epoch);
+    const metric = settings.metric === "dex" ? errors.dex : errors.mean;
+    const decision = run.steering.epochEnded(metric);
     const record: EpochRecord = {
       epoch,
+      phase: run.index,
       ...errors,
-      metric: errors.mean,
+      metric,
       dropout,
       learning_rate,
-      train_loss: training.loss,
+      train_loss: Object.fromEntries(lossNames.map((name) => [name, progress.mean(name)])) as unknown as LossParts,
       improved: decision.improved,
-      stagnant_epochs: this.schedule.state.stagnant_epochs,
-      seconds_training: training.seconds,
-      seconds_validation: (now() - epochStarted) / 1000 - training.seconds,
-      items_per_second: training.items / training.seconds,
+      stagnant_epochs: run.steering.stagnant_epochs,
+      skipped_steps: progress.skipped,
+      seconds_training: secondsTraining,
+      seconds_validation: progress.secondsValidation,
+      items_per_second: items / secondsTraining,
     };
     if (decision.improved) {
-      this.#best = await this.#snapshot(epoch, errors.mean);
+      this.#best = await this.#snapshot(epoch, metric);
       this.options.onImproved?.(this.#best, record);
     }
+    // The next phase goes on from the mean.
+    run.average?.putBack(this.state, run.done + 1 === run.epochs);
     if (decision.revert && this.#best) {
       this.#load(this.#best);
       observer.note?.("best weights loaded back", { epoch: this.#best.epoch });
     }
-    const after = this.schedule.state;
-    if (after.dropout !== dropout) observer.note?.("dropout lowered", { dropout: after.dropout });
-    if (after.learning_rate !== learning_rate)
-      observer.note?.("learning rate set", { learning_rate: after.learning_rate });
+    if (run.steering.endsEarly) this.#noteChanges(run.steering, { learning_rate, dropout });
     return { record, decision };
   }
 
-  /** Mean, unbiased standard deviation and maximum over species of the mean relative error. */
-  async #validate(epoch: number): Promise<{ mean: number; std: number; max: number }> {
-    const { validation, observer } = this.options;
+  /** Adds up the errors of the validation batches that are left. @returns false where it was interrupted */
+  async #validate(progress: EpochProgress, run: PhaseRun<Batch>): Promise<boolean> {
+    const { validation, observer, now, keeper } = this.options;
+    const started = now() - 1000 * progress.secondsValidation;
     observer.validationStarted?.(validation.batches);
-    let sums: Float64Array | undefined;
-    for await (const batch of validation.epoch(0)) {
-      const { errors } = await this.validationProgram.run(this.state, this.inputs(batch));
-      sums ??= new Float64Array(errors!.data.length);
-      for (let s = 0; s < sums.length; s++) sums[s]! += errors!.data[s]!;
+    const validating = { program: this.validationProgram, state: this.state, source: validation };
+    const goesOn = async (): Promise<boolean> => {
+      await nextTurn();
+      progress.secondsValidation = (now() - started) / 1000;
+      if (!this.#interrupted && keeper?.isDue()) await this.#keep(run);
+      return !this.#interrupted;
+    };
+    return validate(validating, (batch) => this.inputs(batch), progress, goesOn);
+  }
+
+  #noteChanges(steering: Steering, before: { learning_rate: number; dropout: number }): void {
+    const { observer } = this.options;
+    const { learning_rate, dropout } = steering.at(1);
+    if (dropout !== before.dropout) observer.note?.("dropout lowered", { dropout });
+    if (learning_rate !== before.learning_rate) observer.note?.("learning rate set", { learning_rate });
+  }
+
+  async #keep(run: PhaseRun<Batch>, moment = { improved: false, mayWait: false }): Promise<void> {
+    const { keeper } = this.options;
+    if (keeper) keeper.keep(await this.#stateNow(run), moment);
+  }
+
+  /** Where the training stands. */
+  async #stateNow(run: PhaseRun<Batch>): Promise<TrainingState> {
+    const { now } = this.options;
+    const average = run.average?.state;
+    const arrays: Record<string, Float32Array | Float64Array> = {};
+    const add = (prefix: string, all: Readonly<Record<string, Float32Array | Float64Array>>): void => {
+      // Copies: a checkpoint may be written later, when they have changed.
+      for (const [name, data] of Object.entries(all)) arrays[`${prefix}/${name}`] = data.slice();
+    };
+    for (const name of this.state.names) arrays[`state/${name}`] = (await this.state.read(name)).data;
+    add("best", this.#best?.arrays ?? {});
+    add("mean", average?.means ?? {});
+    add("aside", average?.aside ?? {});
+    add("validation", this.#epoch?.errors ?? {});
+    return {
+      arrays,
+      values: {
+        steps: this.#steps,
+        elapsed_ms: now() - this.#began,
+        epoch: this.#log.length,
+        position: this.#epoch?.position ?? null,
+        phase: {
+          index: run.index,
+          epochs: run.done,
+          steps: run.steps,
+          elapsed_ms: now() - run.started,
+          steering: run.steering.state(),
+          averaged: average?.steps ?? null,
+          ended: run.ended,
+        },
+        skipped_in_a_row: this.#skippedInARow,
+        best: this.#best && { steps: this.#best.steps, epoch: this.#best.epoch, metric: this.#best.metric },
+        log: [...this.#log],
+      },
+    };
+  }
+
+  async #restore(state: TrainingState): Promise<void> {
+    const { arrays, values } = state;
+    for (const name of this.state.names) {
+      const { data, shape } = await this.state.read(name);
+      const kept = arrays[`state/${name}`];
+      if (!(kept instanceof Float32Array) || kept.length !== data.length)
+        throw unfit(`state/${name}`, data.length, kept);
+      this.state.write(name, { data: kept, shape });
     }
-    const means = sums!.map((sum) => sum / validation.items);
-    const mean = means.reduce((a, b) => a + b, 0) / means.length;
-    if (Number.isNaN(mean)) {
-      throw new NumericsError("the validation error is not a number", {
-        where: `epoch ${epoch + 1}, validation`,
-        fix: "lower model.lr; the best weights so far are unchanged",
-      });
-    }
-    const variance = means.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (means.length - 1);
-    return { mean, std: Math.sqrt(variance), max: means.reduce((a, b) => Math.max(a, b)) };
+    const errors = arraysUnder<Float64Array>(state, "validation");
+    this.#epoch = values.position && new EpochProgress(values.epoch, values.position, errors);
+    this.#best = values.best && bestOf(state);
+    this.#steps = values.steps;
+    this.#skippedInARow = values.skipped_in_a_row;
+    this.#log = [...values.log];
+    this.#began = this.options.now() - values.elapsed_ms;
   }
 
   async #snapshot(epoch: number, metric: number): Promise<Snapshot> {
@@ -230,6 +432,22 @@ export abstract class Trainer<Batch> {
   }
 }
 
+function averageOf(state: TrainingState, steps: number): AverageState {
+  return { steps, means: arraysUnder<Float32Array>(state, "mean"), aside: arraysUnder<Float32Array>(state, "aside") };
+}
+
+function unfit(name: string, wanted: number, found: { readonly length: number } | undefined): CheckpointError {
+  const what = found ? `has ${found.length} entries, not ${wanted}` : "is missing";
+  return new CheckpointError(`the checkpoint is of another model: the array ${name} ${what}`, {
+    fix: "resume with the configuration that it was made with",
+  });
+}
+
 function scalarOf(output: HostTensor | undefined): number {
   return output!.data[0]!;
+}
+
+/** Null where one of them has no limit. */
+function sumOf(epochs: readonly (number | null)[]): number | null {
+  return epochs.reduce((sum, each) => (sum === null || each === null ? null : sum + each), 0);
 }

@@ -14,6 +14,7 @@ const train: Command = {
   positionals: {},
   options: {
     resume: { type: "string", describe: "from where", choices: ["last", "best"] },
+    from: { type: "string", describe: "which run", optionalValue: true },
     depth: { type: "number", describe: "how deep" },
   },
   config: { root: "config", aliases: { lr: "model.lr" } },
@@ -84,6 +85,22 @@ describe("overrides", () => {
 
   it("are an empty list where none are given", async () => {
     expect((await request("train")).overrides).toEqual([]);
+  });
+});
+
+describe("a flag whose value may be left out", () => {
+  it.each([
+    [["--from"], "", []],
+    [["--from", "outputs/2026-11-23/x"], "outputs/2026-11-23/x", []],
+    [["--from=runs/a"], "runs/a", []],
+    [["--from", "model.lr=1"], "", ["model.lr=1"]],
+    [["--from", "~model.lr"], "", ["~model.lr"]],
+    [["model.lr=1", "--from"], "", ["model.lr=1"]],
+    [["--from", "run_dir=a/b", "seed=1"], "", ["run_dir=a/b", "seed=1"]],
+    [["--from", "./a=b"], "./a=b", []],
+  ])("takes %j", async (words, value, overrides) => {
+    const got = await request("train", ...words);
+    expect([got.args.from, got.overrides]).toEqual([value, overrides]);
   });
 });
 
@@ -218,6 +235,7 @@ describe("texts", () => {
 
       Options:
         --resume  from where                                                  [string]
+        --from    which run                                                   [string]
         --depth   how deep                                                    [number]
 
       Global options:

@@ -24,7 +24,7 @@ const species = readSpeciesList(join(root, "utils/species.txt"));
 const physical = ["Density", "Radfield", "Av", "gasTemp"];
 const [tracers, rowsEach] = [8, 12];
 
-const common = ["dataset.dataset_path=clean.h5", "model.batch_size=16", "model.max_epochs=2"];
+const common = ["recipe=original", "dataset.dataset_path=clean.h5", "model.batch_size=16", "model.max_epochs=2"];
 const words = {
   preprocess: ["preprocess", "input_path=raw.h5", "output_path=clean.h5"],
   autoencoder: ["train-autoencoder", ...common, "model.hidden_dims=[8,4]", "model.latent_dim=3"],
@@ -185,6 +185,7 @@ describe("the path from a raw file to emulated histories", () => {
     expect(JSON.parse(stdout)).toEqual({
       weights: join(made, "weights/emulator.safetensors"),
       epochs: 2,
+      steps: 6,
       best_epoch: expect.toBeOneOf([0, 1]),
       best_metric: expect.any(Number),
       // (4 + 3)·8 + 8, 8·8 + 8, 8·3 + 3

@@ -41,9 +41,10 @@ describe("describeConfig", () => {
       env: {},
       now: new Date(0),
     });
-    const { dataset, autoencoder, model, ...top } = config;
+    const { dataset, autoencoder, model, recipe, ...top } = config;
     const { preprocessing, abundances_clipping, ...rest } = dataset;
-    for (const part of [top, rest, preprocessing, abundances_clipping, autoencoder, model]) {
+    const phases = recipe.phases.flatMap(({ loss, ...phase }) => [loss, phase]);
+    for (const part of [top, rest, preprocessing, abundances_clipping, autoencoder, model, recipe, ...phases]) {
       for (const key of Object.keys(part)) expect(known).toContain(key);
     }
   });

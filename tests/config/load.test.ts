@@ -47,7 +47,11 @@ function failure(root: RootName, overrides: readonly string[] = [], configDirs: 
 describe("the package's configurations", () => {
   it("have the original's values for the autoencoder", () => {
     const { config, choices } = load("config");
-    expect(choices).toEqual({ datasets: "grav", models: "autoencoder" });
+    expect(choices).toEqual({
+      datasets: "grav",
+      models: "autoencoder",
+      "recipes/autoencoder@recipe": "curriculum",
+    });
     expect(config).toMatchObject({
       mode: "both",
       device: "auto",
@@ -338,7 +342,7 @@ describe("what is wrong is told all at once", () => {
            fix  did you mean \`model.latent_dim\`? known keys of model: model_name, input_dim, hidden_dims, latent_dim, batch_size, noise, latents_minmax_path, lr, lr_decay, lr_decay_patience, betas, weight_decay, power_weight, conservation_weight, worst_weight, stagnant_epoch_patience, gradient_clipping, dropout, dropout_decay_patience, dropout_reduction_factor, low_dropout_threshold, low_dropout_lr, shuffle_chunk_size, max_epochs, max_minutes, save_model, pretrained_model_path, save_model_path, columns, num_columns
       11. unknown key \`train_split\`
            at   override "train_split=0.8", column 1
-           fix  did you mean \`dataset.preprocessing.train_split\`? known keys: working_path, device, engine, threads, mode, seed, memory_budget_mb, cache_dir, run_dir, dataset, model"
+           fix  did you mean \`dataset.preprocessing.train_split\`? known keys: working_path, device, engine, threads, mode, seed, memory_budget_mb, cache_dir, run_dir, checkpoint_minutes, dataset, model, recipe"
     `);
   });
 

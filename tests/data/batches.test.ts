@@ -45,6 +45,24 @@ describe("AutoencoderBatches", () => {
     ]);
   });
 
+  it.each([6, 20])(
+    "passes over the first batches, in chunks of %i rows, and loads only what the rest needs",
+    async (chunkRows) => {
+      const source = new MemoryRows(matrix(20), columns);
+      const batches = new AutoencoderBatches({ source, chunkRows, batchSize: 7, seed: 13 });
+      const whole = await idsOf(batches.epoch(3));
+      for (const first of [0, 1, 2, 3]) expect(await idsOf(batches.epoch(3, first))).toEqual(whole.slice(first));
+      let loads = 0;
+      source.load = (...args) => {
+        loads += 1;
+        return MemoryRows.prototype.load.apply(source, args);
+      };
+      // The chunks of six, six and two rows are passed with the two batches of seven; of one chunk, it is that one.
+      await idsOf(batches.epoch(3, 2));
+      expect(loads).toBe(1);
+    },
+  );
+
   it("joins a last batch of one row to its neighbour: batch norm needs two", async () => {
     const source = new MemoryRows(matrix(9), columns);
     const batches = new AutoencoderBatches({ source, chunkRows: 9, batchSize: 4, seed: null });
@@ -140,7 +158,20 @@ describe("EmulatorBatches", () => {
       physical: Float32Array.of(0, 2, 1, 3),
       latents: Float32Array.of(300, 302),
       targets: Float32Array.of(101, 201, 103, 203, 102, 202, 104, 204),
+      latentTargets: new Float32Array(),
     });
+  });
+
+  it("gives later latents instead where they are the targets", async () => {
+    const options = { source: rows(5), starts: Int32Array.of(0, 2), window: 3, layout, chunkWindows: 2, batchSize: 2 };
+    const { value } = await new EmulatorBatches({ ...options, seed: null, targets: "latents" })
+      .epoch(0)
+      [Symbol.asyncIterator]()
+      .next();
+    const batch = value as EmulatorBatch;
+    expect([...batch.latentTargets]).toEqual([301, 303, 302, 304]);
+    expect([...batch.targets]).toEqual([]);
+    expect([...batch.physical]).toEqual([0, 2, 1, 3]);
   });
 
   it("gives every window once an epoch, in chunks too", async () => {

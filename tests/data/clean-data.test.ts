@@ -91,7 +91,7 @@ describe("forBlocks", () => {
     // A frame of small blocks.
     const frame = { ...clean.train, rows: clean.train.rows, blockRows: 3, read: clean.train.read.bind(clean.train) };
     const seen: number[][] = [];
-    forBlocks(frame as typeof clean.train, ["CO"], (values, start, count) => {
+    await forBlocks(frame as typeof clean.train, ["CO"], (values, start, count) => {
       expect(values.length).toBe(count);
       seen.push([start, count, values.at(-1)!]);
     });

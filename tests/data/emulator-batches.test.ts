@@ -61,6 +61,16 @@ describe("EmulatorBatches", () => {
     }
   });
 
+  it.each([5, 100])("passes over the first batches, in chunks of %i windows", async (chunkWindows) => {
+    const batches = new EmulatorBatches(options(new MemoryRows(data, width), chunkWindows, 3));
+    const whole = await collect(batches, 2);
+    for (let first = 0; first <= whole.length; first++) {
+      const rest: EmulatorBatch[] = [];
+      for await (const batch of batches.epoch(2, first)) rest.push(batch);
+      expect(rest).toEqual(whole.slice(first));
+    }
+  });
+
   it("streams the same batches as from memory, from one contiguous read a chunk", async () => {
     const path = join(folder, "sequences.h5");
     const file = await createHdf5(path);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import protobuf from "protobufjs/light.js";
 import { beforeAll, describe, expect, it } from "vitest";
+import { minmaxLatents } from "../../src/chemistry/scaling.ts";
 import { exportCommand } from "../../src/commands/export.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { checkDeviation, type ExportRequest, type ExportSummary, exportOnnx } from "../../src/inference/export-onnx.ts";
@@ -57,7 +58,7 @@ const emulator: NonNullable<Models["emulator"]>["weights"] = {
   autoencoder_hash: autoencoderHash(autoencoder),
   trainable: emulatorLayout({ input_dim: 18, hidden_dim: 180, output_dim: 14 }).gather(named("state.")),
 };
-const models: Models = { autoencoder, emulator: { weights: emulator, range: json.latents_minmax } };
+const models: Models = { autoencoder, emulator: { weights: emulator, latents: minmaxLatents(json.latents_minmax) } };
 const paths = {
   autoencoder: join(folder, "weights/autoencoder.safetensors"),
   emulator: join(folder, "weights/emulator.safetensors"),

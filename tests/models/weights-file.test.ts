@@ -124,7 +124,7 @@ describe("a weights file", () => {
     expect(tensors.get("decoder_bn2.running_var")!.shape).toEqual([4]);
     const counter = tensors.get("encoder_norm3.num_batches_tracked")!;
     expect(counter).toEqual({ dtype: "I64", shape: [], data: BigInt64Array.of(8589934592n) });
-    expect(metadata).toMatchObject({ format: "pt", format_version: "1", kind: "autoencoder" });
+    expect(metadata).toMatchObject({ format: "pt", format_version: "2", kind: "autoencoder" });
     writeEmulator(path("names.safetensors"), emulator);
     expect([...readSafetensors(path("names.safetensors")).tensors].map(([name, { shape }]) => [name, shape])).toEqual([
       ["net.0.bias", [2]],
@@ -203,12 +203,12 @@ describe("a file that is no good", () => {
 
   it("is refused in another format version, whatever else is in it", async () => {
     const future = changed("future.safetensors", (tensors, metadata) => {
-      metadata.format_version = "2";
+      metadata.format_version = "3";
       metadata.model = "{}";
       tensors.clear();
     });
     expect(await thrownBy(() => readAutoencoder(future), folder)).toMatchInlineSnapshot(`
-      "CheckpointError: …/future.safetensors has weights format 2; this version reads 1
+      "CheckpointError: …/future.safetensors has weights format 3; this version reads 1 to 2
         at   …/future.safetensors
         fix  use the version of astrochem that wrote it, or a newer one"
     `);

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { type HostTensors, hostTensor } from "../../src/backend/engine.ts";
 import { lossAndGradients } from "../../src/backend/gradients.ts";
 import { tf } from "../../src/backend/tf.ts";
+import { minmaxLatents } from "../../src/chemistry/scaling.ts";
 import { autoencoderLayouts, decode } from "../../src/models/autoencoder.ts";
 import { emulatorLayout, rollout } from "../../src/models/emulator.ts";
 import { trainingLoss } from "../../src/models/losses.ts";
@@ -43,7 +44,7 @@ const [windows, steps] = [12, 15];
 const setting = {
   autoencoder: { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 },
   emulator: { input_dim: 18, hidden_dim: 180, output_dim: 14 },
-  latent_range: json.latents_minmax,
+  latents: minmaxLatents(json.latents_minmax),
   loss: { power_weight: 20, worst_weight: 2, conservation_weight: 500, log10_lower: -20, log10_upper: 0 },
 } as const;
 const optimizer = { betas: [0.9, 0.995], weight_decay: 1e-3, gradient_clipping: 1 } as const;
@@ -81,7 +82,7 @@ function firstStep(): { parts: Record<string, number>; gradients: Record<string,
     const target = tf.reshape(upload(batch.targets!), [steps * windows, 333]) as tf.Tensor2D;
     const { loss, gradients, aside } = lossAndGradients(layout.unpack(tf.tensor1d(initial)), (arrays) => {
       const z = rollout(arrays, upload(batch.physical!) as tf.Tensor3D, upload(batch.latents!) as tf.Tensor2D, null);
-      const [low, high] = setting.latent_range;
+      const [low, high] = json.latents_minmax;
       const raw = tf.add<tf.Tensor2D>(tf.mul(z, high - low), low);
       const decoded = decode(frozenArrays, raw, runningNormalizer(frozenArrays), null);
       const { total, ...parts } = trainingLoss(

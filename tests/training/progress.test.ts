@@ -27,6 +27,8 @@ const state: ProgressState = {
 
 const record: EpochRecord = {
   epoch: 2,
+  phase: 0,
+  dex: 0.05,
   mean: 0.131,
   std: 0.02,
   max: 0.9,
@@ -36,6 +38,7 @@ const record: EpochRecord = {
   train_loss: { total: 1.23e-3, reconstruction: 1, worst: 1, conservation: 1 },
   improved: true,
   stagnant_epochs: 0,
+  skipped_steps: 0,
   seconds_training: 1,
   seconds_validation: 1,
   items_per_second: 12_344.6,

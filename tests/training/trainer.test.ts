@@ -8,18 +8,23 @@ import {
   type Program,
 } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
+import { minmaxLatents } from "../../src/chemistry/scaling.ts";
+import { AutoencoderRecipe, EmulatorRecipe } from "../../src/config/schema-recipes.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../../src/data/autoencoder-batches.ts";
 import { MemoryRows } from "../../src/data/chunk-source.ts";
 import { type EmulatorBatch, EmulatorBatches } from "../../src/data/emulator-batches.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { NumericsError } from "../../src/errors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/formats/safetensors.ts";
 import { initialAutoencoder } from "../../src/models/autoencoder.ts";
 import { initialEmulator } from "../../src/models/emulator.ts";
 import { AutoencoderTrainer } from "../../src/training/autoencoder-trainer.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../../src/training/checkpoint.ts";
 import { stoichiometryTensor } from "../../src/training/dataset-facts.ts";
 import { EmulatorTrainerSequential } from "../../src/training/emulator-trainer.ts";
 import type { EpochRecord } from "../../src/training/observer.ts";
-import type { Snapshot, TrainerOptions, TrainerSettings, TrainingOutcome } from "../../src/training/trainer.ts";
+import type { TrainerOptions, TrainerSettings, TrainingOutcome } from "../../src/training/trainer.ts";
+import type { Snapshot, TrainingState } from "../../src/training/training-state.ts";
 import { engineNamed, engines, useWasm } from "../helpers/tensors.ts";
 
 /** Every element occurs: the logarithm of a total of none would be infinite. */
@@ -46,6 +51,36 @@ const calm: TrainerSettings = {
   gradient_clipping: 1,
   max_epochs: 4,
   max_minutes: null,
+  metric: "relative",
+};
+
+/** The one phase of the original's recipe. */
+const original = {
+  autoencoder: AutoencoderRecipe.parse({}).phases[0]!,
+  emulator: EmulatorRecipe.parse({}).phases[0]!,
+};
+
+/** Two phases by cosine, epochs that are not passes over the data, a mean of the weights, and a noise of each phase's own. */
+const curriculum = {
+  autoencoder: AutoencoderRecipe.parse({
+    phases: [
+      { epochs: 2, epoch_steps: 4, schedule: "cosine", lr_scale: 5, dropout: 0.1, noise: 0.02, averaging: 0.5 },
+      { epochs: 3, epoch_steps: 2, schedule: "cosine", final_lr: 0.1, averaging: 0.9 },
+    ],
+  }).phases,
+  emulator: EmulatorRecipe.parse({
+    phases: [
+      {
+        epochs: 2,
+        epoch_steps: 4,
+        schedule: "cosine",
+        lr_scale: 4,
+        noise: 0.1,
+        loss: { of: "latents", name: "huber" },
+      },
+      { epochs: 3, epoch_steps: 2, schedule: "cosine", averaging: 0.9, decoded_steps: 2, loss: { name: "l1" } },
+    ],
+  }).phases,
 };
 
 /** Scaled abundances that wander smoothly, [rows, species]. */
@@ -63,6 +98,7 @@ interface Setup {
   readonly options?: Partial<TrainerOptions<unknown>>;
   /** Of the training, in place of `smoothRows`. */
   readonly features?: Float32Array;
+  readonly recipe?: "original" | "curriculum";
 }
 
 function optionsOf({ engine, seed = 7, settings, options }: Setup) {
@@ -81,7 +117,8 @@ function optionsOf({ engine, seed = 7, settings, options }: Setup) {
 }
 
 function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
-  const { features = smoothRows(), seed = 7 } = setup;
+  const { features = smoothRows(), seed = 7, recipe } = setup;
+  const phases = recipe === "curriculum" ? curriculum.autoencoder : [original.autoencoder];
   const batchesOf = (data: Float32Array, order: number | null) =>
     new AutoencoderBatches({
       source: new MemoryRows(data, species.length),
@@ -91,7 +128,7 @@ function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
     });
   const options: TrainerOptions<AutoencoderBatch> = {
     ...optionsOf(setup),
-    train: batchesOf(features, seed),
+    phases: phases.map((settings) => ({ settings, train: batchesOf(features, seed) })),
     validation: batchesOf(smoothRows().subarray(0, 16 * species.length), null),
   };
   const initial = initialAutoencoder(shape, new RandomStream(seed));
@@ -99,6 +136,7 @@ function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
     shape,
     loss,
     noise: 0.1,
+    phases,
     stoichiometry: stoichiometryTensor(species),
     initial,
   });
@@ -108,7 +146,8 @@ const [metadata, physical, latent, window] = [3, 2, 2, 5];
 
 /** Four tracers of ten rows: six windows each, 24 in all, in batches of 10, 10 and 4. */
 function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
-  const { features = smoothRows(), seed = 7 } = setup;
+  const { features = smoothRows(), seed = 7, recipe } = setup;
+  const phases = recipe === "curriculum" ? curriculum.emulator : [original.emulator];
   const width = metadata + physical + species.length + latent;
   const data = new Float32Array(rows * width);
   for (let row = 0; row < rows; row++) {
@@ -118,8 +157,9 @@ function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
     data.set([row, Math.floor(row / 10), 100 * (row % 10), ...conditions, ...abundances, ...latents], row * width);
   }
   const starts = Int32Array.from({ length: 24 }, (_, i) => 10 * Math.floor(i / 6) + (i % 6));
-  const batchesOf = (order: number | null) =>
+  const batchesOf = (order: number | null, targets: "abundances" | "latents" = "abundances") =>
     new EmulatorBatches({
+      targets,
       source: new MemoryRows(data, width),
       starts,
       window,
@@ -130,14 +170,15 @@ function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
     });
   const options: TrainerOptions<EmulatorBatch> = {
     ...optionsOf(setup),
-    train: batchesOf(seed),
+    phases: phases.map((settings) => ({ settings, train: batchesOf(seed, settings.loss.of) })),
     validation: batchesOf(null),
   };
   const emulator = { input_dim: physical + latent, hidden_dim: 7, output_dim: latent };
   return new EmulatorTrainerSequential(options, {
     autoencoder: shape,
     emulator,
-    latent_range: [-0.2, 1.4],
+    latents: minmaxLatents([-0.2, 1.4]),
+    phases,
     loss,
     stoichiometry: stoichiometryTensor(species),
     frozen: initialAutoencoder(shape, new RandomStream(1)),
@@ -200,7 +241,7 @@ class ScriptedEngine implements Engine {
     const means = this.#script.validation?.(this.#validations++) ?? [1];
     const [count] = inputs.features!.shape as [number];
     const sums = Float32Array.from(species, (_, s) => means[s % means.length]! * count);
-    return { errors: hostTensor(sums, [species.length]) };
+    return { errors: hostTensor(sums, [species.length]), dex: hostTensor(sums.map(Math.sqrt), [species.length]) };
   }
 }
 
@@ -210,6 +251,10 @@ class ScriptedState implements EngineState {
   constructor(initial: HostTensors) {
     const { parameters } = initial;
     this.values = { ...initial, parameters: { ...parameters!, data: new Float32Array(parameters!.data.length) } };
+  }
+
+  get names(): string[] {
+    return Object.keys(this.values);
   }
 
   async read(name: string): Promise<HostTensor> {
@@ -546,4 +591,111 @@ describe("numbers that are no longer finite", () => {
     expect(log[1]).toMatchObject({ improved: false, mean: Number.POSITIVE_INFINITY });
     expect(best!.epoch).toBe(0);
   });
+});
+
+/** A state as the file of a checkpoint gives it back. */
+function throughFile(state: TrainingState): TrainingState {
+  const { tensors, metadata } = encodeCheckpoint({ origin: {}, config: null, state });
+  const bytes = Buffer.concat(encodeSafetensors(tensors, metadata));
+  return decodeCheckpoint("a checkpoint", decodeSafetensors(bytes, "a checkpoint")).state;
+}
+
+/** Restless: at each epoch that is no improvement the best weights come back and the rate decays; at two the dropout falls. */
+const restless = { lr: 0.3, lr_decay_patience: 0, dropout_decay_patience: 2, max_epochs: 8 };
+const recipes = cases.flatMap(([kind, name]) => [
+  { kind, name, recipe: "original" as const, settings: restless },
+  { kind, name, recipe: "curriculum" as const, settings: { max_epochs: null, skip_overflow: true } },
+]);
+
+describe.each(recipes)("resuming the $kind on the $name engine, recipe $recipe", ({ kind, name, recipe, settings }) => {
+  it("gives the same bits from within an epoch, within a validation and between two epochs", async () => {
+    const engine = await engineNamed(name);
+    const states: TrainingState[] = [];
+    const keeper = { isDue: () => true, keep: (state: TrainingState) => void states.push(throughFile(state)) };
+    const options = { now: clockOf(0), keeper };
+    const whole = await trained(kind, { engine, recipe, settings, options });
+    if (recipe === "original") expect(whole.log.some(({ improved }) => !improved)).toBe(true);
+    expect(new Set(whole.log.map(({ learning_rate }) => learning_rate)).size).toBeGreaterThan(1);
+    // Two to four steps, a validation of one or three batches, and the end, each epoch.
+    expect(states.length).toBeGreaterThanOrEqual(2 * 6 + 3 * 4);
+    for (const resumed of states.filter((_, i) => i % 4 === 0)) {
+      const { values } = resumed;
+      const outcome = await trained(kind, { engine, recipe, settings, options: { now: clockOf(0), resumed } });
+      expect(outcome, `epoch ${values.epoch}, ${JSON.stringify(values.position)}`).toEqual(whole);
+    }
+  });
+
+  it("goes on from an interruption at any step as if there had been none", async () => {
+    const engine = await engineNamed(name);
+    const whole = await trained(kind, { engine, recipe, settings, options: { now: clockOf(0) } });
+    let resumed: TrainingState | undefined;
+    const reasons: string[] = [];
+    // Interrupted at every fourth step, over and over.
+    while (reasons.at(-1) !== whole.reason) {
+      const controller = new AbortController();
+      let steps = 0;
+      const observer = {
+        batchDone: () => {
+          steps += 1;
+          if (steps === 4) controller.abort();
+        },
+      };
+      const keep = (state: TrainingState): void => {
+        resumed = throughFile(state);
+      };
+      const keeper = { isDue: () => false, keep };
+      const options = { now: clockOf(0), signal: controller.signal, observer, keeper, resumed };
+      const outcome = await trained(kind, { engine, recipe, settings, options });
+      reasons.push(outcome.reason);
+      if (outcome.reason === whole.reason) expect(outcome).toEqual(whole);
+    }
+    // 24 steps and 14: the last one is an interruption, too.
+    expect(reasons).toHaveLength(recipe === "original" ? 7 : 4);
+  });
+});
+
+describe("a resumed training", () => {
+  const end = async (settings: Partial<TrainerSettings>, resumed?: TrainingState) => {
+    let last: TrainingState | undefined;
+    const keep = (state: TrainingState): void => {
+      last = state;
+    };
+    const keeper = { isDue: () => false, keep };
+    const { now, tick } = movedClock();
+    const script = { afterStep: () => tick(10), validation: () => [1] };
+    const outcome = await scripted(script, { settings, options: { now, keeper, resumed } });
+    return { ...outcome, last };
+  };
+
+  it("that had ended has nothing left to do", async () => {
+    const first = await end({ max_epochs: 2 });
+    const again = await end({ max_epochs: 2 }, first.last);
+    expect(again.engine.inputs).toHaveLength(0);
+    expect(again).toMatchObject({ reason: "max_epochs", log: first.log, best: first.best, steps: 6 });
+    const tired = await end({ stagnant_epoch_patience: 2 });
+    expect(await end({ stagnant_epoch_patience: 2 }, tired.last)).toMatchObject({ reason: "no improvement" });
+  });
+
+  it("goes on where the limit that ended it has been raised", async () => {
+    const { last } = await end({ max_epochs: 2 });
+    expect((await end({ max_epochs: 3 }, last)).log).toHaveLength(3);
+    // Epochs of half a minute: two fit into one, three into one and a half.
+    const timed = await end({ max_epochs: null, max_minutes: 1 });
+    expect([timed.log.length, timed.reason]).toEqual([2, "max_minutes"]);
+    const same = await end({ max_epochs: null, max_minutes: 1 }, timed.last);
+    expect([same.log.length, same.reason]).toEqual([2, "max_minutes"]);
+    expect((await end({ max_epochs: null, max_minutes: 1.5 }, timed.last)).log).toHaveLength(3);
+  });
+
+  it("refuses the state of another model", async () => {
+    const { last } = await end({ max_epochs: 1 });
+    const arrays = { ...last!.arrays, "state/parameters": new Float32Array(3) };
+    const thrown = await end({ max_epochs: 2 }, { ...last!, arrays }).catch((error: Error) => error.message);
+    expect(thrown).toContain("the array state/parameters has 3 entries, not");
+  });
+});
+
+it("maxSteps ends a training within an epoch, which is validated", async () => {
+  const { log, steps, best, reason } = await scripted({}, { settings: { max_epochs: 2 }, options: { maxSteps: 4 } });
+  expect([log.length, steps, best!.steps, reason]).toEqual([2, 4, 3, "max_epochs"]);
 });

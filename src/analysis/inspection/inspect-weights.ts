@@ -4,13 +4,7 @@ import { CheckpointError } from "../../errors.ts";
 import { readPth } from "../../formats/pytorch.ts";
 import type { NamedTensor } from "../../formats/safetensors.ts";
 import { forTensorBlocks, type IndexedTensor, readSafetensorsIndex } from "../../formats/safetensors-index.ts";
-import {
-  type AutoencoderWeights,
-  autoencoderHash,
-  readAutoencoder,
-  readEmulator,
-  weightsFormatVersion,
-} from "../../models/weights-file.ts";
+import { type AutoencoderWeights, autoencoderHash, readAutoencoder, readEmulator } from "../../models/weights-file.ts";
 import { summarizeSpecies } from "./column-roles.ts";
 import type { TensorSummary, TensorsInspection, WeightsInspection } from "./inspection.ts";
 import { NumberStatistics } from "./number-statistics.ts";
@@ -26,7 +20,7 @@ export function inspectSafetensors(
   const summaries = tensors.map((tensor) => summaryOf(path, tensor, options.isQuick));
   const { kind, format_version } = metadata;
   if (format_version !== undefined && (kind === "autoencoder" || kind === "emulator")) {
-    return ownWeights(path, bytes, kind, summaries, options);
+    return { ...ownWeights(path, bytes, kind, summaries, options), format_version: Number(format_version) };
   }
   return {
     kind: "tensors",
@@ -54,7 +48,7 @@ function ownWeights(
   kind: "autoencoder" | "emulator",
   tensors: readonly TensorSummary[],
   { settings }: InspectionOptions,
-): WeightsInspection {
+): Omit<WeightsInspection, "format_version"> {
   const { model, species, trainable, ...rest } = kind === "autoencoder" ? readAutoencoder(path) : readEmulator(path);
   const { statistics: _, ...metadata } = rest as typeof rest & Partial<AutoencoderWeights>;
   const hash = "autoencoder_hash" in rest ? rest.autoencoder_hash : null;
@@ -63,7 +57,6 @@ function ownWeights(
     path,
     bytes,
     model_kind: kind,
-    format_version: weightsFormatVersion,
     model: model as WeightsInspection["model"],
     parameters: trainable.length,
     species: summarizeSpecies(species, settings.species),

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../../errors.ts";
+import { withLock } from "../../formats/lock.ts";
 import { buildAddon, installPackage } from "./build.ts";
 import { chooseTensorFlow } from "./choose-tensorflow.ts";
-import { withLock } from "./lock.ts";
-import { addonVersion, leftover, type NativeFolder, type NativeKind } from "./paths.ts";
+import { addonVersion, leftover, type NativeFolder, type NativeKind, otherCommand } from "./paths.ts";
 import { missingRequirements, type Problem } from "./requirements.ts";
 import { checkInstallation } from "./run-check.ts";
 import type { ToolSurroundings } from "./run-tool.ts";
@@ -44,7 +44,7 @@ export interface InstallReport {
 export async function installNative(request: InstallRequest): Promise<InstallReport> {
   const { folder } = request;
   prepareFolder(folder);
-  return withLock(folder.lock, async () => {
+  return withLock(folder.lock, { holder: otherCommand }, async () => {
     removeLeftovers(folder);
     const tensorflow = await chooseTensorFlow(request);
     const stages = stagesToDo(folder, tensorflow);

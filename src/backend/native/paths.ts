@@ -58,3 +58,6 @@ export const addonVersion = "4.22.0";
 
 /** What a download or an unpacking is called until it has come to its end: with the process that was at it. */
 export const leftover = /\.\d+\.part$/;
+
+/** Who holds the lock of a native folder, for the error of the command that finds it taken. */
+export const otherCommand = "another astrochem backend command is at work";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { withLock } from "./lock.ts";
-import { leftover, type NativeFolder, type NativeKind } from "./paths.ts";
+import { withLock } from "../../formats/lock.ts";
+import { leftover, type NativeFolder, type NativeKind, otherCommand } from "./paths.ts";
 import { forgetFrom } from "./stages.ts";
 
 /** What was removed, and what was found in the folder that `install` had not made. */
@@ -18,7 +18,7 @@ export async function removeNative(folder: NativeFolder): Promise<RemoveReport> 
   if (!existsSync(folder.stages)) {
     return { kind, folder: root, removed: false, left: existsSync(root) ? readdirSync(root) : [] };
   }
-  const left = await withLock(folder.lock, async () => {
+  const left = await withLock(folder.lock, { holder: otherCommand }, async () => {
     // The markers first: half a removal must not look like an installation. The folder's own mark last.
     forgetFrom(folder, "package");
     const parts = readdirSync(root).filter((name) => leftover.test(name));

@@ -1,0 +1,16 @@
+/**
+ * The keys, as paths, in which two configurations differ.
+ * @param isIgnored  keys that are of no account
+ */
+export function differingKeys(a: unknown, b: unknown, isIgnored: (key: string) => boolean, path = ""): string[] {
+  if (path !== "" && isIgnored(path)) return [];
+  if (isMap(a) && isMap(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+    return keys.flatMap((key) => differingKeys(a[key], b[key], isIgnored, path === "" ? key : `${path}.${key}`));
+  }
+  return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

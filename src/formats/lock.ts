@@ -1,0 +1,182 @@
+import { randomBytes } from "node:crypto";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ConfigError } from "../errors.ts";
+import { guarded, temporaryName } from "./atomic-file.ts";
+
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** When the process began, as the kernel counts: process ids come round again, in containers soon. */
+  readonly began: string | null;
+  readonly token: string;
+}
+
+/** What is locked, and what to do where somebody else has it. */
+export interface LockOptions {
+  /** What the holder is, for the error: `another training writes weights/emulator.safetensors`. */
+  readonly holder: string;
+  /** Wait until it is free, and say so once; absent: refuse at once. */
+  readonly wait?: { readonly log: (message: string) => void; readonly signal?: AbortSignal | undefined };
+}
+
+/** Holders on other machines cannot be asked whether they live: they touch their lock. */
+const heartbeat_ms = 20_000;
+const silence_ms = 180_000;
+
+/**
+ * Runs `action` while no other process does so under the same lock file. A lock whose holder is dead is taken over: on this
+ * machine where there is no such process, on another where it has not touched the lock for three minutes.
+ * @throws ConfigError naming the holder; DataError where the lock cannot be written
+ */
+export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
+  const mine = await acquire(path, options);
+  // Whoever took it over from a process that slept for long keeps it.
+  const release = (): void => {
+    if (read(path) === mine) rmSync(path, { force: true });
+  };
+  const beat = setInterval(() => touch(path, mine), heartbeat_ms).unref();
+  process.once("exit", release);
+  try {
+    return await action();
+  } finally {
+    clearInterval(beat);
+    process.off("exit", release);
+    release();
+  }
+}
+
+/** Runs `action` while no other run writes the file at `path`. @throws ConfigError naming the one that does */
+export function whileWriting<T>(path: string, action: () => Promise<T>): Promise<T> {
+  return withLock(`${path}.lock`, { holder: `another run writes ${path}` }, action);
+}
+
+/** @returns what the lock file holds while it is ours */
+async function acquire(path: string, { holder, wait }: LockOptions): Promise<string> {
+  let told = false;
+  for (;;) {
+    const taken = tryAcquire(path);
+    if (typeof taken === "string") return taken;
+    const named = `${holder} (process ${taken.pid} on ${taken.host})`;
+    if (!wait) throw refusal(path, named, taken);
+    if (!told) wait.log(`waiting: ${named}`);
+    told = true;
+    await sleep(500, undefined, { signal: wait.signal });
+  }
+}
+
+function tryAcquire(path: string): string | Holder {
+  const mine = temporaryName(path);
+  const self: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    began: began(process.pid),
+    token: randomBytes(8).toString("hex"),
+  };
+  const text = JSON.stringify(self);
+  return guarded(path, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    try {
+      writeFileSync(mine, text);
+      for (let attempt = 0; attempt < 100; attempt++) {
+        // A link appears with its content: nobody ever reads half a lock.
+        if (appears(mine, path, text)) return text;
+        const holder = livingHolder(path, mine);
+        if (holder !== null) return holder;
+      }
+      throw new ConfigError("other processes take the lock again and again", { where: path, fix: "try again" });
+    } finally {
+      rmSync(mine, { force: true });
+    }
+  });
+}
+
+function refusal(path: string, named: string, { host }: Holder): ConfigError {
+  const here = "wait until it has finished";
+  const fix = host === hostname() ? here : `${here}, or delete that file if it no longer runs`;
+  return new ConfigError(named, { where: path, fix });
+}
+
+/** Who holds the lock, where that may live; a dead holder's lock is taken away. @param mine  a file written just now */
+function livingHolder(path: string, mine: string): Holder | null {
+  const text = read(path);
+  if (text === null) return null;
+  const holder = parse(text);
+  if (holder !== null && mayLive(holder, path, mine)) return holder;
+  const aside = temporaryName(path);
+  if (!succeeds(() => renameSync(path, aside), "ENOENT")) return null;
+  // Somebody else may have been quicker, and this be their lock: it goes back.
+  if (read(aside) !== text) succeeds(() => linkSync(aside, path), "EEXIST");
+  rmSync(aside, { force: true });
+  return null;
+}
+
+function mayLive({ pid, host, began: then }: Holder, path: string, mine: string): boolean {
+  if (host !== hostname()) return silence(path, mine) < silence_ms;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  const now = began(pid);
+  return now === null || then === null || now === then;
+}
+
+/** How long a lock has not been touched, by the clock of the file system that both files lie on. */
+function silence(path: string, mine: string): number {
+  const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NEGATIVE_INFINITY;
+  return statSync(mine).mtimeMs - touched;
+}
+
+function touch(path: string, mine: string): void {
+  const now = new Date();
+  // A heartbeat that is missed does no harm; the next one is soon.
+  if (read(path) === mine) succeeds(() => utimesSync(path, now, now), "ENOENT");
+}
+
+/** Field 22 of the process's line in /proc; null where there is none. */
+function began(pid: number): string | null {
+  const line = read(`/proc/${pid}/stat`);
+  // The program's name, in brackets, may contain spaces.
+  return line?.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+}
+
+function parse(text: string): Holder | null {
+  try {
+    const holder = JSON.parse(text) as Partial<Holder> | null;
+    return typeof holder?.pid === "number" && typeof holder.host === "string" ? (holder as Holder) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Puts the lock in its place; false where there is one. File systems without links may show it half written for a moment. */
+function appears(mine: string, path: string, text: string): boolean {
+  try {
+    return succeeds(() => linkSync(mine, path), "EEXIST");
+  } catch (error) {
+    if (!["EPERM", "ENOTSUP", "ENOSYS", "EOPNOTSUPP"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      throw error;
+    return succeeds(() => writeFileSync(path, text, { flag: "wx" }), "EEXIST");
+  }
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+function succeeds(action: () => void, refusal: string): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === refusal) return false;
+    throw error;
+  }
+}
