@@ -143,7 +143,12 @@ async function train(
       if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(range) });
     }
   }
-  return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
+  return reportOf(
+    outcome,
+    job.recipe.metric,
+    { weights: model.save_model ? job.weights : null, checkpoint },
+    trainer.parameterCount,
+  );
 }
 
 function startingWeights(

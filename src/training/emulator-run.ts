@@ -176,7 +176,12 @@ async function train(
   }
   const { best } = outcome;
   if (best && model.save_model && isFinished(outcome)) writeEmulator(job.weights, weightsOf(best));
-  return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
+  return reportOf(
+    outcome,
+    job.recipe.metric,
+    { weights: model.save_model ? job.weights : null, checkpoint },
+    trainer.parameterCount,
+  );
 }
 
 function copyOf({ shift, scale }: LatentAffine): { shift: number[]; scale: number[] } {
