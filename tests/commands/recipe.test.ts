@@ -26,6 +26,7 @@ name: brief
 optimizer: muon
 skip_overflow: true
 validation_items: 30
+output_bias: mean
 phases:
   - { epochs: 2, epoch_steps: 7, batch_size: 16, schedule: cosine, lr_scale: 5, noise: 0.02, dropout: 0.1,
       loss: { name: exponential, cap: 0.5, worst_weight: 0.1, conservation_weight: 0.1 } }
