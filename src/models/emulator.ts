@@ -72,7 +72,8 @@ export function rollout(
   const weight6 = tf.transpose(arrays["net.6.weight"] as tf.Tensor2D);
   // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
   const drive = tf.add(tf.matMul(tf.reshape(physical, [steps * batch, parameters]), ofPhysical), arrays["net.0.bias"]!);
-  const drives = tf.unstack(tf.reshape(drive, [steps, batch, hidden])) as tf.Tensor2D[];
+  // The gradient of `unstack` fails for a single part.
+  const drives = (steps === 1 ? [drive] : tf.unstack(tf.reshape(drive, [steps, batch, hidden]))) as tf.Tensor2D[];
   const first = masks ? tf.unstack(masks.first) : [];
   const second = masks ? tf.unstack(masks.second) : [];
 
