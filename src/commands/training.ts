@@ -76,11 +76,13 @@ function printReport(report: TrainingReport | null, run: Run, { stdout, json, cw
     stdout.write("caches are ready; mode=train trains from them\n");
     return;
   }
-  const { best_metric, best_epoch, epochs, parameters, reason, weights } = report;
+  const { best_metric, metric, best_epoch, epochs, parameters, reason, weights } = report;
+  const shown = (value: number): string =>
+    metric === "dex" ? `best mean error ${formatNumber(value)} dex` : `best mean relative error ${formatNumber(value)}`;
   const best =
     best_metric === null || best_epoch === null
       ? "no epoch was finished"
-      : `best mean relative error ${formatNumber(best_metric)} in epoch ${best_epoch + 1}`;
+      : `${shown(best_metric)} in epoch ${best_epoch + 1}`;
   stdout.write(`${formatNumber(parameters)} parameters, ${epochs} epochs, ended: ${reason}; ${best}\n`);
   if (weights !== null) stdout.write(`weights: ${relative(cwd, weights) || weights}\n`);
 }

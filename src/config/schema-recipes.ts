@@ -125,6 +125,10 @@ export type EmulatorPhase = z.output<typeof EmulatorPhase>;
 /** `configs/recipes/autoencoder/*.yaml`. Left out, everything is the original's. */
 export const AutoencoderRecipe = z.strictObject({
   ...recipeKeys,
+  output_bias: z
+    .enum(["zero", "mean"])
+    .default("zero")
+    .describe("Where the decoder begins: in the middle of the scale, or at each species' mean over training rows."),
   phases: z.array(AutoencoderPhase).min(1).prefault([{}]).describe("What is trained, one after the other."),
 });
 export type AutoencoderRecipe = z.output<typeof AutoencoderRecipe>;

@@ -46,18 +46,28 @@ export class Samples {
 
   /**
    * The largest difference in scaled units; NaN where one of the numbers is. Values beyond 1, where a rollout may drift (no clamp),
-   * count relative to their size: float32 has no more digits for them.
+   * count relative to their size: float32 has no more digits for them. So do raw latents of a component that hardly varies, relative to
+   * how far from 0 it does so.
    */
   deviation(quantity: Quantity, found: Float32Array, expected: Float32Array): number {
     const scaled = this.#scale(quantity);
     let largest = 0;
     for (let i = 0; i < expected.length; i++) {
       const wanted = scaled(expected[i]!, i);
-      const difference = Math.abs(scaled(found[i]!, i) - wanted) / Math.max(1, Math.abs(wanted));
+      const difference =
+        Math.abs(scaled(found[i]!, i) - wanted) / Math.max(1, Math.abs(wanted), this.#offset(quantity, i));
       if (!(difference <= largest)) largest = difference;
       if (Number.isNaN(largest)) break;
     }
     return largest;
+  }
+
+  /** How far from 0 a value lies by its scaling alone, in scaled units. */
+  #offset(quantity: Quantity, index: number): number {
+    if (quantity !== "raw latents") return 0;
+    const { shift, scale } = this.#latents.affine;
+    const k = index % shift.length;
+    return Math.abs(shift[k]! / scale[k]!);
   }
 
   #scale(quantity: Quantity): (value: number, index: number) => number {

@@ -50,10 +50,13 @@ export function autoencoderLayouts(shape: AutoencoderShape): { trainable: Layout
 
 /**
  * Fresh weights: linear layers U(−1/√fan_in, 1/√fan_in), batch norms weight 1 and bias 0, decoder biases 0, running mean 0 and variance 1.
+ * @param outputMean  mean of each scaled abundance, [species]: what the decoder gives where nothing speaks for more or less; null for
+ *                    the middle of the scale, where species that are always near the floor have far to go
  */
 export function initialAutoencoder(
   shape: AutoencoderShape,
   random: UniformSource,
+  outputMean: ArrayLike<number> | null = null,
 ): { trainable: Float32Array; statistics: Float32Array } {
   const layouts = autoencoderLayouts(shape);
   const trainable = new Float32Array(layouts.trainable.size);
@@ -65,11 +68,21 @@ export function initialAutoencoder(
     uniformLinear(layouts.trainable.view(trainable, `encoder_${layer}.weight`), inputs, random);
   }
   uniformLinear(layouts.trainable.view(trainable, "encoder_fc3.bias"), fanIn.fc3, random);
+  if (outputMean !== null) {
+    const bias = layouts.trainable.view(trainable, "decoder_bias3");
+    // The sigmoid never reaches its ends.
+    for (let s = 0; s < bias.length; s++) bias[s] = logit(Math.min(Math.max(outputMean[s]!, 1e-3), 1 - 1e-3));
+  }
   const statistics = new Float32Array(layouts.statistics.size);
   for (const { name } of layouts.statistics.specs) {
     if (name.endsWith(".running_var")) layouts.statistics.view(statistics, name).fill(1);
   }
   return { trainable, statistics };
+}
+
+/** The inverse of the sigmoid. */
+function logit(probability: number): number {
+  return Math.log(probability / (1 - probability));
 }
 
 /**

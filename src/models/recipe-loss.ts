@@ -50,7 +50,8 @@ export function abundanceLoss(
  */
 export function latentLoss(predicted: tf.Tensor, target: tf.Tensor, loss: PhaseLoss): LossTensors {
   const errors = tf.mean<tf.Scalar>(pointwiseLoss(tf.sub(predicted, target), loss));
-  return { total: errors, reconstruction: errors, worst: tf.scalar(0), conservation: tf.scalar(0) };
+  // A tensor of its own each: whoever takes the loss may dispose its parts.
+  return { total: errors, reconstruction: tf.clone(errors), worst: tf.scalar(0), conservation: tf.scalar(0) };
 }
 
 /** The largest entry of each row, [rows]; the first of equal ones has the gradient, as in the original's loss. */

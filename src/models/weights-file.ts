@@ -24,7 +24,7 @@ const provenance = z.strictObject({
   data_hash: z.string().nullable(),
   seed: z.number().nullable(),
   epoch: z.number().nullable(),
-  /** Mean over species of the mean relative validation error. */
+  /** What chose these weights: the mean over species of the mean relative validation error, or of the error in dex. */
   best_metric: z.number().nullable(),
   versions: z.record(z.string(), z.string()),
 });

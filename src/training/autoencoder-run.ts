@@ -33,6 +33,9 @@ import type { TrainingOutcome } from "./trainer.ts";
 import { bestOf, type Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
+/** Enough to begin with, few enough to be held in memory. */
+const rowsForMeans = 16_384;
+
 /** An autoencoder's training, all paths absolute. */
 export interface AutoencoderJob {
   readonly dataset: string;
@@ -146,7 +149,7 @@ async function train(
       noise: model.noise,
       phases: job.recipe.phases,
       stoichiometry: stoichiometryTensor(job.columns.species),
-      initial: startingWeights(job, tools),
+      initial: await startingWeights(job, trainingRows, tools),
     },
   );
   let outcome: TrainingOutcome;
@@ -166,17 +169,23 @@ async function train(
       if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(range) });
     }
   }
-  return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
+  return reportOf(
+    outcome,
+    job.recipe.metric,
+    { weights: model.save_model ? job.weights : null, checkpoint },
+    trainer.parameterCount,
+  );
 }
 
-function startingWeights(
-  { warmStart, shape, seed, columns }: AutoencoderJob,
+async function startingWeights(
+  { warmStart, shape, seed, columns, recipe }: AutoencoderJob,
+  trainingRows: RowSource,
   { log }: RunTools,
-): {
-  trainable: Float32Array;
-  statistics: Float32Array;
-} {
-  if (warmStart === null) return initialAutoencoder(shape, new RandomStream(derivedSeed(seed, "initial autoencoder")));
+): Promise<{ trainable: Float32Array; statistics: Float32Array }> {
+  if (warmStart === null) {
+    const random = new RandomStream(derivedSeed(seed, "initial autoencoder"));
+    return initialAutoencoder(shape, random, recipe.output_bias === "mean" ? await columnMeans(trainingRows) : null);
+  }
   const weights = readAutoencoder(warmStart);
   checkWarmStart(
     warmStart,
@@ -185,6 +194,15 @@ function startingWeights(
   );
   log(`starting from ${warmStart}; the optimizer starts fresh`);
   return weights;
+}
+
+/** Means of the columns, of rows spread evenly over the source. */
+async function columnMeans(source: RowSource): Promise<Float64Array> {
+  const sample = await evenRows(source, rowsForMeans);
+  const values = await sample.load(0, sample.rows);
+  const sums = new Float64Array(sample.columns);
+  for (let i = 0; i < values.length; i++) sums[i % sample.columns]! += values[i]!;
+  return sums.map((sum) => sum / sample.rows);
 }
 
 /** Smallest and largest entry of the latents of all training rows, in float32. */

@@ -212,7 +212,12 @@ async function train(
     writeEmulator(checkpoint, weightsOf(best));
     if (model.save_model) writeEmulator(job.weights, weightsOf(best));
   }
-  return reportOf(outcome, { weights: model.save_model ? job.weights : null, checkpoint }, trainer.parameterCount);
+  return reportOf(
+    outcome,
+    job.recipe.metric,
+    { weights: model.save_model ? job.weights : null, checkpoint },
+    trainer.parameterCount,
+  );
 }
 
 function copyOf({ shift, scale }: LatentAffine): { shift: number[]; scale: number[] } {

@@ -71,6 +71,7 @@ export function renderEpoch(
     epochLabel(record.epoch, maxEpochs),
     `train_loss ${formatError(record.train_loss.total)}`,
     `val_mre ${formatError(record.mean)}`,
+    `val_dex ${record.dex.toPrecision(3)}`,
     `lr ${formatError(record.learning_rate)}`,
     `${Math.round(record.items_per_second)} ${unit}/s`,
     remaining === null ? "" : `eta ${formatDuration(remaining)}`,

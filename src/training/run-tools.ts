@@ -82,6 +82,8 @@ export interface TrainingReport {
   readonly steps: number;
   readonly best_epoch: number | null;
   readonly best_metric: number | null;
+  /** What `best_metric` is: the mean relative error, or the mean error in dex. */
+  readonly metric: "relative" | "dex";
   readonly parameters: number;
   readonly reason: string;
 }
@@ -105,6 +107,7 @@ export function isFinished({ best, reason }: TrainingOutcome): boolean {
 /** @param files where the finished weights are, null where they are not to be written, and where the best so far are */
 export function reportOf(
   outcome: TrainingOutcome,
+  metric: "relative" | "dex",
   files: { readonly weights: string | null; readonly checkpoint: string },
   parameters: number,
 ): TrainingReport {
@@ -116,6 +119,7 @@ export function reportOf(
     steps,
     best_epoch: best?.epoch ?? null,
     best_metric: best?.metric ?? null,
+    metric,
     parameters,
     reason,
   };

@@ -118,6 +118,17 @@ describe("PhysicalScaling", () => {
 });
 
 describe("LatentScaling", () => {
+  it("scales each component by its own shift and scale, there and back", () => {
+    const scaling = new LatentScaling({ shift: [1, -2], scale: [2, 0.5] });
+    const scaled = applied(scaling.scaleInto.bind(scaling), [3, -1, 1, -2]);
+    expect([...scaled]).toEqual([1, 2, 0, 0]);
+    expect([...applied(scaling.unscaleInto.bind(scaling), scaled)]).toEqual([3, -1, 1, -2]);
+  });
+
+  it("refuses a component without a width", () => {
+    expect(() => new LatentScaling({ shift: [0, 0], scale: [1, 0] })).toThrow(NumericsError);
+  });
+
   it.each([
     [1, 1],
     [2, 1],

@@ -171,7 +171,7 @@ describe("the package's configurations", () => {
     expect(config.model).toEqual({
       ...load("config_emulator").config.model,
       ...patience,
-      window_size: 48,
+      window_size: 96,
       batch_size: 64,
       lr_decay_patience: 15,
     });

@@ -229,6 +229,28 @@ describe("emulatorCache", () => {
       const order = await stored(path, "permuted_starts");
       expect(order).toEqual([...permuted(Int32Array.of(0, 1, 6), 7)]);
       expect(await stored(join(caches, "validation_seq.h5"), "starts")).toEqual([0]);
+      expect(await stored(path, "tracers")).toEqual([0, 4, 4, 2, 6, 3]);
+      // Of the range [-1, 3].
+      expect(await stored(path, "latent_scaling")).toEqual([-1, 4]);
+    });
+  });
+
+  it("scales each latent by the training rows' mean and deviation, in both splits, where that is wanted", async () => {
+    await withClean({ train: { tracers: [4, 3] }, val: { tracers: [3] } }, async (clean, caches) => {
+      await emulator(clean, caches, "both", { latents: "standard" });
+      const sums = Array.from({ length: 7 }, (_, row) =>
+        cleanColumns.species.reduce((sum, name) => sum + (Math.log10(cleanValue(name, row)) + 20) / 20, 0),
+      );
+      const mean = sums.reduce((a, b) => a + b) / 7;
+      const deviation = Math.sqrt(sums.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 7);
+      const found = await stored(join(caches, "training_seq.h5"), "latent_scaling");
+      // The second latent is always 1: it is given a thousandth of the first one's deviation.
+      const expected = [mean, 1, deviation, deviation / 1000];
+      for (const [i, value] of expected.entries()) expect(found[i]! / value).toBeCloseTo(1, 4);
+      const rows = await stored(join(caches, "training_seq.h5"), "dataset");
+      for (const [row, sum] of sums.entries()) expect(rows[10 * row + 8]).toBeCloseTo((sum - mean) / deviation, 3);
+      expect(await stored(join(caches, "validation_seq.h5"), "latent_scaling")).toEqual(found);
+      expect((await emulator(clean, caches, "train", { latents: "standard" }))[0]).toContain("fits");
     });
   });
 
@@ -238,6 +260,7 @@ describe("emulatorCache", () => {
     ["abundances_clipping", { abundances: new AbundanceScaling({ lower: 1e-10, upper: 1 }) }],
     ["physical_parameter_ranges", { physicalRanges: { ...physicalRanges, Av: [1, 2] } }],
     ["seed", { seed: 8 }],
+    ["latent scaling", { latents: "standard" }],
   ])("is made again when %s changes, and refused by that name in mode train", async (name, changed) => {
     await withClean({ train: { tracers: [5] } }, async (clean, caches) => {
       await emulator(clean, caches, "preprocess");

@@ -94,3 +94,28 @@ describe("the seed", () => {
     expect(first[1]).not.toEqual(second[1]);
   });
 });
+
+describe("where training may begin instead", () => {
+  it("a decoder whose sigmoid gives the mean of each species, short of its ends", () => {
+    const means = Float64Array.from({ length: 100 }, (_, s) => s / 99);
+    const fresh = initialAutoencoder(autoencoderShape, new RandomStream(1)).trainable;
+    const begun = initialAutoencoder(autoencoderShape, new RandomStream(1), means).trainable;
+    for (const [s, bias] of layouts.trainable.view(begun, "decoder_bias3").entries()) {
+      const expected = Math.min(Math.max(means[s]!, 1e-3), 1 - 1e-3);
+      expect(1 / (1 + Math.exp(-bias))).toBeCloseTo(expected, 6);
+    }
+    layouts.trainable.view(begun, "decoder_bias3").fill(0);
+    expect(begun).toEqual(fresh);
+  });
+
+  it("an emulator whose last layer is small and without bias", () => {
+    const fresh = initialEmulator(emulatorShape, new RandomStream(2));
+    const begun = initialEmulator(emulatorShape, new RandomStream(2), 0.1);
+    const [weights, biases] = ["net.6.weight", "net.6.bias"].map((name) => layout.view(begun, name));
+    for (const [i, weight] of weights!.entries()) {
+      expect(weight).toBeCloseTo(0.1 * layout.view(fresh, "net.6.weight")[i]!, 7);
+    }
+    expect(new Set(biases)).toEqual(new Set([0]));
+    expect(layout.view(begun, "net.3.weight")).toEqual(layout.view(fresh, "net.3.weight"));
+  });
+});

@@ -10,6 +10,7 @@ import {
   checkPair,
   type EmulatorWeights,
   latentRange,
+  latentsOf,
   readAutoencoder,
   readEmulator,
   writeAutoencoder,
@@ -199,6 +200,21 @@ describe("a file that is no good", () => {
         at   …/bare.safetensors
         fix  PyTorch's .pth files come in with: astrochem import-weights"
     `);
+  });
+
+  it("of version 1 is read as it was meant: the emulator's latents are scaled by the autoencoder's range", () => {
+    writeEmulator(path("now.safetensors"), { ...emulator, latent_scaling: { shift: [2], scale: [3] } });
+    const { tensors, metadata } = readSafetensors(path("now.safetensors"));
+    expect(readEmulator(path("now.safetensors")).latent_scaling).toEqual({ shift: [2], scale: [3] });
+    const { latent_scaling: _, ...before } = metadata;
+    writeSafetensors(path("then.safetensors"), tensors, { ...before, format_version: "1" });
+    const read = readEmulator(path("then.safetensors"));
+    expect(read).not.toHaveProperty("latent_scaling");
+    expect(latentsOf("ae", autoencoder, read)).toEqual({ shift: [-0.17], scale: [78.467140197753906 + 0.17] });
+    expect(latentsOf("ae", autoencoder, { ...emulator, latent_scaling: { shift: [2], scale: [3] } })).toEqual({
+      shift: [2],
+      scale: [3],
+    });
   });
 
   it("is refused in another format version, whatever else is in it", async () => {

@@ -8,7 +8,7 @@ import { emulatorLayout, rollout } from "../../src/models/emulator.ts";
 import { trainingLoss } from "../../src/models/losses.ts";
 import { runningNormalizer } from "../../src/models/normalization.ts";
 import { adamWInputs } from "../../src/training/adamw.ts";
-import { emulatorTrainStep, emulatorValidationStep } from "../../src/training/emulator-steps.ts";
+import { type EmulatorLoss, emulatorTrainStep, emulatorValidationStep } from "../../src/training/emulator-steps.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { utilsStoichiometry } from "../helpers/golden-models.ts";
 import { engineNamed, engines, expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
@@ -150,5 +150,74 @@ describe("the emulator equals the original's", () => {
     state.dispose();
     // The original divides the sum over windows and steps by the steps; its vector is per window count.
     expectClose(errors!.data, array("validation_loss_vector"), { relative: 1e-4 });
+  });
+});
+
+describe("a phase of a recipe", () => {
+  const l1 = { name: "l1", corner: 1, cap: null, worst_weight: 0, conservation_weight: 0 } as const;
+  const muon = { ...optimizer, optimizer: "muon", skip_overflow: true } as const;
+
+  /** The loss of the first step, of the golden batch with these inputs in place of its own. */
+  async function lossOf(phase: EmulatorLoss, inputs: HostTensors, name: (typeof engines)[number]): Promise<number> {
+    const engine = await engineNamed(name);
+    const state = engine.state(initialState());
+    const step = engine.program("training", emulatorTrainStep(setting, muon, phase));
+    const { total } = await step.run(state, { ...inputs, ...adamWInputs(muon, 1e-3, 1) });
+    state.dispose();
+    step.dispose();
+    return total!.data[0]!;
+  }
+
+  /** Predicted scaled latents and abundances, time first. */
+  function predicted(): { latents: Float32Array; abundances: Float32Array } {
+    return withoutLeak(() => {
+      const arrays = layout.unpack(tf.tensor1d(initial));
+      const physical = upload(batch.physical!) as tf.Tensor3D;
+      const z = rollout(arrays, physical, upload(batch.latents!) as tf.Tensor2D, null);
+      const frozenArrays = {
+        ...frozen.trainable.unpack(tf.tensor1d(frozen.trainable.gather(named("autoencoder.")))),
+        ...frozen.statistics.unpack(tf.tensor1d(frozen.statistics.gather(named("autoencoder.")))),
+      };
+      const [low, high] = json.latents_minmax;
+      const decoded = decode(frozenArrays, tf.add(tf.mul(z, high - low), low), runningNormalizer(frozenArrays), null);
+      return { latents: z.dataSync().slice() as Float32Array, abundances: decoded.dataSync().slice() as Float32Array };
+    });
+  }
+
+  const meanAbsolute = (values: ArrayLike<number>, truth: ArrayLike<number>): number => {
+    let sum = 0;
+    for (let i = 0; i < values.length; i++) sum += Math.abs(values[i]! - truth[i]!);
+    return sum / values.length;
+  };
+
+  it.each(engines)("on latents compares the rollout with the latents of every step, on the %s engine", async (name) => {
+    const { targets: _, ...driving } = batch;
+    const latent_targets = hostTensor(new Float32Array(steps * windows * 14).fill(0.25), [steps, windows, 14]);
+    const { latents } = predicted();
+    const expected = meanAbsolute(latents, new Float32Array(latents.length).fill(0.25));
+    const loss = await lossOf({ ...l1, of: "latents" }, { ...driving, latent_targets }, name);
+    expect(loss / expected).toBeCloseTo(1, 4);
+  });
+
+  it.each(engines)("decodes the chosen steps only, on the %s engine", async (name) => {
+    const chosen = [3, 7];
+    const width = windows * 333;
+    const selection = new Float32Array(2 * steps);
+    const some = new Float32Array(2 * width);
+    const { abundances } = predicted();
+    const wanted = new Float32Array(2 * width);
+    for (const [k, step] of chosen.entries()) {
+      selection[k * steps + step] = 1;
+      some.set(batch.targets!.data.subarray(step * width, (step + 1) * width), k * width);
+      wanted.set(abundances.subarray(step * width, (step + 1) * width), k * width);
+    }
+    const inputs = {
+      ...batch,
+      selection: hostTensor(selection, [2, steps]),
+      targets: hostTensor(some, [2, windows, 333]),
+    };
+    const loss = await lossOf({ ...l1, of: "abundances" }, inputs, name);
+    // In dex: a scaled unit is 20.
+    expect(loss / (20 * meanAbsolute(wanted, some))).toBeCloseTo(1, 4);
   });
 });

@@ -100,13 +100,13 @@ describe("the bar", () => {
 describe("the line of an epoch", () => {
   it("holds loss, error, learning rate, speed and the time to come", () => {
     expect(renderEpoch(record, 100, "rows", 41_000)).toBe(
-      "epoch 3/100 train_loss 1.23e-3 val_mre 1.31e-1 lr 9.80e-4 12345 rows/s eta 00:41",
+      "epoch 3/100 train_loss 1.23e-3 val_mre 1.31e-1 val_dex 0.0500 lr 9.80e-4 12345 rows/s eta 00:41",
     );
   });
 
   it("leaves out the time where nobody can tell", () => {
     expect(renderEpoch(record, null, "windows", null)).toBe(
-      "epoch 3 train_loss 1.23e-3 val_mre 1.31e-1 lr 9.80e-4 12345 windows/s",
+      "epoch 3 train_loss 1.23e-3 val_mre 1.31e-1 val_dex 0.0500 lr 9.80e-4 12345 windows/s",
     );
   });
 });
@@ -170,8 +170,8 @@ describe("a training watched", () => {
     progress.stop();
     expect(seen.terminal).toEqual([]);
     expect(seen.lines).toEqual([
-      "epoch 1/2 train_loss 1.23e-3 val_mre 1.31e-1 lr 9.80e-4 12345 rows/s eta 00:01",
-      "epoch 2/2 train_loss 1.23e-3 val_mre 1.31e-1 lr 9.80e-4 12345 rows/s eta 00:00",
+      "epoch 1/2 train_loss 1.23e-3 val_mre 1.31e-1 val_dex 0.0500 lr 9.80e-4 12345 rows/s eta 00:01",
+      "epoch 2/2 train_loss 1.23e-3 val_mre 1.31e-1 val_dex 0.0500 lr 9.80e-4 12345 rows/s eta 00:00",
     ]);
   });
 });

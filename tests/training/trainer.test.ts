@@ -9,7 +9,7 @@ import {
 } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
 import { minmaxLatents } from "../../src/chemistry/scaling.ts";
-import { AutoencoderRecipe, EmulatorRecipe } from "../../src/config/schema-recipes.ts";
+import { type AutoencoderPhase, AutoencoderRecipe, EmulatorRecipe } from "../../src/config/schema-recipes.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../../src/data/autoencoder-batches.ts";
 import { MemoryRows } from "../../src/data/chunk-source.ts";
 import { type EmulatorBatch, EmulatorBatches } from "../../src/data/emulator-batches.ts";
@@ -99,6 +99,8 @@ interface Setup {
   /** Of the training, in place of `smoothRows`. */
   readonly features?: Float32Array;
   readonly recipe?: "original" | "curriculum";
+  /** Of the autoencoder, in place of the original's. */
+  readonly phases?: readonly AutoencoderPhase[];
 }
 
 function optionsOf({ engine, seed = 7, settings, options }: Setup) {
@@ -118,7 +120,8 @@ function optionsOf({ engine, seed = 7, settings, options }: Setup) {
 
 function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
   const { features = smoothRows(), seed = 7, recipe } = setup;
-  const phases = recipe === "curriculum" ? curriculum.autoencoder : [original.autoencoder];
+  const usual = recipe === "curriculum" ? curriculum.autoencoder : [original.autoencoder];
+  const { phases = usual } = setup;
   const batchesOf = (data: Float32Array, order: number | null) =>
     new AutoencoderBatches({
       source: new MemoryRows(data, species.length),
@@ -698,4 +701,106 @@ describe("a resumed training", () => {
 it("maxSteps ends a training within an epoch, which is validated", async () => {
   const { log, steps, best, reason } = await scripted({}, { settings: { max_epochs: 2 }, options: { maxSteps: 4 } });
   expect([log.length, steps, best!.steps, reason]).toEqual([2, 4, 3, "max_epochs"]);
+});
+
+describe("phases", () => {
+  const phase = (changed: Partial<AutoencoderPhase>): AutoencoderPhase => ({
+    ...original.autoencoder,
+    schedule: "cosine",
+    warm_up: 0,
+    ...changed,
+  });
+  const endless = { max_epochs: null };
+
+  it("follow each other, each with its own learning rates, the best of all being kept", async () => {
+    const { log, best, reason, engine } = await scripted(
+      { validation: (epoch) => [[3, 1, 2][epoch]!] },
+      {
+        settings: { ...endless, lr: 1 },
+        phases: [phase({ epochs: 2, epoch_steps: 2 }), phase({ epochs: 1, lr_scale: 2 })],
+      },
+    );
+    expect(reason).toBe("end of the recipe");
+    expect(log.map(({ epoch, phase: index, improved }) => [epoch, index, improved])).toEqual([
+      [0, 0, true],
+      [1, 0, true],
+      [2, 1, false],
+    ]);
+    expect(best).toMatchObject({ epoch: 1, metric: 1, steps: 4 });
+    // Four steps of half a cosine from 1, then three of one from 2; a rate is that of the step's beginning.
+    const cosine = (share: number): number => (1 + Math.cos(Math.PI * share)) / 2;
+    const expected = [...[0, 1, 2, 3].map((k) => cosine(k / 4)), ...[0, 1, 2].map((k) => 2 * cosine(k / 3))];
+    const rates = engine.inputs.map((inputs) => inputs.learning_rate!.data[0]!);
+    for (const [i, rate] of rates.entries()) expect(rate).toBeCloseTo(expected[i]!, 6);
+    expect(rates).toHaveLength(7);
+    expect(log.map(({ learning_rate }) => learning_rate)).toEqual(
+      [1, 3, 6].map((i) => expect.closeTo(expected[i]!, 12)),
+    );
+  });
+
+  it("share max_minutes, and every schedule ends when its part does", async () => {
+    const { now, tick } = movedClock();
+    // Steps of ten seconds; two minutes, a quarter of it for the first phase.
+    const { log, reason, engine } = await scripted(
+      { afterStep: () => tick(10) },
+      {
+        settings: { ...endless, max_minutes: 2, lr: 1 },
+        options: { now },
+        phases: [phase({ epochs: 50, epoch_steps: 2 }), phase({ epochs: 50, epoch_steps: 100, share: 3 })],
+      },
+    );
+    expect(reason).toBe("max_minutes");
+    // Phases end after the first step beyond their time, at 40 and at 130 seconds.
+    expect(log.map(({ phase: index }) => index)).toEqual([0, 0, 1]);
+    const rates = engine.inputs.map((inputs) => inputs.learning_rate!.data[0]!);
+    expect(rates).toHaveLength(13);
+    expect(rates[0]).toBe(1);
+    expect(rates[3]).toBeCloseTo(0, 6);
+    expect(rates[12]).toBeCloseTo(0, 6);
+  });
+
+  it("keep the mean of the weights where it is wanted, and go on from it", async () => {
+    const { best, engine } = await scripted(
+      { validation: () => [1] },
+      {
+        settings: endless,
+        phases: [phase({ epochs: 1, epoch_steps: 2, averaging: 0.5 }), phase({ epochs: 1, epoch_steps: 1 })],
+      },
+    );
+    // Weights 1 and 2 after the two steps; the young mean keeps a tenth of the first: 1.9.
+    expect(best!.arrays.parameters![0]).toBeCloseTo(1.9, 6);
+    expect(engine.found[2]).toBeCloseTo(1.9, 6);
+  });
+
+  it("leave steps out that overflow, count them, and end where there is nothing else", async () => {
+    const notes: unknown[] = [];
+    const { log } = await scripted(
+      { step: (index) => ({ total: index + 1, gradient_norm: index === 1 ? Number.POSITIVE_INFINITY : 1 }) },
+      {
+        settings: { max_epochs: 1, skip_overflow: true },
+        options: { observer: { note: (message, details) => notes.push([message, details]) } },
+      },
+    );
+    expect(log[0]!.skipped_steps).toBe(1);
+    // The losses 1 of 16 rows and 3 of 8: the second was left out.
+    expect(log[0]!.train_loss.total).toBeCloseTo((16 + 24) / 24, 6);
+    expect(notes).toEqual([["steps left out, their gradients were not finite", { steps: 1 }]]);
+    const error = await failure(
+      scripted({ step: () => ({ gradient_norm: Number.NaN }) }, { settings: { ...endless, skip_overflow: true } }),
+    );
+    expect(error.message).toContain("the norm of the gradient is no longer finite (NaN)\n  at   epoch 17, batch 2\n");
+  });
+
+  it("choose the best epoch by the error in dex where the recipe says so", async () => {
+    const { log, best } = await scripted(
+      { validation: (epoch) => [[4, 9][epoch]!] },
+      { settings: { max_epochs: 2, metric: "dex" } },
+    );
+    // The scripted engine's errors in dex: the root of the sums 4 · 16 and 9 · 16, over 16 rows.
+    expect(log.map(({ dex, metric }) => [dex, metric])).toEqual([
+      [0.5, 0.5],
+      [0.75, 0.75],
+    ]);
+    expect(best!.metric).toBe(0.5);
+  });
 });
