@@ -26,7 +26,7 @@ export function comparisonFigure({ kinds, runs, resamples }: Comparison): Figure
         },
       },
       spec: {
-        width: 460,
+        width: 320,
         height: { step: 28 },
         layer: [
           {

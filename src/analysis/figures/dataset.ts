@@ -1,5 +1,15 @@
 import type { EvaluationSamples, Histogram, Metrics } from "../evaluation-types.ts";
-import { amount, colours, type Figure, figureSpec, palette, type Row, type VegaLiteSpec } from "./figure.ts";
+import {
+  amount,
+  colours,
+  type Figure,
+  figureSpec,
+  ink,
+  logarithmic,
+  palette,
+  type Row,
+  type VegaLiteSpec,
+} from "./figure.ts";
 
 function withUnit(name: string, unit: string): string {
   return unit === "" ? name : `${name} (${unit})`;
@@ -16,13 +26,13 @@ export function historiesFigure({ histories }: EvaluationSamples, { physical_par
         .filter(({ value }, row) => row % stride === 0 && value > 0);
     });
     return {
-      width: 235,
-      height: 150,
+      width: 155,
+      height: 120,
       data: { values },
-      mark: { type: "line", strokeWidth: 0.8, opacity: 0.5, color: palette[0] },
+      mark: { type: "line", strokeWidth: 1, opacity: 0.6, color: ink.muted },
       encoding: {
-        x: amount("kyr", "time since the start (kyr)"),
-        y: amount("value", withUnit(name, unit), { scale: { type: "log" }, axis: { format: "~g", tickCount: 5 } }),
+        x: amount("kyr", "time (kyr)", { axis: { tickCount: 4 } }),
+        y: logarithmic("value", withUnit(name, unit)),
         detail: { field: "id", type: "nominal" },
       },
     };
@@ -30,7 +40,7 @@ export function historiesFigure({ histories }: EvaluationSamples, { physical_par
   return {
     name: "histories",
     title: "Physical histories of validation tracers",
-    caption: `The conditions that drive the chemistry, along ${histories.length} tracers.`,
+    caption: `The conditions that drive the chemistry, along ${histories.length} tracers, against the time since the start.`,
     spec: figureSpec({ concat: panels, columns: 2 }),
   };
 }
@@ -53,12 +63,15 @@ export function parametersFigure({ parameter_histograms }: EvaluationSamples): F
       bars(histogram).map((each) => ({ split, x: (each.from + each.to) / 2, share: each.share })),
     );
     return {
-      width: 235,
-      height: 140,
+      width: 155,
+      height: 110,
       data: { values },
       mark: { type: "line", interpolate: "step", strokeWidth: 1.5 },
       encoding: {
-        x: amount("x", `log10 ${withUnit(name, unit)}`, { scale: { zero: false, nice: false } }),
+        x: amount("x", `log10 ${withUnit(name, unit)}`, {
+          scale: { zero: false, nice: false },
+          axis: { tickCount: 4 },
+        }),
         y: amount("share", "share of rows", { axis: { format: ".0%", tickCount: 4 } }),
         color: colours("split", ["training", "validation"], [palette[0], palette[1]]),
       },
@@ -96,17 +109,17 @@ export function scaledAbundancesFigure(
     title: "Distribution of the scaled abundances",
     caption: `Training rows of the ${chosen.length} species that vary most: what the autoencoder sees, 0 and 1 being the clipping limits.`,
     spec: figureSpec({
-      height: { step: 11 },
+      height: { step: 13 },
       data: { values },
       mark: { type: "rect" },
       encoding: {
         x: { ...amount("from", "scaled abundance"), bin: { binned: true } },
         x2: { field: "to" },
-        y: { field: "species", type: "nominal", sort: null, title: null, axis: { labelFontSize: 9 } },
+        y: { field: "species", type: "nominal", sort: null, title: null, axis: { labelFontSize: 11 } },
         color: {
           field: "share",
           type: "quantitative",
-          title: "share",
+          title: "share of rows",
           scale: { type: "sqrt", scheme: "viridis" },
           legend: { format: ".0%" },
         },

@@ -32,8 +32,8 @@ export function predictedActualFigure(kind: Subject, { from, to, bins, counts }:
     caption:
       "Number of values (row × species) in each cell, on a logarithmic scale. What is right lies on the diagonal.",
     spec: figureSpec({
-      width: 380,
-      height: 380,
+      width: 340,
+      height: 340,
       layer: [
         {
           data: { values },
@@ -85,7 +85,7 @@ export function conditionsFigure(kind: Subject, { plane }: FailureMaps): Figure 
         x2: x.to,
         y: y.from,
         y2: y.to,
-        color: { field: "dex", type: "quantitative", title: "dex", scale: { scheme: "viridis" } },
+        color: { field: "dex", type: "quantitative", title: "mean error (dex)", scale: { scheme: "viridis" } },
       },
     }),
   };
@@ -119,14 +119,14 @@ export function heatMapFigure(
     title: `Error by species and step: ${predictionStyles[kind].label}`,
     caption: `Mean error in dex of the ${order.length} species predicted worst, worst first, at each stretch of steps.`,
     spec: figureSpec({
-      height: { step: 12 },
+      height: { step: 13 },
       data: { values },
       mark: { type: "rect" },
       encoding: {
         x: x.from,
         x2: x.to,
-        y: { field: "species", type: "nominal", sort: null, title: null, axis: { labelFontSize: 9 } },
-        color: { field: "dex", type: "quantitative", title: "dex", scale: { scheme: "viridis" } },
+        y: { field: "species", type: "nominal", sort: null, title: null, axis: { labelFontSize: 11 } },
+        color: { field: "dex", type: "quantitative", title: "mean error (dex)", scale: { scheme: "viridis" } },
       },
     }),
   };

@@ -22,8 +22,12 @@ export const predictionStyles: Readonly<
   persistence: { label: "persistence", title: "persistence (nothing changes)", colour: "#8a8f98" },
   mean_trajectory: { label: "mean trajectory", title: "mean trajectory of the training tracers", colour: palette[4] },
   nearest_history: { label: "nearest history", title: "training tracer with the nearest history", colour: palette[1] },
-  pca_dynamics: { label: "PCA, linear dynamics", title: "principal components, linear dynamics", colour: palette[3] },
-  pca_reconstruction: { label: "PCA, reconstruction", title: "autoencoder alone (encode, decode)", colour: palette[6] },
+  pca_dynamics: { label: "PCA + linear dynamics", title: "principal components, linear dynamics", colour: palette[3] },
+  pca_reconstruction: {
+    label: "PCA reconstruction",
+    title: "principal components, reconstruction",
+    colour: palette[6],
+  },
 };
 
 /** Colour by kind, those that are there, in the order above. */

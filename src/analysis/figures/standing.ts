@@ -1,5 +1,5 @@
 import type { Metrics, PredictionMetrics } from "../evaluation-types.ts";
-import { amount, type Figure, figureSpec, logarithmic, palette, type Row } from "./figure.ts";
+import { amount, type Figure, figureSpec, logarithmic, palette, type Row, shownDex } from "./figure.ts";
 import { kindColours, phaseColours, predictionStyles } from "./prediction-style.ts";
 
 /** The surrogate beside the baselines, by phase. */
@@ -18,6 +18,7 @@ export function baselinesFigure({ predictions }: Metrics): Figure {
       "Mean error over all validation rows and species, in dex: 0.3 dex is a factor of 2. Further left is better. A surrogate that does not beat " +
       "the mean trajectory or the nearest history has learnt less than a look-up knows.",
     spec: figureSpec({
+      width: 280,
       height: { step: 26 },
       data: { values },
       mark: { type: "point", filled: true, size: 90, opacity: 0.9 },
@@ -61,7 +62,7 @@ export function worstSpeciesFigure(prediction: PredictionMetrics, count = 40): F
     caption:
       "Mean error of each species over all validation rows, in dex. # is the grains' surface, @ the bulk of the ice.",
     spec: figureSpec({
-      height: { step: 15 },
+      height: { step: 16 },
       data: { values },
       mark: { type: "bar" },
       encoding: {
@@ -82,7 +83,7 @@ export function abundanceLevelsFigure({ predictions, floor }: Metrics): Figure {
     predictions[kind]!.levels.map(({ from_log10, dex }) => ({
       kind: predictionStyles[kind].label,
       level: from_log10 + 0.5,
-      dex: dex.mean,
+      dex: shownDex(dex.mean),
     })),
   );
   return {
@@ -90,7 +91,7 @@ export function abundanceLevelsFigure({ predictions, floor }: Metrics): Figure {
     title: "Error against abundance",
     caption:
       `Mean error by decade of the true abundance (relative to H nuclei). The dashed line is ${floor.toExponential(0)}: what is below ` +
-      "seldom matters to observations or cooling.",
+      "seldom matters to observations or cooling. What is below 0.001 dex is drawn there.",
     spec: figureSpec({
       layer: [
         {
@@ -98,7 +99,7 @@ export function abundanceLevelsFigure({ predictions, floor }: Metrics): Figure {
           mark: { type: "line", point: { size: 34 } },
           encoding: {
             x: amount("level", "true log10 abundance", { scale: { zero: false } }),
-            y: amount("dex", "mean error (dex)"),
+            y: logarithmic("dex", "mean error (dex)"),
             color: kindColours(kinds),
           },
         },
@@ -140,8 +141,8 @@ export function conservationFigure({ predictions }: Metrics): Figure {
         x: { field: "element", type: "nominal", sort: null, title: null, axis: { labelAngle: 0 } },
         xOffset: { field: "kind", type: "nominal", sort: null },
         y: logarithmic("error", "relative error of the total"),
-        color: kindColours(kinds),
-        shape: { field: "statistic", type: "nominal", title: null, sort: null },
+        color: { ...kindColours(kinds), legend: { columns: 1 } },
+        shape: { field: "statistic", type: "nominal", title: null, sort: null, legend: { columns: 1 } },
       },
     }),
   };

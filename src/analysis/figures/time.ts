@@ -5,10 +5,13 @@ import {
   type Figure,
   figureSpec,
   ink,
+  logarithmic,
   palette,
   position,
   type Row,
+  shownDex,
   type VegaLiteSpec,
+  width,
 } from "./figure.ts";
 import { kindColours, predictionStyles } from "./prediction-style.ts";
 
@@ -22,7 +25,7 @@ function mark(at: number, text: string, title: string): VegaLiteSpec {
     layer: [
       { mark: { type: "rule", strokeDash: [4, 4], color: ink.muted }, encoding: { x } },
       {
-        mark: { type: "text", align: "left", baseline: "top", dx: 5, dy: 2, fontSize: 11, color: ink.muted },
+        mark: { type: "text", align: "left", baseline: "top", dx: 5, dy: 2, fontSize: 12, color: ink.muted },
         encoding: { x, y: { value: 0 }, text: { field: "text" } },
       },
     ],
@@ -34,7 +37,13 @@ export function errorTimeFigure(
   prediction: PredictionMetrics,
   { predictions, window_size, time_step_yr }: Metrics,
 ): Figure {
-  const bands = prediction.steps.map(({ time_yr, dex }) => ({ ...dex, kyr: time_yr / 1000 }));
+  const bands = prediction.steps.map(({ time_yr, dex: { p10, p25, p75, p90 } }) => ({
+    kyr: time_yr / 1000,
+    p10: shownDex(p10),
+    p25: shownDex(p25),
+    p75: shownDex(p75),
+    p90: shownDex(p90),
+  }));
   const others = (["mean_trajectory", "nearest_history", "pca_dynamics", "reconstruction"] as const).filter(
     (kind) => predictions[kind] && prediction.kind === "emulation",
   );
@@ -43,7 +52,7 @@ export function errorTimeFigure(
     predictions[kind]!.steps.map(({ time_yr, dex }) => ({
       kind: predictionStyles[kind].label,
       kyr: time_yr / 1000,
-      dex: dex.mean,
+      dex: shownDex(dex.mean),
     })),
   );
   const { colour, label } = predictionStyles[prediction.kind];
@@ -51,7 +60,7 @@ export function errorTimeFigure(
   const band = (low: string, high: string, opacity: number): VegaLiteSpec => ({
     data: { values: bands },
     mark: { type: "area", opacity, color: colour },
-    encoding: { x, y: amount(low, "error (dex)"), y2: { field: high } },
+    encoding: { x, y: logarithmic(low, "error (dex)"), y2: { field: high } },
   });
   const trained =
     prediction.kind === "emulation" && window_size !== null && time_step_yr !== null && window_size - 1 < bands.length
@@ -61,8 +70,8 @@ export function errorTimeFigure(
     name: `error-time-${prediction.kind}`,
     title: `Error against time: ${label}`,
     caption:
-      "Lines: the mean over tracers and species. Shaded, for the surrogate: the middle 50 % and 80 % of the errors at each step. " +
-      "A mean above the bands says that a few species fail badly.",
+      "Lines: the mean over tracers and species, on a logarithmic axis. Shaded, for the surrogate: the middle 50 % and 80 % of the errors at each step. " +
+      "A mean above the bands says that a few species fail badly. What is below 0.001 dex is drawn there.",
     spec: figureSpec({
       layer: [
         band("p10", "p90", 0.16),
@@ -70,13 +79,15 @@ export function errorTimeFigure(
         {
           data: { values: means },
           mark: { type: "line" },
-          encoding: { x, y: amount("dex", "error (dex)"), color: kindColours(kinds) },
+          encoding: { x, y: logarithmic("dex", "error (dex)"), color: kindColours(kinds) },
         },
         ...trained,
       ],
     }),
   };
 }
+
+const histories = ["conditions held", "conditions repeated"];
 
 /** Rollouts ten times longer than trained: do they stay where chemistry can be? */
 export function longRolloutFigure(rollouts: readonly LongRollout[]): Figure | null {
@@ -91,7 +102,7 @@ export function longRolloutFigure(rollouts: readonly LongRollout[]): Figure | nu
   if (rows.length === 0) return null;
   const trained = rollouts[0]!.trained_steps;
   const panel = (field: string, title: string, more: VegaLiteSpec = {}): VegaLiteSpec => ({
-    width: 560,
+    width,
     height: 140,
     layer: [
       {
@@ -100,22 +111,42 @@ export function longRolloutFigure(rollouts: readonly LongRollout[]): Figure | nu
         encoding: {
           x: amount("step", "steps"),
           y: amount(field, title, more),
-          color: colours("history", ["conditions held", "conditions repeated"], [palette[0], palette[1]]),
+          color: colours("history", histories, [palette[0], palette[1]]),
+          // Dashed, the one is seen beneath the other where they are the same.
+          strokeDash: {
+            field: "history",
+            type: "nominal",
+            title: null,
+            scale: {
+              domain: histories,
+              range: [
+                [1, 0],
+                [6, 5],
+              ],
+            },
+          },
         },
       },
       mark(trained, "trained up to here", "steps"),
     ],
   });
   const states = rollouts.map(({ history, bounded, finite, first_non_finite_step }) => {
-    if (!finite) return `with conditions ${history} it is no longer finite from step ${first_non_finite_step} on`;
-    return `with conditions ${history} it ${bounded ? "stays within" : "leaves"} the range`;
+    const end = finite
+      ? `${bounded ? "stays within" : "leaves"} the range`
+      : `is no longer finite from step ${first_non_finite_step} on`;
+    return { history, end };
   });
+  const ends = new Set(states.map(({ end }) => end));
+  const verdict =
+    ends.size === 1 && states.length > 1
+      ? `with either it ${states[0]!.end}`
+      : states.map(({ history, end }) => `with conditions ${history} it ${end}`).join("; ");
   return {
     name: "long-rollout",
     title: "A rollout ten times longer than trained",
     caption:
       "Above: the share of abundances outside the range of the training data widened by half a dex. Below: how far outside, on average. " +
-      `Past a tracer's end its last conditions are held, or its history is repeated: ${states.join("; ")}.`,
+      `Past a tracer's end its last conditions are held, or its history is repeated: ${verdict}.`,
     spec: figureSpec({
       vconcat: [
         panel("share", "share out of range", { axis: { format: ".0%" } }),
@@ -126,8 +157,13 @@ export function longRolloutFigure(rollouts: readonly LongRollout[]): Figure | nu
 }
 
 /** How two rollouts from almost the same start go apart. */
-export function sensitivityFigure({ perturbation_dex, divergence_dex, final_amplification }: Sensitivity): Figure {
-  const values = divergence_dex.map((dex, i) => ({ step: i + 1, dex }));
+export function sensitivityFigure({
+  perturbation_dex,
+  divergence_dex,
+  final_amplification,
+}: Sensitivity): Figure | null {
+  const values = divergence_dex.map((dex, i) => ({ step: i + 1, dex })).filter(({ dex }) => dex > 0);
+  if (values.length === 0) return null;
   return {
     name: "sensitivity",
     title: "From a perturbed start",
@@ -138,7 +174,7 @@ export function sensitivityFigure({ perturbation_dex, divergence_dex, final_ampl
       height: 200,
       data: { values },
       mark: { type: "line", color: palette[0] },
-      encoding: { x: amount("step", "steps"), y: amount("dex", "mean difference (dex)") },
+      encoding: { x: amount("step", "steps"), y: logarithmic("dex", "mean difference (dex)") },
     }),
   };
 }
@@ -151,21 +187,21 @@ export function gradientFigure({ failure_maps }: Metrics): Figure | null {
     failure_maps[kind]!.gradient.map(({ from_log10, to_log10, mean_dex }) => ({
       kind: predictionStyles[kind].label,
       rate: (from_log10 + to_log10) / 2,
-      dex: mean_dex,
+      dex: shownDex(mean_dex),
     })),
   );
   return {
     name: "error-gradient",
     title: "Error where abundances change fast",
     caption:
-      "Mean error against the true rate of change |d log10 x / dt| of the abundance, in dex per yr, all species.",
+      "Mean error against the true rate of change |d log10 x / dt| of the abundance, in dex per yr, all species. What is below 0.001 dex is drawn there.",
     spec: figureSpec({
       height: 220,
       data: { values },
       mark: { type: "line", point: { size: 34 } },
       encoding: {
         x: position("rate", "log10 of |d log10 x / dt| (dex / yr)"),
-        y: amount("dex", "mean error (dex)"),
+        y: logarithmic("dex", "mean error (dex)"),
         color: kindColours(kinds),
       },
     }),

@@ -1,5 +1,5 @@
 import type { TracerFeatures } from "../evaluation-types.ts";
-import { type Figure, figureSpec, position, type Row, type VegaLiteSpec } from "./figure.ts";
+import { type Figure, figureSpec, ink, position, type Row, type VegaLiteSpec } from "./figure.ts";
 
 /** t-SNE compares all pairs: of more tracers than this, every n-th is shown. */
 const most = 400;
@@ -30,11 +30,12 @@ export async function tracerMapFigure(features: readonly TracerFeatures[], seed:
     })),
   );
   const panel = (map: string, field: string, title: string): VegaLiteSpec => ({
-    width: 210,
-    height: 210,
+    width: 180,
+    height: 180,
     title: map,
     data: { values: values.filter((row) => row.map === map && row[field] !== null) },
-    mark: { type: "point", filled: true, size: 50, opacity: 0.9 },
+    // The rim keeps the dark end of the colours visible on a dark page.
+    mark: { type: "point", filled: true, size: 50, opacity: 0.95, stroke: ink.muted, strokeWidth: 0.6 },
     encoding: {
       x: position("x", "", { axis: null }),
       y: position("y", "", { axis: null }),

@@ -1,5 +1,5 @@
 import type { EvaluationSamples, SpeciesReason, TracerSample } from "../evaluation-types.ts";
-import { amount, type Figure, figureSpec, palette, position, type Row, type VegaLiteSpec } from "./figure.ts";
+import { amount, type Figure, figureSpec, palette, position, type Row, type VegaLiteSpec, width } from "./figure.ts";
 
 const kyr = "time since the start (kyr)";
 
@@ -16,6 +16,8 @@ const reasons: Readonly<Record<SpeciesReason, string>> = {
   worst: "predicted worst",
 };
 
+const places: Readonly<Record<TracerSample["reason"], string>> = { best: "best", median: "middling", worst: "worst" };
+
 /** Abundances against time along one tracer: what was asked for, what changes most, what fails worst. */
 export function abundancesFigure(tracer: TracerSample, mostPerPanel = 7): Figure {
   const isEmulated = tracer.series.some(({ emulated }) => emulated !== null);
@@ -28,7 +30,7 @@ export function abundancesFigure(tracer: TracerSample, mostPerPanel = 7): Figure
     ]);
     return [
       {
-        width: 460,
+        width,
         height: 220,
         title: reasons[reason],
         data: { values },
@@ -42,6 +44,7 @@ export function abundancesFigure(tracer: TracerSample, mostPerPanel = 7): Figure
             title: null,
             sort: null,
             scale: { domain: series.map(({ species }) => species), range: palette },
+            legend: { columns: 4 },
           },
           strokeDash: {
             field: "what",
@@ -61,7 +64,7 @@ export function abundancesFigure(tracer: TracerSample, mostPerPanel = 7): Figure
   });
   return {
     name: `abundances-${tracer.reason}`,
-    title: `Abundances along the tracer predicted ${tracer.reason === "median" ? "middling" : tracer.reason} (tracer ${tracer.id}, ${tracer.mean_dex.toPrecision(2)} dex)`,
+    title: `Abundances along the tracer predicted ${places[tracer.reason]} (tracer ${tracer.id}, ${tracer.mean_dex.toPrecision(2)} dex)`,
     caption: `Solid: the data. Dashed: ${isEmulated ? "emulated from the first row alone" : "encoded and decoded"}. Relative to H nuclei.`,
     spec: figureSpec({ vconcat: panels, resolve: { scale: { color: "independent" } } }),
   };
@@ -77,31 +80,34 @@ export function latentsFigure({ id, latents, times_yr }: TracerSample): Figure {
     ["encoded", latents.encoded],
     ["emulated", latents.emulated ?? []],
   ] as const;
-  const values: Row[] = sources.flatMap(([what, rows]) =>
-    shown(rows, 120).flatMap(({ at, value }) =>
-      value.map((latent, component) => ({ what, component: component + 1, latent, kyr: times_yr[at]! / 1000 })),
-    ),
-  );
+  const panel = (component: number): VegaLiteSpec => {
+    const values: Row[] = sources.flatMap(([what, rows]) =>
+      shown(rows, 120).map(({ at, value }) => ({ what, latent: value[component]!, kyr: times_yr[at]! / 1000 })),
+    );
+    return {
+      width: 104,
+      height: 76,
+      title: { text: String(component + 1), frame: "group" },
+      data: { values },
+      mark: { type: "line", strokeWidth: 1.6 },
+      encoding: {
+        x: amount("kyr", "kyr", { axis: { tickCount: 3 } }),
+        y: position("latent", "", { axis: { tickCount: 3 } }),
+        color: whatColour,
+      },
+    };
+  };
   return {
     name: "latents",
     title: `Latents along tracer ${id}`,
     caption:
       "Each component of the latents: those of the data, encoded, and those that the emulator steps to from the first row. Smooth ones are easy to emulate.",
     spec: figureSpec({
-      data: { values },
-      facet: { field: "component", type: "ordinal", title: null },
-      columns: 4,
-      spec: {
-        width: 120,
-        height: 80,
-        mark: { type: "line", strokeWidth: 1.6 },
-        encoding: {
-          x: amount("kyr", "kyr"),
-          y: position("latent", "", { axis: { tickCount: 3 } }),
-          color: { ...whatColour, legend: { orient: "top" } },
-        },
-      },
-      resolve: { scale: { y: "independent" } },
+      concat: Array.from({ length: latents.encoded[0]?.length ?? 0 }, (_, component) => panel(component)),
+      columns: 3,
+      // Titles in a line, whatever the widths of the labels.
+      bounds: "flush",
+      spacing: { row: 74, column: 44 },
     }),
   };
 }
@@ -122,7 +128,7 @@ export function latentPathsFigure(tracers: EvaluationSamples["tracers"]): Figure
         ["emulated", emulated ?? []],
       ] as const
     ).flatMap(([what, rows]) =>
-      shown(rows).map(({ at, value: [pc1, pc2] }) => ({ tracer: `predicted ${reason}`, what, at, pc1, pc2 })),
+      shown(rows).map(({ at, value: [pc1, pc2] }) => ({ tracer: `predicted ${places[reason]}`, what, at, pc1, pc2 })),
     ),
   );
   if (values.length === 0) return null;
@@ -136,11 +142,11 @@ export function latentPathsFigure(tracers: EvaluationSamples["tracers"]): Figure
       facet: { field: "tracer", type: "nominal", title: null },
       columns: 3,
       spec: {
-        width: 165,
-        height: 165,
+        width: 118,
+        height: 118,
         mark: { type: "line", point: { size: 8 }, strokeWidth: 1 },
         encoding: {
-          x: position("pc1", "component 1"),
+          x: position("pc1", "component 1", { axis: { tickCount: 4 } }),
           y: position("pc2", "component 2"),
           order: { field: "at", type: "quantitative" },
           color: whatColour,

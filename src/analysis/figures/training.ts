@@ -1,5 +1,5 @@
 import type { TrainingEpoch } from "../evaluation-types.ts";
-import { amount, colours, type Figure, figureSpec, palette, type VegaLiteSpec } from "./figure.ts";
+import { amount, colours, type Figure, figureSpec, logarithmic, palette, type VegaLiteSpec } from "./figure.ts";
 
 /** The validation error by epoch, with the epochs where learning rate or dropout fell. */
 export function trainingFigure(model: "autoencoder" | "emulator", epochs: readonly TrainingEpoch[]): Figure | null {
@@ -18,10 +18,7 @@ export function trainingFigure(model: "autoencoder" | "emulator", epochs: readon
       mark: { type: "line", color: "#8a8f98" },
       encoding: {
         x: amount("epoch", "epoch"),
-        y: amount("mean", "mean relative error, validation", {
-          scale: { type: "log" },
-          axis: { format: "~g", tickCount: 6 },
-        }),
+        y: logarithmic("mean", "mean relative error, validation"),
       },
     },
   ];

@@ -1,6 +1,6 @@
-import type { Comparison, Interval } from "../evaluation-types.ts";
+import { type Comparison, type Interval, surrogateKinds } from "../evaluation-types.ts";
 import { predictionStyles } from "../figures/prediction-style.ts";
-import { html } from "./html.ts";
+import { type Html, html } from "./html.ts";
 import { type Column, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
 
 type Row = Comparison["kinds"][number]["runs"][number] & { readonly kind: string; readonly name: string };
@@ -9,12 +9,14 @@ type Row = Comparison["kinds"][number]["runs"][number] & { readonly kind: string
 export function comparisonPage(comparison: Comparison, sections: readonly DrawnSection[]): string {
   const { runs, kinds, tracers, resamples, seed } = comparison;
   const title = "Which surrogate is better?";
-  const rows: Row[] = kinds.flatMap(({ kind, runs: each }) =>
+  // The baselines are the same in all runs, but for those with as many components as latents; compare.json has them.
+  const shown = kinds.filter(({ kind }) => surrogateKinds.some((each) => each === kind));
+  const rows: Row[] = shown.flatMap(({ kind, runs: each }) =>
     each.map((run, r) => ({ ...run, kind: predictionStyles[kind].label, name: runs[r]!.name })),
   );
   const columns: Column<Row>[] = [
-    { title: "prediction", value: ({ kind }) => kind },
-    { title: "run", value: ({ name }) => name },
+    { title: "prediction", value: ({ kind }) => kind, isText: true },
+    { title: "run", value: ({ name }) => name, isText: true },
     { title: "error, dex", value: ({ mean_dex }) => withInterval(mean_dex) },
     {
       title: "difference from the first",
@@ -29,7 +31,9 @@ export function comparisonPage(comparison: Comparison, sections: readonly DrawnS
 <p class="muted">${count(runs.length)} runs on the same rows of ${count(tracers)} validation tracers. Intervals: 95 % of ${count(resamples)} bootstrap resamples
 of the tracers, seed ${seed}.</p></header>
 <main>
-<section><h2 id="in-short">In short</h2><div class="scroll">${table(columns, rows)}</div>
+<section><h2 id="in-short">In short</h2>
+<ul class="verdicts">${rows.map(sentence)}</ul>
+<div class="scroll">${table(columns, rows)}</div>
 <p class="muted">Below 0 a run is better than the first one. “No difference” says that the interval of the difference holds 0.</p></section>
 ${figureSections(sections)}
 <section><h2 id="runs">The runs</h2><dl>${runs.map(
@@ -39,6 +43,16 @@ ${figureSections(sections)}
 </main>
 <footer>The numbers are in compare.json.</footer>`;
   return page(title, body);
+}
+
+/** How a run does beside the first one. */
+function sentence({ kind, name, difference_dex, differs }: Row, index: number, rows: readonly Row[]): Html | null {
+  if (difference_dex === null) return null;
+  const first = rows.findLast((row, r) => r < index && row.difference_dex === null)!.name;
+  if (!differs) return html`<li>${kind}: ${name} is as good as ${first}, as far as these tracers tell.</li>\n`;
+  const isBetter = difference_dex.value < 0;
+  return html`<li class="${isBetter ? "beats" : "loses"}">${kind}: ${name} is ${isBetter ? "better" : "worse"} than ${first} by
+${shortNumber(Math.abs(difference_dex.value))} dex.</li>\n`;
 }
 
 function judgement({ difference_dex, differs }: Row): string {

@@ -16,13 +16,14 @@ ${count(validation.tracers)} validation tracers, trained on ${count(train.tracer
 ${contents(titles)}
 <main>
 <section><h2 id="in-short">In short</h2>
+<p class="lead">${lead(metrics)}</p>
 ${verdicts(metrics)}
 <div class="scroll">${predictionTable(metrics)}</div>
 <p class="muted">Errors in dex are |log10 predicted − log10 true|: 0.3 is a factor of 2. “Above ${floor}” counts larger abundances only.
 Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p></section>
 ${figureSections(sections)}
 <section><h2 id="every-species">Every species</h2>
-<p class="muted">${sentence(predictionStyles[subject.kind].label)}. A heading sorts.</p>
+<p class="muted">${sentence(predictionStyles[subject.kind].label)}. A heading sorts. Bias: log10 predicted − log10 true, below 0 where too little is predicted.</p>
 <div class="scroll long" tabindex="0" role="region" aria-label="every species">${speciesTable(subject)}</div></section>
 <section><h2 id="provenance">Provenance</h2>${provenanceList(metrics)}</section>
 </main>
@@ -42,21 +43,51 @@ function verdicts({ conclusions, verdicts: all }: Metrics): Html {
   return html`<ul class="verdicts">${items}</ul>${losses.length > 0 && html`<p>By phase: ${lossesByBaseline(losses)}.</p>`}`;
 }
 
+/** What is lost; baselines to which the same phases are lost are named together. */
 function lossesByBaseline(losses: Metrics["verdicts"]): string {
-  const grouped = new Map<string, string[]>();
-  for (const { subject, baseline, phase } of losses) {
-    const key = `the ${subject} loses to ${predictionStyles[baseline].label}`;
-    grouped.set(key, [...(grouped.get(key) ?? []), phase]);
+  const phasesOf = (subject: string, baseline: string): string =>
+    listed(losses.filter((loss) => loss.subject === subject && loss.baseline === baseline).map(({ phase }) => phase));
+  const baselines = new Map<string, Set<string>>();
+  for (const { subject, baseline } of losses) {
+    const clause = `the ${subject} in ${phasesOf(subject, baseline)}`;
+    baselines.set(clause, (baselines.get(clause) ?? new Set()).add(predictionStyles[baseline].label));
   }
-  return [...grouped].map(([key, phases]) => `${key} in ${phases.join(", ")}`).join("; ");
+  return [...baselines].map(([clause, names]) => `${clause} loses to ${listed([...names])}`).join("; ");
+}
+
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** The verdict in a sentence or two. */
+function lead({ predictions, verdicts: all }: Metrics): string {
+  const subject = predictions.emulation ? "emulation" : "reconstruction";
+  const dex = predictions[subject]!.overall.all.dex.mean;
+  const own = all.filter((verdict) => verdict.subject === subject && verdict.phase === "all" && !verdict.above_floor);
+  const lost = own.filter(({ beats }) => !beats).length;
+  const what = subject === "emulation" ? "An abundance emulated over a whole trajectory" : "A reconstructed abundance";
+  const error = `${what} is off by ${shortNumber(dex)} dex on average, a factor of ${factor(dex)}.`;
+  if (own.length === 0) return error;
+  if (lost === 0) return `${error} That beats all ${own.length} baselines.`;
+  return `${error} ${lost === own.length ? `All ${lost}` : `${lost} of ${own.length}`} baselines, which need no network, do better.`;
+}
+
+/** 10^dex, in the precision that it has. */
+function factor(dex: number): string {
+  const value = 10 ** dex;
+  if (value >= 1e6) return `10^${dex.toFixed(1)}`;
+  return value < 100 ? value.toPrecision(value < 1.1 ? 3 : 2) : count(Number(value.toPrecision(2)));
 }
 
 function predictionTable({ predictions, floor }: Metrics): Html {
   const columns: Column<PredictionMetrics>[] = [
-    { title: "prediction", value: ({ kind }) => predictionStyles[kind].label },
+    { title: "prediction", value: ({ kind }) => predictionStyles[kind].label, isText: true },
     { title: "error, dex", value: ({ overall }) => overall.all.dex.mean },
     { title: "99 %", value: ({ overall }) => overall.all.dex.p99 },
-    { title: `above ${floor.toExponential(0)}`, value: ({ overall }) => overall.above_floor?.dex.mean ?? null },
+    {
+      title: `above ${floor.toExponential(0).replace("-", "\u2011")}`,
+      value: ({ overall }) => overall.above_floor?.dex.mean ?? null,
+    },
     { title: "99 %", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
     { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
     { title: "mean over species", value: ({ over_species }) => over_species.mean },
@@ -67,12 +98,12 @@ function predictionTable({ predictions, floor }: Metrics): Html {
 
 function speciesTable({ species }: PredictionMetrics): Html {
   const columns: Column<PredictionMetrics["species"][number]>[] = [
-    { title: "species", value: ({ species: name }) => name },
-    { title: "phase", value: ({ phase }) => phase },
+    { title: "species", value: ({ species: name }) => name, isText: true },
+    { title: "phase", value: ({ phase }) => phase, isText: true },
     { title: "error, dex", value: ({ all }) => all.dex.mean },
     { title: "median", value: ({ all }) => all.dex.median },
     { title: "99 %", value: ({ all }) => all.dex.p99 },
-    { title: "too high by, dex", value: ({ bias_dex }) => bias_dex },
+    { title: "bias, dex", value: ({ bias_dex }) => bias_dex },
     { title: "relative, mean", value: ({ all }) => all.relative.mean },
     { title: "mean log10 abundance", value: ({ mean_log10 }) => mean_log10 },
   ];

@@ -73,19 +73,22 @@ export function inlineSvg(svg: string, title: string): Html {
 export interface Column<T> {
   readonly title: string;
   readonly value: (row: T) => string | number | null;
+  /** Words: they stand left and may wrap. */
+  readonly isText?: boolean;
 }
 
 /** A table; numbers are rounded for the eye and sorted by what they are. */
 export function table<T>(columns: readonly Column<T>[], rows: readonly T[], { sortable = false } = {}): Html {
-  const heading = (title: string): Html =>
-    sortable ? html`<th scope="col"><button type="button">${title}</button></th>` : html`<th scope="col">${title}</th>`;
-  const cell = (value: string | number | null): Html =>
+  const words = (isText = false): Html => new Html(isText ? ' class="text"' : "");
+  const heading = ({ title, isText }: Column<T>): Html =>
+    html`<th scope="col"${words(isText)}>${sortable ? html`<button type="button">${title}</button>` : title}</th>`;
+  const cell = (value: string | number | null, isText?: boolean): Html =>
     typeof value === "number"
       ? html`<td data-value="${value}">${shortNumber(value)}</td>`
-      : html`<td>${value ?? "–"}</td>`;
-  const body = rows.map((row) => html`<tr>${columns.map(({ value }) => cell(value(row)))}</tr>\n`);
+      : html`<td${words(isText)}>${value ?? "–"}</td>`;
+  const body = rows.map((row) => html`<tr>${columns.map(({ value, isText }) => cell(value(row), isText))}</tr>\n`);
   const attribute = new Html(sortable ? " data-sortable" : "");
-  return html`<table${attribute}><thead><tr>${columns.map(({ title }) => heading(title))}</tr></thead><tbody>${body}</tbody></table>`;
+  return html`<table${attribute}><thead><tr>${columns.map(heading)}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
 /** Three significant digits. */

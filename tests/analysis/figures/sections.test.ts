@@ -1,6 +1,7 @@
 import { inflateSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Figure, VegaLiteSpec } from "../../../src/analysis/figures/figure.ts";
+import { type Figure, figureSpec, logarithmic, type VegaLiteSpec } from "../../../src/analysis/figures/figure.ts";
+import { predictionStyles } from "../../../src/analysis/figures/prediction-style.ts";
 import { renderPng, renderSvg } from "../../../src/analysis/figures/render.ts";
 import { evaluationFigures, type FigureSection } from "../../../src/analysis/figures/sections.ts";
 import { evaluationFixture } from "./evaluation-fixture.ts";
@@ -53,6 +54,8 @@ describe("the figures of an evaluation", () => {
       const text = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, words]) => words!.replaceAll("&gt;", ">"));
       for (const title of titlesOf(spec)) expect(text, name).toContain(title);
       expect(svg, name).not.toMatch(/NaN|undefined|Infinity/);
+      // Black is lost on a dark page.
+      expect(svg, name).not.toMatch(/(fill|stroke)="(black|#000|#000000)"/);
     }
   });
 
@@ -98,6 +101,23 @@ describe("the figures of an evaluation", () => {
       ]
     `);
   });
+});
+
+describe("a logarithmic axis", () => {
+  it("has labels at powers of ten, as powers where they are long", async () => {
+    const values = [1e-13, 1e-4, 1, 1e5].map((at) => ({ at }));
+    const spec = { data: { values }, mark: "point", encoding: { x: logarithmic("at", "at") } };
+    const svg = await renderSvg(figureSpec(spec));
+    const labels = [...svg.matchAll(/<text[^>]*>([^<]+)</g)].map(([, words]) => words);
+    expect(labels).toEqual(expect.arrayContaining(["10⁻¹²", "10⁻⁶", "0.01", "1", "100", "10⁴"]));
+  });
+});
+
+it("names every kind of prediction differently", () => {
+  for (const name of ["title", "label", "colour"] as const) {
+    const names = Object.values(predictionStyles).map((style) => style[name]);
+    expect(new Set(names).size, name).toBe(names.length);
+  }
 });
 
 describe("drawing", () => {

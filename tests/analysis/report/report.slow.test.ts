@@ -48,6 +48,11 @@ describe.skipIf(executablePath === undefined)("the report in a real browser", ()
       document.documentElement.clientWidth,
     ]);
     expect(scroll).toBe(client);
+    // A figure is whole on a phone too, not a part to be scrolled.
+    const cut = await page
+      .locator(".plot")
+      .evaluateAll((all) => all.filter((plot) => plot.scrollWidth > plot.clientWidth).length);
+    expect(cut).toBe(0);
     // The drawings' ink follows the page's: readable on its surface.
     const [ink, surface] = await page.evaluate(() => [
       getComputedStyle(document.querySelector("figure svg text[fill='var(--ink)']")!).fill,

@@ -80,10 +80,32 @@ describe("a report", () => {
     expectHarmless(readFileSync(report, "utf8"));
   });
 
+  it("begins with the error as a factor, and with how many baselines do better", () => {
+    const { metrics } = evaluationFixture();
+    const emulation = metrics.predictions.emulation!;
+    const all = { ...emulation.overall.all, dex: { ...emulation.overall.all.dex, mean: 0.3 } };
+    const predictions = { ...metrics.predictions, emulation: { ...emulation, overall: { ...emulation.overall, all } } };
+    const page = (beats: readonly boolean[]): string => {
+      const verdicts = beats.map((each) => ({
+        ...metrics.verdicts[0]!,
+        subject: "emulation" as const,
+        phase: "all" as const,
+        above_floor: false,
+        beats: each,
+      }));
+      return evaluationPage({ ...metrics, predictions, verdicts }, []);
+    };
+    expect(page([true, false])).toContain(
+      "is off by 0.300 dex on average, a factor of 2.0. 1 of 2 baselines, which need no network, do better.</p>",
+    );
+    expect(page([true, true])).toContain("That beats all 2 baselines.</p>");
+    expect(page([false, false])).toContain("All 2 baselines, which need no network, do better.</p>");
+  });
+
   it("says which phases are lost", () => {
     const { metrics } = evaluationFixture();
     const page = evaluationPage(metrics, []);
-    expect(page).toMatch(/By phase: [^<]*loses to mean trajectory in gas, surface, bulk/);
+    expect(page).toMatch(/By phase: the emulation in gas, surface and bulk loses to mean trajectory/);
     const winner: Metrics = { ...metrics, verdicts: metrics.verdicts.map((each) => ({ ...each, beats: true })) };
     expect(evaluationPage(winner, [])).not.toContain("By phase");
   });
@@ -118,4 +140,6 @@ it("a comparison is a page too", async () => {
   expectHarmless(page);
   expect(page).toContain("<td>0.200 [0.190, 0.210]</td><td>-0.100 [-0.110, -0.0900]</td><td>better</td>");
   expect(page).toContain("<td>no difference</td>");
+  expect(page).toContain("second is better than &lt;/script&gt;");
+  expect(page).toContain("third is as good as &lt;/script&gt;");
 });
