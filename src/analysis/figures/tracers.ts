@@ -79,7 +79,10 @@ export function latentsFigure({ id, latents, times_yr }: TracerSample): Figure {
   ] as const;
   const values: Row[] = sources.flatMap(([what, rows]) =>
     shown(rows, 120).flatMap(({ at, value }) =>
-      value.map((latent, component) => ({ what, component: component + 1, latent, kyr: times_yr[at]! / 1000 })),
+      value
+        .map((latent, component) => ({ what, component: component + 1, latent, kyr: times_yr[at]! / 1000 }))
+        // A rollout that grows without bound.
+        .filter(({ latent }) => Number.isFinite(latent)),
     ),
   );
   return {
@@ -122,7 +125,9 @@ export function latentPathsFigure(tracers: EvaluationSamples["tracers"]): Figure
         ["emulated", emulated ?? []],
       ] as const
     ).flatMap(([what, rows]) =>
-      shown(rows).map(({ at, value: [pc1, pc2] }) => ({ tracer: `predicted ${reason}`, what, at, pc1, pc2 })),
+      shown(rows)
+        .filter(({ value }) => value.every(Number.isFinite))
+        .map(({ at, value: [pc1, pc2] }) => ({ tracer: `predicted ${reason}`, what, at, pc1, pc2 })),
     ),
   );
   if (values.length === 0) return null;
