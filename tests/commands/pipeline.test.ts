@@ -183,6 +183,7 @@ describe("the path from a raw file to emulated histories", () => {
     const { stdout } = outcomes.emulator!;
     expect(stdout.split("\n")).toHaveLength(2);
     expect(JSON.parse(stdout)).toEqual({
+      metric: "relative",
       weights: join(made, "weights/emulator.safetensors"),
       epochs: 2,
       steps: 6,
