@@ -15,7 +15,7 @@ function trainingKeys(defaults: {
   weights: string;
 }) {
   return {
-    lr: z.number().gt(0).default(1e-3).describe("Learning rate at the start."),
+    lr: z.number().gt(0).default(1e-3).describe("Learning rate at the start; phases with a cosine scale it."),
     lr_decay: z
       .number()
       .gt(0)
@@ -48,7 +48,7 @@ function trainingKeys(defaults: {
       .gt(0)
       .default(defaults.gradient_clipping)
       .describe("Largest global norm of the gradient."),
-    dropout: share.default(defaults.dropout).describe("Dropout at the start."),
+    dropout: share.default(defaults.dropout).describe("Dropout at the start; phases with a cosine have their own."),
     dropout_decay_patience: PositiveInteger.default(defaults.dropout_decay_patience).describe(
       "Epochs without improvement before the dropout is lowered.",
     ),

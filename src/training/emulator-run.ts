@@ -235,6 +235,13 @@ function startingWeights({ warmStart, shape, seed, columns, recipe }: EmulatorJo
     { model: weights.model, species: weights.species },
     { model: shape, species: columns.species },
   );
+  const scaling = weights.latent_scaling === undefined ? "minmax" : "standard";
+  if (scaling !== recipe.latent_scaling) {
+    throw new CheckpointError(`${warmStart} was trained on latents of another scaling, ${scaling}`, {
+      where: warmStart,
+      fix: `recipe.latent_scaling=${scaling}, or start fresh`,
+    });
+  }
   log(`starting from ${warmStart}; the optimizer starts fresh`);
   return weights.trainable;
 }

@@ -1,8 +1,8 @@
-/** The parts of the training loss, each averaged over the rows of an epoch. */
+/** The parts of the training loss, each averaged over the items of an epoch. */
 export interface LossParts {
-  /** 1e-3 · (reconstruction + worst + conservation): what is minimised. */
+  /** What is minimised: the sum of the parts, in the original's recipe times 1e-3. */
   total: number;
-  /** Σ over species of the symmetric relative error. */
+  /** The error that the phase's loss names; in the original's recipe the symmetric relative error, summed over species. */
   reconstruction: number;
   /** Weighted error of the worst species of each row. */
   worst: number;

@@ -130,6 +130,13 @@ describe("a recipe of phases", () => {
     expect([warm.code, warm.stdout]).toEqual([0, expect.stringContaining("5 epochs")]);
   });
 
+  it("refuses to start from weights that know latents of another scaling", async () => {
+    const { code, stderr } = await astrochem(...words.emulator, "--warm-start", "recipe.latent_scaling=minmax");
+    expect(code).toBe(4);
+    expect(stderr).toContain("was trained on latents of another scaling, standard");
+    expect(stderr).toContain("fix  recipe.latent_scaling=standard, or start fresh");
+  });
+
   it("is shortened as a whole by max_epochs", async () => {
     const { code, stdout } = await astrochem(...words.emulator, "model.max_epochs=3");
     expect([code, stdout]).toEqual([0, expect.stringContaining("3 epochs, ended: max_epochs")]);
