@@ -1,6 +1,6 @@
 /**
  * Measures training and inference beside PyTorch, in turn in one run: median milliseconds, rates, ratios. Writes bench/results.json.
- * Run: npm run bench [-- --rounds 5 --only "train emulator" --engine compiled --threads 1]
+ * Run: npm run bench [-- --rounds 5 --only "train emulator" --engine compiled|native|wasm --threads 1]
  */
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -21,9 +21,18 @@ const { values } = parseArgs({
     python: { type: "string", default: process.env.PYTHON ?? "python3" },
   },
 });
+/** What asks for the engine; native TensorFlow takes its threads once in a process, so that a run has one setting of them. */
+const requests = {
+  compiled: { device: "cpu", engine: "compiled" },
+  native: { device: "cpu", engine: "eager" },
+  wasm: { device: "wasm", engine: "eager" },
+} as const;
+const engineName = values.engine as keyof typeof requests;
+if (!(engineName in requests)) throw new Error(`--engine ${values.engine}: one of ${Object.keys(requests).join(", ")}`);
 const rounds = Number(values.rounds);
 const cores = availableParallelism();
-const threadCounts = values.threads ? [Number(values.threads)] : [...new Set([1, cores])];
+const allThreads = engineName === "compiled" ? [...new Set([1, cores])] : [engineName === "wasm" ? 1 : cores];
+const threadCounts = values.threads ? [Number(values.threads)] : allThreads;
 
 interface Measured {
   readonly case: string;
@@ -36,6 +45,8 @@ interface Measured {
   /** How many times as fast as the peer: the median over the rounds of the ratio of neighbours. */
   readonly ratio: number | null;
   readonly goal: number | null;
+  /** Of this process, up to and with this case (resident memory, MB): run a case with --only to have its own. */
+  readonly peak_mb: number;
 }
 
 /** Repetitions of a round: about half a second. */
@@ -56,7 +67,7 @@ async function timed(run: () => Promise<unknown>, runs: number): Promise<number>
 async function measure(bench: BenchCase, peer: Peer | null): Promise<Measured[]> {
   const ours = await Promise.all(
     threadCounts.map(async (threads) => {
-      const { engine } = await chooseEngine({ engine: values.engine as "compiled", threads });
+      const { engine } = await chooseEngine({ ...requests[engineName], threads });
       const prepared = prepare(bench, engine);
       await prepared.run();
       return { threads, ...prepared, runs: repetitions(await timed(prepared.run, 1)), times: [] as number[] };
@@ -82,7 +93,8 @@ async function measure(bench: BenchCase, peer: Peer | null): Promise<Measured[]>
       peer_milliseconds: best ? median(best.times) : null,
       peer_threads: best?.threads ?? null,
       ratio: best ? median(times.map((time, k) => best.times[k]! / time)) : null,
-      goal: bench.goal ?? null,
+      goal: bench.goals?.[engineName] ?? null,
+      peak_mb: (process.resourceUsage().maxRSS * 1024) / 1e6,
     };
   });
 }
@@ -107,6 +119,7 @@ const environment = {
   cpu: cpus()[0]?.model,
   cores,
   rounds,
+  engine: engineName,
 };
 writeFileAtomic("bench/results.json", `${JSON.stringify({ environment, results }, null, 1)}\n`);
 process.stdout.write(
@@ -118,6 +131,7 @@ process.stdout.write(
       { title: "items/s", value: (row) => Math.round(row.rate) },
       { title: "peer ms", value: (row) => row.peer_milliseconds ?? Number.NaN },
       { title: "times as fast", value: (row) => row.ratio ?? Number.NaN },
+      { title: "peak MB", value: (row) => Math.round(row.peak_mb) },
       { title: "goal", value: (row) => (row.goal === null ? "" : String(row.goal)) },
     ],
     results,

@@ -30,12 +30,26 @@ export async function encodeRows(surrogate: Inference, scaled: Float32Array): Pr
   return made.data.subarray(0, (scaled.length / width) * surrogate.latentDim);
 }
 
-/** @param latents raw, [rows, latent] @returns scaled, [rows, species] */
+/**
+ * @param latents raw, [rows, latent]: a rollout that grew without bound may hold infinities
+ * @returns scaled, [rows, species]; NaN in rows whose latents are not finite
+ */
 export async function decodeRows(surrogate: Inference, latents: Float32Array): Promise<Float32Array> {
-  const width = surrogate.latentDim;
-  const data = padded(latents, width);
+  const [width, species] = [surrogate.latentDim, surrogate.species.length];
+  const lost = lostRows(latents, width);
+  const data = padded(
+    lost.length === 0 ? latents : latents.map((value) => (Number.isFinite(value) ? value : 0)),
+    width,
+  );
   const made = await surrogate.decode({ data, shape: [data.length / width, width] }, { scaled: true });
-  return made.data.subarray(0, (latents.length / width) * surrogate.species.length);
+  for (const row of lost) made.data.fill(Number.NaN, row * species, (row + 1) * species);
+  return made.data.subarray(0, (latents.length / width) * species);
+}
+
+function lostRows(latents: Float32Array, width: number): number[] {
+  const rows = new Set<number>();
+  for (const [at, value] of latents.entries()) if (!Number.isFinite(value)) rows.add(Math.floor(at / width));
+  return [...rows];
 }
 
 /** Histories of one length and the latents that they start from. */

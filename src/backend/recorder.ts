@@ -47,7 +47,9 @@ export function recordStep(
   return onBackend(recorder, () => {
     const ports = (kind: string, shapes: Shapes): TensorMap =>
       Object.fromEntries(Object.entries(shapes).map(([key, shape]) => [key, recorder.input(`${kind}:${key}`, shape)]));
-    return tf.tidy(() => {
+    let recording!: Recording;
+    // Not returned through `tidy`, which looks for tensors in every entry of the constants' arrays.
+    tf.tidy(() => {
       const constants = Object.fromEntries(
         Object.entries(frozen).map(([key, { data, shape }]) => [key, recorder.constant(data, shape)]),
       );
@@ -56,14 +58,14 @@ export function recordStep(
       for (const [key, tensor] of Object.entries(made.state ?? {})) outputs[`next:${key}`] = recorder.lookup(tensor);
       for (const [key, tensor] of Object.entries(made.outputs)) outputs[`output:${key}`] = recorder.lookup(tensor);
       const graph = recorder.graph.finish(name, outputs);
-      const recording: Recording = {
+      recording = {
         graph,
         changed: Object.keys(made.state ?? {}),
         outputs: Object.keys(made.outputs),
         largestProduct: recorder.graph.largestProduct(),
       };
-      return recording as unknown as tf.TensorContainer;
-    }) as unknown as Recording;
+    });
+    return recording;
   });
 }
 

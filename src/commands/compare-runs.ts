@@ -12,10 +12,11 @@ export interface RunComparison {
 }
 
 /**
- * What agrees between backends: the error after the first epoch and the best one, relative. Rounding differs from backend to
- * backend, and training amplifies it: see the measurements in README.md.
+ * What agrees between backends, relative. Rounding differs, and training amplifies it. Measured on the sample's autoencoder, ONNX
+ * Runtime beside WASM: the loss of the first epoch is 8e-5 off after its 28 steps (recipe=original), 2e-2 after 400 (curriculum);
+ * errors of single epochs far from the end differ by half and more.
  */
-export const tolerance = { first: 0.01, best: 0.5 };
+export const tolerance = { first: 0.05, best: 0.5 };
 
 /** What computes differently in two runs, as people read it. */
 export function backendDifferences(before: Environment, now: Environment): string[] {

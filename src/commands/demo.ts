@@ -1,4 +1,4 @@
-import { relative } from "node:path";
+import { join } from "node:path";
 import type { ErrorStats, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { preprocess } from "./preprocess.ts";
@@ -23,7 +23,7 @@ const limits = {
 export const demo: Command = {
   describe:
     "Runs the whole path on the bundled sample of real chemistry: preprocess, train the autoencoder, train the emulator, " +
-    `emulate; then a summary. Takes under 5 minutes and writes to ${folder} only.`,
+    `emulate; then a summary and a report with figures. Takes under 5 minutes and writes to ${folder} only.`,
   positionals: {},
   options: {
     quick: { type: "boolean", describe: "a few epochs only, to see that everything works; the errors stay huge" },
@@ -54,17 +54,21 @@ export const demo: Command = {
 };
 
 async function evaluateDemo(context: CommandContext): Promise<Metrics> {
-  const [{ evaluateSurrogate }, { openEvaluation }, { loadConfig }] = await Promise.all([
+  const [{ evaluateSurrogate }, { openEvaluation }, { loadConfig }, { writeReport }] = await Promise.all([
     import("../analysis/evaluate.ts"),
     import("./evaluation-job.ts"),
     import("../config/load.ts"),
+    import("../analysis/report/write-report.ts"),
   ]);
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
-  const { request, close } = await openEvaluation(config);
+  const { request, training, close } = await openEvaluation(config);
   try {
-    return (await evaluateSurrogate(request, { log: () => {}, signal, now })).metrics;
+    const { metrics, samples } = await evaluateSurrogate(request, { log: () => {}, signal, now });
+    context.stderr.write("drawing the report\n");
+    await writeReport(join(cwd, folder), metrics, { ...samples, training }, signal);
+    return metrics;
   } finally {
     close();
   }
@@ -84,46 +88,55 @@ function demoSummary({ predictions, validation, provenance, conclusions }: Metri
 const solverSeconds = { tuned: 47, shipped: "107 to 126" };
 
 /** The summary that a person reads. */
-export function summaryText({ predictions, validation, provenance }: Metrics): string {
-  const { reconstruction, emulation, mean_trajectory, persistence } = predictions as Required<Metrics["predictions"]>;
-  const rows: { readonly name: string; readonly errors: ErrorStats }[] = [
-    { name: "autoencoder alone (encode, decode)", errors: reconstruction.overall.all },
-    { name: "surrogate, as many steps as trained for", errors: emulation.as_trained! },
-    { name: "surrogate, whole trajectory", errors: emulation.overall.all },
-    { name: "mean trajectory of the training tracers", errors: mean_trajectory.overall.all },
-    { name: "persistence (nothing changes)", errors: persistence.overall.all },
+export function summaryText({ predictions, validation, provenance, conclusions }: Metrics): string {
+  const all = predictions as Required<Metrics["predictions"]>;
+  const rows: { readonly name: string; readonly errors: ErrorStats; readonly above?: ErrorStats | null }[] = [
+    row("surrogate, whole trajectory", all.emulation),
+    { name: "surrogate, as many steps as trained for", errors: all.emulation.as_trained! },
+    row("autoencoder alone (encode, decode)", all.reconstruction),
+    row("without a network: nearest physical history", all.nearest_history),
+    row("without a network: mean trajectory", all.mean_trajectory),
+    row("without a network: nothing changes", all.persistence),
   ];
   const table = formatTable(
     [
-      { title: "on the validation tracers", value: (row: (typeof rows)[number]) => row.name },
+      { title: "on the validation tracers", value: ({ name }: (typeof rows)[number]) => name },
       { title: "error, dex", value: ({ errors }) => errors.dex.mean },
-      { title: "relative error, median", value: ({ errors }) => errors.relative.median },
-      { title: "mean", value: ({ errors }) => errors.relative.mean },
+      { title: "that is a factor of", value: ({ errors }) => 10 ** errors.dex.mean },
+      { title: "99 % below, dex", value: ({ errors }) => errors.dex.p99 },
+      { title: "abundances above 1e-12, dex", value: ({ above }) => above?.dex.mean ?? "" },
     ],
     rows,
   );
-  const worst = emulation.species
-    .toSorted((a, b) => b.all.dex.mean - a.all.dex.mean)
-    .slice(0, 5)
-    .map(({ species, all }) => `${species} ${all.dex.mean.toFixed(2)}`)
-    .join(", ");
-  const elements = emulation.conservation.filter(({ element }) => element !== "charge");
-  const conserved = elements.reduce((sum, { mean }) => sum + mean, 0) / elements.length;
   const { tracers } = validation;
   const seconds = provenance.emulation_seconds!;
-  const each = seconds / tracers;
-  const dex = (metrics: PredictionMetrics): number => metrics.overall.all.dex.mean;
-  const beaten = dex(emulation) < dex(mean_trajectory) && dex(emulation) < dex(persistence);
+  const times = formatNumber(Math.round((solverSeconds.tuned * tracers) / seconds));
   return [
     table,
     "",
-    `worst species (dex): ${worst}`,
-    `elements conserved to ${(100 * conserved).toPrecision(2)} % on average`,
-    `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${(1000 * each).toPrecision(2)} ms each;`,
-    `  the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${formatNumber(Math.round(solverSeconds.tuned / each))} times as long), ${solverSeconds.shipped} as shipped`,
-    beaten
-      ? "the surrogate beats both baselines"
-      : "the surrogate does not beat the baselines yet: this is a few minutes of the original's recipe, which needs hours",
-    `everything is in ${relative(".", folder) || folder}`,
+    ...conclusions,
+    `worst species (dex): ${worstSpecies(all.emulation)}`,
+    `elements conserved to ${(100 * conserved(all.emulation)).toPrecision(2)} % on average`,
+    `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each;`,
+    `  the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${times} times as long), ${solverSeconds.shipped} as shipped`,
+    `figures and all numbers: ${folder}/report.html`,
   ].join("\n");
+}
+
+function row(
+  name: string,
+  { overall }: PredictionMetrics,
+): { name: string; errors: ErrorStats; above: ErrorStats | null } {
+  return { name, errors: overall.all, above: overall.above_floor };
+}
+
+function worstSpecies({ species }: PredictionMetrics): string {
+  const worst = species.toSorted((a, b) => b.all.dex.mean - a.all.dex.mean).slice(0, 5);
+  return worst.map(({ species: name, all }) => `${name} ${all.dex.mean.toFixed(2)}`).join(", ");
+}
+
+/** Mean relative error of the elements' totals. */
+function conserved({ conservation }: PredictionMetrics): number {
+  const elements = conservation.filter(({ element }) => element !== "charge");
+  return elements.reduce((sum, { mean }) => sum + mean, 0) / elements.length;
 }

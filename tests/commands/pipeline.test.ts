@@ -183,11 +183,9 @@ describe("the path from a raw file to emulated histories", () => {
     const { stdout } = outcomes.emulator!;
     expect(stdout.split("\n")).toHaveLength(2);
     expect(JSON.parse(stdout)).toEqual({
-      metric: "relative",
       weights: join(made, "weights/emulator.safetensors"),
       epochs: 2,
       steps: 6,
-      metric: "relative",
       best_epoch: expect.toBeOneOf([0, 1]),
       best_metric: expect.any(Number),
       // (4 + 3)·8 + 8, 8·8 + 8, 8·3 + 3

@@ -82,7 +82,10 @@ export function latentsFigure({ id, latents, times_yr }: TracerSample): Figure {
   ] as const;
   const panel = (component: number): VegaLiteSpec => {
     const values: Row[] = sources.flatMap(([what, rows]) =>
-      shown(rows, 120).map(({ at, value }) => ({ what, latent: value[component]!, kyr: times_yr[at]! / 1000 })),
+      shown(rows, 120)
+        .map(({ at, value }) => ({ what, latent: value[component]!, kyr: times_yr[at]! / 1000 }))
+        // A rollout that grows without bound.
+        .filter(({ latent }) => Number.isFinite(latent)),
     );
     return {
       width: 104,
@@ -128,7 +131,9 @@ export function latentPathsFigure(tracers: EvaluationSamples["tracers"]): Figure
         ["emulated", emulated ?? []],
       ] as const
     ).flatMap(([what, rows]) =>
-      shown(rows).map(({ at, value: [pc1, pc2] }) => ({ tracer: `predicted ${places[reason]}`, what, at, pc1, pc2 })),
+      shown(rows)
+        .filter(({ value }) => value.every(Number.isFinite))
+        .map(({ at, value: [pc1, pc2] }) => ({ tracer: `predicted ${places[reason]}`, what, at, pc1, pc2 })),
     ),
   );
   if (values.length === 0) return null;
