@@ -188,6 +188,7 @@ describe("the path from a raw file to emulated histories", () => {
       steps: 6,
       best_epoch: expect.toBeOneOf([0, 1]),
       best_metric: expect.any(Number),
+      metric: "relative",
       // (4 + 3)·8 + 8, 8·8 + 8, 8·3 + 3
       parameters: 163,
       reason: "max_epochs",
