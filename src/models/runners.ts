@@ -3,9 +3,10 @@ import { blocks } from "./blocks.ts";
 import { decodeStep, encodeStep, rolloutStep } from "./forward-steps.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
-/** Rows and trajectories that are computed at once: what a layer makes of them stays in a core's cache, and costs no speed. */
+/** Rows that are computed at once: what a layer makes of them stays in a core's cache, and costs no speed. */
 const rowsAtOnce = 1024;
-const trajectoriesAtOnce = 128;
+/** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
+const trajectoriesAtOnce = 1024;
 /** Rows of one stretch of a rollout, trajectories times steps: in the cache as well. */
 const rowsOfStretch = 4096;
 /** Steps of one stretch at most: the time to prepare a graph grows faster than its length. */
