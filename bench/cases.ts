@@ -136,10 +136,14 @@ function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
 function infer({ name, batch, steps }: BenchCase, engine: Engine) {
   const autoencoder = {
     model: autoencoderShape,
+    // Bounds as trained weights have them: keeping within them is part of the work.
+    abundances_clipping: { lower: 1e-20, upper: 1 },
+    abundance_range: columns(333, -20, 0),
     ...initialAutoencoder(autoencoderShape, random),
   } as unknown as AutoencoderWeights;
   const emulator = {
     model: emulatorShape,
+    scaled_latent_range: columns(14, 0, 1),
     trainable: initialEmulator(emulatorShape, random),
   } as unknown as EmulatorWeights;
   const [encoder, decoder, roller] = [
@@ -163,6 +167,10 @@ function infer({ name, batch, steps }: BenchCase, engine: Engine) {
     run: actions[name as keyof typeof actions],
     dispose: () => disposeAll([encoder, decoder, roller]),
   };
+}
+
+function columns(count: number, low: number, high: number): { lower: number[]; upper: number[] } {
+  return { lower: new Array<number>(count).fill(low), upper: new Array<number>(count).fill(high) };
 }
 
 function disposeAll(things: readonly { dispose(): void }[]): void {

@@ -1,13 +1,14 @@
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import type { Inference } from "../inference/inference.ts";
+import { abundanceMargin_dex } from "../models/bounds.ts";
 import { cappedDex } from "./error-groups.ts";
 import type { ErrorGrowth, LongRollout, Sensitivity, StepErrors } from "./evaluation-types.ts";
 import { decodeRows, encodeRows, rolloutLatents, type Starts } from "./surrogate-predictions.ts";
 
 /** How much longer than trained a long rollout is. */
 const lengthening = 10;
-/** The training range is widened by so much before a value counts as out of it, dex. */
-const margin = 0.5;
+/** The training range is widened by so much before a value counts as out of it, dex; float32 has some 1e-6 of a scaled unit. */
+const margin = abundanceMargin_dex + 1e-3;
 /** Steps that are kept of a long rollout, at most. */
 const keptSteps = 500;
 const perturbation_dex = 0.01;

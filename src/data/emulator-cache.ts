@@ -4,6 +4,7 @@ import { type AbundanceScaling, LatentScaling, type PhysicalScaling } from "../c
 import type { CachePaths } from "./autoencoder-cache.ts";
 import { type CacheMode, ensureCache } from "./cache.ts";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
+import { ColumnRange } from "./column-range.ts";
 import type { Frame } from "./frame.ts";
 import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
 import { latentMoments } from "./latent-moments.ts";
@@ -36,13 +37,15 @@ export interface EmulatorCacheOptions {
  * Makes or finds the sequences of both splits: `training_seq.h5` and `validation_seq.h5` with `dataset`, float32
  * [rows, metadata + physical + species + latent] (the index renumbered, the rest scaled), `starts`, int32 [windows], the first rows of the
  * windows in file order, `permuted_starts`, the same in random order, `tracers`, int32 [tracers, 2], first row and rows of each, and
- * `latent_scaling`, float64 [2, latent or 1], shift and scale.
- * @returns where they are, and the scaling of the latents
+ * `latent_scaling`, float64 [2, latent or 1], shift and scale, and `latent_range`, float32 [2, latent], the least and the largest scaled latents.
+ * @returns where they are, the scaling of the latents, and their range in the training rows
  * @throws DataError for values that cannot be scaled, or where no tracer is as long as the window
  */
 export async function emulatorCache(
   options: EmulatorCacheOptions,
-): Promise<CachePaths & { readonly latents: LatentScaling }> {
+): Promise<
+  CachePaths & { readonly latents: LatentScaling; readonly latentRange: Pick<ColumnRange, "lower" | "upper"> }
+> {
   const { clean, columns, folder, mode, log, window, seed } = options;
   const paths = { train: join(folder, "training_seq.h5"), val: join(folder, "validation_seq.h5") };
   const parts = {
@@ -52,6 +55,7 @@ export async function emulatorCache(
     abundances_clipping: [options.abundances.log10_lower, options.abundances.log10_upper],
     physical_parameter_ranges: columns.phys.map((name) => options.physicalRanges[name]),
     autoencoder: options.autoencoderHash,
+    "latent range": true,
     "latent scaling": options.latents === "standard" ? "standard" : options.latents.affine,
     window_size: window,
     seed,
@@ -75,7 +79,7 @@ export async function emulatorCache(
     // What the training rows gave holds for both splits, whether it was measured now or earlier.
     latents ??= await readScaling(paths.train);
   }
-  return { ...paths, latents: latents! };
+  return { ...paths, latents: latents!, latentRange: await readRange(paths.train) };
 }
 
 function writeScaling(file: Hdf5File, { affine: { shift, scale } }: LatentScaling): void {
@@ -84,13 +88,26 @@ function writeScaling(file: Hdf5File, { affine: { shift, scale } }: LatentScalin
 }
 
 async function readScaling(path: string): Promise<LatentScaling> {
+  const [shift, scale] = await readTwoRows(path, "latent_scaling", Float64Array);
+  return new LatentScaling({ shift: [...shift], scale: [...scale] });
+}
+
+async function readRange(path: string): Promise<{ lower: Float32Array; upper: Float32Array }> {
+  const [lower, upper] = await readTwoRows(path, "latent_range", Float32Array);
+  return { lower, upper };
+}
+
+async function readTwoRows<T extends Float32Array | Float64Array>(
+  path: string,
+  name: string,
+  Values: new (length: number) => T,
+): Promise<[T, T]> {
   const file = await openHdf5(path);
   try {
-    const dataset = file.dataset("latent_scaling");
-    const width = dataset.shape[1]!;
-    const values = new Float64Array(2 * width);
-    dataset.readRows(0, 2, values);
-    return new LatentScaling({ shift: [...values.subarray(0, width)], scale: [...values.subarray(width)] });
+    const dataset = file.dataset(name);
+    const rows = [new Values(dataset.shape[1]!), new Values(dataset.shape[1]!)] as [T, T];
+    for (const [k, row] of rows.entries()) dataset.readRows(k, 1, row);
+    return rows;
   } finally {
     file.close();
   }
@@ -124,22 +141,26 @@ async function writeRows(
   const { metadata, phys, species } = options.columns;
   const width = metadata.length + phys.length + species.length + options.latentDim;
   const dataset = file.createDataset("dataset", { shape: [frame.rows, width], dtype: "<f4" });
+  const range = new ColumnRange(options.latentDim);
   const step = frame.blockRows;
   for (let start = 0; start < frame.rows; start += step) {
     const block = { start, count: Math.min(step, frame.rows - start), width };
-    await writeBlock(dataset, frame, block, latents, options);
+    range.add(await writeBlock(dataset, frame, block, latents, options));
     await nextTurn();
     options.signal?.throwIfAborted();
   }
+  const ends = file.createDataset("latent_range", { shape: [2, options.latentDim], dtype: "<f4" });
+  for (const [k, row] of [range.lower, range.upper].entries()) ends.writeRows(k, 1, row);
 }
 
+/** @returns the scaled latents, [count, latent] */
 async function writeBlock(
   dataset: Hdf5Dataset,
   frame: Frame,
   { start, count, width }: { start: number; count: number; width: number },
   scaling: LatentScaling,
   options: EmulatorCacheOptions,
-): Promise<void> {
+): Promise<Float32Array> {
   const { metadata, phys, species } = options.columns;
   const read = (columns: readonly string[]): Float32Array => {
     const values = new Float32Array(count * columns.length);
@@ -165,4 +186,5 @@ async function writeBlock(
     rows[row * width] = start + row;
   }
   dataset.writeRows(start, count, rows);
+  return latents;
 }

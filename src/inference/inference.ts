@@ -46,7 +46,8 @@ export interface PhysicalParameter {
 
 /**
  * A trained surrogate: linear abundances and physical units in, linear abundances out. Calls may overlap. All that it needs
- * to know stands in the weights files.
+ * to know stands in the weights files. What comes out, over however many steps, stays within the training data's range of each species widened
+ * by half a dex (weights that know no ranges, imported or of formats 1 and 2, are not bounded).
  *
  * @example
  * const surrogate = await Inference.load({ autoencoder: "weights/autoencoder.safetensors", emulator: "weights/emulator.safetensors" });

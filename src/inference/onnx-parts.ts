@@ -2,6 +2,7 @@ import { type HostTensors, hostTensor, type StepFunction } from "../backend/engi
 import type { Shapes } from "../backend/recorder.ts";
 import type { LatentAffine } from "../chemistry/scaling.ts";
 import { autoencoderLayouts } from "../models/autoencoder.ts";
+import { abundanceBounds, boundsArrays, latentBounds } from "../models/bounds.ts";
 import { emulatorLayout } from "../models/emulator.ts";
 import type { Layout } from "../models/layout.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../models/weights-file.ts";
@@ -106,7 +107,10 @@ function emulatorPart(
     shape: [...time, weights.physical_parameters.length],
   };
   const latent = [weights.model.output_dim];
-  const arrays = arraysOf(emulatorLayout(weights.model), weights.trainable);
+  const arrays = {
+    ...arraysOf(emulatorLayout(weights.model), weights.trainable),
+    ...boundsArrays("latent", latentBounds(weights)),
+  };
   if (kind === "rollout" && scaling) {
     const [quantity, species] = ["linear abundances" as const, autoencoder.model.input_dim];
     return {
@@ -131,9 +135,13 @@ function emulatorPart(
   };
 }
 
-function autoencoderArrays({ model, trainable, statistics }: AutoencoderWeights): HostTensors {
-  const layouts = autoencoderLayouts(model);
-  return { ...arraysOf(layouts.trainable, trainable), ...arraysOf(layouts.statistics, statistics) };
+function autoencoderArrays(weights: AutoencoderWeights): HostTensors {
+  const layouts = autoencoderLayouts(weights.model);
+  return {
+    ...arraysOf(layouts.trainable, weights.trainable),
+    ...arraysOf(layouts.statistics, weights.statistics),
+    ...boundsArrays("abundance", abundanceBounds(weights)),
+  };
 }
 
 function arraysOf(layout: Layout, vector: Float32Array): HostTensors {

@@ -45,7 +45,7 @@ export class Samples {
   }
 
   /**
-   * The largest difference in scaled units; NaN where one of the numbers is. Values beyond 1, where a rollout may drift (no clamp),
+   * The largest difference in scaled units; NaN where one of the numbers is. Values beyond 1, where a rollout may drift,
    * count relative to their size: float32 has no more digits for them. So do raw latents of a component that hardly varies, relative to
    * how far from 0 it does so.
    */

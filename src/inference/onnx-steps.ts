@@ -2,6 +2,7 @@ import type { StepFunction } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import type { LatentAffine } from "../chemistry/scaling.ts";
 import { decode, encode } from "../models/autoencoder.ts";
+import { bounded, boundsOf } from "../models/bounds.ts";
 import { rollout } from "../models/emulator.ts";
 import { unscaleAbundances } from "../models/losses.ts";
 import { runningNormalizer } from "../models/normalization.ts";
@@ -38,7 +39,9 @@ export function decoderFile(scaling: AbundanceRange | null): StepFunction {
 export function stepFile(scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
     const physical = tf.expandDims<tf.Tensor3D>(scaledPhysical(inputs.physical!, scaling), 0);
-    const next = rollout(arrays, physical, scaledLatents(inputs.latents as tf.Tensor2D, scaling), null);
+    const next = rollout(arrays, physical, scaledLatents(inputs.latents as tf.Tensor2D, scaling), {
+      bounds: boundsOf(arrays, "latent"),
+    });
     return { outputs: { next_latents: rawLatents(next, scaling) } };
   };
 }
@@ -51,14 +54,15 @@ export function stepFile(scaling: FileScaling | null): StepFunction {
 export function rolloutFile(scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
     const steps = inputs.physical!.shape[1]!;
+    const within = { bounds: boundsOf(arrays, "latent") };
     const physical = tf.transpose(scaledPhysical(inputs.physical as tf.Tensor3D, scaling), [1, 0, 2]);
     if (!scaling) {
-      const evolved = rollout(arrays, physical, inputs.latents as tf.Tensor2D, null);
+      const evolved = rollout(arrays, physical, inputs.latents as tf.Tensor2D, within);
       return { outputs: { evolved_latents: batchFirst(evolved, steps) } };
     }
     const features = scaledAbundances(inputs.abundances as tf.Tensor2D, scaling);
     const start = scaledLatents(encode(arrays, features, runningNormalizer(arrays), null), scaling);
-    const evolved = rawLatents(rollout(arrays, physical, start, null), scaling);
+    const evolved = rawLatents(rollout(arrays, physical, start, within), scaling);
     return { outputs: { evolved_abundances: batchFirst(decodedAbundances(arrays, evolved, scaling), steps) } };
   };
 }
@@ -74,7 +78,8 @@ function scaledAbundances(linear: tf.Tensor2D, { clipping }: AbundanceRange): tf
 }
 
 function decodedAbundances(arrays: TensorMap, latents: tf.Tensor2D, scaling: AbundanceRange | null): tf.Tensor2D {
-  const scaled = decode(arrays, latents, runningNormalizer(arrays), null);
+  const decoded = decode(arrays, latents, runningNormalizer(arrays), null);
+  const scaled = bounded(decoded, boundsOf(arrays, "abundance"));
   if (!scaling) return scaled;
   const { lower, upper } = scaling.clipping;
   return unscaleAbundances(scaled, { log10_lower: Math.log10(lower), log10_upper: Math.log10(upper) });

@@ -1,5 +1,6 @@
 import { type TensorMap, tf } from "../backend/tf.ts";
-import { type Chain, evolve } from "./evolve.ts";
+import type { BoundTensors } from "./bounds.ts";
+import { type Chain, evolve, evolveWithin } from "./evolve.ts";
 import { type UniformSource, uniformLinear } from "./initialization.ts";
 import { Layout } from "./layout.ts";
 
@@ -53,16 +54,17 @@ export interface RolloutMasks {
 }
 
 /**
- * The emulator applied step by step: z ← z + net([p_t, z]). No clamp: scaled latents may leave [0, 1].
+ * The emulator applied step by step: z ← z + net([p_t, z]). Scaled latents may leave [0, 1], but not the bounds where there are any.
  * @param physical  [steps, batch, physical], scaled, time first
  * @param latents   [batch, latent_dim], scaled: the state at the first row
+ * @param options   `masks` to train with, `bounds` of the state, [1, latent_dim], to use it
  * @returns         [steps · batch, latent_dim], scaled, time first: entry t is the state at row t + 1
  */
 export function rollout(
   arrays: TensorMap,
   physical: tf.Tensor3D,
   latents: tf.Tensor2D,
-  masks: RolloutMasks | null,
+  { masks = null, bounds = null }: { readonly masks?: RolloutMasks | null; readonly bounds?: BoundTensors | null } = {},
 ): tf.Tensor2D {
   const [steps, batch, parameters] = physical.shape;
   const [hidden, inputs] = arrays["net.0.weight"]!.shape as [number, number];
@@ -100,5 +102,6 @@ export function rollout(
       ],
       1,
     ) as tf.Tensor2D;
+  if (bounds) return evolveWithin(chain, latents, steps, bounds);
   return evolve(chain, latents, steps, masks && { first: keep(masks.first), second: keep(masks.second) });
 }

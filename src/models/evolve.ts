@@ -1,4 +1,5 @@
 import { tf } from "../backend/tf.ts";
+import { type BoundTensors, bounded } from "./bounds.ts";
 
 /** The residual network without biases: z ← z + relu(relu(z·ofLatents + drive_t)·second)·third. */
 export interface Chain {
@@ -58,12 +59,18 @@ export function evolve(chain: Chain, latents: tf.Tensor2D, steps: number, masks:
   })(chain.drive, chain.ofLatents, chain.second, chain.third) as tf.Tensor2D;
 }
 
+/** All states of the recurrence, kept within bounds after each step; for use, not for training. @returns as `evolve` */
+export function evolveWithin(chain: Chain, latents: tf.Tensor2D, steps: number, bounds: BoundTensors): tf.Tensor2D {
+  return stacked(evolvePlainly(chain, latents, steps, null, bounds).states);
+}
+
 /** The recurrence as it is defined; the reference of `evolve` for automatic differentiation. Each list has one entry a step. */
 export function evolvePlainly(
   { drive, ofLatents, second, third }: Chain,
   latents: tf.Tensor2D,
   steps: number,
   masks: ChainMasks | null,
+  bounds: BoundTensors | null = null,
 ): { states: tf.Tensor2D[]; firsts: tf.Tensor2D[]; seconds: tf.Tensor2D[] } {
   const drives = apart(drive, steps);
   const kept = masks && { first: apart(masks.first, steps), second: apart(masks.second, steps) };
@@ -73,7 +80,7 @@ export function evolvePlainly(
   for (let t = 0; t < steps; t++) {
     const h1 = masked(tf.relu(tf.add<tf.Tensor2D>(tf.matMul(z, ofLatents), drives[t]!)), kept?.first[t]);
     const h2 = masked(tf.relu(tf.matMul(h1, second)), kept?.second[t]);
-    z = tf.add(tf.matMul(h2, third), z);
+    z = bounded(tf.add(tf.matMul(h2, third), z), bounds);
     made.firsts.push(h1);
     made.seconds.push(h2);
     made.states.push(z);

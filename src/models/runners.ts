@@ -1,5 +1,6 @@
-import { type Engine, type EngineState, hostTensor, type Program } from "../backend/engine.ts";
+import { type Engine, type EngineState, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
 import { blocks } from "./blocks.ts";
+import { abundanceBounds, boundsArrays, latentBounds } from "./bounds.ts";
 import { decodeStep, encodeStep, rolloutStep } from "./forward-steps.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
@@ -34,7 +35,7 @@ export class Encoder {
   }
 }
 
-/** Decodes rows with trained weights. */
+/** Decodes rows with trained weights. No abundance leaves the training data's range by more than half a dex, where that is known. */
 export class Decoder {
   readonly #species: number;
   readonly #map: RowMap;
@@ -42,7 +43,8 @@ export class Decoder {
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.#species = weights.model.input_dim;
     const program = engine.program("decode", decodeStep(weights.model), frozen);
-    this.#map = new RowMap(autoencoderState(engine, weights), program, { from: "latents", to: "scaled" });
+    const state = autoencoderState(engine, weights, boundsArrays("abundance", abundanceBounds(weights)));
+    this.#map = new RowMap(state, program, { from: "latents", to: "scaled" });
   }
 
   /** @param latents raw, [rows, latent] @returns scaled abundances, [rows, species] */
@@ -84,7 +86,7 @@ class RowMap {
   }
 }
 
-/** Rolls trajectories out with trained weights. */
+/** Rolls trajectories out with trained weights. The state stays near the training data's, where their range is known. */
 export class Roller {
   readonly #state: EngineState;
   readonly #program: Program;
@@ -92,9 +94,13 @@ export class Roller {
   /** Lengths that were asked for before, as "<trajectories> <steps>". */
   readonly #seen = new Set<string>();
 
-  constructor(engine: Engine, { model, trainable }: EmulatorWeights) {
+  constructor(engine: Engine, weights: EmulatorWeights) {
+    const { model, trainable } = weights;
     this.#latent = model.output_dim;
-    this.#state = engine.state({ parameters: hostTensor(trainable, [trainable.length]) });
+    this.#state = engine.state({
+      parameters: hostTensor(trainable, [trainable.length]),
+      ...boundsArrays("latent", latentBounds(weights)),
+    });
     this.#program = engine.program("rollout", rolloutStep(model), frozen);
   }
 
@@ -175,8 +181,13 @@ function batchFirst(from: Float32Array, to: Float32Array, { batch, steps, stride
   }
 }
 
-function autoencoderState(engine: Engine, { trainable, statistics }: AutoencoderWeights): EngineState {
+function autoencoderState(
+  engine: Engine,
+  { trainable, statistics }: AutoencoderWeights,
+  beside: HostTensors = {},
+): EngineState {
   return engine.state({
+    ...beside,
     parameters: hostTensor(trainable, [trainable.length]),
     statistics: hostTensor(statistics, [statistics.length]),
   });

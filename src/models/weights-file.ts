@@ -18,6 +18,11 @@ import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 const range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, "is not [lower, upper]");
 const logRange = range.refine(([lower]) => lower > 0, "is scaled by log10 and must be above 0");
 const positive = z.int().positive();
+/** The least and the largest value of each column over the training rows. */
+const columnRange = z
+  .strictObject({ lower: z.array(z.number()), upper: z.array(z.number()) })
+  .refine(({ lower, upper }) => lower.length === upper.length, "has ends of different lengths")
+  .refine(({ lower, upper }) => lower.every((low, k) => low <= upper[k]!), "has lower above upper");
 
 /** Where weights come from: enough to find the run again, nothing that is needed to use them. */
 const provenance = z.strictObject({
@@ -42,6 +47,8 @@ const autoencoderMetadata = z.strictObject({
     .refine(({ lower, upper }) => lower < upper, "is not lower < upper"),
   /** Smallest and largest entry of the latents of the training rows; null until a training has ended. */
   latent_range: range.nullable(),
+  /** log10 of the species' abundances in the training rows, clipped; left out until a training has ended, and where it is not known. */
+  abundance_range: columnRange.optional(),
   /** Optimizer steps, PyTorch's num_batches_tracked. */
   steps: z.int().nonnegative(),
 });
@@ -57,6 +64,8 @@ const emulatorMetadata = z.strictObject({
   time_step_yr: z.number().nullable(),
   /** The emulator's latents are (raw − shift) / scale, each [latent]; left out, as in version 1: the autoencoder's one range. */
   latent_scaling: z.strictObject({ shift: z.array(z.number()), scale: z.array(z.number()) }).optional(),
+  /** The scaled latents of the training rows; left out where it is not known. */
+  scaled_latent_range: columnRange.optional(),
   /** `autoencoderHash` of the autoencoder that it was trained with. */
   autoencoder_hash: z.string(),
 });
@@ -138,6 +147,9 @@ export function readAutoencoder(path: string): AutoencoderWeights {
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "autoencoder", autoencoderMetadata);
   const layouts = autoencoderLayouts(rest.model);
   checkCount(path, "species", rest.species.length, rest.model.input_dim);
+  if (rest.abundance_range) {
+    checkCount(path, "ranges of species", rest.abundance_range.lower.length, rest.model.input_dim);
+  }
   checkArrays(path, tensors, [layouts.trainable, layouts.statistics]);
   return { ...rest, trainable: layouts.trainable.gather(tensors), statistics: layouts.statistics.gather(tensors) };
 }
@@ -149,6 +161,9 @@ export function readEmulator(path: string): EmulatorWeights {
   const layout = emulatorLayout(rest.model);
   const { model, physical_parameters } = rest;
   checkCount(path, "physical parameters", physical_parameters.length, model.input_dim - model.output_dim);
+  if (rest.scaled_latent_range) {
+    checkCount(path, "ranges of latents", rest.scaled_latent_range.lower.length, model.output_dim);
+  }
   checkArrays(path, tensors, [layout]);
   return { ...rest, trainable: layout.gather(tensors) };
 }

@@ -5,7 +5,7 @@ import { type FileFormat, type FileRecord, latestVersion } from "../formats/form
  * read from its JSON; `kind` tells an autoencoder from an emulator. A change of the metadata is a named function added here, a line
  * in CHANGELOG.md and a file of the old version in the tests.
  */
-export const weightsFormat: FileFormat = { name: "weights format", migrations: [oneRangeOfLatents] };
+export const weightsFormat: FileFormat = { name: "weights format", migrations: [oneRangeOfLatents, unknownRanges] };
 
 /** The version that this program writes. */
 export const weightsFormatVersion = latestVersion(weightsFormat);
@@ -15,5 +15,10 @@ export const weightsFormatVersion = latestVersion(weightsFormat);
  * one range for all of them, which is what leaving it out means.
  */
 function oneRangeOfLatents(record: FileRecord): FileRecord {
+  return record;
+}
+
+/** 2 → 3: a file may hold the ranges of the training data (`abundance_range`, `scaled_latent_range`), which bound what comes out. */
+function unknownRanges(record: FileRecord): FileRecord {
   return record;
 }

@@ -6,6 +6,7 @@ import { autoencoderCache, type CachePaths } from "../data/autoencoder-cache.ts"
 import type { CacheMode } from "../data/cache.ts";
 import { openRows, type RowSource } from "../data/chunk-source.ts";
 import { type CleanColumns, openCleanData } from "../data/clean-data.ts";
+import { ColumnRange } from "../data/column-range.ts";
 import { evenRows } from "../data/even-sample.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { writeNpy } from "../formats/npy.ts";
@@ -115,11 +116,12 @@ async function train(
 ): Promise<TrainingReport> {
   const { model, shape, seed } = job;
   const logPath = model.save_model ? epochLogPath(job.weights) : null;
-  const weightsOf = (best: Snapshot, range: readonly [number, number] | null): AutoencoderWeights => ({
+  const weightsOf = (best: Snapshot, ranges: TrainingRanges | null): AutoencoderWeights => ({
     model: { ...shape, hidden_dims: [...shape.hidden_dims] },
     species: [...job.columns.species],
     abundances_clipping: job.clipping,
-    latent_range: range === null ? null : [...range],
+    latent_range: null,
+    ...ranges,
     steps: best.steps,
     provenance: provenanceOf(best, { dataHash, seed }),
     trainable: best.arrays.parameters!,
@@ -160,13 +162,13 @@ async function train(
   }
   const { best } = outcome;
   if (best) {
-    const range = await latentRangeOf(weightsOf(best, null), trainingRows, tools);
+    const ranges = await rangesOf(weightsOf(best, null), scaling, trainingRows, tools);
     // Of a training that goes on later its state is kept beside the weights, which can be used meanwhile.
     const training = isFinished(outcome) ? undefined : readTraining(checkpoint);
-    writeAutoencoder(checkpoint, weightsOf(best, range), training);
+    writeAutoencoder(checkpoint, weightsOf(best, ranges), training);
     if (model.save_model && isFinished(outcome)) {
-      writeAutoencoder(job.weights, weightsOf(best, range));
-      if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(range) });
+      writeAutoencoder(job.weights, weightsOf(best, ranges));
+      if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(ranges.latent_range) });
     }
   }
   return reportOf(
@@ -205,23 +207,36 @@ async function columnMeans(source: RowSource): Promise<Float64Array> {
   return sums.map((sum) => sum / sample.rows);
 }
 
-/** Smallest and largest entry of the latents of all training rows, in float32. */
-async function latentRangeOf(weights: AutoencoderWeights, rows: RowSource, tools: RunTools): Promise<[number, number]> {
+/** What the weights file tells of the training rows: the range of all latents, that of each species in log10. */
+interface TrainingRanges {
+  readonly latent_range: [number, number];
+  readonly abundance_range: { lower: number[]; upper: number[] };
+}
+
+async function rangesOf(
+  weights: AutoencoderWeights,
+  { log10_lower, log10_upper }: AbundanceScaling,
+  rows: RowSource,
+  tools: RunTools,
+): Promise<TrainingRanges> {
   const encoder = new Encoder(tools.engine, weights);
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const [latents, species] = [new ColumnRange(1), new ColumnRange(rows.columns)];
   try {
     const block = Math.max(1, Math.floor(2 ** 24 / rows.columns / 4));
     for (let start = 0; start < rows.rows; start += block) {
       const count = Math.min(block, rows.rows - start);
-      const latents = await encoder.encode(await rows.load(start, count), count);
-      for (const z of latents) {
-        low = Math.min(low, z);
-        high = Math.max(high, z);
-      }
+      const scaled = await rows.load(start, count);
+      species.add(scaled);
+      latents.add(await encoder.encode(scaled, count));
     }
   } finally {
     encoder.dispose();
   }
+  const [low, high] = [latents.lower[0]!, latents.upper[0]!];
   tools.log(`latents of the training rows: ${low.toPrecision(6)} to ${high.toPrecision(6)}`, { low, high });
-  return [low, high];
+  const dex = (scaled: number): number => Number((log10_lower + scaled * (log10_upper - log10_lower)).toFixed(4));
+  return {
+    latent_range: [low, high],
+    abundance_range: { lower: Array.from(species.lower, dex), upper: Array.from(species.upper, dex) },
+  };
 }

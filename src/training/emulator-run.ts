@@ -80,7 +80,8 @@ async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingR
   }
   if (job.mode === "preprocess") return null;
   const windows = await openWindows(caches, job, tools.log);
-  const facts = { dataHash: clean.hash, timeStep, latents: caches.latents.affine };
+  const { latents, latentRange } = caches;
+  const facts = { dataHash: clean.hash, timeStep, latents: latents.affine, latentRange };
   try {
     return await train(job, autoencoder, windows, facts, tools);
   } finally {
@@ -140,11 +141,20 @@ async function makeCaches(
   }
 }
 
+/** What the weights file tells of the training data. */
+interface TrainingFacts {
+  readonly dataHash: string;
+  readonly timeStep: number | null;
+  readonly latents: LatentAffine;
+  /** Of the scaled latents, [latent] each. */
+  readonly latentRange: { readonly lower: Float32Array; readonly upper: Float32Array };
+}
+
 async function train(
   job: EmulatorJob,
   autoencoder: AutoencoderWeights,
   windows: Windows,
-  facts: { dataHash: string; timeStep: number | null; latents: LatentAffine },
+  facts: TrainingFacts,
   tools: RunTools,
 ): Promise<TrainingReport> {
   const { model, shape, seed } = job;
@@ -155,6 +165,7 @@ async function train(
     window_size: model.window_size,
     time_step_yr: facts.timeStep,
     ...(job.recipe.latent_scaling === "standard" ? { latent_scaling: copyOf(facts.latents) } : {}),
+    scaled_latent_range: { lower: [...facts.latentRange.lower], upper: [...facts.latentRange.upper] },
     autoencoder_hash: autoencoderHash(autoencoder),
     provenance: provenanceOf(best, { dataHash: facts.dataHash, seed }),
     trainable: best.arrays.parameters!,

@@ -323,7 +323,8 @@ export abstract class Trainer<Batch> {
       skipped_steps: progress.skipped,
       seconds_training: secondsTraining,
       seconds_validation: progress.secondsValidation,
-      items_per_second: items / secondsTraining,
+      // The clock ticks in milliseconds: a short epoch may take none.
+      items_per_second: items / Math.max(secondsTraining, 1e-3),
     };
     if (decision.improved) {
       this.#best = await this.#snapshot(epoch, metric);

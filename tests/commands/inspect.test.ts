@@ -138,7 +138,7 @@ describe("astrochem inspect", () => {
     expect(stdout).toMatchInlineSnapshot(`
       "emulator.safetensors: weights of an emulator, 1.15 kB
 
-      format version  2
+      format version  3
       parameters      62
       species         3: 1 gas, 1 surface (#), 1 bulk (@)
                       missing of the list: #C, #C2, #C2H, #C2H2, #C2H2O, #C2H3 and 324

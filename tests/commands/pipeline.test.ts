@@ -246,7 +246,22 @@ describe("the path from a raw file to emulated histories", () => {
     const train = await readFrame(join(made, "clean.h5"), "train", species);
     const { data } = await surrogate.encode({ data: train.values, shape: [train.rows, 333] });
     surrogate.dispose();
-    expectClose([Math.min(...data), Math.max(...data)], autoencoder.latent_range!, { relative: 1e-5 });
+    const [low, high] = autoencoder.latent_range!;
+    expectClose([Math.min(...data), Math.max(...data)], [low, high], { relative: 1e-5 });
+    // So are the ranges that bound what comes out.
+    const column = (values: ArrayLike<number>, width: number, k: number) =>
+      Array.from({ length: train.rows }, (_, row) => values[row * width + k]!);
+    const dex = (value: number) => Math.log10(Math.min(Math.max(value, 1e-20), 1));
+    for (const s of [0, 100, 332]) {
+      const values = column(train.values, 333, s).map(dex);
+      const { lower, upper } = autoencoder.abundance_range!;
+      expectClose([lower[s]!, upper[s]!], [Math.min(...values), Math.max(...values)], { absolute: 1e-4 });
+    }
+    const { lower, upper } = readEmulator(join(made, "weights/emulator.safetensors")).scaled_latent_range!;
+    for (const k of [0, 1, 2]) {
+      const values = column(data, 3, k).map((z) => (z - low) / (high - low));
+      expectClose([lower[k]!, upper[k]!], [Math.min(...values), Math.max(...values)], { absolute: 1e-5 });
+    }
   });
 });
 

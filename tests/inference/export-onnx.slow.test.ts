@@ -32,6 +32,7 @@ beforeAll(() => {
     model,
     abundances_clipping: { lower: 1e-18, upper: 0.5 },
     latent_range: [-0.17, 2.5] as [number, number],
+    abundance_range: { lower: species.map(() => -12), upper: species.map((_, s) => (s % 2 ? -11 : -3)) },
     steps: 0,
     ...initialAutoencoder(model, random),
   };
@@ -46,6 +47,7 @@ beforeAll(() => {
       { name: "Av", range: [0.1, 1000] },
     ],
     window_size: steps,
+    scaled_latent_range: { lower: [0, 0.1, 0.2, 0, -1], upper: [0.1, 0.3, 0.4, 1, 1] },
     time_step_yr: null,
     autoencoder_hash: autoencoderHash(autoencoder),
     trainable: initialEmulator(emulatorModel, random),

@@ -63,4 +63,53 @@ describe.each(engines)("on the %s engine", (name) => {
       roller.dispose();
     },
   );
+
+  it("the state of a rollout stays within a fifth of the training data's range of it, step for step", async () => {
+    const engine = await engineNamed(name);
+    const [steps, batch] = [40, 5];
+    const scaled_latent_range = { lower: [0.4, 0.1, -0.3], upper: [0.5, 0.7, 0.2] };
+    const [lower, upper] = [
+      [0.38, -0.02, -0.4],
+      [0.52, 0.82, 0.3],
+    ];
+    const [free, kept] = [new Roller(engine, emulator), new Roller(engine, { ...emulator, scaled_latent_range })];
+    const [physical, start] = [uniform(batch * steps * 2), uniform(batch * 3)];
+    const bounded = await kept.rollout(physical, start, batch, steps);
+    let reached = 0;
+    for (let b = 0; b < batch; b++) {
+      let z: Float32Array = start.slice(b * 3, (b + 1) * 3);
+      for (let t = 0; t < steps; t++) {
+        const at = b * steps + t;
+        const next = await free.rollout(physical.slice(at * 2, (at + 1) * 2), z, 1, 1);
+        const within = next.map((value, k) => Math.min(Math.max(value, lower![k]!), upper![k]!));
+        reached += within.filter((value, k) => value !== next[k]).length;
+        expectClose(bounded.subarray(at * 3, (at + 1) * 3), within, { absolute: 1e-5, what: `step ${t}` });
+        z = within;
+      }
+    }
+    expect(reached).toBeGreaterThan(0);
+    free.dispose();
+    kept.dispose();
+  });
+
+  it("decoded abundances stay within the training data's range, widened by half a dex", async () => {
+    const engine = await engineNamed(name);
+    const abundances_clipping = { lower: 1e-20, upper: 1 };
+    const abundance_range = {
+      lower: Array.from({ length: 12 }, (_, s) => -10.6 + s / 20),
+      upper: Array.from({ length: 12 }, (_, s) => -10.4 + s / 20),
+    };
+    const free = new Decoder(engine, autoencoder);
+    const kept = new Decoder(engine, { ...autoencoder, abundances_clipping, abundance_range });
+    const z = uniform(50 * 3).map((value) => 40 * value);
+    const [plain, bounded] = [await free.decode(z, 50), await kept.decode(z, 50)];
+    const expected = plain.map((value, at) => {
+      const [low, high] = [-11.1 + (at % 12) / 20, -9.9 + (at % 12) / 20];
+      return (Math.min(Math.max(20 * value - 20, low), high) + 20) / 20;
+    });
+    expectClose(bounded, expected, { absolute: 1e-6 });
+    expect(bounded.filter((value, at) => value !== plain[at]).length).toBeGreaterThan(100);
+    free.dispose();
+    kept.dispose();
+  });
 });

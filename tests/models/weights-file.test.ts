@@ -125,7 +125,7 @@ describe("a weights file", () => {
     expect(tensors.get("decoder_bn2.running_var")!.shape).toEqual([4]);
     const counter = tensors.get("encoder_norm3.num_batches_tracked")!;
     expect(counter).toEqual({ dtype: "I64", shape: [], data: BigInt64Array.of(8589934592n) });
-    expect(metadata).toMatchObject({ format: "pt", format_version: "2", kind: "autoencoder" });
+    expect(metadata).toMatchObject({ format: "pt", format_version: "3", kind: "autoencoder" });
     writeEmulator(path("names.safetensors"), emulator);
     expect([...readSafetensors(path("names.safetensors")).tensors].map(([name, { shape }]) => [name, shape])).toEqual([
       ["net.0.bias", [2]],
@@ -217,14 +217,42 @@ describe("a file that is no good", () => {
     });
   });
 
+  it("keeps the ranges of the training data", () => {
+    const abundance_range = {
+      lower: autoencoder.species.map((_, s) => -20 + s / 8),
+      upper: autoencoder.species.map((_, s) => -4 + s / 8),
+    };
+    writeAutoencoder(path("ae.safetensors"), { ...autoencoder, abundance_range });
+    expect(readAutoencoder(path("ae.safetensors")).abundance_range).toEqual(abundance_range);
+    const scaled_latent_range = {
+      lower: Array.from({ length: emulator.model.output_dim }, (_, k) => k / 4),
+      upper: Array.from({ length: emulator.model.output_dim }, (_, k) => 1 + k / 4),
+    };
+    writeEmulator(path("em.safetensors"), { ...emulator, scaled_latent_range });
+    expect(readEmulator(path("em.safetensors")).scaled_latent_range).toEqual(scaled_latent_range);
+  });
+
+  it.each([
+    [
+      "another number of them than species",
+      { lower: [0], upper: [1] },
+      /names 1 ranges of species, and its model takes/,
+    ],
+    ["ends of different lengths", { lower: [0, 0], upper: [1] }, /has ends of different lengths/],
+    ["one that is upside down", { lower: [2], upper: [1] }, /has lower above upper/],
+  ])("is refused with ranges of the training data that do not fit: %s", (_, abundance_range, message) => {
+    writeAutoencoder(path("ae.safetensors"), { ...autoencoder, abundance_range });
+    expect(() => readAutoencoder(path("ae.safetensors"))).toThrow(message);
+  });
+
   it("is refused in another format version, whatever else is in it", async () => {
     const future = changed("future.safetensors", (tensors, metadata) => {
-      metadata.format_version = "3";
+      metadata.format_version = "4";
       metadata.model = "{}";
       tensors.clear();
     });
     expect(await thrownBy(() => readAutoencoder(future), folder)).toMatchInlineSnapshot(`
-      "CheckpointError: …/future.safetensors has weights format 3; this version reads 1 to 2
+      "CheckpointError: …/future.safetensors has weights format 4; this version reads 1 to 3
         at   …/future.safetensors
         fix  use the version of astrochem that wrote it, or a newer one"
     `);

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { abundanceBounds, latentBounds } from "../../src/models/bounds.ts";
 import { checkPair, readAutoencoder, readEmulator } from "../../src/models/weights-file.ts";
 import { fixture } from "../helpers/fixtures.ts";
 
-describe("weights files that version 0.1.0 wrote, in format 1", () => {
-  const autoencoder = fixture("formats/autoencoder-v1.safetensors");
-  const emulator = fixture("formats/emulator-v1.safetensors");
+describe.each([1, 2])("weights files of format %i", (version) => {
+  const autoencoder = fixture(`formats/autoencoder-v${version}.safetensors`);
+  const emulator = fixture(`formats/emulator-v${version}.safetensors`);
 
   it("are read, and belong together", () => {
     const weights = { autoencoder: readAutoencoder(autoencoder), emulator: readEmulator(emulator) };
@@ -25,7 +26,14 @@ describe("weights files that version 0.1.0 wrote, in format 1", () => {
     checkPair({ path: "ae", weights: weights.autoencoder }, { path: "em", weights: weights.emulator });
   });
 
-  it("have the one latent range of all latents", () => {
+  it("have the one latent range of all latents, and the scaling of each from format 2 on", () => {
     expect(readAutoencoder(autoencoder).latent_range).toEqual([-2, 6]);
+    const scaling = version === 1 ? undefined : { shift: [1, 2], scale: [0.5, 4] };
+    expect(readEmulator(emulator).latent_scaling).toEqual(scaling);
+  });
+
+  it("know no ranges of the training data, so that nothing bounds what comes out", () => {
+    expect(abundanceBounds(readAutoencoder(autoencoder))).toBeNull();
+    expect(latentBounds(readEmulator(emulator))).toBeNull();
   });
 });

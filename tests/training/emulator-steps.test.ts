@@ -81,7 +81,7 @@ function firstStep(): { parts: Record<string, number>; gradients: Record<string,
     };
     const target = tf.reshape(upload(batch.targets!), [steps * windows, 333]) as tf.Tensor2D;
     const { loss, gradients, aside } = lossAndGradients(layout.unpack(tf.tensor1d(initial)), (arrays) => {
-      const z = rollout(arrays, upload(batch.physical!) as tf.Tensor3D, upload(batch.latents!) as tf.Tensor2D, null);
+      const z = rollout(arrays, upload(batch.physical!) as tf.Tensor3D, upload(batch.latents!) as tf.Tensor2D);
       const [low, high] = json.latents_minmax;
       const raw = tf.add<tf.Tensor2D>(tf.mul(z, high - low), low);
       const decoded = decode(frozenArrays, raw, runningNormalizer(frozenArrays), null);
@@ -111,7 +111,6 @@ describe("the emulator equals the original's", () => {
         layout.unpack(tf.tensor1d(initial)),
         upload(batch.physical!) as tf.Tensor3D,
         upload(batch.latents!) as tf.Tensor2D,
-        null,
       )
         .dataSync()
         .slice(),
@@ -173,7 +172,7 @@ describe("a phase of a recipe", () => {
     return withoutLeak(() => {
       const arrays = layout.unpack(tf.tensor1d(initial));
       const physical = upload(batch.physical!) as tf.Tensor3D;
-      const z = rollout(arrays, physical, upload(batch.latents!) as tf.Tensor2D, null);
+      const z = rollout(arrays, physical, upload(batch.latents!) as tf.Tensor2D);
       const frozenArrays = {
         ...frozen.trainable.unpack(tf.tensor1d(frozen.trainable.gather(named("autoencoder.")))),
         ...frozen.statistics.unpack(tf.tensor1d(frozen.statistics.gather(named("autoencoder.")))),
