@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { load } from "js-yaml";
 import { differingKeys } from "../config/difference.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
@@ -24,8 +25,8 @@ export interface TrainingStart<R extends TrainingRoot> {
 }
 
 /**
- * Composes the configuration of a training. With `--resume DIR` it is the run's own, with the overrides on top; with `--resume` alone
- * the newest unfinished run of this command and configuration goes on, where there is one.
+ * Composes the configuration of a training. With `--resume DIR` it is the run's own, with the overrides on top, or, where these choose
+ * files (the words that began the run, again), what they say, which must come to the same; with `--resume` alone the newest unfinished run of this command and configuration goes on, where there is one.
  * @throws ConfigError, CheckpointError
  */
 export async function composeTraining<R extends TrainingRoot>(
@@ -39,9 +40,19 @@ export async function composeTraining<R extends TrainingRoot>(
     return { loaded, resumed: newestUnfinished(loaded, context) };
   }
   const resumed = openResumed(resolve(context.cwd, wanted), context);
-  const loaded = await composeConfig(root, context, join(resumed.folder, "config.yaml"));
+  const own = join(resumed.folder, "config.yaml");
+  const loaded = await composeConfig(root, context, choosesFile(context.overrides, own) ? undefined : own);
   if (resumed.from) checkConfig(resumed.from.path, resumed.from.checkpoint.config, loaded.config, context);
   return { loaded, resumed };
+}
+
+/** Whether an override chooses a file, `dataset=sample`: a run's own configuration is composed, there is nothing to choose in it. */
+function choosesFile(overrides: readonly string[], own: string): boolean {
+  const composed = load(readFileSync(own, "utf8")) as Record<string, unknown> | null;
+  return overrides.some((text) => {
+    const key = /^([\w@/]+)=(?![{[])/.exec(text)?.[1];
+    return key !== undefined && (/[@/]/.test(key) || typeof composed?.[key] === "object");
+  });
 }
 
 /** @param path a run's folder, or a checkpoint in it */

@@ -141,6 +141,20 @@ describe.each(kinds)("%s --resume", (kind) => {
     expect(json(join(run, "summary.json")).epochs).toBe(6);
   });
 
+  it("DIR takes the words that began the run as well, and refuses others by name", async () => {
+    const cwd = folderFor(kind);
+    const begun = [kind, ...words[kind]];
+    expect((await command([...begun, "run_dir=run"], cwd, { interruptAt: "epoch 2/" })).code).toBe(143);
+    const other = await command([...begun, "recipe=curriculum", "--resume", "run"], cwd);
+    expect([other.code, other.stderr]).toEqual([
+      4,
+      expect.stringMatching(/cannot change within a run: .*recipe\.name/),
+    ]);
+    const { code, stderr } = await command([...begun, "--resume", "run"], cwd);
+    expect(code, stderr).toBe(0);
+    expectSame(cwd, kind);
+  });
+
   it("begins from `best` too, which holds the weights and all of the training", async () => {
     const cwd = folderFor(kind);
     await command([kind, ...words[kind]], cwd, { interruptAt: "epoch 3/" });
