@@ -69,16 +69,31 @@ function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: re
   };
 }
 
-/** `--resume model.max_epochs=9`: what yargs took for the value of a flag that needs none. Takes it out of `args`. */
-function takeOverrides(args: Record<string, unknown>, { options, config }: Command): string[] {
+/**
+ * Overrides among what yargs took for something else: the value of a flag that needs none (`--resume model.max_epochs=9`), one of any
+ * number of files (`compare a b dataset=sample`). Takes them out of `args`.
+ */
+function takeOverrides(args: Record<string, unknown>, { options, positionals, config }: Command): string[] {
+  if (!config) return [];
   const taken: string[] = [];
+  for (const name of Object.keys(positionals)) {
+    const words = args[name];
+    if (!Array.isArray(words)) continue;
+    taken.push(...words.filter(readsAsOverride));
+    args[name] = words.filter((word) => !readsAsOverride(word));
+  }
   for (const [name, { optionalValue }] of Object.entries(options)) {
     const value = args[name];
-    if (!config || !optionalValue || typeof value !== "string" || !/^(~[^/]*$|[^/.][^/]*=)/.test(value)) continue;
+    if (!optionalValue || typeof value !== "string" || !readsAsOverride(value)) continue;
     taken.push(value);
     args[name] = "";
   }
   return taken;
+}
+
+/** `key=value`, `~key`; not a path such as `./a=b`. */
+function readsAsOverride(word: string): boolean {
+  return /^(~[^/]*$|[^/.][^/]*=)/.test(word);
 }
 
 /** The command that the words name: found while yargs reads them. */
@@ -150,7 +165,8 @@ function describeCommand(builder: Argv, entry: CommandEntry, command: Command): 
   for (const [name, describe] of Object.entries(command.positionals))
     builder.positional(name, { type: "string", describe });
   // They have a section of their own.
-  if (command.config) builder.positional("overrides", { type: "string", array: true }).hide("overrides");
+  if (entry.usage.includes("overrides"))
+    builder.positional("overrides", { type: "string", array: true }).hide("overrides");
   if (command.config === undefined) for (const name of Object.keys(configOptions)) builder.hide(name);
   return builder;
 }

@@ -1,39 +1,52 @@
+import { existsSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
-import { type Comparison, type Interval, surrogateKinds } from "../analysis/evaluation-types.ts";
+import { type Comparison, type Interval, type Metrics, surrogateKinds } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
+import { printValue } from "../config/override-values.ts";
+import { resolveIn } from "../config/paths.ts";
 import { ConfigError } from "../errors.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { composeConfig } from "./compose.ts";
+import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
-/** Compares evaluations of the same rows. */
+/** Compares surrogates on the same rows. */
 export const compareCommand: Command = {
   describe:
-    "Compares two or more evaluations of the same rows: mean errors of each kind of prediction and their differences from the first " +
-    "run, with 95 % bootstrap intervals over the tracers. Runs evaluated on different rows are refused. Writes compare.json and compare.html.",
-  positionals: { runs: "folders of `astrochem evaluate`, or their metrics.json; the first is compared with" },
+    "Compares two or more surrogates on the same rows: mean errors of each kind of prediction and their differences from the first, " +
+    "with 95 % bootstrap intervals over the tracers. Takes evaluations, and weights or trainings, which are evaluated first, on the dataset " +
+    "that the overrides choose. Evaluations of different rows are refused. Writes compare.json and compare.html.",
+  positionals: {
+    runs:
+      "run folders of `astrochem evaluate` or their metrics.json; weights, folders of weights, run folders of trainings; the first " +
+      "is compared with",
+  },
   options: {
     output: { type: "string", describe: "folder to write to (default: the current one)" },
     resamples: { type: "number", describe: "bootstrap resamples (default: 2000)" },
     seed: { type: "number", describe: "seed of the bootstrap (default: 0)" },
   },
+  config: { root: "config_evaluate" },
   examples: [
     ["astrochem compare outputs/first outputs/second", "is the second better than the first?"],
-    ["astrochem compare outputs/first outputs/second --json", "compare.json on stdout"],
+    ["astrochem compare weights other_weights dataset=sample", "evaluates both, then compares"],
   ],
   async run(context) {
     const { args, cwd, stdout } = context;
+    const settings = {
+      resamples: wholeNumber(args, "resamples", 2000, 1),
+      seed: wholeNumber(args, "seed", 0, 0),
+    };
     const paths = args.runs as readonly string[];
-    const [{ compareRuns }, { metricsJson, readMetrics }, { writeFileAtomic }] = await Promise.all([
+    const [{ compareRuns }, { metricsJson }, { writeFileAtomic }] = await Promise.all([
       import("../analysis/compare.ts"),
       import("../analysis/metrics-file.ts"),
       import("../formats/atomic-file.ts"),
     ]);
     const names = namesOf(paths);
-    const runs = paths.map((path, r) => ({ name: names[r]!, metrics: readMetrics(resolve(cwd, path)) }));
-    const comparison = compareRuns(runs, {
-      resamples: wholeNumber(args, "resamples", 2000, 1),
-      seed: wholeNumber(args, "seed", 0, 0),
-    });
+    const evaluations = await evaluationsOf(paths, context);
+    const runs = evaluations.map((metrics, r) => ({ name: names[r]!, metrics }));
+    const comparison = compareRuns(runs, settings);
     const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
     const file = join(folder, "compare.json");
     writeFileAtomic(file, metricsJson(comparison));
@@ -43,6 +56,41 @@ export const compareCommand: Command = {
     else stdout.write(`${describeComparison(comparison)}\n\n${relative(cwd, page) || page}\n`);
   },
 };
+
+/** The evaluation that each path names; weights are evaluated, each in a run folder of its own. */
+async function evaluationsOf(paths: readonly string[], context: CommandContext): Promise<Metrics[]> {
+  const { cwd, overrides, stderr } = context;
+  const { readMetrics } = await import("../analysis/metrics-file.ts");
+  const { surrogateFiles } = await import("./surrogate-files.ts");
+  const { config } = await composeConfig("config_evaluate", context);
+  const usual = resolveIn(config.working_path, config.autoencoder);
+  // All are looked at before any is evaluated: a mistyped path must not cost minutes.
+  const named = paths.map((name) => {
+    const path = resolve(cwd, name);
+    const isEvaluation = path.endsWith(".json") || existsSync(join(path, "metrics.json"));
+    return { name, files: isEvaluation ? null : surrogateFiles(path, usual), path };
+  });
+  const known = named.map(({ path, files }) => (files ? null : readMetrics(path)));
+  const evaluations: Metrics[] = [];
+  for (const [k, { name, files }] of named.entries()) {
+    const read = known[k];
+    if (read) evaluations.push(read);
+    if (!files) continue;
+    stderr.write(`evaluating ${name}\n`);
+    const weights = [
+      `autoencoder=${printValue(files.autoencoder)}`,
+      `emulator=${files.emulator === null ? "null" : printValue(files.emulator)}`,
+    ];
+    const loaded = await composeConfig("config_evaluate", { ...context, overrides: [...overrides, ...weights] });
+    await runEvaluation(loaded, context, ({ files, folder }) => {
+      // As written, with as many digits as the others: what is equal comes out equal.
+      evaluations.push(readMetrics(files.metrics));
+      stderr.write(`evaluated in ${folder}\n`);
+    });
+    context.signal.throwIfAborted();
+  }
+  return evaluations;
+}
 
 /** Short names where they tell the runs apart, else the paths. */
 function namesOf(paths: readonly string[]): readonly string[] {

@@ -1,9 +1,9 @@
 import { relative } from "node:path";
-import type { EvaluationSamples, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
+import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
-import { withRun } from "./run-folder.ts";
+import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
 /** Says how good a surrogate is, and where it fails. */
@@ -21,33 +21,10 @@ export const evaluateCommand: Command = {
   ],
   async run(context) {
     const loaded = await composeConfig("config_evaluate", context);
-    const [{ openEvaluation }, { evaluateSurrogate }, { writeMetrics }] = await Promise.all([
-      import("./evaluation-job.ts"),
-      import("../analysis/evaluate.ts"),
-      import("../analysis/metrics-file.ts"),
-    ]);
-    await withRun(context.command, loaded, context, async (run) => {
-      const { request, training, close } = await openEvaluation(loaded.config);
-      try {
-        const { engine, device, threads, reason } = request.surrogate.compute;
-        run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });
-        const log = (message: string): void => run.log.info(message);
-        const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
-        const { metrics } = found;
-        const samples: EvaluationSamples = { ...found.samples, training };
-        const written = writeMetrics(run.folder, metrics, samples);
-        log("drawing the report's figures");
-        const { writeReport } = await import("../analysis/report/write-report.ts");
-        const files = { ...written, ...(await writeReport(run.folder, metrics, samples, context.signal)) };
-        context.statusLine.clear();
-        context.stdout.write(
-          context.json ? `${JSON.stringify({ ...summaryOf(metrics), ...files })}\n` : `${describeMetrics(metrics)}\n`,
-        );
-        if (!context.json) context.stdout.write(`\n${relative(context.cwd, files.report) || files.report}\n`);
-        return { ...files, rows_hash: metrics.provenance.rows_hash };
-      } finally {
-        close();
-      }
+    await runEvaluation(loaded, context, ({ metrics, files }) => {
+      const { cwd, json, stdout } = context;
+      if (json) stdout.write(`${JSON.stringify({ ...summaryOf(metrics), ...files })}\n`);
+      else stdout.write(`${describeMetrics(metrics)}\n\n${relative(cwd, files.report) || files.report}\n`);
     });
   },
 };

@@ -39,7 +39,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "compare",
     usage: "<runs..>",
-    summary: "compare evaluations of the same rows",
+    summary: "compare evaluations, or weights, on the same rows",
     load: async () => (await import("./compare.ts")).compareCommand,
   },
   {

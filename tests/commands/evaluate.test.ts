@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -138,6 +138,43 @@ describe("compare", () => {
     expect(runs[1].difference_dex.value).toBeCloseTo(b!.overall.all.dex.mean - a!.overall.all.dex.mean, 4);
     expect(runs[1].difference_dex.low).toBeLessThanOrEqual(runs[1].difference_dex.value);
     expect(runs[1].difference_dex.high).toBeGreaterThanOrEqual(runs[1].difference_dex.value);
+  });
+
+  const ofClean = "dataset.dataset_path=clean.h5";
+  const compared = () => JSON.parse(readFileSync(join(cwd, "compare.json"), "utf8"));
+
+  it("evaluates weights first, on the dataset of the overrides", async () => {
+    const { code, stderr } = await command("compare", "alone", "weights/other.safetensors", ofClean, "run_dir=made");
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/evaluating weights\/other\.safetensors[\s\S]*evaluated in made\n/);
+    const [made, other] = ["made", "other"].map((run) => readMetrics(join(cwd, run)));
+    expect(made!.predictions).toEqual(other!.predictions);
+    const { value } = compared().kinds[0].runs[1].mean_dex;
+    expect(value).toBeCloseTo(other!.predictions.reconstruction!.overall.all.dex.mean, 5);
+  });
+
+  it("takes a training's run folder for the best weights in it", async () => {
+    const [training] = readdirSync(join(cwd, "outputs"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith("-train-emulator"),
+    ) as [string];
+    const { code, stderr } = await command("compare", "whole", `outputs/${training}`, ofClean);
+    expect(code, stderr).toBe(0);
+    const { kinds, runs } = compared();
+    expect(runs.map(({ name }: { name: string }) => name)).toEqual(["whole", training.split("/").at(-1)]);
+    expect(kinds.length).toBeGreaterThan(2);
+    for (const kind of kinds) expect(kind.runs[1], kind.kind).toMatchObject({ differs: false });
+  });
+
+  it("says where the autoencoder of an emulator is looked for, before anything is evaluated", async () => {
+    mkdirSync(join(cwd, "alone-here"));
+    copyFileSync(join(cwd, "weights/emulator.safetensors"), join(cwd, "alone-here/emulator.safetensors"));
+    const words = ["compare", "weights/other.safetensors", "alone-here", ofClean, "run_dir=never"];
+    const { code, stdout, stderr } = await command(...words, "autoencoder=weights/other.safetensors");
+    expect([code, stdout]).toEqual([4, ""]);
+    expect(stderr).toMatch(
+      /^error: the autoencoder that …\/alone-here\/emulator\.safetensors was trained with is in none of: …\/alone-here\/autoencoder\.safetensors, …\/weights\/other\.safetensors\n/,
+    );
+    expect(existsSync(join(cwd, "never"))).toBe(false);
   });
 
   it("refuses runs of other rows, a single run and what is no run", async () => {

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CheckpointError } from "../../errors.ts";
 import { readPth } from "../../formats/pytorch.ts";
 import type { NamedTensor } from "../../formats/safetensors.ts";
 import { forTensorBlocks, type IndexedTensor, readSafetensorsIndex } from "../../formats/safetensors-index.ts";
-import { type AutoencoderWeights, autoencoderHash, readAutoencoder, readEmulator } from "../../models/weights-file.ts";
+import { autoencoderAmong } from "../../models/companion.ts";
+import { type AutoencoderWeights, readAutoencoder, readEmulator } from "../../models/weights-file.ts";
 import { summarizeSpecies } from "./column-roles.ts";
 import type { TensorSummary, TensorsInspection, WeightsInspection } from "./inspection.ts";
 import { NumberStatistics } from "./number-statistics.ts";
@@ -68,14 +67,7 @@ function ownWeights(
 
 /** The usual file of the autoencoder beside an emulator, where it is the one that belongs to it. */
 function companion(path: string, hash: string): string | null {
-  const candidate = join(dirname(path), "autoencoder.safetensors");
-  if (!existsSync(candidate)) return null;
-  try {
-    return autoencoderHash(readAutoencoder(candidate)) === hash ? candidate : null;
-  } catch (error) {
-    if (error instanceof CheckpointError) return null;
-    throw error;
-  }
+  return autoencoderAmong([join(dirname(path), "autoencoder.safetensors")], hash);
 }
 
 function summaryOf(path: string, tensor: IndexedTensor, isQuick: boolean): TensorSummary {
