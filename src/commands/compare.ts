@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { join, normalize, relative, resolve, sep } from "node:path";
 import { type Comparison, type Interval, type Metrics, surrogateKinds } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import { printValue } from "../config/override-values.ts";
@@ -92,10 +92,13 @@ async function evaluationsOf(paths: readonly string[], context: CommandContext):
   return evaluations;
 }
 
-/** Short names where they tell the runs apart, else the paths. */
+/** The paths without the folders that all of them begin with. */
 function namesOf(paths: readonly string[]): readonly string[] {
-  const short = paths.map((path) => basename(path.replace(/[\\/]metrics\.json$/, "")));
-  return new Set(short).size === short.length ? short : paths;
+  const parts = paths.map((path) => normalize(path.replace(/[\\/]metrics\.json$/, "")).split(sep));
+  const shortest = Math.min(...parts.map(({ length }) => length));
+  let common = 0;
+  while (common < shortest - 1 && parts.every((each) => each[common] === parts[0]![common])) common++;
+  return parts.map((each) => each.slice(common).join("/"));
 }
 
 function wholeNumber(args: Readonly<Record<string, unknown>>, name: string, otherwise: number, least: number): number {

@@ -160,7 +160,7 @@ describe("compare", () => {
     const { code, stderr } = await command("compare", "whole", `outputs/${training}`, ofClean);
     expect(code, stderr).toBe(0);
     const { kinds, runs } = compared();
-    expect(runs.map(({ name }: { name: string }) => name)).toEqual(["whole", training.split("/").at(-1)]);
+    expect(runs.map(({ name }: { name: string }) => name)).toEqual(["whole", `outputs/${training}`]);
     expect(kinds.length).toBeGreaterThan(2);
     for (const kind of kinds) expect(kind.runs[1], kind.kind).toMatchObject({ differs: false });
   });
