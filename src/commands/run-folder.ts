@@ -158,7 +158,10 @@ class OpenRun implements Run {
   }
 
   resume(epochs: readonly EpochRecord[]): void {
-    writeFileAtomic(join(this.folder, "epochs.jsonl"), epochs.map((record) => `${toJsonLine(record)}\n`).join(""));
+    writeFileAtomic(
+      join(this.folder, "epochs.jsonl"),
+      epochs.map((record) => `${toJsonLine(versioned(record))}\n`).join(""),
+    );
     this.#epochCount = epochs.length;
   }
 

@@ -122,7 +122,10 @@ describe.each(kinds)("%s --resume", (kind) => {
     expect([last.code, last.stderr]).toEqual([0, expect.stringContaining("going on with outputs/")]);
     expectSame(cwd, kind);
     expect(runsIn(cwd)).toEqual([run]);
-    expect(readFileSync(join(run, "epochs.jsonl"), "utf8").trimEnd().split("\n")).toHaveLength(5);
+    const lines = readFileSync(join(run, "epochs.jsonl"), "utf8").trimEnd().split("\n");
+    // The same records as beside the weights: those of earlier sessions, too.
+    expect(lines.map((line) => JSON.parse(line))).toEqual(json(join(cwd, `${weightsOf[kind]}.json`)));
+    expect(lines).toHaveLength(5);
     expect(json(join(run, "summary.json"))).toMatchObject({ outcome: "completed", epochs: 5 });
     expect(json(join(run, "environment.json")).sessions).toHaveLength(2);
     expect(readdirSync(run).filter((name) => name.startsWith("."))).toEqual([]);

@@ -25,22 +25,20 @@ const kinds: readonly Omit<Fault, "at">[] = [
   { code: "VANISH" },
 ];
 
-/**
- * Lets each write of a job fail in each way, and the job run again after it.
- * @param most  of each way; fewer than the writes: some of them at random
- */
+/** How many writes fail: `each` once, in the ways by turns; or so many in each way, fewer than there are: some of them at random. */
+export type FaultCount = number | "each";
+
+/** Lets writes of a job fail, and the job run again after each. */
 export async function failWrites(
   job: Job,
   inputs: string,
   { artefacts }: Reference,
-  most: number,
+  most: FaultCount,
   random: RandomStream,
 ): Promise<FaultTally> {
   const writes = await countWrites(job, inputs);
   const tally: FaultTally = { writes, tried: 0, told: 0, survived: 0, problems: [] };
-  for (const kind of kinds) {
-    for (const at of chosen(writes, most, random)) await failOne(job, inputs, artefacts, { ...kind, at }, tally);
-  }
+  for (const fault of faultsOf(writes, most, random)) await failOne(job, inputs, artefacts, fault, tally);
   return tally;
 }
 
@@ -50,6 +48,12 @@ async function countWrites(job: Job, inputs: string): Promise<number> {
   const { writes } = await run(job.words, folder, { fault: {} });
   rmSync(folder, { recursive: true });
   return writes;
+}
+
+function faultsOf(writes: number, most: FaultCount, random: RandomStream): Fault[] {
+  if (most !== "each") return kinds.flatMap((kind) => chosen(writes, most, random).map((at) => ({ ...kind, at })));
+  const first = Math.floor(random.uniform() * kinds.length);
+  return Array.from({ length: writes }, (_, k) => ({ ...kinds[(first + k) % kinds.length]!, at: k + 1 }));
 }
 
 /** From 1 to `writes`: all, or one in each of `most` equal parts. */
