@@ -80,9 +80,11 @@ export function rollout(
   const ofPhysical = tf.slice(weight0, [0, 0], [parameters, hidden + 1]);
   const ofLatents = tf.slice(weight0, [parameters, 0], [inputs - parameters, hidden + 1]);
   // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
+  const bias = tf.concat([arrays["net.0.bias"] as tf.Tensor1D, unit]);
   const drive = tf.add<tf.Tensor2D>(
     tf.matMul(tf.reshape(physical, [steps * batch, parameters]), ofPhysical),
-    tf.concat([arrays["net.0.bias"] as tf.Tensor1D, unit]),
+    // States within bounds are counted from the lower one.
+    bounds ? tf.add(tf.matMul(bounds.lower as tf.Tensor2D, ofLatents), bias) : bias,
   );
   const withBias = (name: string): tf.Tensor2D =>
     tf.concat([tf.transpose(array(`${name}.weight`)), tf.expandDims(arrays[`${name}.bias`]!, 0)], 0);

@@ -1,5 +1,5 @@
 import { tf } from "../backend/tf.ts";
-import { type BoundTensors, bounded } from "./bounds.ts";
+import type { BoundTensors } from "./bounds.ts";
 
 /** The residual network without biases: z ← z + relu(relu(z·ofLatents + drive_t)·second)·third. */
 export interface Chain {
@@ -59,9 +59,22 @@ export function evolve(chain: Chain, latents: tf.Tensor2D, steps: number, masks:
   })(chain.drive, chain.ofLatents, chain.second, chain.third) as tf.Tensor2D;
 }
 
-/** All states of the recurrence, kept within bounds after each step; for use, not for training. @returns as `evolve` */
-export function evolveWithin(chain: Chain, latents: tf.Tensor2D, steps: number, bounds: BoundTensors): tf.Tensor2D {
-  return stacked(evolvePlainly(chain, latents, steps, null, bounds).states);
+/**
+ * All states of the recurrence, kept within bounds after each step; for use, not for training. Counted from the lower bound, so that this one
+ * is a ReLU, which the product before it takes along.
+ * @param chain  its drive with lower · ofLatents added
+ * @returns      as `evolve`
+ */
+export function evolveWithin(
+  chain: Chain,
+  latents: tf.Tensor2D,
+  steps: number,
+  { lower, upper }: BoundTensors,
+): tf.Tensor2D {
+  const width = tf.sub(upper, lower);
+  const within = (z: tf.Tensor2D): tf.Tensor2D => tf.minimum(tf.relu(z), width);
+  const { states } = evolvePlainly(chain, tf.sub(latents, lower), steps, null, within);
+  return tf.add(stacked(states), lower);
 }
 
 /** The recurrence as it is defined; the reference of `evolve` for automatic differentiation. Each list has one entry a step. */
@@ -70,7 +83,7 @@ export function evolvePlainly(
   latents: tf.Tensor2D,
   steps: number,
   masks: ChainMasks | null,
-  bounds: BoundTensors | null = null,
+  within = (z: tf.Tensor2D): tf.Tensor2D => z,
 ): { states: tf.Tensor2D[]; firsts: tf.Tensor2D[]; seconds: tf.Tensor2D[] } {
   const drives = apart(drive, steps);
   const kept = masks && { first: apart(masks.first, steps), second: apart(masks.second, steps) };
@@ -80,7 +93,7 @@ export function evolvePlainly(
   for (let t = 0; t < steps; t++) {
     const h1 = masked(tf.relu(tf.add<tf.Tensor2D>(tf.matMul(z, ofLatents), drives[t]!)), kept?.first[t]);
     const h2 = masked(tf.relu(tf.matMul(h1, second)), kept?.second[t]);
-    z = bounded(tf.add(tf.matMul(h2, third), z), bounds);
+    z = within(tf.add(tf.matMul(h2, third), z));
     made.firsts.push(h1);
     made.seconds.push(h2);
     made.states.push(z);
