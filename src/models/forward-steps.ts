@@ -4,28 +4,34 @@ import { type AutoencoderShape, autoencoderLayouts, decode, encode } from "./aut
 import { type EmulatorShape, emulatorLayout, rollout } from "./emulator.ts";
 import { runningNormalizer } from "./normalization.ts";
 
+/** A step with frozen weights: the state's vectors by their arrays, and what is done with them. */
+export interface FrozenStep {
+  readonly prepare: (state: TensorMap) => TensorMap;
+  /** Its state is what `prepare` gives. */
+  readonly step: StepFunction;
+}
+
 /** Encoding: state `parameters`, `statistics`; input `features` [rows, species] scaled; output `latents` [rows, latent], raw. */
-export function encodeStep(shape: AutoencoderShape): StepFunction {
-  const unpacked = evaluationArrays(shape);
-  return (state, inputs) => {
-    const arrays = unpacked(state);
-    return { outputs: { latents: encode(arrays, inputs.features as tf.Tensor2D, runningNormalizer(arrays), null) } };
-  };
+export function encodeStep(shape: AutoencoderShape): FrozenStep {
+  const step: StepFunction = (arrays, inputs) => ({
+    outputs: { latents: encode(arrays, inputs.features as tf.Tensor2D, runningNormalizer(arrays), null) },
+  });
+  return { prepare: evaluationArrays(shape), step };
 }
 
 /** Decoding: state `parameters`, `statistics`; input `latents` [rows, latent] raw; output `scaled` [rows, species]. */
-export function decodeStep(shape: AutoencoderShape): StepFunction {
-  const unpacked = evaluationArrays(shape);
-  return (state, inputs) => {
-    const arrays = unpacked(state);
-    return { outputs: { scaled: decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays), null) } };
-  };
+export function decodeStep(shape: AutoencoderShape): FrozenStep {
+  const step: StepFunction = (arrays, inputs) => ({
+    outputs: { scaled: decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays), null) },
+  });
+  return { prepare: evaluationArrays(shape), step };
 }
 
 /** The rollout: state `parameters`; inputs `physical`, `latents`; output `latents` [steps · windows, latent], scaled, time first. */
-export function rolloutStep(emulator: EmulatorShape): StepFunction {
+export function rolloutStep(emulator: EmulatorShape): FrozenStep {
   const layout = emulatorLayout(emulator);
-  return (state, inputs) => ({ outputs: { latents: rolloutFrom(layout.unpack(state.parameters!), inputs) } });
+  const step: StepFunction = (arrays, inputs) => ({ outputs: { latents: rolloutFrom(arrays, inputs) } });
+  return { prepare: (state) => layout.unpack(state.parameters!), step };
 }
 
 /** The autoencoder's arrays by name, weights and running statistics, of a state with `parameters` and `statistics`. */
