@@ -86,7 +86,11 @@ export class RawOps {
       { name: "transpose_a", type, value: transposeA },
       { name: "transpose_b", type, value: transposeB },
     ];
-    return this.#run("MatMul", [a, b], attributes);
+    return this.#run(
+      "MatMul",
+      [a, b],
+      attributes.filter(({ value }) => value),
+    );
   }
 
   add(a: RawId, b: RawId): RawId {
@@ -95,7 +99,7 @@ export class RawOps {
 
   /** Of three or more tensors of one shape, in one pass. */
   sum(...tensors: RawId[]): RawId {
-    return this.#run("AddN", tensors, [{ name: "N", type: this.#backend.binding.TF_ATTR_INT, value: tensors.length }]);
+    return this.#run("AddN", tensors, [this.#count(tensors), this.#type]);
   }
 
   mul(a: RawId, b: RawId): RawId {
@@ -126,27 +130,23 @@ export class RawOps {
 
   /** Along the first axis. */
   concat(parts: readonly RawId[]): RawId {
-    const { TF_ATTR_INT, TF_ATTR_TYPE, TF_INT32 } = this.#backend.binding;
     const axis = this.#integers([], 0);
-    const made = this.#run(
-      "ConcatV2",
-      [...parts, axis],
-      [
-        { name: "N", type: TF_ATTR_INT, value: parts.length },
-        { name: "Tidx", type: TF_ATTR_TYPE, value: TF_INT32 },
-      ],
-    );
+    const made = this.#run("ConcatV2", [...parts, axis], [this.#count(parts), this.#type]);
     this.free(axis);
     return made;
   }
 
   /** Of a matrix. */
   transpose(x: RawId): RawId {
-    const { TF_ATTR_TYPE, TF_INT32 } = this.#backend.binding;
     const order = this.#integers([2], 1, 0);
-    const made = this.#run("Transpose", [x, order], [{ name: "Tperm", type: TF_ATTR_TYPE, value: TF_INT32 }]);
+    const made = this.#run("Transpose", [x, order]);
     this.free(order);
     return made;
+  }
+
+  /** How many tensors a list has. */
+  #count(tensors: readonly RawId[]): RawAttribute {
+    return { name: "N", type: this.#backend.binding.TF_ATTR_INT, value: tensors.length };
   }
 
   #integers(shape: readonly number[], ...values: number[]): RawId {
@@ -156,8 +156,9 @@ export class RawOps {
     return id;
   }
 
+  /** What TensorFlow infers, or has as its default, is left out: setting it takes a microsecond. */
   #run(name: string, inputs: readonly RawId[], attributes: readonly RawAttribute[] = []): RawId {
-    return this.#execute(name, inputs, [...attributes, this.#type], 1)[0]!;
+    return this.#execute(name, inputs, attributes, 1)[0]!;
   }
 
   #execute(name: string, inputs: readonly RawId[], attributes: readonly RawAttribute[], outputs: number): RawId[] {
