@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { CompiledEngine } from "./compiled-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "./compute.ts";
 import { EagerEngine } from "./eager-engine.ts";
-import type { Engine } from "./engine.ts";
+import type { BlockSizes, Engine } from "./engine.ts";
 import { hasNvidiaDevice, installedNative, startNative, type Unavailable } from "./native/start.ts";
 import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import { tf } from "./tf.ts";
@@ -86,6 +86,9 @@ async function compiled(
   return { engine: new CompiledEngine(runtime, { threads, fallback, note }), choice };
 }
 
+/** Native TensorFlow spends some 20 µs on a call whatever its size; larger blocks than these gain nothing more. */
+const nativeBlocks: BlockSizes = { rows: 8192, stretch: 65536, anySize: true };
+
 async function native(
   device: "cuda" | "cpu",
   threads: number | null | undefined,
@@ -99,7 +102,7 @@ async function native(
     threads: backend.threads,
     reason: `${reason} (TensorFlow ${backend.version})`,
   };
-  return { engine: new EagerEngine(backend.name), choice };
+  return { engine: new EagerEngine(backend.name, nativeBlocks), choice };
 }
 
 async function wasm(reason: string): Promise<ChosenEngine> {

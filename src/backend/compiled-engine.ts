@@ -1,6 +1,16 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { packageVersion } from "../version.ts";
-import type { Engine, EngineState, HostTensor, HostTensors, Program, StepFunction } from "./engine.ts";
+import {
+  cacheSized,
+  type Engine,
+  type EngineState,
+  type HostTensor,
+  type HostTensors,
+  type Program,
+  type ProgramOptions,
+  type StepFunction,
+  type Targets,
+} from "./engine.ts";
 import { encodeOnnx } from "./onnx-model.ts";
 import type { OnnxRuntime } from "./onnx-runtime.ts";
 import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
@@ -20,6 +30,7 @@ export interface CompiledOptions {
  */
 export class CompiledEngine implements Engine {
   readonly name = "compiled";
+  readonly blocks = cacheSized;
   readonly #runtime: OnnxRuntime;
   readonly #options: CompiledOptions;
 
@@ -32,8 +43,9 @@ export class CompiledEngine implements Engine {
     return new HostState(initial);
   }
 
-  program(name: string, step: StepFunction, { frozen = false } = {}): Program {
-    return new CompiledProgram({ name, step, frozen }, this.#runtime, this.#options);
+  program(name: string, step: StepFunction, { frozen = false, prepare }: ProgramOptions = {}): Program {
+    const whole: StepFunction = prepare ? (state, inputs) => step(prepare(state), inputs) : step;
+    return new CompiledProgram({ name, step: whole, frozen }, this.#runtime, this.#options);
   }
 }
 
@@ -70,8 +82,6 @@ class HostState implements EngineState {
 
 /** Runs one step on inputs of one shape. */
 type Runner = (state: HostState, inputs: HostTensors, targets: Targets) => Promise<HostTensors>;
-/** Arrays for outputs, by name. */
-type Targets = Readonly<Record<string, Float32Array>>;
 
 interface StepToCompile {
   readonly name: string;

@@ -1,22 +1,35 @@
-import type { Engine, EngineState, HostTensor, HostTensors, Program, StepFunction } from "./engine.ts";
+import {
+  type BlockSizes,
+  cacheSized,
+  type Engine,
+  type EngineState,
+  type HostTensor,
+  type HostTensors,
+  type Program,
+  type ProgramOptions,
+  type StepFunction,
+  type Targets,
+} from "./engine.ts";
 import { type TensorMap, tf } from "./tf.ts";
 
 /** Runs each step operation by operation on a tfjs backend. */
 export class EagerEngine implements Engine {
   readonly name = "eager";
+  readonly blocks: BlockSizes;
   readonly #backend: string | null;
 
   /** @param backend  its name, once tfjs has it ready; null: whichever is current */
-  constructor(backend: string | null = null) {
+  constructor(backend: string | null = null, blocks: BlockSizes = cacheSized) {
     this.#backend = backend;
+    this.blocks = blocks;
   }
 
   state(initial: HostTensors): EngineState {
     return new EagerState(initial, this.#backend);
   }
 
-  program(_name: string, step: StepFunction): Program {
-    return new EagerProgram(step, this.#backend);
+  program(_name: string, step: StepFunction, { prepare }: ProgramOptions = {}): Program {
+    return new EagerProgram(step, prepare ? new Prepared(prepare) : null, this.#backend);
   }
 }
 
@@ -31,6 +44,8 @@ function switchTo(backend: string | null): void {
 
 class EagerState implements EngineState {
   tensors: TensorMap;
+  /** Changed by every change of an array. */
+  version = Symbol("state");
   readonly #backend: string | null;
 
   constructor(initial: HostTensors, backend: string | null) {
@@ -44,7 +59,7 @@ class EagerState implements EngineState {
   }
 
   async read(name: string): Promise<HostTensor> {
-    return download(this.#get(name));
+    return downloadCopy(this.#get(name));
   }
 
   write(name: string, value: HostTensor): void {
@@ -55,6 +70,7 @@ class EagerState implements EngineState {
   /** Takes ownership of `changed`; the tensors that it replaces are disposed. */
   replace(changed: TensorMap): void {
     for (const [name, tensor] of Object.entries(changed)) {
+      this.version = Symbol("state");
       this.#get(name).dispose();
       this.tensors[name] = tf.keep(tensor);
     }
@@ -72,36 +88,65 @@ class EagerState implements EngineState {
   }
 }
 
-class EagerProgram implements Program {
-  readonly #step: StepFunction;
-  readonly #backend: string | null;
+/** What a program makes of its state, kept from call to call. */
+class Prepared {
+  readonly #prepare: (state: TensorMap) => TensorMap;
+  #tensors: TensorMap = {};
+  #madeOf: symbol | null = null;
 
-  constructor(step: StepFunction, backend: string | null) {
-    this.#step = step;
-    this.#backend = backend;
+  constructor(prepare: (state: TensorMap) => TensorMap) {
+    this.#prepare = prepare;
   }
 
-  async run(state: EngineState, inputs: HostTensors): Promise<HostTensors> {
+  of({ tensors, version }: EagerState): TensorMap {
+    if (this.#madeOf !== version) {
+      this.dispose();
+      this.#tensors = tf.tidy(() => mapValues(this.#prepare(tensors), (tensor) => tf.keep(tf.clone(tensor))));
+      this.#madeOf = version;
+    }
+    return this.#tensors;
+  }
+
+  dispose(): void {
+    tf.dispose(this.#tensors);
+    [this.#tensors, this.#madeOf] = [{}, null];
+  }
+}
+
+class EagerProgram implements Program {
+  readonly #step: StepFunction;
+  readonly #prepared: Prepared | null;
+  readonly #backend: string | null;
+
+  constructor(step: StepFunction, prepared: Prepared | null, backend: string | null) {
+    [this.#step, this.#prepared, this.#backend] = [step, prepared, backend];
+  }
+
+  async run(state: EngineState, inputs: HostTensors, targets: Targets = {}): Promise<HostTensors> {
     if (!(state instanceof EagerState)) throw new Error("this state belongs to another engine");
     switchTo(this.#backend);
     const uploaded = mapValues(inputs, upload);
     let outputs: TensorMap = {};
     try {
+      const given = this.#prepared?.of(state) ?? state.tensors;
       const result = tf.tidy(() => {
-        const made = this.#step(state.tensors, uploaded);
+        const made = this.#step(given, uploaded);
         // A tensor that is handed on unchanged would be disposed twice: copies cost nothing (they share their data).
         return { state: mapValues(made.state ?? {}, tf.clone), outputs: mapValues(made.outputs, tf.clone) };
       });
       outputs = result.outputs;
       state.replace(result.state);
-      return await downloadAll(outputs);
+      const lasting = [state.tensors, given, uploaded].flatMap((tensors) => Object.values(tensors));
+      return await downloadAll(outputs, new Set(lasting.map(({ dataId }) => dataId)), targets);
     } finally {
       tf.dispose(uploaded);
       tf.dispose(outputs);
     }
   }
 
-  dispose(): void {}
+  dispose(): void {
+    this.#prepared?.dispose();
+  }
 }
 
 function upload(value: HostTensor): tf.Tensor {
@@ -113,15 +158,23 @@ function uploadCopy({ data, shape }: HostTensor): tf.Tensor {
   return upload({ data: data.slice(), shape });
 }
 
-async function download(tensor: tf.Tensor): Promise<HostTensor> {
-  // The WASM backend hands out a view of its heap, which the next allocation may overwrite.
-  const data = Float32Array.from((await tensor.data()) as Float32Array);
-  return { data, shape: tensor.shape };
+/** A backend may hand out the very array that the tensor was made of. */
+async function downloadCopy(tensor: tf.Tensor): Promise<HostTensor> {
+  const values = (await tensor.data()) as Float32Array;
+  return { data: values.slice(), shape: tensor.shape };
 }
 
-async function downloadAll(tensors: TensorMap): Promise<HostTensors> {
+/** @param lasting  the data of tensors that live on: of an output that is one of these a copy is given */
+async function downloadAll(outputs: TensorMap, lasting: Set<tf.DataId>, targets: Targets): Promise<HostTensors> {
+  const download = async (name: string, tensor: tf.Tensor): Promise<HostTensor> => {
+    const target = targets[name];
+    if (!target && lasting.has(tensor.dataId)) return downloadCopy(tensor);
+    const values = (await tensor.data()) as Float32Array;
+    target?.set(values);
+    return { data: target ?? values, shape: tensor.shape };
+  };
   const entries = await Promise.all(
-    Object.entries(tensors).map(async ([name, tensor]) => [name, await download(tensor)] as const),
+    Object.entries(outputs).map(async ([name, tensor]) => [name, await download(name, tensor)] as const),
   );
   return Object.fromEntries(entries);
 }

@@ -22,22 +22,46 @@ export interface EngineState {
   dispose(): void;
 }
 
+/** Arrays for outputs, by name. */
+export type Targets = Readonly<Record<string, Float32Array>>;
+
+/** How much a program is best given at once, where the work can be cut into blocks. */
+export interface BlockSizes {
+  /** Rows that layer after layer works on. */
+  readonly rows: number;
+  /** Rows of one stretch of a rollout, trajectories times steps. */
+  readonly stretch: number;
+  /** A block of another size costs nothing but its work. Else few sizes are best: what is left is cut into falling powers of two. */
+  readonly anySize: boolean;
+}
+
+/** What a layer makes of such a block stays in a core's cache, and costs no speed. */
+export const cacheSized: BlockSizes = { rows: 1024, stretch: 4096, anySize: false };
+
+/** How a step is bound. */
+export interface ProgramOptions {
+  /** The state never changes: it may be compiled in. */
+  readonly frozen?: boolean;
+  /** Of a frozen step: what it wants in place of the state, made of the state alone: once, where an engine keeps it. */
+  readonly prepare?: (state: TensorMap) => TensorMap;
+}
+
 /** A step bound to its engine. */
 export interface Program {
   /**
    * @param targets  arrays that an engine may write outputs of these names into, and then gives back; it need not, so that a caller has
    *                 to look at what `data` of the result is
    */
-  run(state: EngineState, inputs: HostTensors, targets?: Readonly<Record<string, Float32Array>>): Promise<HostTensors>;
+  run(state: EngineState, inputs: HostTensors, targets?: Targets): Promise<HostTensors>;
   dispose(): void;
 }
 
 /** Runs steps. The trainers and `Inference` know nothing else of what computes. */
 export interface Engine {
   readonly name: string;
+  readonly blocks: BlockSizes;
   state(initial: HostTensors): EngineState;
-  /** @param options.frozen the state never changes: it may be compiled in */
-  program(name: string, step: StepFunction, options?: { readonly frozen?: boolean }): Program;
+  program(name: string, step: StepFunction, options?: ProgramOptions): Program;
 }
 
 /** A scalar as a program's input. */

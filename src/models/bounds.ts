@@ -56,6 +56,12 @@ export function boundsOf(arrays: TensorMap, what: Bounded): BoundTensors | null 
   return lower && upper ? { lower, upper } : null;
 }
 
+/** The same under their names in the state; empty where there are none. */
+export function boundsAmong(arrays: TensorMap, what: Bounded): TensorMap {
+  const bounds = boundsOf(arrays, what);
+  return bounds ? { [`${what}_lower`]: bounds.lower, [`${what}_upper`]: bounds.upper } : {};
+}
+
 /** @param x [rows, columns] */
 export function bounded(x: tf.Tensor2D, bounds: BoundTensors | null): tf.Tensor2D {
   return bounds ? tf.minimum(tf.maximum(x, bounds.lower), bounds.upper) : x;

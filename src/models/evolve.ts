@@ -1,3 +1,5 @@
+import { isDifferentiating } from "../backend/gradients.ts";
+import { runOwnKernel } from "../backend/own-kernels.ts";
 import { tf } from "../backend/tf.ts";
 import type { BoundTensors } from "./bounds.ts";
 
@@ -27,6 +29,12 @@ interface Trace {
   readonly second: tf.Tensor2D;
 }
 
+/** Whether there is dropout, and over how many steps. */
+interface Course {
+  readonly steps: number;
+  readonly masks: ChainMasks | null;
+}
+
 /**
  * All states of the recurrence, with its closed-form gradient by the chain's arrays (backpropagation through time): the way back
  * makes three products a step, and the weights' gradients are one product each over all steps. No gradient by `latents`.
@@ -38,12 +46,9 @@ export function evolve(chain: Chain, latents: tf.Tensor2D, steps: number, masks:
     const [drive, ofLatents, second, third] = args as unknown as tf.Tensor2D[];
     const save = args[4] as unknown as (tensors: tf.Tensor[]) => void;
     const weights = { drive: drive!, ofLatents: ofLatents!, second: second!, third: third! };
-    const { states, firsts, seconds } = evolvePlainly(weights, latents, steps, masks);
-    const after = stacked(states);
-    // Stacked here and not on the way back, because saved tensors are all that tfjs keeps; unused, they are not computed.
-    const before = stacked([latents, ...states.slice(0, -1)]);
+    const { after, trace: made } = forwards(weights, latents, { steps, masks });
     const kept = masks ? [masks.first, masks.second] : [];
-    save([before, stacked(firsts), stacked(seconds), ofLatents!, second!, third!, ...kept]);
+    if (made) save([made.before, made.first, made.second, ofLatents!, second!, third!, ...kept]);
     return {
       value: after,
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
@@ -77,6 +82,32 @@ export function evolveWithin(
   return tf.add(stacked(states), lower);
 }
 
+/** The states after each step, stacked; the trace may be left out where nothing is differentiated. */
+function forwards(
+  weights: Chain,
+  latents: tf.Tensor2D,
+  { steps, masks }: Course,
+): { after: tf.Tensor2D; trace: Trace | null } {
+  const own = runOwnKernel(
+    "ResidualChain",
+    { ...weights, latents, firstMask: masks?.first, secondMask: masks?.second },
+    { steps, traced: isDifferentiating() },
+  ) as tf.Tensor2D[] | null;
+  if (own) {
+    const [after, before, first, second] = own;
+    return { after: after!, trace: before && first && second ? { before, first, second } : null };
+  }
+  const { states, firsts, seconds } = evolvePlainly(weights, latents, steps, masks);
+  const after = stacked(states);
+  // Stacked here and not on the way back, because saved tensors are all that tfjs keeps; unused, they are not computed.
+  const trace = {
+    before: stacked([latents, ...states.slice(0, -1)]),
+    first: stacked(firsts),
+    second: stacked(seconds),
+  };
+  return { after, trace };
+}
+
 /** The recurrence as it is defined; the reference of `evolve` for automatic differentiation. Each list has one entry a step. */
 export function evolvePlainly(
   { drive, ofLatents, second, third }: Chain,
@@ -102,11 +133,38 @@ export function evolvePlainly(
 }
 
 /** By drive, ofLatents, second and third. @param dy [steps · batch, latent], by the states */
-function gradients(
+function gradients(dy: tf.Tensor2D, weights: Omit<Chain, "drive">, trace: Trace, course: Course): tf.Tensor2D[] {
+  const { first, second } = trace;
+  const { ofLatents, second: secondWeight, third } = weights;
+  const own = runOwnKernel(
+    "ResidualChainGradient",
+    {
+      dy,
+      first,
+      second,
+      ofLatents,
+      secondWeight,
+      third,
+      firstMask: course.masks?.first,
+      secondMask: course.masks?.second,
+    },
+    { steps: course.steps },
+  ) as tf.Tensor2D[] | null;
+  const [byDrive, bySecond, byNext] = own ?? backwards(dy, weights, trace, course);
+  return [
+    byDrive!,
+    tf.matMul(trace.before, byDrive!, true),
+    tf.matMul(first, bySecond!, true),
+    tf.matMul(second, byNext!, true),
+  ];
+}
+
+/** By each step's input of the first hidden layer, of the second, and by its new state, each [steps · batch, ·]. */
+function backwards(
   dy: tf.Tensor2D,
   weights: Omit<Chain, "drive">,
   trace: Trace,
-  { steps, masks }: { steps: number; masks: ChainMasks | null },
+  { steps, masks }: Course,
 ): tf.Tensor2D[] {
   const byStates = apart(dy, steps);
   const slopes1 = apart(slope(trace.first, masks?.first), steps);
@@ -121,13 +179,7 @@ function gradients(
     byFirst[t] = tf.mul(tf.matMul(bySecond[t]!, back2!), slopes1[t]!);
     if (t > 0) g = tf.add(tf.matMul(byFirst[t]!, back1!), tf.add(g, byStates[t - 1]!));
   }
-  const byDrive = stacked(byFirst);
-  return [
-    byDrive,
-    tf.matMul(trace.before, byDrive, true),
-    tf.matMul(trace.first, stacked(bySecond), true),
-    tf.matMul(trace.second, stacked(byNext), true),
-  ];
+  return [stacked(byFirst), stacked(bySecond), stacked(byNext)];
 }
 
 /** The derivative of mask · relu: the mask where the value came through. */

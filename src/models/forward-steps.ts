@@ -1,37 +1,43 @@
 import type { StepFunction } from "../backend/engine.ts";
 import type { TensorMap, tf } from "../backend/tf.ts";
 import { type AutoencoderShape, autoencoderLayouts, decode, encode } from "./autoencoder.ts";
-import { bounded, boundsOf } from "./bounds.ts";
+import { bounded, boundsAmong, boundsOf } from "./bounds.ts";
 import { type EmulatorShape, emulatorLayout, rollout } from "./emulator.ts";
 import { runningNormalizer } from "./normalization.ts";
 
+/** A step with frozen weights: the state's vectors by their arrays, and what is done with them. */
+export interface FrozenStep {
+  readonly prepare: (state: TensorMap) => TensorMap;
+  /** Its state is what `prepare` gives. */
+  readonly step: StepFunction;
+}
+
 /** Encoding: state `parameters`, `statistics`; input `features` [rows, species] scaled; output `latents` [rows, latent], raw. */
-export function encodeStep(shape: AutoencoderShape): StepFunction {
-  const unpacked = evaluationArrays(shape);
-  return (state, inputs) => {
-    const arrays = unpacked(state);
-    return { outputs: { latents: encode(arrays, inputs.features as tf.Tensor2D, runningNormalizer(arrays), null) } };
-  };
+export function encodeStep(shape: AutoencoderShape): FrozenStep {
+  const step: StepFunction = (arrays, inputs) => ({
+    outputs: { latents: encode(arrays, inputs.features as tf.Tensor2D, runningNormalizer(arrays), null) },
+  });
+  return { prepare: evaluationArrays(shape), step };
 }
 
 /** Decoding: state `parameters`, `statistics`, any bounds; input `latents` [rows, latent] raw; output `scaled` [rows, species]. */
-export function decodeStep(shape: AutoencoderShape): StepFunction {
+export function decodeStep(shape: AutoencoderShape): FrozenStep {
   const unpacked = evaluationArrays(shape);
-  return (state, inputs) => {
-    const arrays = unpacked(state);
+  const step: StepFunction = (arrays, inputs) => {
     const scaled = decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays), null);
-    return { outputs: { scaled: bounded(scaled, boundsOf(state, "abundance")) } };
+    return { outputs: { scaled: bounded(scaled, boundsOf(arrays, "abundance")) } };
   };
+  return { prepare: (state) => ({ ...unpacked(state), ...boundsAmong(state, "abundance") }), step };
 }
 
 /** The rollout: state `parameters`, any bounds; inputs `physical`, `latents`; output `latents` [steps · windows, latent], scaled, time first. */
-export function rolloutStep(emulator: EmulatorShape): StepFunction {
+export function rolloutStep(emulator: EmulatorShape): FrozenStep {
   const layout = emulatorLayout(emulator);
-  return (state, inputs) => {
-    const arrays = layout.unpack(state.parameters!);
+  const step: StepFunction = (arrays, inputs) => {
     const [physical, latents] = [inputs.physical as tf.Tensor3D, inputs.latents as tf.Tensor2D];
-    return { outputs: { latents: rollout(arrays, physical, latents, { bounds: boundsOf(state, "latent") }) } };
+    return { outputs: { latents: rollout(arrays, physical, latents, { bounds: boundsOf(arrays, "latent") }) } };
   };
+  return { prepare: (state) => ({ ...layout.unpack(state.parameters!), ...boundsAmong(state, "latent") }), step };
 }
 
 /** The autoencoder's arrays by name, weights and running statistics, of a state with `parameters` and `statistics`. */

@@ -1,18 +1,25 @@
-import { type Engine, type EngineState, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
+import {
+  type BlockSizes,
+  type Engine,
+  type EngineState,
+  type HostTensors,
+  hostTensor,
+  type Program,
+} from "../backend/engine.ts";
 import { blocks } from "./blocks.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "./bounds.ts";
-import { decodeStep, encodeStep, rolloutStep } from "./forward-steps.ts";
+import { decodeStep, encodeStep, type FrozenStep, rolloutStep } from "./forward-steps.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
-/** Rows that are computed at once: what a layer makes of them stays in a core's cache, and costs no speed. */
-const rowsAtOnce = 1024;
 /** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
 const trajectoriesAtOnce = 1024;
-/** Rows of one stretch of a rollout, trajectories times steps: in the cache as well. */
-const rowsOfStretch = 4096;
 /** Steps of one stretch at most: the time to prepare a graph grows faster than its length. */
 const stepsAtOnce = 512;
-const frozen = { frozen: true };
+
+/** A program whose weights never change. */
+function frozenProgram(engine: Engine, name: string, { step, prepare }: FrozenStep): Program {
+  return engine.program(name, step, { frozen: true, prepare });
+}
 
 /** Encodes rows with trained weights. */
 export class Encoder {
@@ -21,8 +28,11 @@ export class Encoder {
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.latentDim = weights.model.latent_dim;
-    const program = engine.program("encode", encodeStep(weights.model), frozen);
-    this.#map = new RowMap(autoencoderState(engine, weights), program, { from: "features", to: "latents" });
+    const program = frozenProgram(engine, "encode", encodeStep(weights.model));
+    this.#map = new RowMap(engine.blocks, autoencoderState(engine, weights), program, {
+      from: "features",
+      to: "latents",
+    });
   }
 
   /** @param scaled [rows, species] @returns raw latents, [rows, latent] */
@@ -42,9 +52,9 @@ export class Decoder {
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.#species = weights.model.input_dim;
-    const program = engine.program("decode", decodeStep(weights.model), frozen);
+    const program = frozenProgram(engine, "decode", decodeStep(weights.model));
     const state = autoencoderState(engine, weights, boundsArrays("abundance", abundanceBounds(weights)));
-    this.#map = new RowMap(state, program, { from: "latents", to: "scaled" });
+    this.#map = new RowMap(engine.blocks, state, program, { from: "latents", to: "scaled" });
   }
 
   /** @param latents raw, [rows, latent] @returns scaled abundances, [rows, species] */
@@ -59,21 +69,32 @@ export class Decoder {
 
 /** A program that maps rows to rows, applied in blocks. */
 class RowMap {
+  readonly #sizes: BlockSizes;
   readonly #state: EngineState;
   readonly #program: Program;
   readonly #names: { readonly from: string; readonly to: string };
 
-  constructor(state: EngineState, program: Program, names: { readonly from: string; readonly to: string }) {
+  constructor(
+    sizes: BlockSizes,
+    state: EngineState,
+    program: Program,
+    names: { readonly from: string; readonly to: string },
+  ) {
+    this.#sizes = sizes;
     [this.#state, this.#program, this.#names] = [state, program, names];
   }
 
   async run(input: Float32Array, rows: number, widthOut: number): Promise<Float32Array> {
     const width = input.length / rows;
+    const { from, to } = this.#names;
+    const parts = [...blocks(rows, this.#sizes.rows, this.#sizes.anySize)];
+    // What is made in one call needs no other array: filling a fresh one takes as long as a product.
+    if (parts.length === 1)
+      return (await this.#program.run(this.#state, { [from]: hostTensor(input, [rows, width]) }))[to]!.data;
     const out = new Float32Array(rows * widthOut);
-    for (const { start, count } of blocks(rows, rowsAtOnce)) {
+    for (const { start, count } of parts) {
       const block = hostTensor(input.subarray(start * width, (start + count) * width), [count, width]);
       const place = out.subarray(start * widthOut, (start + count) * widthOut);
-      const { from, to } = this.#names;
       const made = await this.#program.run(this.#state, { [from]: block }, { [to]: place });
       if (made[to]!.data !== place) place.set(made[to]!.data);
     }
@@ -91,17 +112,19 @@ export class Roller {
   readonly #state: EngineState;
   readonly #program: Program;
   readonly #latent: number;
+  readonly #sizes: BlockSizes;
   /** Lengths that were asked for before, as "<trajectories> <steps>". */
   readonly #seen = new Set<string>();
 
   constructor(engine: Engine, weights: EmulatorWeights) {
     const { model, trainable } = weights;
     this.#latent = model.output_dim;
+    this.#sizes = engine.blocks;
     this.#state = engine.state({
       parameters: hostTensor(trainable, [trainable.length]),
       ...boundsArrays("latent", latentBounds(weights)),
     });
-    this.#program = engine.program("rollout", rolloutStep(model), frozen);
+    this.#program = frozenProgram(engine, "rollout", rolloutStep(model));
   }
 
   /**
@@ -114,7 +137,7 @@ export class Roller {
     const out = new Float32Array(batch * steps * this.#latent);
     const again = this.#seen.has(`${batch} ${steps}`);
     this.#seen.add(`${batch} ${steps}`);
-    for (const { start, count } of blocks(batch, trajectoriesAtOnce)) {
+    for (const { start, count } of blocks(batch, trajectoriesAtOnce, this.#sizes.anySize)) {
       let state = latents.slice(start * this.#latent, (start + count) * this.#latent);
       // In stretches, each from where the last one ended: long rollouts need no large graphs.
       for (const stretch of this.#stretches(count, steps, again)) {
@@ -141,10 +164,10 @@ export class Roller {
 
   /** A length that comes again is worth a graph of its own; others are made of lengths that are powers of two. */
   #stretches(trajectories: number, steps: number, again: boolean): Iterable<{ start: number; count: number }> {
-    const largest = Math.min(stepsAtOnce, Math.max(1, Math.floor(rowsOfStretch / trajectories)));
-    return again && steps <= largest
+    const largest = Math.min(stepsAtOnce, Math.max(1, Math.floor(this.#sizes.stretch / trajectories)));
+    return (again || this.#sizes.anySize) && steps <= largest
       ? [{ start: 0, count: steps }]
-      : blocks(steps, 2 ** Math.floor(Math.log2(largest)));
+      : blocks(steps, 2 ** Math.floor(Math.log2(largest)), this.#sizes.anySize);
   }
 
   dispose(): void {

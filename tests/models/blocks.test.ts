@@ -16,6 +16,16 @@ describe("blocks", () => {
     expect(counts(47, 20)).toEqual([20, 20, 4, 2, 1]);
   });
 
+  it("of any size leave one part", () => {
+    expect([...blocks(130, 64, true)]).toEqual([
+      { start: 0, count: 64 },
+      { start: 64, count: 64 },
+      { start: 128, count: 2 },
+    ]);
+    expect([...blocks(37, 64, true)]).toEqual([{ start: 0, count: 37 }]);
+    expect([...blocks(0, 64, true)]).toEqual([]);
+  });
+
   it("of nothing are none", () => {
     expect(counts(0, 64)).toEqual([]);
   });

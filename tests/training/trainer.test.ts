@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import {
+  cacheSized,
   type Engine,
   type EngineState,
   type HostTensor,
@@ -202,6 +203,7 @@ interface Script {
 /** An engine whose numbers a test writes down. Each training step adds one to every parameter. */
 class ScriptedEngine implements Engine {
   readonly name = "scripted";
+  readonly blocks = cacheSized;
   /** The inputs of every training step. */
   readonly inputs: HostTensors[] = [];
   /** The first parameter as each training step found it, less the starting value: steps since the last load. */

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { KernelBackend } from "@tensorflow/tfjs";
 import { tf } from "../tf.ts";
+import { installNativeKernels } from "./kernels.ts";
 import type { NativeFolder } from "./paths.ts";
 
 /** A native TensorFlow, ready as one of tfjs' backends. */
@@ -38,6 +39,7 @@ export async function loadNative({ addon }: NativeFolder, options: LoadOptions =
   const previous = tf.getBackend();
   try {
     requireWithOurTfjs(join(addon, "package.json"));
+    installNativeKernels(name);
     await tf.setBackend(name);
     const { isUsingGpuDevice } = tf.backend() as KernelBackend & { readonly isUsingGpuDevice?: boolean };
     loaded = { addon, backend: { name, usesGpu: isUsingGpuDevice === true, threads: threadCount() } };
