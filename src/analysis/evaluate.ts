@@ -3,6 +3,7 @@ import { parseSpecies } from "../chemistry/species.ts";
 import type { CleanData } from "../data/clean-data.ts";
 import { DataError } from "../errors.ts";
 import type { Inference } from "../inference/inference.ts";
+import { errorScale } from "./error-scale.ts";
 import {
   type EvaluationSamples,
   type FileReference,
@@ -13,7 +14,6 @@ import {
   type TracerFeatures,
 } from "./evaluation-types.ts";
 import type { PlaneAxes } from "./failure-maps.ts";
-import { errorScale } from "./prediction-errors.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";

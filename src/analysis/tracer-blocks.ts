@@ -133,7 +133,7 @@ export class TracerReader {
 }
 
 /** The part of a block's array that belongs to tracer k. */
-export function partOf<T extends Float32Array | Float64Array>(array: T, { places }: TracerBlock, k: number): T {
+export function partOf<T extends Float32Array | Float64Array | Uint8Array>(array: T, { places }: TracerBlock, k: number): T {
   const size = array.length / places.length;
   return array.subarray(k * size, (k + 1) * size) as T;
 }
