@@ -1,6 +1,7 @@
 import { cappedDex, ErrorGroups } from "./error-groups.ts";
 import type { ErrorScale } from "./error-scale.ts";
 import { largestDex, largestRelative, sketchBin, sketchBins } from "./error-sketch.ts";
+import { SketchBuffer } from "./sketch-buffer.ts";
 import type { TrueRows } from "./true-rows.ts";
 
 /** True values beside predictions of the same rows: consecutive steps of one tracer or window. */
@@ -22,12 +23,8 @@ export interface TracerErrors {
 /** Errors of one kind of prediction, value by value, by species, step and level of abundance; in bounded memory. */
 export class PredictionErrors {
   readonly scale: ErrorScale;
-  /** Group s: species s at or below the floor; group species + s: above it. */
-  readonly bySpecies: ErrorGroups;
   /** Group k: step k + 1. */
   readonly bySteps: ErrorGroups;
-  /** Group l: true log10 abundance from log10_lower + l to one more. */
-  readonly byLevel: ErrorGroups;
   /** Groups: `scale.totals.names`. */
   readonly conservation: ErrorGroups;
   readonly stepRows: Float64Array;
@@ -37,21 +34,37 @@ export class PredictionErrors {
   readonly truthSquares: Float64Array;
   rows = 0;
   nonFinite = 0;
+  readonly #bySpecies: ErrorGroups;
+  readonly #byLevel: ErrorGroups;
+  readonly #kept: SketchBuffer;
   readonly #tile: Tile;
 
   /** @param steps the longest rollout */
   constructor(scale: ErrorScale, steps: number) {
     const { species } = scale;
     this.scale = scale;
-    this.bySpecies = new ErrorGroups(2 * species.length);
+    this.#bySpecies = new ErrorGroups(2 * species.length);
     this.bySteps = new ErrorGroups(steps);
-    this.byLevel = new ErrorGroups(scale.levels);
+    this.#byLevel = new ErrorGroups(scale.levels);
     this.conservation = new ErrorGroups(scale.totals.names.length);
     this.stepRows = new Float64Array(steps);
     this.stepTimes = new Float64Array(steps);
     this.truthSum = new Float64Array(species.length);
     this.truthSquares = new Float64Array(species.length);
+    this.#kept = new SketchBuffer(species.length);
     this.#tile = new Tile(species.length);
+  }
+
+  /** Group s: species s at or below the floor; group species + s: above it. */
+  get bySpecies(): ErrorGroups {
+    this.#kept.count(this.#bySpecies, this.#byLevel);
+    return this.#bySpecies;
+  }
+
+  /** Group l: true log10 abundance from log10_lower + l to one more. */
+  get byLevel(): ErrorGroups {
+    this.#kept.count(this.#bySpecies, this.#byLevel);
+    return this.#byLevel;
   }
 
   /**
@@ -76,7 +89,12 @@ export class PredictionErrors {
         this.stepRows[step]! += 1;
         this.stepTimes[step]! += scored.times[row]!;
       }
-      for (let s = 0; s < width; s++) this.#addSpecies(s, scored.truth, from, to);
+      if (!this.#kept.hasRoom(to - from)) this.#kept.count(this.#bySpecies, this.#byLevel);
+      for (let s = 0; s < width; s++) {
+        this.#addSpecies(s, scored.truth, from, to);
+        this.#kept.keep(s, to - from, this.#tile.bins, scored.truth.codes, from);
+      }
+      this.#kept.advance(to - from);
     }
     this.rows += rows;
     return sums;
@@ -114,7 +132,10 @@ export class PredictionErrors {
     const { sketches } = bySteps;
     const width = this.scale.species.length;
     const sketch = step * sketchBins;
-    let [dexSum, relativeSum, mostDex, mostRelative] = [0, 0, 0, 0];
+    let dexSum = 0;
+    let relativeSum = 0;
+    let mostDex = 0;
+    let mostRelative = 0;
     for (let at = place * width, end = at + width; at < end; at++) {
       const dex = dexes[at]!;
       const relative = relatives[at]!;
@@ -133,22 +154,25 @@ export class PredictionErrors {
   }
 
   /**
-   * Adds the measured errors of one species over the rows [from, to) of a tile: its sketch stays in the cache meanwhile, as no row's
-   * would; and its abundance changes little from row to row, so that sums are added once a run of rows at one level.
+   * Adds the measured errors of one species over the rows [from, to) of a tile, but for its sketch: its abundance changes little from
+   * row to row, so that sums are added once a run of rows at one level.
    */
   #addSpecies(s: number, { scaled, codes }: TrueRows, from: number, to: number): void {
-    const { dex: dexes, relative: relatives, bins } = this.#tile;
-    const [speciesSketches, levelSketches] = [this.bySpecies.sketches, this.byLevel.sketches];
+    const { dex: dexes, relative: relatives } = this.#tile;
     const { log10_lower, log10_upper, species } = this.scale;
     const width = species.length;
     const span = log10_upper - log10_lower;
-    let [sum, squares] = [0, 0];
+    let sum = 0;
+    let squares = 0;
     for (let row = from, at = s; row < to; ) {
       const code = codes[row * width + s]!;
-      const [group, level] = [s + (code & 1) * width, code >> 1];
-      const [speciesSketch, levelSketch] = [group * sketchBins, level * sketchBins];
+      const group = s + (code & 1) * width;
       const first = row;
-      let [dexSum, bias, relativeSum, mostDex, mostRelative] = [0, 0, 0, 0, 0];
+      let dexSum = 0;
+      let bias = 0;
+      let relativeSum = 0;
+      let mostDex = 0;
+      let mostRelative = 0;
       for (; row < to && codes[row * width + s] === code; row++, at += width) {
         const log10 = scaled[row * width + s]! * span + log10_lower;
         sum += log10;
@@ -161,12 +185,9 @@ export class PredictionErrors {
         relativeSum += relative;
         if (size > mostDex) mostDex = size;
         if (relative > mostRelative) mostRelative = relative;
-        const bin = bins[at]!;
-        speciesSketches[speciesSketch + bin]! += 1;
-        levelSketches[levelSketch + bin]! += 1;
       }
-      this.bySpecies.addSums(group, row - first, dexSum, bias, relativeSum, mostDex, mostRelative);
-      this.byLevel.addSums(level, row - first, dexSum, bias, relativeSum, mostDex, mostRelative);
+      this.#bySpecies.addSums(group, row - first, dexSum, bias, relativeSum, mostDex, mostRelative);
+      this.#byLevel.addSums(code >> 1, row - first, dexSum, bias, relativeSum, mostDex, mostRelative);
     }
     this.truthSum[s]! += sum;
     this.truthSquares[s]! += squares;
