@@ -26,15 +26,21 @@ const bits = new Uint32Array(float.buffer);
  * up to 20 dex; smaller errors than 2^-17 dex are taken for half of that.
  */
 export function sketchBin(dex: number): number {
+  float[0] = Math.abs(dex);
+  return sketchBinOf(dex, bits[0]!);
+}
+
+/**
+ * The same, where the bits of |dex| as float32 are at hand: of many errors they are had from an array's buffer, without waiting.
+ * @param bits of |dex|
+ */
+export function sketchBinOf(dex: number, bits: number): number {
   const size = Math.abs(dex);
   let bin: number;
   if (size >= 1) bin = size < lastDex ? linearFrom + Math.floor((size - 1) * perDex) : perSign - 1;
   else if (size < smallest) bin = 0;
-  else {
-    // The exponent and the first six bits of the mantissa count the bins, without a logarithm.
-    float[0] = size;
-    bin = 1 + (bits[0]! >>> 17) - ((127 - octaves) << 6);
-  }
+  // The exponent and the first six bits of the mantissa count the bins, without a logarithm.
+  else bin = 1 + (bits >>> 17) - ((127 - octaves) << 6);
   return dex < 0 ? bin + perSign : bin;
 }
 

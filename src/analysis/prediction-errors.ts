@@ -1,6 +1,6 @@
 import { cappedDex, ErrorGroups } from "./error-groups.ts";
 import type { ErrorScale } from "./error-scale.ts";
-import { largestDex, largestRelative, sketchBin, sketchBins } from "./error-sketch.ts";
+import { largestDex, largestRelative, sketchBin, sketchBinOf, sketchBins } from "./error-sketch.ts";
 import { SketchBuffer } from "./sketch-buffer.ts";
 import type { TrueRows } from "./true-rows.ts";
 
@@ -102,7 +102,7 @@ export class PredictionErrors {
 
   /** Errors of one row, value by value, into a place of the tile. */
   #measureRow(predicted: Float32Array, truth: TrueRows, row: number, place: number): void {
-    const { dex: dexes, relative: relatives, differences } = this.#tile;
+    const { dex: dexes, relative: relatives, differences, sizes } = this.#tile;
     const { scaled, linear } = truth;
     const width = this.scale.species.length;
     const span = this.scale.log10_upper - this.scale.log10_lower;
@@ -114,11 +114,13 @@ export class PredictionErrors {
       const relative = Math.abs(y / x - 1);
       if (Math.abs(dex) <= largestDex && relative <= largestRelative) {
         dexes[to] = dex;
+        sizes[s] = Math.abs(dex);
         relatives[to] = relative;
         differences[s] = y - x;
       } else {
         if (!Number.isFinite(predicted[at]!)) this.nonFinite += 1;
         dexes[to] = cappedDex(dex);
+        sizes[s] = Math.abs(dexes[to]!);
         relatives[to] = relative <= largestRelative ? relative : largestRelative;
         differences[s] = (y <= largestRelative ? y : largestRelative) - x;
       }
@@ -128,7 +130,7 @@ export class PredictionErrors {
   /** Adds the row just measured to its step, and bins its errors. */
   #addStep(step: number, place: number, sums: TracerErrors): void {
     const { bySteps } = this;
-    const { dex: dexes, relative: relatives, bins } = this.#tile;
+    const { dex: dexes, relative: relatives, bins, sizeBits } = this.#tile;
     const { sketches } = bySteps;
     const width = this.scale.species.length;
     const sketch = step * sketchBins;
@@ -136,10 +138,10 @@ export class PredictionErrors {
     let relativeSum = 0;
     let mostDex = 0;
     let mostRelative = 0;
-    for (let at = place * width, end = at + width; at < end; at++) {
+    for (let s = 0, at = place * width; s < width; s++, at++) {
       const dex = dexes[at]!;
       const relative = relatives[at]!;
-      const bin = sketchBin(dex);
+      const bin = sketchBinOf(dex, sizeBits[s]!);
       bins[at] = bin;
       sketches[sketch + bin]! += 1;
       const size = Math.abs(dex);
@@ -216,11 +218,16 @@ class Tile {
   readonly relative: Float64Array;
   readonly bins: Uint16Array;
   readonly differences: Float64Array;
+  /** |dex| of the row measured last, and its bits. */
+  readonly sizes: Float32Array;
+  readonly sizeBits: Uint32Array;
 
   constructor(species: number) {
     this.dex = new Float64Array(tileRows * species);
     this.relative = new Float64Array(tileRows * species);
     this.bins = new Uint16Array(tileRows * species);
     this.differences = new Float64Array(species);
+    this.sizes = new Float32Array(species);
+    this.sizeBits = new Uint32Array(this.sizes.buffer);
   }
 }

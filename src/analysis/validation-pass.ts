@@ -147,11 +147,12 @@ export class ValidationPass {
       const { dex, relative, values } = this.#errorsOf(kind).add(predicted, scored[k]!);
       sums[k]![kind] = [dex / values, relative / values];
     };
+    const meanTrajectory = mean.predict(block.rows);
     for (const k of block.places.keys()) {
       const scaled = partOf(block.scaled, block, k);
       const history = partOf(conditions, block, k);
       one("persistence", k, persistence(scaled, block.rows));
-      one("mean_trajectory", k, mean.predict(block.rows));
+      one("mean_trajectory", k, meanTrajectory);
       const other = trainingReader.read([places[nearest.find(history)]!]);
       one("nearest_history", k, borrowed(other.scaled, other.rows, block.rows));
       const scores = components.project(scaled);
