@@ -3,6 +3,7 @@ import { type Comparison, type Interval, surrogateKinds } from "../analysis/eval
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import { ConfigError } from "../errors.ts";
 import type { Command } from "./command.ts";
+import { printable } from "./printable.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
 /** Compares evaluations of the same rows. */
@@ -39,8 +40,10 @@ export const compareCommand: Command = {
     writeFileAtomic(file, metricsJson(comparison));
     const { writeComparison } = await import("../analysis/report/write-report.ts");
     const page = await writeComparison(folder, comparison);
-    if (context.json) stdout.write(`${JSON.stringify(comparison)}\n`);
-    else stdout.write(`${describeComparison(comparison)}\n\n${relative(cwd, page) || page}\n`);
+    const text = context.json
+      ? JSON.stringify(comparison)
+      : `${describeComparison(comparison)}\n\n${relative(cwd, page) || page}`;
+    stdout.write(`${printable(text)}\n`);
   },
 };
 
@@ -66,7 +69,7 @@ export function describeComparison({ kinds, runs, tracers, resamples }: Comparis
   const table = formatTable<(typeof rows)[number]>(
     [
       { title: `${tracers} tracers`, value: ({ kind }) => kind },
-      { title: "run", value: ({ name }) => name },
+      { title: "run", value: ({ name }) => printable(name) },
       { title: "error, dex", value: ({ mean_dex }) => withInterval(mean_dex) },
       { title: "difference", value: ({ difference_dex }) => (difference_dex ? withInterval(difference_dex) : "") },
       { title: "", value: verdict },

@@ -3,6 +3,7 @@ import type { EvaluationSamples, Metrics, PredictionMetrics } from "../analysis/
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { printable } from "./printable.ts";
 import { withRun } from "./run-folder.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -40,10 +41,10 @@ export const evaluateCommand: Command = {
         const { writeReport } = await import("../analysis/report/write-report.ts");
         const files = { ...written, ...(await writeReport(run.folder, metrics, samples, context.signal)) };
         context.statusLine.clear();
-        context.stdout.write(
-          context.json ? `${JSON.stringify({ ...summaryOf(metrics), ...files })}\n` : `${describeMetrics(metrics)}\n`,
-        );
-        if (!context.json) context.stdout.write(`\n${relative(context.cwd, files.report) || files.report}\n`);
+        const text = context.json
+          ? JSON.stringify({ ...summaryOf(metrics), ...files })
+          : `${describeMetrics(metrics)}\n\n${relative(context.cwd, files.report) || files.report}`;
+        context.stdout.write(`${printable(text)}\n`);
         return { ...files, rows_hash: metrics.provenance.rows_hash };
       } finally {
         close();
