@@ -1,4 +1,8 @@
 import { ConfigError, NumericsError } from "../errors.ts";
+import { log10OfFloat32 } from "./float32-logarithm.ts";
+
+/** Of float32; smaller numbers have fewer bits. */
+const leastNormal = 2 ** -126;
 
 /** The range to which linear abundances are clipped before they are scaled. */
 export interface ClippingRange {
@@ -27,9 +31,16 @@ export class AbundanceScaling {
   scaleInto(source: ArrayLike<number>, target: Float32Array): void {
     const { lower, upper } = this.#range;
     const [low, factor] = [this.log10_lower, 1 / (this.log10_upper - this.log10_lower)];
+    const scaled = (x: number): number => (Math.log10(Math.min(Math.max(x, lower), upper)) - low) * factor;
+    if (!(source instanceof Float32Array) || lower < leastNormal) {
+      for (let i = 0; i < source.length; i++) target[i] = scaled(source[i]!);
+      return;
+    }
+    const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
     for (let i = 0; i < source.length; i++) {
       const x = source[i]!;
-      target[i] = (Math.log10(Math.min(Math.max(x, lower), upper)) - low) * factor;
+      if (x > lower && x < upper) target[i] = (log10OfFloat32(bits[i]!) - low) * factor;
+      else target[i] = x <= lower ? 0 : scaled(x);
     }
   }
 

@@ -63,7 +63,7 @@ function summaryOf({ predictions, validation, conclusions }: Metrics): object {
 }
 
 /** The table that a person reads, and the conclusions. */
-export function describeMetrics({ predictions, validation, conclusions }: Metrics): string {
+export function describeMetrics({ predictions, validation, windows, conclusions, provenance }: Metrics): string {
   const rows = Object.values(predictions);
   const table = formatTable<PredictionMetrics>(
     [
@@ -80,5 +80,11 @@ export function describeMetrics({ predictions, validation, conclusions }: Metric
     ],
     rows,
   );
-  return [table, "", ...conclusions].join("\n");
+  const sample =
+    windows && windows.evaluated < windows.all
+      ? [
+          `windows: ${formatNumber(windows.evaluated)} of ${formatNumber(windows.all)}, drawn with seed ${provenance.seed}; max_windows=null takes all`,
+        ]
+      : [];
+  return [table, ...sample, "", ...conclusions].join("\n");
 }
