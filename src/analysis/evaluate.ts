@@ -87,6 +87,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   const pass = new ValidationPass({ ...setup, knowledge, kept, now: () => tools.now().getTime() });
   await pass.run(validation);
   const rows_hash = reader.hash();
+  tools.log("rolling out further than trained, and looking at single tracers");
   const facts = { rows_hash, started };
   const metrics = await metricsOf(setup, pass, knowledge, facts);
   return { metrics, samples: await samplesOf(setup, pass, knowledge) };
