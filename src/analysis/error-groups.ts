@@ -49,7 +49,7 @@ export class ErrorGroups {
     this.sketches[group * sketchBins + bin]! += 1;
   }
 
-  /** Adds all but the sketch of several errors at once: their count, sums and largest values, which may come from float32. */
+  /** Adds all but the sketch of several errors at once: their count, sums and largest values. */
   addSums(
     group: number,
     count: number,
@@ -64,9 +64,7 @@ export class ErrorGroups {
     this.bias[group]! += bias;
     this.relative[group]! += relative;
     if (mostDex > this.largestDex[group]!) this.largestDex[group] = mostDex;
-    // float32 makes a little more of it.
-    const relativeMost = Math.min(mostRelative, largestRelative);
-    if (relativeMost > this.largestRelative[group]!) this.largestRelative[group] = relativeMost;
+    if (mostRelative > this.largestRelative[group]!) this.largestRelative[group] = mostRelative;
   }
 
   /** Adds one error that is not in the inner loop. */

@@ -102,7 +102,7 @@ export class PredictionErrors {
 
   /** Errors of one row, value by value, into a place of the tile. */
   #measureRow(predicted: Float32Array, truth: TrueRows, row: number, place: number): void {
-    const { dex: dexes, relative: relatives, differences } = this.#tile;
+    const { dex: dexes, relative: relatives, differences, floats } = this.#tile;
     const { scaled, linear } = truth;
     const width = this.scale.species.length;
     const span = this.scale.log10_upper - this.scale.log10_lower;
@@ -114,11 +114,13 @@ export class PredictionErrors {
       const relative = Math.abs(y / x - 1);
       if (Math.abs(dex) <= largestDex && relative <= largestRelative) {
         dexes[to] = dex;
+        floats[s] = dex;
         relatives[to] = relative;
         differences[s] = y - x;
       } else {
         if (!Number.isFinite(predicted[at]!)) this.nonFinite += 1;
         dexes[to] = cappedDex(dex);
+        floats[s] = dexes[to]!;
         relatives[to] = relative <= largestRelative ? relative : largestRelative;
         differences[s] = (y <= largestRelative ? y : largestRelative) - x;
       }
@@ -128,7 +130,7 @@ export class PredictionErrors {
   /** Adds the row just measured to its step, and bins its errors. */
   #addStep(step: number, place: number, sums: TracerErrors): void {
     const { bySteps } = this;
-    const { dex: dexes, relative: relatives, bins, dexBits } = this.#tile;
+    const { dex: dexes, relative: relatives, bins, floatBits } = this.#tile;
     const { sketches } = bySteps;
     const width = this.scale.species.length;
     const sketch = step * sketchBins;
@@ -139,7 +141,7 @@ export class PredictionErrors {
     for (let s = 0, at = place * width; s < width; s++, at++) {
       const dex = dexes[at]!;
       const relative = relatives[at]!;
-      const bin = sketchBinOf(dex, dexBits[at]!);
+      const bin = sketchBinOf(dex, floatBits[s]!);
       bins[at] = bin;
       sketches[sketch + bin]! += 1;
       const size = Math.abs(dex);
@@ -212,18 +214,20 @@ const tileRows = 32;
 
 /** Errors of the values of a tile, [tileRows, species], and predicted − true linear abundances of the row measured last. */
 class Tile {
-  readonly dex: Float32Array;
-  /** Those of `dex`. */
-  readonly dexBits: Uint32Array;
-  readonly relative: Float32Array;
+  readonly dex: Float64Array;
+  readonly relative: Float64Array;
   readonly bins: Uint16Array;
   readonly differences: Float64Array;
+  /** dex of the row measured last, and its bits. */
+  readonly floats: Float32Array;
+  readonly floatBits: Uint32Array;
 
   constructor(species: number) {
-    this.dex = new Float32Array(tileRows * species);
-    this.dexBits = new Uint32Array(this.dex.buffer);
-    this.relative = new Float32Array(tileRows * species);
+    this.dex = new Float64Array(tileRows * species);
+    this.relative = new Float64Array(tileRows * species);
     this.bins = new Uint16Array(tileRows * species);
     this.differences = new Float64Array(species);
+    this.floats = new Float32Array(species);
+    this.floatBits = new Uint32Array(this.floats.buffer);
   }
 }

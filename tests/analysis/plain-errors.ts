@@ -33,7 +33,7 @@ export class PlainErrors {
       for (const s of species.keys()) {
         const [p, t] = [predicted[row * species.length + s]!, truth[row * species.length + s]!];
         if (!Number.isFinite(p)) this.nonFinite += 1;
-        const dex = Math.fround(cappedDex((p - t) * span));
+        const dex = cappedDex((p - t) * span);
         const x = Math.fround(linear(t));
         const ratio = Math.abs(linear(p) / x - 1);
         const relative = ratio <= largestRelative ? ratio : largestRelative;

@@ -35,7 +35,7 @@ function expectSame(found: ErrorGroups, wanted: ErrorGroups, what: string): void
     for (const [group, value] of wanted[name].entries()) {
       const error = Math.abs(found[name][group]! - value);
       expect(error, `${what} ${name} ${group}`).toBeLessThanOrEqual(
-        1e-7 * Math.abs(value) + 1e-12 * wanted.counts[group]!,
+        1e-9 * Math.abs(value) + 1e-12 * wanted.counts[group]!,
       );
     }
   }
