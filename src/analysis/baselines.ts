@@ -41,56 +41,6 @@ export class MeanTrajectory {
   }
 }
 
-/** Rows of a history that are compared at most, evenly spread over the longest one. */
-const comparedRows = 64;
-
-/**
- * Finds the known history nearest to another: mean squared difference of the scaled log parameters over the rows that both have. The
- * chemistry is not looked at, so what is found is a prediction.
- */
-export class NearestHistory {
-  readonly #parameters: number;
-  readonly #stride: number;
-  readonly #known: Float32Array[] = [];
-
-  /** @param rows of the longest history, known or asked for */
-  constructor(parameters: number, rows: number) {
-    this.#parameters = parameters;
-    this.#stride = Math.max(1, Math.ceil(rows / comparedRows));
-  }
-
-  /** @param physical scaled, [rows, parameters] */
-  add(physical: Float32Array): void {
-    this.#known.push(this.#thinned(physical));
-  }
-
-  /** Position, in the order of `add`, of the nearest known history; of the first where several are as near. */
-  find(physical: Float32Array): number {
-    const asked = this.#thinned(physical);
-    let [best, at] = [Number.POSITIVE_INFINITY, 0];
-    for (const [k, known] of this.#known.entries()) {
-      const length = Math.min(asked.length, known.length);
-      const limit = best * length;
-      let sum = 0;
-      // A sum that is too large already needs no more terms.
-      for (let i = 0; i < length && sum < limit; i++) sum += (asked[i]! - known[i]!) ** 2;
-      if (sum < limit) [best, at] = [sum / length, k];
-    }
-    return at;
-  }
-
-  #thinned(physical: Float32Array): Float32Array {
-    const width = this.#parameters;
-    const rows = Math.ceil(physical.length / width / this.#stride);
-    const out = new Float32Array(rows * width);
-    for (let row = 0; row < rows; row++) {
-      const from = row * this.#stride * width;
-      out.set(physical.subarray(from, from + width), row * width);
-    }
-    return out;
-  }
-}
-
 /** Rows 1 … rows − 1 of another tracer; its last row is held where it is shorter. @param other [its rows, species] */
 export function borrowed(other: Float32Array, otherRows: number, rows: number): Float32Array {
   const width = other.length / otherRows;

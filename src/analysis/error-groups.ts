@@ -50,13 +50,21 @@ export class ErrorGroups {
   }
 
   /** Adds all but the sketch of several errors at once: their count, sums and largest values. */
-  addSums(group: number, sums: ErrorSums): void {
-    this.counts[group]! += sums.count;
-    this.dex[group]! += sums.dex;
-    this.bias[group]! += sums.bias;
-    this.relative[group]! += sums.relative;
-    if (sums.largestDex > this.largestDex[group]!) this.largestDex[group] = sums.largestDex;
-    if (sums.largestRelative > this.largestRelative[group]!) this.largestRelative[group] = sums.largestRelative;
+  addSums(
+    group: number,
+    count: number,
+    dex: number,
+    bias: number,
+    relative: number,
+    mostDex: number,
+    mostRelative: number,
+  ): void {
+    this.counts[group]! += count;
+    this.dex[group]! += dex;
+    this.bias[group]! += bias;
+    this.relative[group]! += relative;
+    if (mostDex > this.largestDex[group]!) this.largestDex[group] = mostDex;
+    if (mostRelative > this.largestRelative[group]!) this.largestRelative[group] = mostRelative;
   }
 
   /** Adds one error that is not in the inner loop. */
@@ -96,16 +104,6 @@ export class ErrorGroups {
     }
     return merged;
   }
-}
-
-/** Sums of some errors. */
-export interface ErrorSums {
-  count: number;
-  dex: number;
-  bias: number;
-  relative: number;
-  largestDex: number;
-  largestRelative: number;
 }
 
 /** Within ± `largestDex`; what is no number is the largest error there is. */

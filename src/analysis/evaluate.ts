@@ -3,6 +3,7 @@ import { parseSpecies } from "../chemistry/species.ts";
 import type { CleanData } from "../data/clean-data.ts";
 import { DataError } from "../errors.ts";
 import type { Inference } from "../inference/inference.ts";
+import { errorScale } from "./error-scale.ts";
 import {
   type EvaluationSamples,
   type FileReference,
@@ -13,7 +14,6 @@ import {
   type TracerFeatures,
 } from "./evaluation-types.ts";
 import type { PlaneAxes } from "./failure-maps.ts";
-import { errorScale } from "./prediction-errors.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
@@ -87,6 +87,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   const pass = new ValidationPass({ ...setup, knowledge, kept, now: () => tools.now().getTime() });
   await pass.run(validation);
   const rows_hash = reader.hash();
+  tools.log("rolling out further than trained, and looking at single tracers");
   const facts = { rows_hash, started };
   const metrics = await metricsOf(setup, pass, knowledge, facts);
   return { metrics, samples: await samplesOf(setup, pass, knowledge) };

@@ -1,11 +1,10 @@
-import { cappedDex, ErrorGroups, relativeOfDex } from "./error-groups.ts";
-import { sketchBin } from "./error-sketch.ts";
+import { cappedDex, ErrorGroups } from "./error-groups.ts";
+import type { ErrorScale } from "./error-scale.ts";
+import { sketchBin, sketchBins } from "./error-sketch.ts";
 import type { FailureMaps } from "./evaluation-types.ts";
-import type { ErrorScale } from "./prediction-errors.ts";
+import { gradientBins, gradients } from "./gradient-bins.ts";
 import { partOf, type TracerBlock } from "./tracer-blocks.ts";
 
-/** Gradients in half decades of dex per year; what is outside counts in the outermost bins. */
-const gradients = { from: -10, to: 1, perDecade: 2 };
 const [densityBins, temperatureBins] = [24, 16];
 const stepBins = 60;
 
@@ -19,11 +18,12 @@ export interface PlaneAxes {
 export class FailureMapSums {
   readonly #scale: ErrorScale;
   readonly #axes: PlaneAxes | null;
-  readonly #gradient = new ErrorGroups((gradients.to - gradients.from) * gradients.perDecade);
+  readonly #gradient = new ErrorGroups(gradientBins);
   readonly #planeRows = new Float64Array(densityBins * temperatureBins);
   readonly #planeDex = new Float64Array(densityBins * temperatureBins);
   readonly #stepEdges: number[];
   readonly #binOfStep: Int32Array;
+  /** [bins, species] */
   readonly #heat: Float64Array;
   readonly #heatRows: Float64Array;
 
@@ -39,27 +39,17 @@ export class FailureMapSums {
     this.#heatRows = new Float64Array(bins);
   }
 
-  /** @param predicted scaled, [rows − 1, species], of tracer k */
-  add(predicted: Float32Array, block: TracerBlock, k: number): void {
+  /**
+   * @param predicted  scaled, [rows − 1, species], of tracer k
+   * @param gradient   `gradientBinsOf` the block
+   */
+  add(predicted: Float32Array, block: TracerBlock, k: number, gradient: Uint8Array): void {
     const width = this.#scale.species.length;
-    const span = this.#scale.log10_upper - this.#scale.log10_lower;
-    const truth = partOf(block.scaled, block, k);
-    const times = partOf(block.times, block, k);
     const physical = partOf(block.physical, block, k);
-    const bins = this.#heatRows.length;
+    const rows = { truth: partOf(block.scaled, block, k), groups: partOf(gradient, block, k) };
     for (let row = 1; row < block.rows; row++) {
       const bin = this.#binOfStep[row - 1]!;
-      const perYear = span / (times[row]! - times[row - 1]!);
-      let sum = 0;
-      for (let s = 0; s < width; s++) {
-        const at = row * width + s;
-        const dex = cappedDex((predicted[at - width]! - truth[at]!) * span);
-        const size = Math.abs(dex);
-        sum += size;
-        this.#heat[s * bins + bin]! += size;
-        const group = this.#gradientBin(Math.abs(truth[at]! - truth[at - width]!) * perYear);
-        this.#gradient.add(group, dex, relativeOfDex(dex), sketchBin(dex));
-      }
+      const sum = this.#addRow(predicted, rows, row, bin);
       this.#heatRows[bin]! += 1;
       // The conditions that led here are those of the row before.
       const cell = this.#cell(physical.subarray(((row - 1) * physical.length) / block.rows));
@@ -69,8 +59,34 @@ export class FailureMapSums {
     }
   }
 
+  /** @returns the sum of the row's errors, dex */
+  #addRow(
+    predicted: Float32Array,
+    { truth, groups }: { truth: Float32Array; groups: Uint8Array },
+    row: number,
+    bin: number,
+  ): number {
+    const heat = this.#heat;
+    const { counts, dex: sums, largestDex, sketches } = this.#gradient;
+    const width = this.#scale.species.length;
+    const span = this.#scale.log10_upper - this.#scale.log10_lower;
+    let sum = 0;
+    for (let s = 0, at = row * width, cell = bin * width; s < width; s++, at++, cell++) {
+      const dex = cappedDex((predicted[at - width]! - truth[at]!) * span);
+      const size = Math.abs(dex);
+      const group = groups[at]!;
+      sum += size;
+      heat[cell]! += size;
+      counts[group]! += 1;
+      sums[group]! += size;
+      if (size > largestDex[group]!) largestDex[group] = size;
+      sketches[group * sketchBins + sketchBin(dex)]! += 1;
+    }
+    return sum;
+  }
+
   maps(): FailureMaps {
-    const bins = this.#heatRows.length;
+    const width = this.#scale.species.length;
     return {
       gradient: [...this.#gradient.counts.keys()].flatMap((group) => {
         const stats = this.#gradient.stats([group]);
@@ -88,16 +104,11 @@ export class FailureMapSums {
       },
       heat_map: {
         step_edges: this.#stepEdges,
-        mean_dex: Array.from(this.#heat, (sum, at) => ratio(sum, this.#heatRows[at % bins]!)),
+        mean_dex: this.#scale.species.flatMap((_, s) =>
+          Array.from(this.#heatRows, (rows, bin) => ratio(this.#heat[bin * width + s]!, rows)),
+        ),
       },
     };
-  }
-
-  #gradientBin(gradient: number): number {
-    const { from, to, perDecade } = gradients;
-    const bin = Math.floor((Math.log10(gradient) - from) * perDecade);
-    // A gradient of 0 has no logarithm: NaN and −∞ count in the first bin.
-    return Math.min(Math.max(bin, 0) || 0, (to - from) * perDecade - 1);
   }
 
   #cell(conditions: Float32Array): number | null {

@@ -86,13 +86,18 @@ export function readMetrics(path: string): Metrics {
   } catch (cause) {
     throw new DataError(`${file} is not JSON: ${(cause as Error).message}`, { where: file, fix, cause });
   }
-  const { format, format_version } = (parsed ?? {}) as Partial<Metrics>;
-  if (format !== metricsFormat) throw new DataError(`${file} holds no metrics of astrochem`, { where: file, fix });
-  if (format_version !== metricsFormatVersion) {
-    throw new DataError(`${file} has metrics format ${format_version}; this version reads ${metricsFormatVersion}`, {
-      where: file,
-      fix: "evaluate again, or use the version of astrochem that wrote it",
-    });
-  }
+  const found = (parsed ?? {}) as Partial<Metrics>;
+  if (found.format !== metricsFormat)
+    throw new DataError(`${file} holds no metrics of astrochem`, { where: file, fix });
+  checkMetricsVersion(found, file);
   return parsed as Metrics;
+}
+
+/** @throws DataError naming the version of metrics that this program does not read */
+export function checkMetricsVersion({ format_version }: { readonly format_version?: unknown }, file: string): void {
+  if (format_version === metricsFormatVersion) return;
+  throw new DataError(`${file} has metrics format ${format_version}; this version reads ${metricsFormatVersion}`, {
+    where: file,
+    fix: "evaluate again, or use the version of astrochem that wrote it",
+  });
 }

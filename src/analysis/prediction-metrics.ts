@@ -52,7 +52,7 @@ export function predictionMetrics(errors: PredictionErrors, facts: PredictionFac
     levels: levels(errors),
     species: bySpecies,
     steps: steps(errors),
-    conservation: errors.totals.map((element, total) => conservation(errors.conservation, total, element)),
+    conservation: errors.scale.totals.names.map((element, total) => conservation(errors.conservation, total, element)),
   };
 }
 

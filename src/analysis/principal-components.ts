@@ -1,5 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 
+const rowsAtOnce = 4;
+
 /** Sums of rows and of their products, so that the covariance of any number of rows is had in bounded memory. */
 export class CovarianceSums {
   readonly width: number;
@@ -21,19 +23,34 @@ export class CovarianceSums {
     const { width } = this;
     const rows = values.length / width;
     if (this.rows === 0) this.#origin.set(values.subarray(0, width));
-    const row = new Float64Array(width);
-    for (let r = 0; r < rows; r++) {
+    const four = new Float64Array(rowsAtOnce * width);
+    for (let r = 0; r < rows; r += rowsAtOnce) {
+      const count = Math.min(rowsAtOnce, rows - r) * width;
+      four.fill(0, count);
       // Differences from the first row: what is constant then has no covariance, to the last bit.
-      for (let i = 0; i < width; i++) row[i] = values[r * width + i]! - this.#origin[i]!;
-      for (let i = 0; i < width; i++) {
-        const value = row[i]!;
-        this.#sums[i]! += value;
-        if (value === 0) continue;
-        const at = i * width;
-        for (let j = i; j < width; j++) this.#products[at + j]! += value * row[j]!;
-      }
+      for (let at = 0; at < count; at++) four[at] = values[r * width + at]! - this.#origin[at % width]!;
+      this.#addRows(four);
     }
     this.rows += rows;
+  }
+
+  /** Adds four rows at once, so that a product is read and written once for all. */
+  #addRows(four: Float64Array): void {
+    const { width } = this;
+    const products = this.#products;
+    const [second, third, fourth] = [width, 2 * width, 3 * width];
+    for (let i = 0; i < width; i++) {
+      const a = four[i]!;
+      const b = four[second + i]!;
+      const c = four[third + i]!;
+      const d = four[fourth + i]!;
+      this.#sums[i]! += a + b + c + d;
+      if (a === 0 && b === 0 && c === 0 && d === 0) continue;
+      const at = i * width;
+      for (let j = i; j < width; j++) {
+        products[at + j]! += a * four[j]! + b * four[second + j]! + c * four[third + j]! + d * four[fourth + j]!;
+      }
+    }
   }
 
   mean(): Float64Array {
@@ -89,12 +106,22 @@ export class PrincipalComponents {
     const rows = values.length / width;
     const out = new Float64Array(rows * count);
     const row = new Float64Array(width);
+    const [vectors, mean] = [this.#vectors, this.#mean];
     for (let r = 0; r < rows; r++) {
-      for (let i = 0; i < width; i++) row[i] = values[r * width + i]! - this.#mean[i]!;
-      for (let c = 0; c < count; c++) {
+      for (let i = 0; i < width; i++) row[i] = values[r * width + i]! - mean[i]!;
+      // Two at once: their additions need not wait for each other. Of an odd number the last is computed twice.
+      for (let c = 0; c < count; c += 2) {
+        const first = c * width;
+        const second = Math.min(c + 1, count - 1) * width;
         let sum = 0;
-        for (let i = 0; i < width; i++) sum += row[i]! * this.#vectors[c * width + i]!;
+        let other = 0;
+        for (let i = 0; i < width; i++) {
+          const value = row[i]!;
+          sum += value * vectors[first + i]!;
+          other += value * vectors[second + i]!;
+        }
         out[r * count + c] = sum;
+        out[r * count + Math.min(c + 1, count - 1)] = other;
       }
     }
     return out;
@@ -106,13 +133,20 @@ export class PrincipalComponents {
     const rows = scores.length / count;
     const out = new Float32Array(rows * width);
     const row = new Float64Array(width);
+    const vectors = this.#vectors;
     for (let r = 0; r < rows; r++) {
       row.set(this.#mean);
-      for (let c = 0; c < count; c++) {
+      // Two components at once, so that a value is read and written half as often.
+      for (let c = 0; c < count; c += 2) {
+        const [first, second] = [c * width, Math.min(c + 1, count - 1) * width];
         const score = scores[r * count + c]!;
-        for (let i = 0; i < width; i++) row[i]! += score * this.#vectors[c * width + i]!;
+        const other = c + 1 < count ? scores[r * count + c + 1]! : 0;
+        for (let i = 0; i < width; i++) row[i]! += score * vectors[first + i]! + other * vectors[second + i]!;
       }
-      for (let i = 0; i < width; i++) out[r * width + i] = Math.min(Math.max(row[i]!, 0), 1);
+      for (let i = 0; i < width; i++) {
+        const value = row[i]!;
+        out[r * width + i] = Math.min(Math.max(value, 0), 1);
+      }
     }
     return out;
   }

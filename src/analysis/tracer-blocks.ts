@@ -111,13 +111,12 @@ export class TracerReader {
 
   /** @throws DataError naming the row and the column of a value that has no logarithm */
   #check(raw: Float32Array, names: readonly string[], start: number): void {
-    const { species, physical } = this.columns;
-    for (let at = 0; at < raw.length; at++) {
+    const { species } = this.columns;
+    const [time, parameters] = [names.length - 1, species.length];
+    for (let at = 0, column = 0; at < raw.length; at++, column = column === time ? 0 : column + 1) {
       const value = raw[at]!;
-      const column = at % names.length;
       // Abundances of 0 are raised to the clipping range; times may be anything finite.
-      const isFit = column < species.length ? value >= 0 : column < species.length + physical.length ? value > 0 : true;
-      if (isFit && Number.isFinite(value)) continue;
+      if ((value > 0 || (value === 0 && column < parameters) || column === time) && Number.isFinite(value)) continue;
       throw new DataError(`${names[column]} is ${value} in row ${start + Math.floor(at / names.length)}`, {
         where: `${this.#frame.path}, key ${this.#frame.key}`,
         fix: "preprocess the raw file again, or take the tracer out",
@@ -133,7 +132,11 @@ export class TracerReader {
 }
 
 /** The part of a block's array that belongs to tracer k. */
-export function partOf<T extends Float32Array | Float64Array>(array: T, { places }: TracerBlock, k: number): T {
+export function partOf<T extends Float32Array | Float64Array | Uint8Array>(
+  array: T,
+  { places }: TracerBlock,
+  k: number,
+): T {
   const size = array.length / places.length;
   return array.subarray(k * size, (k + 1) * size) as T;
 }

@@ -1,7 +1,8 @@
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
-import { MeanTrajectory, NearestHistory } from "./baselines.ts";
+import { MeanTrajectory } from "./baselines.ts";
 import { AbundanceHistograms, LogHistogram } from "./histograms.ts";
 import { type LinearDynamics, LinearDynamicsFit } from "./linear-dynamics.ts";
+import { NearestHistory } from "./nearest-history.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
 import { partOf, spread, type TracerBlock, type TracerPlace, type TracerReader } from "./tracer-blocks.ts";
 

@@ -1,10 +1,12 @@
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
 import type { Inference } from "../inference/inference.ts";
 import { borrowed, persistence } from "./baselines.ts";
+import type { ErrorScale } from "./error-scale.ts";
 import type { PredictionKind, TracerSummary } from "./evaluation-types.ts";
 import { FailureMapSums, type PlaneAxes } from "./failure-maps.ts";
+import { gradientBinsOf } from "./gradient-bins.ts";
 import { DensityPlotSums, LogHistogram } from "./histograms.ts";
-import { type ErrorScale, linear, PredictionErrors, type ScoredRows } from "./prediction-errors.ts";
+import { PredictionErrors, type ScoredRows } from "./prediction-errors.ts";
 import {
   decodeRows,
   encodeRows,
@@ -22,6 +24,7 @@ import {
   type TrainingKnowledge,
   tracerVector,
 } from "./training-pass.ts";
+import { someRows, type TrueRows, trueRows } from "./true-rows.ts";
 import type { WindowChoice } from "./window-choice.ts";
 
 /** Rows × species that windows are decoded to at once: 16 MB. */
@@ -83,14 +86,16 @@ export class ValidationPass {
 
   async #block(block: TracerBlock): Promise<void> {
     const { surrogate, windows } = this.#tools;
-    const scored = block.places.map((_, k) => this.#scored(block, k));
+    const truth = trueRows(block.scaled, this.#tools.scale);
+    const scored = block.places.map((_, k) => scoredRows(block, truth, k));
+    const gradient = gradientBinsOf(block, this.#tools.scale);
     const sums: Errors[] = block.places.map(() => ({}));
     const latents = await encodeRows(surrogate, block.scaled);
     const reconstructed = afterFirstRows(await decodeRows(surrogate, latents), block);
-    this.#score("reconstruction", reconstructed, block, scored, sums);
+    this.#score("reconstruction", reconstructed, { block, scored, gradient, sums });
     if (surrogate.windowSize !== null) {
-      this.#score("emulation", await this.#emulate(block, latents), block, scored, sums);
-      if (windows !== null) await this.#windows(block, latents, windows);
+      this.#score("emulation", await this.#emulate(block, latents), { block, scored, gradient, sums });
+      if (windows !== null) await this.#windows(block, latents, truth, windows);
     }
     this.#baselines(block, scored, sums);
     this.#keep(block, sums);
@@ -109,7 +114,7 @@ export class ValidationPass {
   }
 
   /** Windows of a block's tracers, as many at once as fit. */
-  async #windows(block: TracerBlock, latents: Float32Array, windows: WindowChoice): Promise<void> {
+  async #windows(block: TracerBlock, latents: Float32Array, truth: TrueRows, windows: WindowChoice): Promise<void> {
     const { surrogate } = this.#tools;
     const steps = surrogate.windowSize! - 1;
     const width = surrogate.species.length;
@@ -117,19 +122,15 @@ export class ValidationPass {
       windows.of(place).map((first) => ({ tracer, first })),
     );
     const most = Math.max(1, Math.floor(valuesAtOnce / (steps * width)));
-    const linearTruth = stretches.length > 0 ? linear(block.scaled, this.#tools.scale) : new Float32Array(0);
     for (let from = 0; from < stretches.length; from += most) {
       const part = stretches.slice(from, from + most);
       const rolled = await rolloutLatents(surrogate, startsOf(block, latents, part, steps));
       const predicted = await decodeRows(surrogate, rolled);
       for (const [i, { tracer, first }] of part.entries()) {
         const row = tracer * block.rows + first;
-        const of = (values: Float32Array): Float32Array =>
-          values.subarray((row + 1) * width, (row + 1 + steps) * width);
         const times = block.times.subarray(row + 1, row + 1 + steps).map((time) => time - block.times[row]!);
         this.#errorsOf("windows").add(predicted.subarray(i * steps * width, (i + 1) * steps * width), {
-          truth: of(block.scaled),
-          linearTruth: of(linearTruth),
+          truth: someRows(truth, row + 1, row + 1 + steps, block.times.length),
           firstStep: 1,
           times,
         });
@@ -146,11 +147,12 @@ export class ValidationPass {
       const { dex, relative, values } = this.#errorsOf(kind).add(predicted, scored[k]!);
       sums[k]![kind] = [dex / values, relative / values];
     };
+    const meanTrajectory = mean.predict(block.rows);
     for (const k of block.places.keys()) {
       const scaled = partOf(block.scaled, block, k);
       const history = partOf(conditions, block, k);
       one("persistence", k, persistence(scaled, block.rows));
-      one("mean_trajectory", k, mean.predict(block.rows));
+      one("mean_trajectory", k, meanTrajectory);
       const other = trainingReader.read([places[nearest.find(history)]!]);
       one("nearest_history", k, borrowed(other.scaled, other.rows, block.rows));
       const scores = components.project(scaled);
@@ -162,9 +164,7 @@ export class ValidationPass {
   #score(
     kind: "reconstruction" | "emulation",
     predicted: Float32Array,
-    block: TracerBlock,
-    scored: readonly ScoredRows[],
-    sums: readonly Errors[],
+    { block, scored, gradient, sums }: ScoredBlock,
   ): void {
     const { scale, axes, longestRows } = this.#tools;
     const maps = obtain(this.maps, kind, () => new FailureMapSums(scale, axes, longestRows - 1));
@@ -173,15 +173,9 @@ export class ValidationPass {
       const part = partOf(predicted, block, k);
       const { dex, relative, values } = this.#errorsOf(kind).add(part, scored[k]!);
       sums[k]![kind] = [dex / values, relative / values];
-      maps.add(part, block, k);
-      density.add(part, scored[k]!.truth);
+      maps.add(part, block, k, gradient);
+      density.add(part, scored[k]!.truth.scaled);
     }
-  }
-
-  #scored(block: TracerBlock, k: number): ScoredRows {
-    const truth = partOf(block.scaled, block, k).subarray(this.#tools.scale.species.length);
-    const times = partOf(block.times, block, k).subarray(1);
-    return { truth, linearTruth: linear(truth, this.#tools.scale), firstStep: 1, times };
   }
 
   #errorsOf(kind: PredictionKind): PredictionErrors {
@@ -207,6 +201,22 @@ export class ValidationPass {
       if (kept.histories.has(place)) this.histories.push(keptHistory(block, k));
     }
   }
+}
+
+/** A block with what is counted of it, of each tracer. */
+interface ScoredBlock {
+  readonly block: TracerBlock;
+  readonly scored: readonly ScoredRows[];
+  /** Of `gradientBinsOf`. */
+  readonly gradient: Uint8Array;
+  readonly sums: readonly Errors[];
+}
+
+/** Tracer k of a block, but for its first row. @param truth of all rows of the block */
+function scoredRows(block: TracerBlock, truth: TrueRows, k: number): ScoredRows {
+  const [from, to] = [k * block.rows, (k + 1) * block.rows];
+  const times = block.times.subarray(from + 1, to);
+  return { truth: someRows(truth, from + 1, to, block.times.length), firstStep: 1, times };
 }
 
 type Errors = Partial<Record<PredictionKind, readonly [number, number]>>;

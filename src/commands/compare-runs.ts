@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readSafetensors } from "../formats/safetensors.ts";
+import { checkEpochVersions } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { Environment } from "./environment.ts";
 
@@ -89,7 +90,9 @@ export function comparePreprocessings(before: object, now: object): RunCompariso
 function readEpochs(folder: string): EpochRecord[] {
   const path = join(folder, "epochs.jsonl");
   const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").filter(Boolean) : [];
-  return lines.map((line) => JSON.parse(line) as EpochRecord);
+  const records = lines.map((line) => JSON.parse(line) as EpochRecord);
+  checkEpochVersions(records, path);
+  return records;
 }
 
 function withoutTimes({ seconds_training, seconds_validation, items_per_second, ...rest }: EpochRecord): object {

@@ -7,6 +7,7 @@ import { resolveIn } from "../config/paths.ts";
 import { ConfigError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { printable } from "./printable.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -52,8 +53,10 @@ export const compareCommand: Command = {
     writeFileAtomic(file, metricsJson(comparison));
     const { writeComparison } = await import("../analysis/report/write-report.ts");
     const page = await writeComparison(folder, comparison);
-    if (context.json) stdout.write(`${JSON.stringify(comparison)}\n`);
-    else stdout.write(`${describeComparison(comparison)}\n\n${relative(cwd, page) || page}\n`);
+    const text = context.json
+      ? JSON.stringify(comparison)
+      : `${describeComparison(comparison)}\n\n${relative(cwd, page) || page}`;
+    stdout.write(`${printable(text)}\n`);
   },
 };
 
@@ -117,7 +120,7 @@ export function describeComparison({ kinds, runs, tracers, resamples }: Comparis
   const table = formatTable<(typeof rows)[number]>(
     [
       { title: `${tracers} tracers`, value: ({ kind }) => kind },
-      { title: "run", value: ({ name }) => name },
+      { title: "run", value: ({ name }) => printable(name) },
       { title: "error, dex", value: ({ mean_dex }) => withInterval(mean_dex) },
       { title: "difference", value: ({ difference_dex }) => (difference_dex ? withInterval(difference_dex) : "") },
       { title: "", value: verdict },

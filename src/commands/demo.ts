@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { ErrorStats, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { preprocess } from "./preprocess.ts";
+import { printable } from "./printable.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 import { trainAutoencoderCommand } from "./train-autoencoder.ts";
 import { trainEmulatorCommand } from "./train-emulator.ts";
@@ -48,8 +49,8 @@ export const demo: Command = {
     }
     context.stderr.write("\nemulating the validation tracers from their first rows\n");
     const metrics = await evaluateDemo(context);
-    if (context.json) context.stdout.write(`${JSON.stringify(demoSummary(metrics))}\n`);
-    else context.stdout.write(`\n${summaryText(metrics)}\n`);
+    if (context.json) context.stdout.write(`${printable(JSON.stringify(demoSummary(metrics)))}\n`);
+    else context.stdout.write(`\n${printable(summaryText(metrics))}\n`);
   },
 };
 

@@ -3,6 +3,7 @@ import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { printable } from "./printable.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -22,9 +23,10 @@ export const evaluateCommand: Command = {
   async run(context) {
     const loaded = await composeConfig("config_evaluate", context);
     await runEvaluation(loaded, context, ({ metrics, files }) => {
-      const { cwd, json, stdout } = context;
-      if (json) stdout.write(`${JSON.stringify({ ...summaryOf(metrics), ...files })}\n`);
-      else stdout.write(`${describeMetrics(metrics)}\n\n${relative(cwd, files.report) || files.report}\n`);
+      const text = context.json
+        ? JSON.stringify({ ...summaryOf(metrics), ...files })
+        : `${describeMetrics(metrics)}\n\n${relative(context.cwd, files.report) || files.report}`;
+      context.stdout.write(`${printable(text)}\n`);
     });
   },
 };
@@ -39,7 +41,7 @@ function summaryOf({ predictions, validation, conclusions }: Metrics): object {
 }
 
 /** The table that a person reads, and the conclusions. */
-export function describeMetrics({ predictions, validation, conclusions }: Metrics): string {
+export function describeMetrics({ predictions, validation, windows, conclusions, provenance }: Metrics): string {
   const rows = Object.values(predictions);
   const table = formatTable<PredictionMetrics>(
     [
@@ -56,5 +58,11 @@ export function describeMetrics({ predictions, validation, conclusions }: Metric
     ],
     rows,
   );
-  return [table, "", ...conclusions].join("\n");
+  const sample =
+    windows && windows.evaluated < windows.all
+      ? [
+          `windows: ${formatNumber(windows.evaluated)} of ${formatNumber(windows.all)}, drawn with seed ${provenance.seed}; max_windows=null takes all`,
+        ]
+      : [];
+  return [table, ...sample, "", ...conclusions].join("\n");
 }

@@ -7,7 +7,7 @@ import type { ConfigOf } from "../config/schemas.ts";
 import { openCleanData } from "../data/clean-data.ts";
 import { ConfigError, nearest } from "../errors.ts";
 import { Inference } from "../inference/inference.ts";
-import { epochLogPath } from "../training/epoch-log.ts";
+import { checkEpochVersions, epochLogPath } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
 
 /** An evaluation that is ready to run. */
@@ -71,15 +71,18 @@ function reference(path: string): FileReference {
   return { path, hash: createHash("sha256").update(readFileSync(path)).digest("hex") };
 }
 
-/** The training log beside weights; null where there is none, or it is no list of epochs. */
+/** The training log beside weights; null where there is none, or it is no list of epochs. @throws DataError for a newer version */
 function epochLog(weights: string): TrainingEpoch[] | null {
   const path = epochLogPath(weights);
   if (!existsSync(path)) return null;
+  let records: unknown;
   try {
-    const records: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return Array.isArray(records) ? (records as TrainingEpoch[]) : null;
+    records = JSON.parse(readFileSync(path, "utf8"));
   } catch {
     // A log is for curves only: a damaged one is none.
     return null;
   }
+  if (!Array.isArray(records)) return null;
+  checkEpochVersions(records, path);
+  return records as TrainingEpoch[];
 }

@@ -5,6 +5,7 @@ import type { InspectionSettings } from "../analysis/inspection/settings.ts";
 import { cut, drawBar } from "../training/terminal-text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { printable } from "./printable.ts";
 
 /** Says what a file holds. */
 export const inspectCommand: Command = {
@@ -44,7 +45,7 @@ export const inspectCommand: Command = {
 async function print(inspection: Inspection, hints: readonly Hint[], path: string, context: CommandContext) {
   const { stdout, json } = context;
   if (json) {
-    stdout.write(`${JSON.stringify({ ...inspection, hints })}\n`);
+    stdout.write(`${printable(JSON.stringify({ ...inspection, hints }))}\n`);
     return;
   }
   const { inspectionText } = await import("./inspection-text.ts");

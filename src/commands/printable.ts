@@ -1,6 +1,6 @@
 /**
  * Text for a terminal: names that come from files may hold control characters that move the cursor, colour, rename the window, or turn
- * the direction of what follows. They are shown as `\\u001b`; line feeds and tabs stay.
+ * the direction of what follows. They are shown as `\\u001b`; line feeds and tabs stay. JSON means the same afterwards.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { load } from "js-yaml";
 import { ConfigError, NumericsError } from "../errors.ts";
+import { checkRunVersion } from "../formats/run-format.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { RunComparison } from "./compare-runs.ts";
 import type { Environment } from "./environment.ts";
@@ -62,6 +63,8 @@ function readRun(folder: string): EarlierRun {
   };
   const environment = read("environment.json") as unknown as Environment;
   const summary = read("summary.json");
+  checkRunVersion(environment, join(folder, "environment.json"));
+  checkRunVersion(summary, join(folder, "summary.json"));
   const command = String(environment.command ?? summary.command);
   if (!Object.hasOwn(repeatable, command)) {
     throw new ConfigError(`a run of ${command} cannot be repeated`, {

@@ -3,8 +3,9 @@ import { join, resolve } from "node:path";
 import { dump } from "js-yaml";
 import { AstrochemError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
-import { type FileFormat, latestVersion } from "../formats/format-version.ts";
+import { latestVersion } from "../formats/format-version.ts";
 import { withLock } from "../formats/lock.ts";
+import { runFormat } from "../formats/run-format.ts";
 import { versioned } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
@@ -20,9 +21,6 @@ export interface RunConfig {
 }
 
 export type RunOutcome = "completed" | "interrupted" | "failed";
-
-/** The files of a run's folder; environment.json and summary.json name their version. */
-export const runFormat: FileFormat = { name: "run format", migrations: [] };
 
 /** A run under way: its folder, its log, and what it leaves behind. */
 export interface Run {

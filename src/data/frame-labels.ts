@@ -21,7 +21,7 @@ export interface Labels {
 
 /**
  * The distinct values of a column in ascending order (numbers by value, strings by code unit) and each row's code.
- * @throws DataError naming the row of a NaN, or of an integer beyond 2^53
+ * @throws DataError naming the row of a NaN or an infinity, or of an integer beyond 2^53, which would not be told from its neighbours
  */
 export function readLabels(frame: LabelledRows, block: FrameBlock, column: string): Labels {
   const where = `${frame.path}, key ${frame.key}, column ${column}`;
@@ -29,10 +29,10 @@ export function readLabels(frame: LabelledRows, block: FrameBlock, column: strin
   if (block.caveat !== undefined) throw new DataError(`column \`${column}\` ${block.caveat}`, { where });
   if (block.dtype === "vlen") return pickledLabels(frame, block, column, where);
   if (block.dtype.startsWith("|S")) return textLabels(frame, block, column);
-  return numberLabels(frame, column, where);
+  return numberLabels(frame, column, where, block.dtype.startsWith("<f") ? Number.MAX_VALUE : Number.MAX_SAFE_INTEGER);
 }
 
-function numberLabels(frame: LabelledRows, column: string, where: string): Labels {
+function numberLabels(frame: LabelledRows, column: string, where: string, largest: number): Labels {
   const coder = new Coder<number>(frame.rows);
   const values = new Float64Array(Math.min(frame.blockRows, frame.rows));
   for (let start = 0; start < frame.rows; start += values.length) {
@@ -40,7 +40,7 @@ function numberLabels(frame: LabelledRows, column: string, where: string): Label
     frame.read(start, count, [column], values);
     for (let i = 0; i < count; i++) {
       const value = values[i]!;
-      if (!(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) {
+      if (!(Math.abs(value) <= largest)) {
         const what = Number.isFinite(value) ? `${value}, beyond 2^53` : String(value);
         throw new DataError(`column \`${column}\` is ${what} in row ${start + i}`, {
           where,

@@ -27,6 +27,8 @@ export async function openFrame(path: string, key: string): Promise<Frame> {
 export interface FrameColumns {
   float32: readonly string[];
   int64: readonly string[];
+  /** Besides; a third block where there are any. */
+  float64?: readonly string[];
   /** All of them, in the frame's order. */
   order: readonly string[];
 }
@@ -45,8 +47,8 @@ function checkFrameVersion(frame: Frame): void {
 const FLUSH_BYTES = 64 * 2 ** 20;
 
 /**
- * Writes a frame that `pandas.read_hdf(path, key)` reads: fixed format, one block of float32 and one of int64, both
- * contiguous. Rows are appended in blocks; the file's size is known, and claimed, at once.
+ * Writes a frame that `pandas.read_hdf(path, key)` reads: fixed format, one block of float32 and one of int64, and one of float64
+ * where it is asked for, all contiguous. Rows are appended in blocks; the file's size is known, and claimed, at once.
  */
 export class FrameWriter {
   readonly rows: number;
@@ -55,8 +57,10 @@ export class FrameWriter {
   readonly #columns: FrameColumns;
   readonly #floats: Hdf5Dataset;
   readonly #integers: Hdf5Dataset;
+  readonly #doubles: Hdf5Dataset | null;
   readonly #floatHash: Hash = createHash("sha256");
   readonly #integerHash: Hash = createHash("sha256");
+  readonly #doubleHash: Hash = createHash("sha256");
   #written = 0;
   #unflushed = 0;
 
@@ -69,13 +73,20 @@ export class FrameWriter {
     this.#writeNames("axis0", columns.order);
     this.#floats = this.#createBlock(0, columns.float32, "<f4");
     this.#integers = this.#createBlock(1, columns.int64, "<i8");
+    this.#doubles = columns.float64?.length ? this.#createBlock(2, columns.float64, "<f8") : null;
   }
 
   /**
    * @param floats   [count, columns.float32.length], row-major
    * @param integers [count, columns.int64.length], row-major
+   * @param doubles  [count, columns.float64.length], row-major
    */
-  append(floats: Float32Array, integers: BigInt64Array, count: number): void {
+  append(
+    floats: Float32Array,
+    integers: BigInt64Array,
+    count: number,
+    doubles: Float64Array = new Float64Array(0),
+  ): void {
     if (this.#written + count > this.rows) throw new RangeError(`more rows than the ${this.rows} announced`);
     if (count === 0) return;
     const ownFloats = floats.subarray(0, count * this.#columns.float32.length);
@@ -84,6 +95,11 @@ export class FrameWriter {
     this.#integers.writeRows(this.#written, count, ownIntegers);
     this.#floatHash.update(ownFloats);
     this.#integerHash.update(ownIntegers);
+    if (this.#doubles !== null) {
+      const ownDoubles = doubles.subarray(0, count * this.#columns.float64!.length);
+      this.#doubles.writeRows(this.#written, count, ownDoubles);
+      this.#doubleHash.update(ownDoubles);
+    }
     this.#written += count;
     this.#unflushed += ownFloats.byteLength + ownIntegers.byteLength;
     if (this.#unflushed < FLUSH_BYTES) return;
@@ -99,13 +115,15 @@ export class FrameWriter {
     if (this.#written !== this.rows)
       throw new RangeError(`${this.#written} rows written of the ${this.rows} announced`);
     this.#writeIndex();
-    const hash = createHash("sha256")
+    const all = createHash("sha256")
       .update(JSON.stringify(this.#columns))
       .update(this.#floatHash.digest())
-      .update(this.#integerHash.digest())
-      .digest("hex");
+      .update(this.#integerHash.digest());
+    if (this.#doubles !== null) all.update(this.#doubleHash.digest());
+    const hash = all.digest("hex");
     for (const [name, value] of Object.entries({
       ...PANDAS_ATTRIBUTES,
+      ...(this.#doubles === null ? {} : { nblocks: 3n, block2_items_variety: "regular" }),
       ...attributes,
       astrochem_format_version: String(latestVersion(frameFormat)),
       astrochem_hash: hash,
@@ -116,7 +134,7 @@ export class FrameWriter {
     return hash;
   }
 
-  #createBlock(index: number, columns: readonly string[], dtype: "<f4" | "<i8"): Hdf5Dataset {
+  #createBlock(index: number, columns: readonly string[], dtype: "<f4" | "<i8" | "<f8"): Hdf5Dataset {
     this.#writeNames(`block${index}_items`, columns);
     const path = `${this.#key}/block${index}_values`;
     const dataset = this.#file.createDataset(path, { shape: [this.rows, columns.length], dtype });

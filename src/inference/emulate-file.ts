@@ -76,7 +76,10 @@ async function emulateAll(
     const file = await createHdf5(pending.temporaryPath);
     let [seconds, tracers, index] = [0, 0, 0];
     try {
-      const columns = { float32: floats, int64: ["Index", "Model"], order: ["Index", "Model", ...floats] };
+      const order = ["Index", "Model", ...floats];
+      const columns = histories.hasIntegerIds
+        ? { float32: floats, int64: ["Index", "Model"], order }
+        : { float32: floats, int64: ["Index"], float64: ["Model"], order };
       const writer = new FrameWriter(file, "emulated", columns, histories.rows);
       for await (const group of histories.groups()) {
         tools.signal.throwIfAborted();
@@ -84,7 +87,15 @@ async function emulateAll(
         const emulated = await emulateGroup(surrogate, group);
         seconds += (tools.now() - started) / 1000;
         const rows = group.models.length * group.rows;
-        writer.append(frameRows(group, emulated, names.length), indexRows(group, index), rows);
+        const values = frameRows(group, emulated, names.length);
+        if (histories.hasIntegerIds) writer.append(values, indexRows(group, index), rows);
+        else
+          writer.append(
+            values,
+            BigInt64Array.from({ length: rows }, (_, i) => BigInt(index + i)),
+            rows,
+            idRows(group),
+          );
         index += rows;
         tracers += group.models.length;
       }
@@ -137,6 +148,12 @@ function frameRows(group: HistoryGroup, emulated: Float32Array, parameters: numb
   return out;
 }
 
+/** Tracer ids that are no integers, [b · rows]. */
+function idRows({ models, rows }: HistoryGroup): Float64Array {
+  return Float64Array.from({ length: models.length * rows }, (_, place) => models[Math.floor(place / rows)]!);
+}
+
+/** Row numbers and tracer ids, [b · rows, 2]. */
 function indexRows({ models, rows }: HistoryGroup, first: number): BigInt64Array {
   const out = new BigInt64Array(models.length * rows * 2);
   for (let place = 0; place < models.length * rows; place++) {

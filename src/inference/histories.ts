@@ -49,6 +49,8 @@ export interface Histories {
   readonly tracers: number;
   /** All rows, the first ones included. */
   readonly rows: number;
+  /** Whether all ids are integers, of which none is beyond 2^53. */
+  readonly hasIntegerIds: boolean;
   groups(): AsyncIterable<HistoryGroup> | Iterable<HistoryGroup>;
   close(): void;
 }
@@ -145,6 +147,7 @@ interface Run {
 class FrameHistories implements Histories {
   readonly tracers: number;
   readonly rows: number;
+  readonly hasIntegerIds: boolean;
   readonly #runs: readonly Run[];
   readonly #frames: readonly Frame[];
   readonly #surrogate: Inference;
@@ -154,6 +157,7 @@ class FrameHistories implements Histories {
     [this.#frames, this.#surrogate, this.#remove] = [frames, surrogate, remove];
     this.#runs = frames.flatMap(runsOf).sort((a, b) => a.model - b.model);
     this.tracers = this.#runs.length;
+    this.hasIntegerIds = this.#runs.every(({ model }) => Number.isSafeInteger(model));
     this.rows = this.#runs.reduce((sum, { rows }) => sum + rows, 0);
   }
 
@@ -230,7 +234,7 @@ function arrayHistories({ cwd, physical, abundances }: EmulateRequest, surrogate
     physical: withLastHeld(Float32Array.from<number | bigint>(conditions.data, Number), batch, steps, parameters),
     abundances: given === batch ? one : Float32Array.from({ length: batch * species }, (_, i) => one[i % species]!),
   };
-  return { tracers: batch, rows: batch * rows, groups: () => [group], close: () => {} };
+  return { tracers: batch, rows: batch * rows, hasIntegerIds: true, groups: () => [group], close: () => {} };
 }
 
 /** [b, t, physical] → [b, t + 1, physical]: the last state has no conditions of its own, and shows those that led to it. */

@@ -1,5 +1,6 @@
+import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
-import { type FileFormat, latestVersion } from "../formats/format-version.ts";
+import { checkVersion, type FileFormat, latestVersion } from "../formats/format-version.ts";
 import type { EpochRecord, TrainingObserver } from "./observer.ts";
 
 /** Records of epochs, beside the weights and in a run's `epochs.jsonl`. Each names its version: a line of such a file may stand alone. */
@@ -8,6 +9,17 @@ export const epochLogFormat: FileFormat = { name: "epoch log format", migrations
 /** A record as it is written. */
 export function versioned(record: EpochRecord): EpochRecord & { format_version: number } {
   return { format_version: latestVersion(epochLogFormat), ...record };
+}
+
+/**
+ * Makes sure that records, as read, can be understood. Those of before the versions were named are, and what is no record is passed over.
+ * @throws DataError naming the version where one is newer, or none
+ */
+export function checkEpochVersions(records: readonly unknown[], where: string): void {
+  for (const record of records) {
+    const version = (record as { format_version?: unknown } | null)?.format_version;
+    if (version !== undefined) checkVersion(epochLogFormat, version, where, (what, hint) => new DataError(what, hint));
+  }
 }
 
 /**

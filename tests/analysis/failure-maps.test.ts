@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { errorScale } from "../../src/analysis/error-scale.ts";
 import { FailureMapSums } from "../../src/analysis/failure-maps.ts";
-import { errorScale } from "../../src/analysis/prediction-errors.ts";
+import { gradientBinsOf } from "../../src/analysis/gradient-bins.ts";
 
 const scale = errorScale(["H2", "CO"], { lower: 1e-20, upper: 1 }, 1e-12);
 const axes = { density: { column: 1, low: 4, high: 6 }, temperature: { column: 0, low: 1, high: 2 } };
@@ -26,7 +27,7 @@ const predicted = scaled([
 
 describe("the failure maps", () => {
   const sums = new FailureMapSums(scale, axes, 2);
-  sums.add(predicted, block, 0);
+  sums.add(predicted, block, 0, gradientBinsOf(block, scale));
   const { gradient, plane, heat_map } = sums.maps();
 
   it("hold errors against the gradient, where nothing changes in the first bin", () => {
@@ -60,7 +61,7 @@ describe("the failure maps", () => {
 
   it("have no plane without both parameters", () => {
     const none = new FailureMapSums(scale, null, 2);
-    none.add(predicted, block, 0);
+    none.add(predicted, block, 0, gradientBinsOf(block, scale));
     expect(none.maps().plane).toBeNull();
   });
 });

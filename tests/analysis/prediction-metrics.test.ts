@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { errorScale, linear, PredictionErrors } from "../../src/analysis/prediction-errors.ts";
+import { errorScale } from "../../src/analysis/error-scale.ts";
+import { PredictionErrors } from "../../src/analysis/prediction-errors.ts";
 import { median, predictionMetrics } from "../../src/analysis/prediction-metrics.ts";
+import { trueRows } from "../../src/analysis/true-rows.ts";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { golden } from "../helpers/fixtures.ts";
 
@@ -14,7 +16,7 @@ function errorsOf(species: string[], tracers: readonly { truth: number[][]; pred
   const sums = tracers.map(({ truth, predicted }) => {
     const values = scaled(truth);
     const times = truth.map((_, row) => 100 * (row + 1));
-    return errors.add(scaled(predicted), { truth: values, linearTruth: linear(values, scale), firstStep: 1, times });
+    return errors.add(scaled(predicted), { truth: trueRows(values, scale), firstStep: 1, times });
   });
   return {
     errors,
@@ -127,8 +129,9 @@ describe("the metrics of predictions", () => {
   });
 
   it("refuse arrays that are not whole rows", () => {
-    const errors = new PredictionErrors(errorScale(["H2", "CO"], clipping, 1e-12), 1);
-    const scored = { truth: new Float32Array(2), linearTruth: new Float32Array(2), firstStep: 1, times: [0] };
+    const scale = errorScale(["H2", "CO"], clipping, 1e-12);
+    const errors = new PredictionErrors(scale, 1);
+    const scored = { truth: trueRows(new Float32Array(2), scale), firstStep: 1, times: [0] };
     expect(() => errors.add(new Float32Array(1), scored)).toThrow("1 predicted and 2 true values");
   });
 
@@ -142,8 +145,7 @@ describe("the metrics of predictions", () => {
     const rows = features!.length / 333;
     const errors = new PredictionErrors(scale, rows);
     errors.add(decoded!, {
-      truth: features!,
-      linearTruth: linear(features!, scale),
+      truth: trueRows(features!, scale),
       firstStep: 1,
       times: new Array(rows).fill(0),
     });

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -109,6 +109,29 @@ describe("evaluate", () => {
     expect(Object.keys(printed.predictions)).not.toContain("emulation");
     expect(printed.predictions.reconstruction.dex.mean).toBeGreaterThan(0);
     expect(readMetrics(join(cwd, "alone")).window_size).toBeNull();
+  });
+
+  it("refuses the epoch log of a newer version by its number", async () => {
+    mkdirSync(join(cwd, "newer"));
+    copyFileSync(join(cwd, "weights/autoencoder.safetensors"), join(cwd, "newer/autoencoder.safetensors"));
+    writeFileSync(join(cwd, "newer/autoencoder.json"), '[{"format_version": 2, "epoch": 0}]');
+    const { code, stderr } = await evaluate("refused", "emulator=null", "autoencoder=newer/autoencoder.safetensors");
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringContaining("…/newer/autoencoder.json has epoch log format 2; this version reads 1"),
+    ]);
+  });
+
+  it("shows a run's name that would command the terminal", async () => {
+    const name = "e\u001b[2J\u009b";
+    const { code, stdout, stderr } = await evaluate(`'${name}'`, "emulator=null");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain(String.raw`e\u001b[2J\u009b/report.html`);
+    const compared = await command("compare", name, name, "--resamples", "20");
+    expect([compared.code, compared.stdout]).toEqual([0, expect.stringContaining(String.raw` e\u001b[2J\u009b `)]);
+    const json = await command("compare", name, name, "--resamples", "20", "--json");
+    expect(JSON.parse(json.stdout).runs[1].name).toBe(name);
+    for (const text of [stdout, compared.stdout, json.stdout]) expect(text).not.toMatch(/[^\P{Cc}\n]/u);
   });
 
   it("says what is missing", async () => {

@@ -106,6 +106,22 @@ describe("astrochem inspect", () => {
     expect(clean.hints.at(-1).command).toMatch(/^astrochem train-emulator .* model.window_size=99$/);
   });
 
+  it("shows names that would command the terminal, as text and in JSON", async () => {
+    const cwd = temporaryFolder();
+    const name = "C\u001b]0;x\u0007O\u009b2J";
+    await writeRawRows(
+      join(cwd, "evil.h5"),
+      rows().map((row) => ({ ...row, [name]: -1 })),
+    );
+    const [text, json] = [await inspect(cwd, "inspect", "evil.h5"), await inspect(cwd, "inspect", "evil.h5", "--json")];
+    for (const { code, stdout } of [text, json]) {
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/C\\u(\{1b\}|001b)\]0;x/);
+      expect(stdout).not.toMatch(/[^\P{Cc}\n]/u);
+    }
+    expect(JSON.stringify(JSON.parse(json.stdout))).toContain(JSON.stringify(name).slice(1, -1));
+  });
+
   it("gives the settings that cover data beyond the ranges", async () => {
     const cwd = temporaryFolder();
     await writeRawRows(

@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { Interruption } from "../../src/commands/interruption.ts";
 import { main } from "../../src/commands/main.ts";
-import { openFrame } from "../../src/data/frame.ts";
+import { FrameWriter, openFrame } from "../../src/data/frame.ts";
+import { createHdf5 } from "../../src/data/hdf5.ts";
 import { readNpy, writeNpy } from "../../src/formats/npy.ts";
 import { Inference } from "../../src/inference/inference.ts";
 import { readAutoencoder, readEmulator } from "../../src/models/weights-file.ts";
@@ -523,6 +524,53 @@ describe("emulate", () => {
         values.subarray(models.indexOf(model) * 333, (models.lastIndexOf(model) + 1) * 333);
       expectClose(of(ours), of(wanted), { relative: 1e-5, what: `model ${model}` });
     }
+  });
+
+  /** A clean file of three rows a tracer, whose ids are kept as float64. */
+  async function withIds(path: string, ids: readonly number[]): Promise<void> {
+    const { values } = await readFrame(join(made, "clean.h5"), "val", columns);
+    const file = await createHdf5(path);
+    const order = ["Index", "Model", ...columns];
+    const frame = { float32: columns, int64: ["Index"], float64: ["Model"], order };
+    const writer = new FrameWriter(file, "val", frame, 3 * ids.length);
+    for (const id of ids) {
+      writer.append(
+        values.subarray(0, 3 * columns.length),
+        BigInt64Array.of(0n, 1n, 2n),
+        3,
+        Float64Array.of(id, id, id),
+      );
+    }
+    writer.finish();
+    file.close();
+  }
+
+  it.each([
+    [
+      [1e12, -3, 0],
+      [-3, 0, 1e12],
+    ],
+    [
+      [1.5, -3, 1e12, 1e300],
+      [-3, 1.5, 1e12, 1e300],
+    ],
+  ])("keeps tracer ids of any size, whole or not: %j", async (ids, sorted) => {
+    const cwd = folderWith("weights");
+    await withIds(join(cwd, "odd.h5"), ids);
+    const { code, stdout, stderr } = await command(["emulate", "odd.h5"], cwd);
+    expect([code, stdout], stderr).toEqual([0, expect.stringContaining(`${ids.length} tracers`)]);
+    const frame = await openFrame(join(cwd, "emulated.h5"), "emulated");
+    const { values, codes } = frame.labels("Model");
+    frame.close();
+    expect([values, [...codes]]).toEqual([sorted, sorted.flatMap((_, rank) => [rank, rank, rank])]);
+  });
+
+  it("refuses a tracer id that is no number", async () => {
+    const cwd = folderWith("weights");
+    await withIds(join(cwd, "nan.h5"), [1, Number.NaN]);
+    const refused = await command(["emulate", "nan.h5"], cwd);
+    expect([refused.code, errorOf(refused)]).toEqual([3, expect.stringContaining("column `Model` is NaN in row 3")]);
+    expect(existsSync(join(cwd, "emulated.h5"))).toBe(false);
   });
 
   it("reads a raw file of a single tracer", async () => {

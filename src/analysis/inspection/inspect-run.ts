@@ -4,6 +4,10 @@ import { toValue } from "../../config/tree.ts";
 import { parseYaml } from "../../config/yaml.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
+import { checkRunVersion } from "../../formats/run-format.ts";
+import { checkEpochVersions } from "../../training/epoch-log.ts";
+import { metricsFormat } from "../evaluation-types.ts";
+import { checkMetricsVersion } from "../metrics-file.ts";
 import { summarizeEpochs } from "./epoch-summary.ts";
 import { flatten } from "./flatten.ts";
 import type {
@@ -38,8 +42,8 @@ function inspectRun(path: string): RunInspection {
       return null;
     }
   };
-  const summary = objectOf(read("summary.json", parseJson));
-  const environment = objectOf(read("environment.json", parseJson));
+  const summary = objectOf(read("summary.json", runDocument));
+  const environment = objectOf(read("environment.json", runDocument));
   return {
     kind: "run",
     path,
@@ -51,8 +55,8 @@ function inspectRun(path: string): RunInspection {
     overrides: read("overrides.yaml", parseOverrides) ?? [],
     environment: flatten(environment),
     config: flatten(read("config.yaml", yamlValue)),
-    epochs: read("epochs.jsonl", (text, where) => summarizeEpochs(parseLines(text, where))),
-    metrics: flatten(read("metrics.json", parseJson)),
+    epochs: read("epochs.jsonl", (text, where) => summarizeEpochs(epochLines(text, where))),
+    metrics: flatten(read("metrics.json", metricsDocument)),
     files: filesIn(path, 2),
     unreadable,
   };
@@ -63,6 +67,7 @@ export function inspectJson(path: string, bytes: number): EpochsInspection | Doc
   const value = parseJson(readText(path), path);
   const first: unknown = Array.isArray(value) ? value[0] : undefined;
   if (Array.isArray(value) && typeof objectOf(first).epoch === "number") {
+    checkEpochVersions(value, path);
     return { kind: "epochs", path, bytes, epochs: summarizeEpochs(value) };
   }
   return { kind: "document", path, bytes, format: "json", entries: flatten(value) };
@@ -70,7 +75,7 @@ export function inspectJson(path: string, bytes: number): EpochsInspection | Doc
 
 /** Looks at a file with one JSON text a line. @throws DataError where it is none */
 export function inspectJsonLines(path: string, bytes: number): EpochsInspection {
-  return { kind: "epochs", path, bytes, epochs: summarizeEpochs(parseLines(readText(path), path)) };
+  return { kind: "epochs", path, bytes, epochs: summarizeEpochs(epochLines(readText(path), path)) };
 }
 
 /** @throws ConfigError where it is no mapping, as our own files of settings are */
@@ -94,6 +99,25 @@ function parseJson(text: string, where: string): unknown {
       cause,
     });
   }
+}
+
+/** environment.json or summary.json. */
+function runDocument(text: string, where: string): unknown {
+  const document = parseJson(text, where);
+  checkRunVersion(document, where);
+  return document;
+}
+
+function metricsDocument(text: string, where: string): unknown {
+  const document = parseJson(text, where);
+  if (objectOf(document).format === metricsFormat) checkMetricsVersion(objectOf(document), where);
+  return document;
+}
+
+function epochLines(text: string, where: string): unknown[] {
+  const records = parseLines(text, where);
+  checkEpochVersions(records, where);
+  return records;
 }
 
 /** The last line may be cut off: the run that writes it goes on, or was killed. */

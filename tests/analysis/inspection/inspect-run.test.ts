@@ -56,6 +56,39 @@ describe("a run's folder", () => {
   });
 });
 
+describe("a run of a newer version", () => {
+  const newer = { ...epoch(0, 5), format_version: 2 };
+
+  it("is told but for the files of that version, which are refused by its number", async () => {
+    mkdirSync(at("newer"));
+    const write = (name: string, text: string): void => writeFileSync(at(`newer/${name}`), text);
+    write("summary.json", '{"format_version": 2, "outcome": "completed"}');
+    write("environment.json", '{"format_version": "x", "command": "evaluate"}');
+    write("epochs.jsonl", JSON.stringify(newer));
+    write("metrics.json", '{"format": "astrochem-metrics", "format_version": 3}');
+    write("config.yaml", "seed: 3\n");
+    const found = await inspectFile(at("newer"), options);
+    expect(found).toMatchObject({ outcome: null, epochs: null, metrics: {}, config: { seed: 3 } });
+    const problems = found.kind === "run" ? found.unreadable.map(({ problem }) => problem.replaceAll(folder, "…")) : [];
+    expect(problems.map((problem) => problem.split(";")[0])).toEqual([
+      "…/newer/summary.json has run format 2",
+      '…/newer/environment.json names no version of the run format: "x"',
+      "…/newer/epochs.jsonl has epoch log format 2",
+      "…/newer/metrics.json has metrics format 3",
+    ]);
+  });
+
+  it("has a log that is refused alone, too", async () => {
+    writeFileSync(at("newer.json"), JSON.stringify([epoch(0, 1), newer]));
+    writeFileSync(at("newer.jsonl"), `${JSON.stringify(newer)}\n`);
+    for (const name of ["newer.json", "newer.jsonl"]) {
+      expect(await thrownBy(() => inspectFile(at(name), options), folder)).toContain(
+        `DataError: …/${name} has epoch log format 2; this version reads 1`,
+      );
+    }
+  });
+});
+
 describe("files of settings and results", () => {
   it("are read by content: an epoch log, JSON, YAML", async () => {
     writeFileSync(at("log"), JSON.stringify([epoch(0, 2), epoch(1, 1)]));

@@ -1,0 +1,43 @@
+import { elements as allElements, type Species } from "../chemistry/species.ts";
+
+/** The totals of elements and charge, from the species that hold them. */
+export class SparseTotals {
+  /** The elements that occur, then `charge`. */
+  readonly names: readonly string[];
+  readonly #species: readonly Int32Array[];
+  readonly #weights: readonly Float64Array[];
+
+  constructor(species: readonly Species[]) {
+    const present = allElements.filter((element) => species.some(({ atoms }) => atoms.has(element)));
+    this.names = [...present, ...(species.some(({ charge }) => charge !== 0) ? ["charge"] : [])];
+    const weights = this.names.map((name) =>
+      species.map(({ atoms, charge }) => (name === "charge" ? charge : (atoms.get(name as "H") ?? 0))),
+    );
+    this.#species = weights.map((list) => Int32Array.from(list.keys()).filter((s) => list[s] !== 0));
+    this.#weights = weights.map((list) => Float64Array.from(list.filter((weight) => weight !== 0)));
+  }
+
+  /** Σ weight · value. @param values of one row */
+  sum(total: number, values: Float64Array): number {
+    const species = this.#species[total]!;
+    const weights = this.#weights[total]!;
+    let [sum, other] = [0, 0];
+    let i = 0;
+    // Two sums: an addition need not wait for the one before.
+    for (; i + 1 < species.length; i += 2) {
+      sum += weights[i]! * values[species[i]!]!;
+      other += weights[i + 1]! * values[species[i + 1]!]!;
+    }
+    if (i < species.length) sum += weights[i]! * values[species[i]!]!;
+    return sum + other;
+  }
+
+  /** Σ |weight| · value. @param start of the row in `values` */
+  size(total: number, values: Float32Array, start: number): number {
+    const species = this.#species[total]!;
+    const weights = this.#weights[total]!;
+    let sum = 0;
+    for (let i = 0; i < species.length; i++) sum += Math.abs(weights[i]!) * values[start + species[i]!]!;
+    return sum;
+  }
+}
