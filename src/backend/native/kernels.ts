@@ -3,8 +3,13 @@ import { tf } from "../tf.ts";
 import { type NodeBackend, RawOps } from "./raw-ops.ts";
 import { residualChain, residualChainGradient } from "./residual-chain.ts";
 
-/** Gives the backend of that name the kernels that it lacks or has slower than need be. Once in a process. */
+/**
+ * Gives the current backend, tfjs-node's, the kernels that it lacks or has slower than need be. Once in a process. They use what the package
+ * does not promise: where that is missing its own kernels stay.
+ */
 export function installNativeKernels(backendName: string): void {
+  const { binding } = tf.backend() as Partial<NodeBackend>;
+  if (typeof binding?.executeOp !== "function") return;
   const plain = tf.getKernel("BatchMatMul", backendName);
   if (!plain) throw new Error(`the backend ${backendName} has no BatchMatMul kernel`);
   tf.unregisterKernel("BatchMatMul", backendName);

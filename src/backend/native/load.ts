@@ -39,8 +39,8 @@ export async function loadNative({ addon }: NativeFolder, options: LoadOptions =
   const previous = tf.getBackend();
   try {
     requireWithOurTfjs(join(addon, "package.json"));
-    installNativeKernels(name);
     await tf.setBackend(name);
+    installNativeKernels(name);
     const { isUsingGpuDevice } = tf.backend() as KernelBackend & { readonly isUsingGpuDevice?: boolean };
     loaded = { addon, backend: { name, usesGpu: isUsingGpuDevice === true, threads: threadCount() } };
     return loaded.backend;
