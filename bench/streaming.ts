@@ -40,7 +40,13 @@ function jobOf(folder: string, overrides: readonly string[]) {
 
 function train(folder: string, mode: "preprocess" | "train"): Trained {
   const program = fileURLToPath(new URL("train-once.mjs", import.meta.url));
-  const settings = [`mode=${mode}`, `memory_budget_mb=${values.budget}`, `model.batch_size=${values.batch}`];
+  // The recipe whose batches are as large as asked for.
+  const settings = [
+    "recipe=original",
+    `mode=${mode}`,
+    `memory_budget_mb=${values.budget}`,
+    `model.batch_size=${values.batch}`,
+  ];
   const job = jobOf(folder, [...settings, `model.max_minutes=${values.minutes}`]);
   const input = JSON.stringify({ ...job, checkpointFolder: folder });
   const child = spawnSync(process.execPath, [program], { input, encoding: "utf8" });

@@ -43,7 +43,7 @@ await trainAutoencoder(job, {
   log: (message) => process.stderr.write(`  ${message}\n`),
   signal: new AbortController().signal,
   now: Date.now,
-  checkpointFolder: job.checkpointFolder,
+  checkpoints: { folder: job.checkpointFolder, minutes: 10, config: {}, isWanted: () => false, resumed: null },
 });
 const seconds = (performance.now() - started) / 1000;
 // Kilobytes on Linux and macOS.
