@@ -28,12 +28,14 @@ describe("the published package", () => {
   // `--ignore-scripts`: the tests have built it already.
   const [packed] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder])) as [Packed];
 
-  it("holds the program, its settings and tables, and nothing else", () => {
+  it("holds the program, its settings, tables, guides and examples, and nothing else", () => {
     const paths = packed.files.map(({ path }) => path);
     const kinds = [
       /^dist\/[\w/-]+\.(js|d\.ts)$/,
       /^configs\/[\w/]+\.yaml$/,
       /^utils\/(README\.md|species\.txt|initial_abundances\.npy|stoichiometric_matrix\.npy)$/,
+      /^docs\/(inspect|metrics|training)\.md$/,
+      /^examples\/[\w-]+\.(mjs|md)$/,
       /^(data\/(README\.md|sample_collapse\.h5)|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
     ];
     expect(paths.filter((path) => !kinds.some((kind) => kind.test(path)))).toEqual([]);
@@ -59,7 +61,7 @@ describe("the published package", () => {
     });
 
     it("runs the demo", () => {
-      expect(astrochem(["demo", "--quick"])).toContain("everything is in outputs/demo");
+      expect(astrochem(["demo", "--quick"])).toContain("figures and all numbers: outputs/demo/report.html");
     });
 
     it.each([
