@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { beforeAll, expect, it } from "vitest";
 import { type EngineState, hostTensor, type Program } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
@@ -39,6 +41,12 @@ function slope(points: readonly (readonly [number, number])[]): number {
   return covariance / points.reduce((sum, [x]) => sum + (x - x0) ** 2, 0);
 }
 
+/** What waits for its collection is not lost: it would make a saw of tens of megabytes of the line. */
+const collectGarbage = ((): (() => void) => {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+})();
+
 it.each(engines)("10,000 optimizer steps leave memory and tensors as they were (%s engine)", async (name) => {
   const engine = await engineNamed(name);
   const size = autoencoderLayouts(shape).trainable.size;
@@ -57,6 +65,7 @@ it.each(engines)("10,000 optimizer steps leave memory and tensors as they were (
   for (let step = 1; step <= steps; step++) {
     await trainStep(program, state, step);
     if (step <= warmUp || step % every !== 0) continue;
+    collectGarbage();
     memory.push([step, process.memoryUsage.rss() / 1e6]);
     tensors.add(tf.memory().numTensors);
   }
