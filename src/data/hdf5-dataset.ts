@@ -1,12 +1,14 @@
 import { statSync } from "node:fs";
 import { Dataset, type Metadata } from "h5wasm/node";
 import { DataError } from "../errors.ts";
+import { ContiguousBytes } from "./hdf5-contiguous.ts";
 import { callHdf5, MOST_TRANSFER_BYTES, TRANSFER_BYTES, transferBuffer } from "./hdf5-library.ts";
 import {
   copyConverted,
   decodeText,
   dtypeOf,
   type Hdf5Member,
+  isOfType,
   membersOf,
   type NumericArray,
   viewAs,
@@ -17,6 +19,8 @@ const MOST_STRINGS = 2 ** 22;
 const MOST_STRING_BYTES = 2 ** 28;
 /** Deflate shrinks to a thousandth at most; what is never written takes no room, but nobody means to read that. */
 const greatestRatio = 1100;
+/** Reading past the library has to be prepared once, which takes as long as reading so many bytes. */
+const LEAST_DIRECT_BYTES = 2 ** 20;
 /** Small files are not worth a refusal. */
 const alwaysReadable = 2 ** 20;
 
@@ -38,6 +42,10 @@ export class Hdf5Dataset {
   readonly #rowItems: number;
   /** Bytes of a chunk once it is decompressed, which HDF5 does whole whatever is read of it; 0 where the data are contiguous. */
   readonly #chunkBytes: number;
+  /** Whether the rows can lie in the file as they are in memory. */
+  readonly #isPlain: boolean;
+  /** How to read past the library; null where that is not possible, undefined until it is asked for. */
+  #contiguous: ContiguousBytes | null | undefined;
 
   /** Made by `Hdf5File.dataset` and `createDataset` only. */
   constructor(file: bigint, path: string, filePath: string) {
@@ -53,6 +61,7 @@ export class Hdf5Dataset {
     this.rowBytes = this.#rowItems * metadata.size;
     this.#chunkBytes = metadata.chunks ? metadata.chunks.reduce((a, b) => a * b, metadata.size) : 0;
     this.chunkRows = Math.max(1, metadata.chunks?.[0] ?? 1);
+    this.#isPlain = !metadata.chunks && !metadata.virtual_sources && /^[<|][fiu]/.test(this.dtype);
   }
 
   /**
@@ -114,6 +123,7 @@ export class Hdf5Dataset {
   readRows(start: number, count: number, target: NumericArray, targetOffset = 0): void {
     this.#checkRange(start, count);
     this.#checkRoom(count, target.length - targetOffset);
+    if (this.#readDirectly(start, count, target, targetOffset)) return;
     for (let row = start; row < start + count; ) {
       // Each block but the first begins on a chunk, so that no chunk is decompressed twice.
       const end = Math.min(start + count, row - (row % this.chunkRows) + this.blockRows);
@@ -173,6 +183,23 @@ export class Hdf5Dataset {
     ) as unknown[];
     if (entries[0] instanceof Uint8Array) return entries[0];
     throw this.#wrongType("variable-length bytes");
+  }
+
+  /** Reads rows without the library where they lie in the file as `target` holds them. @returns false where the library must read them */
+  #readDirectly(start: number, count: number, target: NumericArray, targetOffset: number): boolean {
+    const bytes = count * this.rowBytes;
+    if (!this.#isPlain || !isOfType(target, this.dtype)) return false;
+    if (this.#contiguous === undefined) {
+      if (bytes < LEAST_DIRECT_BYTES) return false;
+      this.#contiguous = ContiguousBytes.find({
+        rows: this.rows,
+        rowBytes: this.rowBytes,
+        readRow: (row) => this.rawRows(row, 1),
+        where: this.#where,
+      });
+    }
+    const at = target.byteOffset + targetOffset * target.BYTES_PER_ELEMENT;
+    return this.#contiguous?.read(start * this.rowBytes, new Uint8Array(target.buffer, at, bytes)) ?? false;
   }
 
   #transfer(direction: "read" | "write", start: number, count: number, pointer: number): void {

@@ -10,9 +10,15 @@ export const TRANSFER_BYTES = 8 * 2 ** 20;
 /** HDF5 needs as much again for a chunk that it decompresses; real chunks are a thousandth of this. */
 export const MOST_TRANSFER_BYTES = 2 ** 28;
 
+/** The bits of Emscripten's open flags that hold the access mode (O_ACCMODE without O_PATH); reading only is 0. */
+const ACCESS_MODE = 3;
+
 let library: Hdf5Library | undefined;
 let diagnostics = "";
 let systemError: NodeJS.ErrnoException | undefined;
+let files: FileSystem | undefined;
+/** Where reads are noted, while somebody wants to know. */
+let reads: FileRead[] | undefined;
 let transfer = { pointer: 0, bytes: 0 };
 
 /**
@@ -25,8 +31,14 @@ let transfer = { pointer: 0, bytes: 0 };
 export async function loadHdf5(): Promise<Hdf5Library> {
   if (library !== undefined) return library;
   const loaded = await ready;
-  const files = loaded.FS as unknown as { write: WriteStream };
-  const write = files.write;
+  // Somebody else waited at the same time, and was first.
+  if (library !== undefined) return library;
+  files = loaded.FS as unknown as FileSystem;
+  const { read, write } = files;
+  files.read = (stream, buffer, offset, length, position) => {
+    reads?.push({ stream, position: position ?? stream.position, length });
+    return read(stream, buffer, offset, length, position);
+  };
   files.write = (stream, buffer, offset, length, position) => {
     try {
       if (stream.fd !== 2) return write(stream, buffer, offset, length, position);
@@ -41,13 +53,54 @@ export async function loadHdf5(): Promise<Hdf5Library> {
   return loaded;
 }
 
-type WriteStream = (
-  stream: { fd: number },
-  buffer: Uint8Array,
-  offset: number,
-  length: number,
-  position?: number,
-) => number;
+/** An open file of the library. */
+export interface FileStream {
+  /** The library's number. */
+  readonly fd: number;
+  /** The system's. */
+  readonly nfd: number;
+  /** As for `open(2)`. */
+  readonly flags: number;
+  readonly position: number;
+}
+
+/** One reading of a file by the library, in bytes from the file's beginning. */
+export interface FileRead {
+  readonly stream: FileStream;
+  readonly position: number;
+  readonly length: number;
+}
+
+/** Reads or writes; from the stream's position on where none is given. */
+type Transfer = (stream: FileStream, buffer: Uint8Array, offset: number, length: number, position?: number) => number;
+
+/** What is used of Emscripten's files, which are the system's. */
+interface FileSystem {
+  read: Transfer;
+  write: Transfer;
+  getStream(fd: number): FileStream | null | undefined;
+}
+
+/** Runs what calls the library, and tells what that read from files. */
+export function readsOf<T>(run: () => T): { result: T; reads: readonly FileRead[] } {
+  const seen: FileRead[] = [];
+  reads = seen;
+  try {
+    return { result: run(), reads: seen };
+  } finally {
+    reads = undefined;
+  }
+}
+
+/** Whether the library has not closed the file yet. */
+export function isOpen(stream: FileStream): boolean {
+  return files?.getStream(stream.fd) === stream;
+}
+
+/** Whether the library opened the file for reading only. */
+export function isReadOnly(stream: FileStream): boolean {
+  return (stream.flags & ACCESS_MODE) === 0;
+}
 
 /**
  * Runs one call of the library.

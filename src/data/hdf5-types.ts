@@ -125,6 +125,11 @@ export function viewAs(
   }
 }
 
+/** Whether an array's elements are of a numeric type, given by NumPy's name; the order of the bytes aside. */
+export function isOfType(array: NumericArray, dtype: string): boolean {
+  return viewAs(dtype, new ArrayBuffer(0), 0, 0)?.constructor === array.constructor;
+}
+
 /**
  * Copies numbers into `target` with the conversion its type asks for: rounding to float32, integers to floats.
  * Integers beyond 2^53 lose their last digits in a float.
