@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { Dataset, type Metadata } from "h5wasm/node";
+import type { Metadata } from "h5wasm/node";
 import { DataError } from "../errors.ts";
 import { ContiguousBytes } from "./hdf5-contiguous.ts";
 import { callHdf5, MOST_TRANSFER_BYTES, TRANSFER_BYTES, transferBuffer } from "./hdf5-library.ts";
@@ -160,7 +160,7 @@ export class Hdf5Dataset {
     }
     this.checkSize();
     if (this.dtype === "string") {
-      const values = callHdf5("read", this.#where, () => new Dataset(this.#file, this.#path).value);
+      const values = callHdf5("read", this.#where, (_, { Dataset }) => new Dataset(this.#file, this.#path).value);
       return Array.isArray(values) ? values.map(String) : [String(values)];
     }
     if (!this.dtype.startsWith("|S")) throw this.#wrongType("strings");
@@ -178,7 +178,7 @@ export class Hdf5Dataset {
     if (this.dtype !== "vlen") throw this.#wrongType("variable-length bytes");
     this.#checkRange(index, 1);
     this.checkSize();
-    const entries = callHdf5("read", this.#where, () =>
+    const entries = callHdf5("read", this.#where, (_, { Dataset }) =>
       new Dataset(this.#file, this.#path).slice([[index, index + 1]]),
     ) as unknown[];
     if (entries[0] instanceof Uint8Array) return entries[0];

@@ -1,8 +1,12 @@
-import { ready } from "h5wasm/node";
 import { DataError } from "../errors.ts";
 
+type Hdf5Package = typeof import("h5wasm/node");
+
 /** The HDF5 library compiled to WebAssembly. */
-export type Hdf5Library = Awaited<typeof ready>;
+export type Hdf5Library = Awaited<Hdf5Package["ready"]>;
+
+/** What its JavaScript makes of objects in a file. */
+export type Hdf5Objects = Pick<Hdf5Package, "Dataset" | "Group">;
 
 /** Bytes of the wasm heap that one read or write passes through; a row or chunk that is longer gets what it needs. */
 export const TRANSFER_BYTES = 8 * 2 ** 20;
@@ -14,6 +18,7 @@ export const MOST_TRANSFER_BYTES = 2 ** 28;
 const ACCESS_MODE = 3;
 
 let library: Hdf5Library | undefined;
+let objects: Hdf5Objects | undefined;
 let diagnostics = "";
 let systemError: NodeJS.ErrnoException | undefined;
 let files: FileSystem | undefined;
@@ -22,7 +27,7 @@ let reads: FileRead[] | undefined;
 let transfer = { pointer: 0, bytes: 0 };
 
 /**
- * Loads the library once.
+ * Loads the library once, and not before somebody needs it: its code takes a quarter of the time that this package needs to load.
  *
  * Its throwing error handler stays off: a JavaScript exception that unwinds through C leaves the objects open that C
  * would have closed, so that each error costs a file descriptor and the file is never flushed. Instead the error stack
@@ -30,7 +35,8 @@ let transfer = { pointer: 0, bytes: 0 };
  */
 export async function loadHdf5(): Promise<Hdf5Library> {
   if (library !== undefined) return library;
-  const loaded = await ready;
+  const loadedPackage = await import("h5wasm/node");
+  const loaded = await loadedPackage.ready;
   // Somebody else waited at the same time, and was first.
   if (library !== undefined) return library;
   files = loaded.FS as unknown as FileSystem;
@@ -50,6 +56,7 @@ export async function loadHdf5(): Promise<Hdf5Library> {
     return length;
   };
   library = loaded;
+  objects = loadedPackage;
   return loaded;
 }
 
@@ -107,11 +114,11 @@ export function isReadOnly(stream: FileStream): boolean {
  * @param what what was tried, to complete "cannot …"
  * @throws DataError with HDF5's innermost message where the call printed an error stack, whatever it returned
  */
-export function callHdf5<T>(what: string, where: string, call: (library: Hdf5Library) => T): T {
+export function callHdf5<T>(what: string, where: string, call: (library: Hdf5Library, objects: Hdf5Objects) => T): T {
   diagnostics = "";
   systemError = undefined;
   try {
-    const result = call(loadedLibrary());
+    const result = call(loadedLibrary(), loadedObjects());
     if (diagnostics === "") return result;
   } catch (error) {
     // The library itself throws where it gives up after an error of HDF5.
@@ -153,8 +160,15 @@ export function transferBuffer(bytes: number, where: string): number {
 }
 
 function loadedLibrary(): Hdf5Library {
-  if (library === undefined) throw new Error("loadHdf5 must be awaited before the library is used");
-  return library;
+  return library ?? notLoaded();
+}
+
+function loadedObjects(): Hdf5Objects {
+  return objects ?? notLoaded();
+}
+
+function notLoaded(): never {
+  throw new Error("loadHdf5 must be awaited before the library is used");
 }
 
 function failure(what: string, where: string): DataError {

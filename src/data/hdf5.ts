@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
-import { Group, type Metadata } from "h5wasm/node";
+import type { Metadata } from "h5wasm/node";
 import { DataError, nearest } from "../errors.ts";
 import { Hdf5Dataset } from "./hdf5-dataset.ts";
 import { callHdf5, complaintsOf, type Hdf5Library, loadHdf5, transferBuffer } from "./hdf5-library.ts";
@@ -72,8 +72,9 @@ export class Hdf5File {
   attribute(path: string, name: string): string | number | bigint | undefined {
     const found = this.#attributeMetadata(path, name);
     if (found?.vlen) {
-      const group = new Group(this.#open(), absolute(path));
-      return String(callHdf5("read", this.#where(absolute(path)), () => group.get_attribute(name, true)));
+      return callHdf5("read", this.#where(absolute(path)), (_, { Group }) =>
+        String(new Group(this.#open(), absolute(path)).get_attribute(name, true)),
+      );
     }
     const bytes = this.attributeBytes(path, name);
     if (found === undefined || bytes === undefined) return undefined;
