@@ -57,7 +57,16 @@ try {
   const file = { path: "", hash: "" };
   const clock = new StageClock();
   const request = {
-    ...{ surrogate, clean, physical: phys, physicalRanges: {}, chosen: ["CO"], maxTracers: null, maxWindows: 4096 },
+    ...{
+      surrogate,
+      clean,
+      physical: phys,
+      physicalRanges: {},
+      chosen: ["CO"],
+      maxTracers: null,
+      maxRows: 32_768,
+      maxWindows: 4096,
+    },
     ...{ seed: 0, files: { autoencoder: file, emulator: file }, version: "bench" },
   };
   await evaluateSurrogate(request, {

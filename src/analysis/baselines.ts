@@ -1,8 +1,7 @@
-/** Persistence: every later row equals the first one. @param scaled [rows, species] @returns [rows − 1, species] */
-export function persistence(scaled: Float32Array, rows: number): Float32Array {
-  const width = scaled.length / rows;
-  const out = new Float32Array((rows - 1) * width);
-  for (let row = 0; row < rows - 1; row++) out.set(scaled.subarray(0, width), row * width);
+/** Persistence: every later row equals the first one. @param first scaled, [species] @returns [rows, species] */
+export function persistence(first: Float32Array, rows: number): Float32Array {
+  const out = new Float32Array(rows * first.length);
+  for (let row = 0; row < rows; row++) out.set(first, row * first.length);
   return out;
 }
 
@@ -29,25 +28,19 @@ export class MeanTrajectory {
     }
   }
 
-  /** The prediction for rows 1 … rows − 1 of any tracer, [rows − 1, species]. */
-  predict(rows: number): Float32Array {
-    const out = new Float32Array((rows - 1) * this.#species);
-    for (let row = 1; row < rows; row++) {
-      const known = Math.min(row, this.#sums.length - 1);
+  /** The prediction for some steps of any tracer, [steps.length, species]. */
+  predict(steps: Int32Array): Float32Array {
+    const out = new Float32Array(steps.length * this.#species);
+    for (const [i, step] of steps.entries()) {
+      const known = Math.min(step, this.#sums.length - 1);
       const [sums, count] = [this.#sums[known]!, this.#counts[known]!];
-      for (let s = 0; s < this.#species; s++) out[(row - 1) * this.#species + s] = sums[s]! / count;
+      for (let s = 0; s < this.#species; s++) out[i * this.#species + s] = sums[s]! / count;
     }
     return out;
   }
 }
 
-/** Rows 1 … rows − 1 of another tracer; its last row is held where it is shorter. @param other [its rows, species] */
-export function borrowed(other: Float32Array, otherRows: number, rows: number): Float32Array {
-  const width = other.length / otherRows;
-  const out = new Float32Array((rows - 1) * width);
-  for (let row = 1; row < rows; row++) {
-    const from = Math.min(row, otherRows - 1) * width;
-    out.set(other.subarray(from, from + width), (row - 1) * width);
-  }
-  return out;
+/** Rows of another tracer that stand for some steps: its last row is held where it is shorter. */
+export function borrowedRows(steps: Int32Array, rows: number): Int32Array {
+  return steps.map((step) => Math.min(step, rows - 1));
 }

@@ -75,10 +75,11 @@ function checkRows(runs: readonly NamedRun[]): void {
   }
   for (const { name, metrics } of others) {
     if (metrics.provenance.rows_hash === first.metrics.provenance.rows_hash) continue;
-    const count = (m: Metrics): string => `${m.validation.tracers} tracers of ${m.provenance.dataset.path}`;
+    const count = ({ predictions, validation, provenance }: Metrics): string =>
+      `${predictions.reconstruction!.rows} rows of ${validation.tracers} tracers of ${provenance.dataset.path}`;
     throw new DataError(
       `${name} was evaluated on other rows than ${first.name}: ${count(metrics)}, not ${count(first.metrics)}`,
-      { where: name, fix: "evaluate both with the same dataset=… and max_tracers=…" },
+      { where: name, fix: "evaluate both with the same dataset=…, max_tracers=…, max_rows=… and seed=…" },
     );
   }
 }
@@ -107,7 +108,7 @@ function weightedMean(
   let [sum, rows] = [0, 0];
   for (const [k, tracer] of tracers.entries()) {
     // The first row is no prediction.
-    const weight = (counts === null ? 1 : counts[k]!) * (tracer.rows - 1);
+    const weight = (counts === null ? 1 : counts[k]!) * (tracer.scored_rows ?? tracer.rows - 1);
     sum += weight * tracer.errors[kind]![column];
     rows += weight;
   }

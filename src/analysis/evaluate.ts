@@ -13,6 +13,7 @@ import {
   type PredictionKind,
   type TracerFeatures,
 } from "./evaluation-types.ts";
+import { EvenChoice } from "./even-choice.ts";
 import type { PlaneAxes } from "./failure-maps.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
@@ -43,6 +44,8 @@ export interface EvaluationRequest {
   readonly chosen: readonly string[];
   /** Validation tracers at most, spread evenly over the ids; null for all. */
   readonly maxTracers: number | null;
+  /** Rows at most that are scored, and as many of windows, spread evenly over tracers and steps; null for all. */
+  readonly maxRows: number | null;
   /** Windows at most; null for all. */
   readonly maxWindows: number | null;
   readonly seed: number;
@@ -86,7 +89,9 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   };
   const pass = new ValidationPass({ ...setup, knowledge, kept, now: () => tools.now().getTime() });
   await pass.run(validation);
-  const rows_hash = reader.hash();
+  // Of all rows, and of which of them were scored.
+  const { all, chosen } = setup.choice;
+  const rows_hash = reader.hash(chosen === all ? [] : ["scored", chosen, request.seed]);
   tools.log("rolling out further than trained, and looking at single tracers");
   const facts = { rows_hash, started };
   const metrics = await metricsOf(setup, pass, knowledge, facts);
@@ -113,10 +118,14 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
   const longestRows = Math.max(...[...training, ...validation].map(({ rows }) => rows));
   const windows =
     surrogate.windowSize === null ? null : chooseWindows(validation, surrogate.windowSize, request.maxWindows, seed);
+  const chosenSteps = (counts: readonly number[]) => new EvenChoice(counts, request.maxRows, seed, "scored rows");
   return {
     request,
     tools,
     surrogate,
+    choice: chosenSteps(validation.map(({ rows }) => rows - 1)),
+    windowChoice: chosenSteps(new Array<number>(windows?.evaluated ?? 0).fill((surrogate.windowSize ?? 1) - 1)),
+    order: new Map(validation.map((place, index) => [place, index])),
     reader: new TracerReader(clean.val, columns, true),
     trainingReader: new TracerReader(clean.train, columns),
     training,
@@ -156,8 +165,9 @@ async function metricsOf(
   const trainedSteps = surrogate.windowSize === null ? null : surrogate.windowSize - 1;
   const predictions: Metrics["predictions"] = Object.fromEntries(
     [...pass.errors].map(([kind, errors]) => {
-      const tracers = kind === "windows" ? validation.filter((place) => windows!.of(place).length > 0) : validation;
-      return [kind, predictionMetrics(errors, { kind, tracers: tracers.length, trainedSteps })];
+      const tracers =
+        kind === "windows" ? validation.filter((place) => windows!.of(place).length > 0).length : pass.tracers.length;
+      return [kind, predictionMetrics(errors, { kind, tracers, trainedSteps })];
     }),
   );
   const time_step_yr = timeStep(setup);
@@ -192,8 +202,14 @@ async function metricsOf(
     })),
     abundances_clipping: surrogate.abundancesClipping,
     floor: scale.floor,
-    train: { tracers: knowledge.tracers, rows: knowledge.rows, fitted_rows: knowledge.fittedRows },
+    train: {
+      tracers: knowledge.tracers,
+      rows: knowledge.rows,
+      fitted_rows: knowledge.fittedRows,
+      averaged_rows: knowledge.averagedRows,
+    },
     validation: { tracers: validation.length, rows: validation.reduce((sum, { rows }) => sum + rows, 0) },
+    scored: { all: setup.choice.all, rows: setup.choice.chosen },
     windows: windows && { all: windows.all, evaluated: windows.evaluated },
     pca_explained: knowledge.components.explained,
     predictions,
@@ -229,7 +245,7 @@ function studyOf(
   const first = new Float32Array(places.length * width);
   const histories = places.map((place, k) => {
     const block = reader.read([place]);
-    first.set(block.scaled.subarray(0, width), k * width);
+    first.set(block.scaledRows([0]), k * width);
     // The last row's conditions lead nowhere.
     return block.physical.subarray(0, (block.rows - 1) * reader.columns.physical.length);
   });
@@ -244,7 +260,10 @@ async function samplesOf(
   const { request, surrogate, reader, validation, scale } = setup;
   const kind: PredictionKind = surrogate.windowSize === null ? "reconstruction" : "emulation";
   const errorOf = new Map(pass.tracers.map(({ id, errors }) => [id, errors[kind]![0]]));
-  const candidates = validation.map((place: TracerPlace) => ({ place, mean_dex: errorOf.get(place.id)! }));
+  const candidates = validation.flatMap((place: TracerPlace) => {
+    const mean_dex = errorOf.get(place.id);
+    return mean_dex === undefined ? [] : [{ place, mean_dex }];
+  });
   const { log10_lower, log10_upper } = scale;
   return {
     tracers: await tracerSamples(shownTracers(candidates), {

@@ -104,7 +104,7 @@ export interface ConservationErrors {
 export interface PredictionMetrics {
   readonly kind: PredictionKind;
   readonly tracers: number;
-  /** Rows scored: every row but the first of each tracer; for `windows`, windows × steps. */
+  /** Rows scored: those of `Metrics.scored`; for `windows`, of windows × steps. */
   readonly rows: number;
   /** Predicted values that were NaN or infinite; they count with the largest errors. */
   readonly non_finite: number;
@@ -196,10 +196,12 @@ export interface Sensitivity {
   readonly final_amplification: number;
 }
 
-/** One validation tracer. */
+/** One validation tracer of which a row was scored. */
 export interface TracerSummary {
   readonly id: number;
   readonly rows: number;
+  /** Absent in files of earlier versions: all but the first. */
+  readonly scored_rows?: number;
   /** Density at its last row; null without the parameter. */
   readonly final_density: number | null;
   /** By kind, over all its scored rows: [mean dex, mean relative]. Windows are not there. For bootstraps over tracers. */
@@ -268,9 +270,22 @@ export interface Metrics {
   readonly abundances_clipping: { readonly lower: number; readonly upper: number };
   /** 1e-12. */
   readonly floor: number;
-  /** `fitted_rows`: those that principal components and linear dynamics are fitted to. */
-  readonly train: { readonly tracers: number; readonly rows: number; readonly fitted_rows: number };
+  /**
+   * `fitted_rows`: those that principal components and linear dynamics are fitted to; `averaged_rows`: those of the mean trajectory and
+   * of the histograms of abundances. Absent in files of earlier versions: all.
+   */
+  readonly train: {
+    readonly tracers: number;
+    readonly rows: number;
+    readonly fitted_rows: number;
+    readonly averaged_rows?: number;
+  };
   readonly validation: { readonly tracers: number; readonly rows: number };
+  /**
+   * Rows after the first of each validation tracer, and how many of them every kind of prediction but `windows` was scored on: all, or
+   * a seeded sample spread over tracers and steps. Absent in files of earlier versions: all.
+   */
+  readonly scored?: { readonly all: number; readonly rows: number };
   /** Windows there are and windows evaluated; null without an emulator or where every tracer is shorter. */
   readonly windows: { readonly all: number; readonly evaluated: number } | null;
   /** Share of the variance of the training rows' scaled log abundances that each principal component explains. */

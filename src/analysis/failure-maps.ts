@@ -3,7 +3,6 @@ import type { ErrorScale } from "./error-scale.ts";
 import { sketchBin, sketchBins } from "./error-sketch.ts";
 import type { FailureMaps } from "./evaluation-types.ts";
 import { gradientBins, gradients } from "./gradient-bins.ts";
-import { partOf, type TracerBlock } from "./tracer-blocks.ts";
 
 const [densityBins, temperatureBins] = [24, 16];
 const stepBins = 60;
@@ -12,6 +11,18 @@ const stepBins = 60;
 export interface PlaneAxes {
   readonly density: { readonly column: number; readonly low: number; readonly high: number };
   readonly temperature: { readonly column: number; readonly low: number; readonly high: number };
+}
+
+/** What failure is mapped against, of some rows. */
+export interface MappedRows {
+  /** True abundances, scaled, [rows, species]. */
+  readonly scaled: Float32Array;
+  /** Since the start of each one's tracer, [rows]. */
+  readonly steps: Int32Array;
+  /** Those that led here, which are in the row before: physical units, [rows, physical]. */
+  readonly conditions: Float32Array;
+  /** `gradientBinsOf` them. */
+  readonly gradient: Uint8Array;
 }
 
 /** Sums up where a prediction fails: against gradients, over density and temperature, species by step. */
@@ -39,20 +50,16 @@ export class FailureMapSums {
     this.#heatRows = new Float64Array(bins);
   }
 
-  /**
-   * @param predicted  scaled, [rows − 1, species], of tracer k
-   * @param gradient   `gradientBinsOf` the block
-   */
-  add(predicted: Float32Array, block: TracerBlock, k: number, gradient: Uint8Array): void {
+  /** @param predicted scaled, [rows, species] */
+  add(predicted: Float32Array, mapped: MappedRows): void {
     const width = this.#scale.species.length;
-    const physical = partOf(block.physical, block, k);
-    const rows = { truth: partOf(block.scaled, block, k), groups: partOf(gradient, block, k) };
-    for (let row = 1; row < block.rows; row++) {
-      const bin = this.#binOfStep[row - 1]!;
-      const sum = this.#addRow(predicted, rows, row, bin);
+    const { steps, conditions } = mapped;
+    const parameters = conditions.length / steps.length;
+    for (let row = 0; row < steps.length; row++) {
+      const bin = this.#binOfStep[steps[row]! - 1]!;
+      const sum = this.#addRow(predicted, mapped, row, bin);
       this.#heatRows[bin]! += 1;
-      // The conditions that led here are those of the row before.
-      const cell = this.#cell(physical.subarray(((row - 1) * physical.length) / block.rows));
+      const cell = this.#cell(conditions.subarray(row * parameters));
       if (cell === null) continue;
       this.#planeRows[cell]! += 1;
       this.#planeDex[cell]! += sum / width;
@@ -60,21 +67,16 @@ export class FailureMapSums {
   }
 
   /** @returns the sum of the row's errors, dex */
-  #addRow(
-    predicted: Float32Array,
-    { truth, groups }: { truth: Float32Array; groups: Uint8Array },
-    row: number,
-    bin: number,
-  ): number {
+  #addRow(predicted: Float32Array, { scaled, gradient }: MappedRows, row: number, bin: number): number {
     const heat = this.#heat;
     const { counts, dex: sums, largestDex, sketches } = this.#gradient;
     const width = this.#scale.species.length;
     const span = this.#scale.log10_upper - this.#scale.log10_lower;
     let sum = 0;
     for (let s = 0, at = row * width, cell = bin * width; s < width; s++, at++, cell++) {
-      const dex = cappedDex((predicted[at - width]! - truth[at]!) * span);
+      const dex = cappedDex((predicted[at]! - scaled[at]!) * span);
       const size = Math.abs(dex);
-      const group = groups[at]!;
+      const group = gradient[at]!;
       sum += size;
       heat[cell]! += size;
       counts[group]! += 1;

@@ -30,16 +30,26 @@ export function gradientBin(gradient: number): number {
   return bin;
 }
 
-/** The bin of |d log10 x / dt| of the truth, from the row before to each row: [tracers, rows, species], 0 in first rows. */
-export function gradientBinsOf({ scaled, times, rows }: TracerBlock, scale: ErrorScale): Uint8Array {
+/**
+ * The bin of |d log10 x / dt| of the truth, from the row before to each of some rows.
+ * @param rows   counted through the block's tracers, none of them a first one
+ * @param scaled their abundances, [rows.length, species]
+ * @returns      [rows.length, species]
+ */
+export function gradientBinsOf(
+  block: TracerBlock,
+  rows: Int32Array,
+  scaled: Float32Array,
+  scale: ErrorScale,
+): Uint8Array {
   const width = scale.species.length;
   const span = scale.log10_upper - scale.log10_lower;
+  const before = block.scaledRows(rows.map((row) => row - 1));
   const out = new Uint8Array(scaled.length);
-  for (let row = 0; row < times.length; row++) {
-    if (row % rows === 0) continue;
-    const perYear = span / (times[row]! - times[row - 1]!);
-    for (let at = row * width, end = at + width; at < end; at++) {
-      out[at] = gradientBin(Math.abs(scaled[at]! - scaled[at - width]!) * perYear);
+  for (const [i, row] of rows.entries()) {
+    const perYear = span / (block.times[row]! - block.times[row - 1]!);
+    for (let at = i * width, end = at + width; at < end; at++) {
+      out[at] = gradientBin(Math.abs(scaled[at]! - before[at]!) * perYear);
     }
   }
   return out;

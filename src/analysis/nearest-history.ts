@@ -2,23 +2,33 @@
 const comparedRows = 64;
 /** Compared rows whose means stand for them in a first look. */
 const segmentRows = 8;
+const mostSegments = comparedRows / segmentRows;
+/** Bounds are lowered by so much of themselves. */
+const rounding = 1e-9;
 
-/** A history as it is compared: thinned, and the means of its whole segments. */
+/** A history as it is compared: thinned, the means of its whole segments, and the mean of all of it. */
 interface Thinned {
   readonly rows: Float32Array;
   readonly means: Float64Array;
+  readonly mean: Float64Array;
 }
 
 /**
  * Finds the known history nearest to another: mean squared difference of the scaled log parameters over the rows that both have. The
  * chemistry is not looked at, so what is found is a prediction.
  *
- * Means of segments differ by no more than their rows do, so that a look at them rules out nearly all of the known histories.
+ * Means differ by no more than their rows do, so that a look at the means of whole histories, and then at those of segments, rules
+ * out nearly all of the known ones.
  */
 export class NearestHistory {
   readonly #parameters: number;
   readonly #stride: number;
   readonly #known: Thinned[] = [];
+  /** Means of whole histories, [known, parameters], and how many numbers each is compared by; with room for more. */
+  #means = new Float64Array(0);
+  #lengths = new Int32Array(0);
+  /** Means of segments, [known, mostSegments, parameters]: side by side, so that a look at them all is not one at all of memory. */
+  #segments = new Float64Array(0);
 
   /** @param rows of the longest history, known or asked for */
   constructor(parameters: number, rows: number) {
@@ -28,37 +38,65 @@ export class NearestHistory {
 
   /** @param physical scaled, [rows, parameters] */
   add(physical: Float32Array): void {
-    this.#known.push(this.#thinned(physical));
+    const thinned = this.#thinned(physical);
+    const at = this.#known.push(thinned) - 1;
+    if (at === this.#lengths.length) this.#makeRoom(2 * at + 64);
+    this.#means.set(thinned.mean, at * this.#parameters);
+    this.#segments.set(thinned.means, at * mostSegments * this.#parameters);
+    this.#lengths[at] = thinned.rows.length;
   }
 
   /** Position, in the order of `add`, of the nearest known history; of the first where several are as near. */
   find(physical: Float32Array): number {
     const asked = this.#thinned(physical);
-    const bounds = Float64Array.from(this.#known, (known) => this.#leastDistance(asked, known));
+    const bounds = Float64Array.from(this.#known, (_, k) => this.#leastOfMeans(asked, k));
     // Beginning with the most promising one leaves few others to look at.
     let at = 0;
     for (let k = 1; k < bounds.length; k++) if (bounds[k]! < bounds[at]!) at = k;
     let best = distance(asked, this.#known[at]!, Number.POSITIVE_INFINITY);
     for (let k = 0; k < bounds.length; k++) {
-      if (k === at || bounds[k]! > best) continue;
+      if (k === at || bounds[k]! > best || this.#isFarther(asked, k, best)) continue;
       const found = distance(asked, this.#known[k]!, best);
       if (found < best || (found === best && k < at)) [best, at] = [found, k];
     }
     return at;
   }
 
-  /** No more than `distance`, from the segments that both have. */
-  #leastDistance(a: Thinned, b: Thinned): number {
-    const length = Math.min(a.rows.length, b.rows.length);
-    const segment = segmentRows * this.#parameters;
-    const count = Math.floor(length / segment) * this.#parameters;
+  #makeRoom(count: number): void {
+    const [means, lengths, segments] = [this.#means, this.#lengths, this.#segments];
+    this.#means = new Float64Array(count * this.#parameters);
+    this.#means.set(means);
+    this.#lengths = new Int32Array(count);
+    this.#lengths.set(lengths);
+    this.#segments = new Float64Array(count * mostSegments * this.#parameters);
+    this.#segments.set(segments);
+  }
+
+  /** No more than `distance`, from the means of histories of one length; 0 of others. */
+  #leastOfMeans({ rows, mean }: Thinned, k: number): number {
+    if (this.#lengths[k] !== rows.length) return 0;
+    const width = this.#parameters;
     let sum = 0;
-    for (let i = 0; i < count; i++) {
-      const difference = a.means[i]! - b.means[i]!;
+    for (let i = 0; i < width; i++) {
+      const difference = mean[i]! - this.#means[k * width + i]!;
       sum += difference * difference;
     }
-    // A little less, for rounding.
-    return ((sum * segmentRows) / length) * (1 - 1e-9);
+    return (sum / width) * (1 - rounding);
+  }
+
+  /** Whether `distance` is above `best`, as far as the segments that both have tell. */
+  #isFarther({ rows, means }: Thinned, k: number, best: number): boolean {
+    const length = Math.min(rows.length, this.#lengths[k]!);
+    const width = this.#parameters;
+    const limit = (best * length * (1 + rounding)) / segmentRows;
+    const from = k * mostSegments * width;
+    const count = Math.floor(length / (segmentRows * width)) * width;
+    let sum = 0;
+    for (let i = 0; i < count && sum <= limit; i++) {
+      const difference = means[i]! - this.#segments[from + i]!;
+      sum += difference * difference;
+    }
+    return sum > limit;
   }
 
   #thinned(physical: Float32Array): Thinned {
@@ -66,14 +104,16 @@ export class NearestHistory {
     const count = Math.ceil(physical.length / width / this.#stride);
     const rows = new Float32Array(count * width);
     const means = new Float64Array(Math.floor(count / segmentRows) * width);
+    const all = new Float64Array(width);
     for (let row = 0; row < count; row++) {
       const from = row * this.#stride * width;
       rows.set(physical.subarray(from, from + width), row * width);
+      for (let i = 0; i < width; i++) all[i]! += physical[from + i]! / count;
       const mean = Math.floor(row / segmentRows) * width;
       if (mean >= means.length) continue;
       for (let i = 0; i < width; i++) means[mean + i]! += physical[from + i]! / segmentRows;
     }
-    return { rows, means };
+    return { rows, means, mean: all };
   }
 }
 

@@ -4,16 +4,16 @@ import { largestDex, largestRelative, sketchBin, sketchBinOf, sketchBins } from 
 import { SketchBuffer } from "./sketch-buffer.ts";
 import type { TrueRows } from "./true-rows.ts";
 
-/** True values beside predictions of the same rows: consecutive steps of one tracer or window. */
+/** True values beside predictions of the same rows. */
 export interface ScoredRows {
   readonly truth: TrueRows;
-  /** Step of the first row since the start, at least 1. */
-  readonly firstStep: number;
+  /** Steps since the start of the tracer or window, at least 1, [rows]. */
+  readonly steps: ArrayLike<number>;
   /** Years since the start, [rows]. */
   readonly times: ArrayLike<number>;
 }
 
-/** Sums of one tracer. */
+/** Sums of what was added together. */
 export interface TracerErrors {
   dex: number;
   relative: number;
@@ -82,7 +82,7 @@ export class PredictionErrors {
     for (let from = 0; from < rows; from += tileRows) {
       const to = Math.min(from + tileRows, rows);
       for (let row = from; row < to; row++) {
-        const step = scored.firstStep - 1 + row;
+        const step = scored.steps[row]! - 1;
         this.#measureRow(predicted, scored.truth, row, row - from);
         this.#addStep(step, row - from, sums);
         this.#addTotals(scored.truth, row);

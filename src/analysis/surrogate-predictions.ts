@@ -96,25 +96,23 @@ export interface Stretch {
   readonly first: number;
 }
 
-/** The starts of stretches of a block, each of `steps` steps. @param latents raw, of all rows, [tracers, rows, latent] */
+/** The starts of stretches of a block, each of `steps` steps. @param latents raw, of the rows that they start from, [stretches, latent] */
 export function startsOf(
   block: TracerBlock,
   latents: Float32Array,
   stretches: readonly Stretch[],
   steps: number,
 ): Starts {
-  const rows = block.places.length * block.rows;
-  const [parameters, latent] = [block.physical.length / rows, latents.length / rows];
+  const parameters = block.physical.length / block.times.length;
   const starts = {
     count: stretches.length,
     steps,
     physical: new Float32Array(stretches.length * steps * parameters),
-    latents: new Float32Array(stretches.length * latent),
+    latents,
   };
   for (const [i, { tracer, first }] of stretches.entries()) {
     const row = tracer * block.rows + first;
     starts.physical.set(block.physical.subarray(row * parameters, (row + steps) * parameters), i * steps * parameters);
-    starts.latents.set(latents.subarray(row * latent, (row + 1) * latent), i * latent);
   }
   return starts;
 }

@@ -20,7 +20,7 @@ export interface TracerPlace {
 }
 
 /** Tracers of one length. Row t holds the state at t and the conditions that lead to t + 1. */
-export interface TracerBlock {
+export class TracerBlock {
   readonly places: readonly TracerPlace[];
   /** Rows of each. */
   readonly rows: number;
@@ -28,8 +28,56 @@ export interface TracerBlock {
   readonly times: Float64Array;
   /** In physical units, [tracers, rows, physical]. */
   readonly physical: Float32Array;
-  /** [tracers, rows, species] */
-  readonly scaled: Float32Array;
+  /** As read, [tracers, rows, stride]: linear abundances first, which are scaled only where they are asked for. */
+  readonly #raw: Float32Array;
+  readonly #stride: number;
+  readonly #species: number;
+  readonly #scaling: AbundanceScaling;
+
+  /** @param raw [tracers, rows, species, then physical parameters, then time]: kept */
+  constructor(places: readonly TracerPlace[], raw: Float32Array, columns: Columns, scaling: AbundanceScaling) {
+    const { rows } = places[0]!;
+    const [species, physical] = [columns.species.length, columns.physical.length];
+    const all = places.length * rows;
+    [this.places, this.rows, this.#raw, this.#scaling] = [places, rows, raw, scaling];
+    [this.#stride, this.#species] = [species + physical + 1, species];
+    this.times = new Float64Array(all);
+    this.physical = new Float32Array(all * physical);
+    for (let row = 0; row < all; row++) {
+      const from = row * this.#stride + species;
+      for (let i = 0; i < physical; i++) this.physical[row * physical + i] = raw[from + i]!;
+      this.times[row] = raw[from + physical]! - raw[from + physical - (row % rows) * this.#stride]!;
+    }
+  }
+
+  /** Scaled abundances of some rows, counted through all tracers. @returns [rows.length, species] */
+  scaledRows(rows: ArrayLike<number>): Float32Array {
+    const width = this.#species;
+    const out = new Float32Array(rows.length * width);
+    for (let i = 0; i < rows.length; i++) {
+      const from = rows[i]! * this.#stride;
+      this.#scaling.scaleInto(this.#raw.subarray(from, from + width), out.subarray(i * width, (i + 1) * width));
+    }
+    return out;
+  }
+
+  /** Scaled abundances of all rows of tracer k, [rows, species]. */
+  scaledTracer(k: number): Float32Array {
+    return this.scaledRows(Int32Array.from({ length: this.rows }, (_, row) => k * this.rows + row));
+  }
+
+  /** Widens a range of linear abundances, [species] each, to hold those of all rows. */
+  widen(low: Float32Array, high: Float32Array): void {
+    const raw = this.#raw;
+    const width = this.#species;
+    for (let from = 0; from < raw.length; from += this.#stride) {
+      for (let s = 0; s < width; s++) {
+        const value = raw[from + s]!;
+        if (value < low[s]!) low[s] = value;
+        if (value > high[s]!) high[s] = value;
+      }
+    }
+  }
 }
 
 /** Abundances of a block: 16 MB. */
@@ -54,15 +102,14 @@ export function spread<T>(list: readonly T[], most: number | null): readonly T[]
 export class TracerReader {
   readonly columns: Columns;
   readonly #frame: Frame;
-  readonly #scaling: AbundanceScaling;
+  readonly scaling: AbundanceScaling;
   readonly #hash: Hash | null;
-  #raw = new Float32Array(0);
 
   /** @param isHashed whether `hash` will be asked for: it takes a good part of the reading's time */
   constructor(frame: Frame, columns: Columns, isHashed = false) {
     this.columns = columns;
     this.#frame = frame;
-    this.#scaling = new AbundanceScaling(columns.clipping);
+    this.scaling = new AbundanceScaling(columns.clipping);
     this.#hash = isHashed ? createHash("sha256").update(JSON.stringify([columns.species, columns.physical])) : null;
   }
 
@@ -84,29 +131,15 @@ export class TracerReader {
     const { species, physical } = this.columns;
     const { rows } = places[0]!;
     const names = [...species, ...physical, "Time"];
-    const width = names.length;
-    const block = {
-      places,
-      rows,
-      times: new Float64Array(places.length * rows),
-      physical: new Float32Array(places.length * rows * physical.length),
-      scaled: new Float32Array(places.length * rows * species.length),
-    };
-    if (this.#raw.length < rows * width) this.#raw = new Float32Array(rows * width);
+    const size = rows * names.length;
+    const raw = new Float32Array(places.length * size);
     for (const [k, { start, id }] of places.entries()) {
-      const raw = this.#raw.subarray(0, rows * width);
-      this.#frame.read(start, rows, names, raw);
-      this.#check(raw, names, start);
-      this.#hash?.update(JSON.stringify([id, rows])).update(raw);
-      for (let row = 0; row < rows; row++) {
-        const [from, to] = [row * width, k * rows + row];
-        const abundances = raw.subarray(from, from + species.length);
-        this.#scaling.scaleInto(abundances, block.scaled.subarray(to * species.length, (to + 1) * species.length));
-        block.physical.set(raw.subarray(from + species.length, from + width - 1), to * physical.length);
-        block.times[to] = raw[from + width - 1]! - raw[width - 1]!;
-      }
+      const own = raw.subarray(k * size, (k + 1) * size);
+      this.#frame.read(start, rows, names, own);
+      this.#check(own, names, start);
+      this.#hash?.update(JSON.stringify([id, rows])).update(own);
     }
-    return block;
+    return new TracerBlock(places, raw, this.columns, this.scaling);
   }
 
   /** @throws DataError naming the row and the column of a value that has no logarithm */
@@ -124,10 +157,12 @@ export class TracerReader {
     }
   }
 
-  /** sha256 of the columns, ids, lengths and values of everything read so far, in its order. */
-  hash(): string {
+  /** sha256 of the columns, ids, lengths and values of everything read so far, in its order, and of what else is given. */
+  hash(others: readonly (string | number)[] = []): string {
     if (this.#hash === null) throw new Error("this reader makes no hash");
-    return this.#hash.copy().digest("hex");
+    const all = this.#hash.copy();
+    if (others.length > 0) all.update(JSON.stringify(others));
+    return all.digest("hex");
   }
 }
 

@@ -93,14 +93,15 @@ export async function tracerSamples(shown: readonly ShownTracer[], options: Samp
 
 async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions): Promise<Predicted> {
   const block = reader.read([place]);
-  const { rows, times, physical, scaled: actual } = block;
+  const { rows, times, physical } = block;
+  const actual = block.scaledTracer(0);
   const encoded = await encodeRows(surrogate, actual);
   const reconstructed = await decodeRows(surrogate, encoded);
   const common = { rows, times, physical, actual, reconstructed, encoded };
   if (surrogate.windowSize === null) return { ...common, emulated: null, rolled: null };
   const rolled = new Float32Array(encoded.length);
   rolled.set(encoded.subarray(0, surrogate.latentDim));
-  const starts = startsOf(block, encoded, wholeTracers(block), rows - 1);
+  const starts = startsOf(block, encoded.subarray(0, surrogate.latentDim), wholeTracers(block), rows - 1);
   rolled.set(await rolloutLatents(surrogate, starts), surrogate.latentDim);
   const emulated = await decodeRows(surrogate, rolled);
   emulated.set(actual.subarray(0, surrogate.species.length));

@@ -8,6 +8,8 @@ import { partOf, spread, type TracerBlock, type TracerPlace, type TracerReader }
 
 /** Training rows that the principal components and the linear dynamics are fitted to, at most. */
 const fittedRows = 2 ** 15;
+/** Training rows of which the mean trajectory and the histograms are made, at most. */
+const averagedRows = 2 ** 17;
 /** Rows of a tracer whose principal components describe it. */
 const describedRows = 8;
 
@@ -24,13 +26,15 @@ export interface TrainingKnowledge {
   readonly rows: number;
   /** Of these the principal components and the linear dynamics were fitted. */
   readonly fittedRows: number;
+  /** Of these the mean trajectory and the histograms of abundances were made. */
+  readonly averagedRows: number;
   readonly mean: MeanTrajectory;
   readonly components: PrincipalComponents;
   readonly dynamics: LinearDynamics;
   readonly nearest: NearestHistory;
   /** The tracers in the order of `nearest`. */
   readonly places: readonly TracerPlace[];
-  /** Least and largest scaled abundance, [species]. */
+  /** Least and largest scaled abundance of all rows, [species]. */
   readonly low: Float32Array;
   readonly high: Float32Array;
   readonly parameters: readonly LogHistogram[];
@@ -47,7 +51,10 @@ export interface TrainingPassOptions {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** Reads the training split twice: some of it for the principal components, then all of it. */
+/**
+ * Reads the training split twice: some of it for the principal components, then all of it. Of each tracer its physical history and
+ * its ranges are kept; its abundances, whose logarithms take longer than the reading, only up to so many rows.
+ */
 export async function trainingPass(
   reader: TracerReader,
   places: readonly TracerPlace[],
@@ -55,16 +62,17 @@ export async function trainingPass(
 ): Promise<TrainingKnowledge> {
   const { species, physical } = reader.columns;
   const rows = places.reduce((sum, place) => sum + place.rows, 0);
-  const fitted = spread(places, Math.max(1, Math.floor((fittedRows * places.length) / rows)));
+  const ofRows = (most: number): ReadonlySet<TracerPlace> =>
+    new Set(spread(places, Math.max(1, Math.floor((most * places.length) / rows))));
+  const [fitted, averaged] = [ofRows(fittedRows), ofRows(averagedRows)];
+  const described = new Set(spread(places, options.vectors));
   const sums = new CovarianceSums(species.length);
-  for (const block of reader.blocks(fitted)) {
-    sums.add(block.scaled);
+  for (const block of reader.blocks([...fitted])) {
+    for (const k of block.places.keys()) sums.add(block.scaledTracer(k));
     await options.checkpoint();
   }
   const components = new PrincipalComponents(sums, options.components);
   const fit = new LinearDynamicsFit(components.count, physical.length);
-  const isFitted = new Set(fitted);
-  const isDescribed = new Set(spread(places, options.vectors));
   const found = {
     mean: new MeanTrajectory(species.length),
     nearest: new NearestHistory(physical.length, options.longestRows),
@@ -72,24 +80,30 @@ export async function trainingPass(
     high: new Float32Array(species.length).fill(Number.NEGATIVE_INFINITY),
     parameters: physical.map(() => new LogHistogram()),
     abundances: new AbundanceHistograms(species.length, 60),
+    averagedRows: 0,
   };
   const [ordered, vectors]: [TracerPlace[], TracerVector[]] = [[], []];
   for (const block of reader.blocks(places)) {
-    found.abundances.add(block.scaled);
-    widen(found, block.scaled);
+    block.widen(found.low, found.high);
     addParameters(found.parameters, block.physical);
     const conditions = scaledPhysical(block, options.physical);
     for (const [k, place] of block.places.entries()) {
-      const scaled = partOf(block.scaled, block, k);
       const history = partOf(conditions, block, k);
-      found.mean.add(scaled, block.rows);
       found.nearest.add(history);
       ordered.push(place);
-      if (isFitted.has(place)) fit.add(components.project(scaled), history);
-      if (isDescribed.has(place)) vectors.push(tracerVector(block, k, components, physical));
+      if (averaged.has(place)) {
+        const scaled = block.scaledTracer(k);
+        found.abundances.add(scaled);
+        found.mean.add(scaled, block.rows);
+        found.averagedRows += block.rows;
+      }
+      if (fitted.has(place)) fit.add(components.project(block.scaledTracer(k)), history);
+      if (described.has(place)) vectors.push(tracerVector(block, k, components, physical));
     }
     await options.checkpoint();
   }
+  // Scaling keeps the order.
+  for (const range of [found.low, found.high]) reader.scaling.scaleInto(range, range);
   const dynamics = fit.solve();
   return {
     ...found,
@@ -123,14 +137,10 @@ export function tracerVector(
   components: PrincipalComponents,
   physical: readonly string[],
 ): TracerVector {
-  const scaled = partOf(block.scaled, block, k);
-  const width = scaled.length / block.rows;
-  const picked = new Float32Array(describedRows * width);
-  for (let i = 0; i < describedRows; i++) {
-    const row = Math.round((i * (block.rows - 1)) / (describedRows - 1));
-    picked.set(scaled.subarray(row * width, (row + 1) * width), i * width);
-  }
-  const features = [...components.project(picked)];
+  const rows = Int32Array.from({ length: describedRows }, (_, i) => {
+    return k * block.rows + Math.round((i * (block.rows - 1)) / (describedRows - 1));
+  });
+  const features = [...components.project(block.scaledRows(rows))];
   return { id: block.places[k]!.id, density: finalDensity(block, k, physical), features };
 }
 
@@ -139,13 +149,4 @@ export function finalDensity(block: TracerBlock, k: number, physical: readonly s
   const at = physical.indexOf("Density");
   const values = partOf(block.physical, block, k);
   return at < 0 ? null : values[(block.rows - 1) * physical.length + at]!;
-}
-
-function widen({ low, high }: { low: Float32Array; high: Float32Array }, scaled: Float32Array): void {
-  const width = low.length;
-  for (let at = 0, s = 0; at < scaled.length; at++, s = s + 1 === width ? 0 : s + 1) {
-    const value = scaled[at]!;
-    if (value < low[s]!) low[s] = value;
-    if (value > high[s]!) high[s] = value;
-  }
 }

@@ -1,9 +1,11 @@
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
 import type { Inference } from "../inference/inference.ts";
-import { borrowed, persistence } from "./baselines.ts";
+import { borrowedRows, persistence } from "./baselines.ts";
+import { type ChosenSteps, gathered, joined, placesOf } from "./chosen-steps.ts";
 import type { ErrorScale } from "./error-scale.ts";
 import type { PredictionKind, TracerSummary } from "./evaluation-types.ts";
-import { FailureMapSums, type PlaneAxes } from "./failure-maps.ts";
+import type { EvenChoice } from "./even-choice.ts";
+import { FailureMapSums, type MappedRows, type PlaneAxes } from "./failure-maps.ts";
 import { gradientBinsOf } from "./gradient-bins.ts";
 import { DensityPlotSums, LogHistogram } from "./histograms.ts";
 import { PredictionErrors, type ScoredRows } from "./prediction-errors.ts";
@@ -43,6 +45,10 @@ export interface ValidationTools {
   readonly axes: PlaneAxes | null;
   /** Null without an emulator, and where no tracer has the rows of a window. */
   readonly windows: WindowChoice | null;
+  /** The steps to score, counted from 0: of the tracers, which stand in `order`, and of the windows. */
+  readonly choice: EvenChoice;
+  readonly windowChoice: EvenChoice;
+  readonly order: ReadonlyMap<TracerPlace, number>;
   readonly longestRows: number;
   /** Tracers whose physical histories and vectors are kept. */
   readonly kept: { readonly histories: ReadonlySet<TracerPlace>; readonly vectors: ReadonlySet<TracerPlace> };
@@ -67,10 +73,11 @@ export class ValidationPass {
   readonly tracers: TracerSummary[] = [];
   readonly histories: KeptHistory[] = [];
   readonly vectors: TracerVector[] = [];
-  /** Of the emulation of full lengths, without the first call, which prepares the engine. */
+  /** Of the emulation of full lengths, of which the scored rows are decoded; without the first call, which prepares the engine. */
   emulationSeconds = 0;
   readonly #tools: ValidationTools;
   #isPrepared = false;
+  #windowsSeen = 0;
 
   constructor(tools: ValidationTools) {
     this.#tools = tools;
@@ -86,25 +93,52 @@ export class ValidationPass {
 
   async #block(block: TracerBlock): Promise<void> {
     const { surrogate, windows } = this.#tools;
-    const truth = trueRows(block.scaled, this.#tools.scale);
-    const scored = block.places.map((_, k) => scoredRows(block, truth, k));
-    const gradient = gradientBinsOf(block, this.#tools.scale);
+    const scored = this.#scoredRows(block);
     const sums: Errors[] = block.places.map(() => ({}));
-    const latents = await encodeRows(surrogate, block.scaled);
-    const reconstructed = afterFirstRows(await decodeRows(surrogate, latents), block);
-    this.#score("reconstruction", reconstructed, { block, scored, gradient, sums });
-    if (surrogate.windowSize !== null) {
-      this.#score("emulation", await this.#emulate(block, latents), { block, scored, gradient, sums });
-      if (windows !== null) await this.#windows(block, latents, truth, windows);
+    const first = Int32Array.from(block.places, (_, k) => k * block.rows);
+    const starts = await encodeRows(surrogate, block.scaledRows(first));
+    if (scored.rows.length > 0) {
+      const latents = await encodeRows(surrogate, scored.scaled);
+      this.#score("reconstruction", await decodeRows(surrogate, latents), scored, sums);
+      if (surrogate.windowSize !== null) {
+        this.#score("emulation", await this.#emulate(block, starts, scored), scored, sums);
+      }
+      this.#baselines(block, scored, sums);
     }
-    this.#baselines(block, scored, sums);
-    this.#keep(block, sums);
+    if (windows !== null) await this.#windows(block, windows);
+    this.#keep(block, scored, sums);
   }
 
-  async #emulate(block: TracerBlock, latents: Float32Array): Promise<Float32Array> {
+  /** The rows of a block that are scored. */
+  #scoredRows(block: TracerBlock): ScoredBlock {
+    const { scale, choice, order } = this.#tools;
+    const chosen = joined(block.places.map((place) => choice.of(order.get(place)!)));
+    const rows = placesOf(chosen, (k) => k * block.rows);
+    const truth = trueRows(block.scaledRows(rows), scale);
+    const parameters = block.physical.length / block.times.length;
+    return {
+      ...chosen,
+      rows,
+      truth,
+      times: Float64Array.from(rows, (row) => block.times[row]!),
+      scaled: truth.scaled,
+      conditions: gathered(
+        block.physical,
+        rows.map((row) => row - 1),
+        parameters,
+      ),
+      gradient: gradientBinsOf(block, rows, truth.scaled, scale),
+    };
+  }
+
+  /** Emulates whole tracers, and decodes what is scored of them. @param latents of the first rows */
+  async #emulate(block: TracerBlock, latents: Float32Array, scored: ScoredBlock): Promise<Float32Array> {
     const { surrogate, now } = this.#tools;
-    const starts = startsOf(block, latents, wholeTracers(block), block.rows - 1);
-    const emulate = async (): Promise<Float32Array> => decodeRows(surrogate, await rolloutLatents(surrogate, starts));
+    const steps = block.rows - 1;
+    const starts = startsOf(block, latents, wholeTracers(block), steps);
+    const places = placesOf(scored, (k) => k * steps - 1);
+    const emulate = async (): Promise<Float32Array> =>
+      decodeRows(surrogate, gathered(await rolloutLatents(surrogate, starts), places, surrogate.latentDim));
     if (!this.#isPrepared) await emulate();
     this.#isPrepared = true;
     const started = now();
@@ -114,68 +148,73 @@ export class ValidationPass {
   }
 
   /** Windows of a block's tracers, as many at once as fit. */
-  async #windows(block: TracerBlock, latents: Float32Array, truth: TrueRows, windows: WindowChoice): Promise<void> {
-    const { surrogate } = this.#tools;
+  async #windows(block: TracerBlock, windows: WindowChoice): Promise<void> {
+    const { surrogate, scale, windowChoice } = this.#tools;
     const steps = surrogate.windowSize! - 1;
-    const width = surrogate.species.length;
     const stretches = block.places.flatMap((place, tracer): Stretch[] =>
       windows.of(place).map((first) => ({ tracer, first })),
     );
-    const most = Math.max(1, Math.floor(valuesAtOnce / (steps * width)));
+    const most = Math.max(1, Math.floor(valuesAtOnce / (steps * surrogate.species.length)));
     for (let from = 0; from < stretches.length; from += most) {
       const part = stretches.slice(from, from + most);
+      const first = Int32Array.from(part, (stretch) => stretch.tracer * block.rows + stretch.first);
+      const latents = await encodeRows(surrogate, block.scaledRows(first));
       const rolled = await rolloutLatents(surrogate, startsOf(block, latents, part, steps));
-      const predicted = await decodeRows(surrogate, rolled);
-      for (const [i, { tracer, first }] of part.entries()) {
-        const row = tracer * block.rows + first;
-        const times = block.times.subarray(row + 1, row + 1 + steps).map((time) => time - block.times[row]!);
-        this.#errorsOf("windows").add(predicted.subarray(i * steps * width, (i + 1) * steps * width), {
-          truth: someRows(truth, row + 1, row + 1 + steps, block.times.length),
-          firstStep: 1,
-          times,
-        });
-      }
+      const chosen = joined(part.map((_, i) => windowChoice.of(this.#windowsSeen + i)));
+      this.#windowsSeen += part.length;
+      if (chosen.steps.length === 0) continue;
+      const places = placesOf(chosen, (i) => i * steps - 1);
+      const rows = placesOf(chosen, (i) => first[i]!);
+      this.#errorsOf("windows").add(await decodeRows(surrogate, gathered(rolled, places, surrogate.latentDim)), {
+        truth: trueRows(block.scaledRows(rows), scale),
+        steps: chosen.steps,
+        times: Float64Array.from(rows, (row, i) => block.times[row]! - block.times[row - chosen.steps[i]!]!),
+      });
       await this.#tools.checkpoint();
     }
   }
 
-  #baselines(block: TracerBlock, scored: readonly ScoredRows[], sums: readonly Errors[]): void {
+  #baselines(block: TracerBlock, scored: ScoredBlock, sums: readonly Errors[]): void {
     const { knowledge, trainingReader, physical } = this.#tools;
     const { components, dynamics, mean, nearest, places } = knowledge;
     const conditions = scaledPhysical(block, physical);
-    const one = (kind: PredictionKind, k: number, predicted: Float32Array): void => {
-      const { dex, relative, values } = this.#errorsOf(kind).add(predicted, scored[k]!);
-      sums[k]![kind] = [dex / values, relative / values];
-    };
-    const meanTrajectory = mean.predict(block.rows);
     for (const k of block.places.keys()) {
-      const scaled = partOf(block.scaled, block, k);
+      const own = scoredTracer(scored, k);
+      if (own.steps.length === 0) continue;
+      const one = (kind: PredictionKind, predicted: Float32Array): void => this.#add(kind, predicted, own, sums[k]!);
+      const first = block.scaledRows([k * block.rows]);
       const history = partOf(conditions, block, k);
-      one("persistence", k, persistence(scaled, block.rows));
-      one("mean_trajectory", k, meanTrajectory);
+      one("persistence", persistence(first, own.steps.length));
+      one("mean_trajectory", mean.predict(own.steps));
       const other = trainingReader.read([places[nearest.find(history)]!]);
-      one("nearest_history", k, borrowed(other.scaled, other.rows, block.rows));
-      const scores = components.project(scaled);
-      one("pca_dynamics", k, components.restore(dynamics.rollout(scores, history, block.rows - 1)));
-      one("pca_reconstruction", k, components.restore(scores.subarray(components.count)));
+      one("nearest_history", other.scaledRows(borrowedRows(own.steps, other.rows)));
+      const stepped = dynamics.rollout(components.project(first), history, block.rows - 1);
+      one("pca_dynamics", components.restore(stepsOf(stepped, own.steps, components.count)));
+      one("pca_reconstruction", components.restore(components.project(own.truth.scaled)));
     }
   }
 
   #score(
     kind: "reconstruction" | "emulation",
     predicted: Float32Array,
-    { block, scored, gradient, sums }: ScoredBlock,
+    scored: ScoredBlock,
+    sums: readonly Errors[],
   ): void {
-    const { scale, axes, longestRows } = this.#tools;
-    const maps = obtain(this.maps, kind, () => new FailureMapSums(scale, axes, longestRows - 1));
-    const density = obtain(this.densities, kind, () => new DensityPlotSums(densityBins));
-    for (const k of block.places.keys()) {
-      const part = partOf(predicted, block, k);
-      const { dex, relative, values } = this.#errorsOf(kind).add(part, scored[k]!);
-      sums[k]![kind] = [dex / values, relative / values];
-      maps.add(part, block, k, gradient);
-      density.add(part, scored[k]!.truth.scaled);
+    const { scale, axes, longestRows, surrogate } = this.#tools;
+    const width = surrogate.species.length;
+    for (const [k, errors] of sums.entries()) {
+      const part = predicted.subarray(scored.starts[k]! * width, scored.starts[k + 1]! * width);
+      this.#add(kind, part, scoredTracer(scored, k), errors);
     }
+    obtain(this.maps, kind, () => new FailureMapSums(scale, axes, longestRows - 1)).add(predicted, scored);
+    obtain(this.densities, kind, () => new DensityPlotSums(densityBins)).add(predicted, scored.scaled);
+  }
+
+  /** Adds the scored rows of one tracer. */
+  #add(kind: PredictionKind, predicted: Float32Array, scored: ScoredRows, errors: Errors): void {
+    if (scored.steps.length === 0) return;
+    const { dex, relative, values } = this.#errorsOf(kind).add(predicted, scored);
+    errors[kind] = [dex / values, relative / values];
   }
 
   #errorsOf(kind: PredictionKind): PredictionErrors {
@@ -184,51 +223,53 @@ export class ValidationPass {
     return obtain(this.errors, kind, () => new PredictionErrors(scale, steps));
   }
 
-  #keep(block: TracerBlock, sums: readonly Errors[]): void {
+  #keep(block: TracerBlock, { starts }: ScoredBlock, sums: readonly Errors[]): void {
     const { kept, knowledge, reader } = this.#tools;
     const { physical } = reader.columns;
     addParameters(this.parameters, block.physical);
     for (const [k, place] of block.places.entries()) {
+      if (kept.histories.has(place)) this.histories.push(keptHistory(block, k));
+      const scored_rows = starts[k + 1]! - starts[k]!;
+      if (scored_rows === 0) continue;
       const vector = tracerVector(block, k, knowledge.components, physical);
       this.tracers.push({
         id: place.id,
         rows: block.rows,
+        scored_rows,
         final_density: finalDensity(block, k, physical),
         errors: sums[k]!,
         pca: meanScores(vector.features, knowledge.components.count).slice(0, 3),
       });
       if (kept.vectors.has(place)) this.vectors.push(vector);
-      if (kept.histories.has(place)) this.histories.push(keptHistory(block, k));
     }
   }
 }
 
-/** A block with what is counted of it, of each tracer. */
-interface ScoredBlock {
-  readonly block: TracerBlock;
-  readonly scored: readonly ScoredRows[];
-  /** Of `gradientBinsOf`. */
-  readonly gradient: Uint8Array;
-  readonly sums: readonly Errors[];
+/** The scored rows of a block, tracer by tracer. */
+interface ScoredBlock extends ChosenSteps, MappedRows {
+  readonly steps: Int32Array;
+  /** Counted through the block's tracers. */
+  readonly rows: Int32Array;
+  readonly truth: TrueRows;
+  readonly times: Float64Array;
 }
 
-/** Tracer k of a block, but for its first row. @param truth of all rows of the block */
-function scoredRows(block: TracerBlock, truth: TrueRows, k: number): ScoredRows {
-  const [from, to] = [k * block.rows, (k + 1) * block.rows];
-  const times = block.times.subarray(from + 1, to);
-  return { truth: someRows(truth, from + 1, to, block.times.length), firstStep: 1, times };
+/** Those of tracer k. */
+function scoredTracer({ truth, steps, times, starts }: ScoredBlock, k: number): ScoredRows & { steps: Int32Array } {
+  const [from, to] = [starts[k]!, starts[k + 1]!];
+  return {
+    truth: someRows(truth, from, to, steps.length),
+    steps: steps.subarray(from, to),
+    times: times.subarray(from, to),
+  };
 }
 
 type Errors = Partial<Record<PredictionKind, readonly [number, number]>>;
 
-/** Rows 1 … of every tracer of a block. @param values [tracers, rows, width] @returns [tracers, rows − 1, width] */
-function afterFirstRows(values: Float32Array, block: TracerBlock): Float32Array {
-  const tracers = block.places.length;
-  const width = values.length / (tracers * block.rows);
-  const out = new Float32Array(values.length - tracers * width);
-  for (const k of block.places.keys()) {
-    out.set(partOf(values, block, k).subarray(width), k * (block.rows - 1) * width);
-  }
+/** The states at some steps of a rollout. @param states [steps from 1 on, width] */
+function stepsOf(states: Float64Array, steps: Int32Array, width: number): Float64Array {
+  const out = new Float64Array(steps.length * width);
+  for (const [i, step] of steps.entries()) out.set(states.subarray((step - 1) * width, step * width), i * width);
   return out;
 }
 

@@ -41,7 +41,8 @@ function summaryOf({ predictions, validation, conclusions }: Metrics): object {
 }
 
 /** The table that a person reads, and the conclusions. */
-export function describeMetrics({ predictions, validation, windows, conclusions, provenance }: Metrics): string {
+export function describeMetrics(metrics: Metrics): string {
+  const { predictions, validation, scored, windows, conclusions, provenance } = metrics;
   const rows = Object.values(predictions);
   const table = formatTable<PredictionMetrics>(
     [
@@ -58,11 +59,15 @@ export function describeMetrics({ predictions, validation, windows, conclusions,
     ],
     rows,
   );
-  const sample =
-    windows && windows.evaluated < windows.all
-      ? [
-          `windows: ${formatNumber(windows.evaluated)} of ${formatNumber(windows.all)}, drawn with seed ${provenance.seed}; max_windows=null takes all`,
-        ]
-      : [];
+  const sample = [
+    sampled("rows", scored?.rows, scored?.all, "max_rows"),
+    sampled("windows", windows?.evaluated, windows?.all, "max_windows"),
+  ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
   return [table, ...sample, "", ...conclusions].join("\n");
+}
+
+/** How many were evaluated of how many; null where all were. */
+function sampled(what: string, some: number | undefined, all: number | undefined, key: string): string | null {
+  if (some === undefined || all === undefined || some === all) return null;
+  return `${what}: ${formatNumber(some)} of ${formatNumber(all)} (${key}=null takes all)`;
 }

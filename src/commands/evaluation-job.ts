@@ -40,6 +40,7 @@ export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promi
         physicalRanges: dataset.physical_parameter_ranges,
         chosen: config.species,
         maxTracers: config.max_tracers,
+        maxRows: config.max_rows,
         maxWindows: config.max_windows,
         seed: config.seed,
         files: { autoencoder: reference(autoencoder), emulator: emulator === null ? null : reference(emulator) },

@@ -80,6 +80,11 @@ export const evaluationKeys = {
   max_tracers: PositiveInteger.nullable()
     .default(null)
     .describe("Validation tracers to evaluate at most, spread over all of them; null: all."),
+  max_rows: PositiveInteger.nullable()
+    .default(32_768)
+    .describe(
+      "Rows to score at most, of all validation tracers and steps in proportion, and as many of their windows; null: all.",
+    ),
   max_windows: PositiveInteger.nullable()
     .default(4096)
     .describe("Windows to evaluate at most, a seeded sample of all of them; null: all."),

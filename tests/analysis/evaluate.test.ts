@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Evaluation, type EvaluationRequest, evaluateSurrogate } from "../../src/analysis/evaluate.ts";
+import { EvenChoice } from "../../src/analysis/even-choice.ts";
 import { metricsJson } from "../../src/analysis/metrics-file.ts";
 import { TracerReader, tracerPlaces } from "../../src/analysis/tracer-blocks.ts";
 import { type CleanData, openCleanData } from "../../src/data/clean-data.ts";
@@ -166,6 +167,7 @@ async function evaluate(changes: Partial<EvaluationRequest> = {}): Promise<Evalu
       physicalRanges: { Density: [1, 100], Av: [1, 100] },
       chosen: ["HE"],
       maxTracers: null,
+      maxRows: null,
       maxWindows: null,
       seed: 0,
       files: { autoencoder: file("autoencoder"), emulator: file("emulator") },
@@ -203,8 +205,8 @@ describe("the tracers of a split", () => {
       [[1], 2],
       [[0, 2], 3],
     ]);
-    const { scaled, physical, times } = blocks[1]!;
-    expectClose(scaled, [0.5, ...constants, 0.4, ...constants], { absolute: 1e-6 });
+    const { physical, times } = blocks[1]!;
+    expectClose(blocks[1]!.scaledTracer(0), [0.5, ...constants, 0.4, ...constants], { absolute: 1e-6 });
     expectClose(physical, [1, 50, 10, 50], { absolute: 1e-5 });
     expect([...times]).toEqual([0, 1]);
   });
@@ -245,7 +247,8 @@ describe("an evaluation", () => {
   it("has the errors that follow by hand, of surrogate and baselines", async () => {
     const { metrics } = await evaluate();
     expect(metrics.validation).toEqual({ tracers: 3, rows: 8 });
-    expect(metrics.train).toEqual({ tracers: 2, rows: 5, fitted_rows: 5 });
+    expect(metrics.train).toEqual({ tracers: 2, rows: 5, fitted_rows: 5, averaged_rows: 5 });
+    expect(metrics.scored).toEqual({ all: 5, rows: 5 });
     for (const [name, errors] of Object.entries(wanted)) {
       const { rows, overall, species: each } = metrics.predictions[name as keyof typeof wanted]!;
       expect(rows, name).toBe(5);
@@ -256,6 +259,31 @@ describe("an evaluation", () => {
       );
       expect(each[0]!.all.dex.mean, name).toBeCloseTo(6 * meanDex(errors), 4);
     }
+  });
+
+  it.each([1, 2, 3, 4])("scores %i rows where no more are asked for: the same of all kinds", async (maxRows) => {
+    const { metrics, samples } = await evaluate({ maxRows, seed: 3 });
+    expect(metrics.scored).toEqual({ all: 5, rows: maxRows });
+    const choice = new EvenChoice([2, 1, 2], maxRows, 3, "scored rows");
+    // Where the rows of each tracer stand above.
+    const places = [[0, 1], [4], [2, 3]].flatMap((list, tracer) => [...choice.of(tracer)].map((at) => list[at]!));
+    expect(places).toHaveLength(maxRows);
+    for (const [name, errors] of Object.entries(wanted)) {
+      const { rows, overall } = metrics.predictions[name as keyof typeof wanted]!;
+      expect(rows, name).toBe(maxRows);
+      expect(overall.all.dex.mean, name).toBeCloseTo(meanDex(places.map((at) => errors[at]!)), 4);
+    }
+    expect(metrics.predictions.windows!.rows).toBe(maxRows);
+    const scored = metrics.tracers.map(({ id, scored_rows }) => [id, scored_rows]);
+    expect(Object.fromEntries(scored)).toEqual(
+      Object.fromEntries([0, 1, 2].flatMap((k) => (choice.of(k).length > 0 ? [[k, choice.of(k).length]] : []))),
+    );
+    expect(samples.tracers.length).toBeLessThanOrEqual(scored.length);
+    const { plane } = metrics.failure_maps.emulation!;
+    expect(plane).toBeNull();
+    expect(samples.density_plots.emulation!.counts.reduce((sum, count) => sum + count, 0)).toBe(maxRows * 6);
+    const all = await evaluate({ seed: 3 });
+    expect(metrics.provenance.rows_hash).not.toBe(all.metrics.provenance.rows_hash);
   });
 
   it("evaluates every window of the trained size, with the conditions of its own rows", async () => {
@@ -372,7 +400,7 @@ describe("an evaluation", () => {
     const controller = new AbortController();
     controller.abort(new Error("enough"));
     const request = { surrogate, clean, physical: physicalNames, physicalRanges: {}, chosen: [] };
-    const rest = { maxTracers: null, maxWindows: null, seed: 0, version: "0" };
+    const rest = { maxTracers: null, maxRows: null, maxWindows: null, seed: 0, version: "0" };
     const files = { autoencoder: { path: "", hash: "" }, emulator: null };
     const tools = { log: () => {}, signal: controller.signal, now: () => new Date(0) };
     await expect(evaluateSurrogate({ ...request, ...rest, files }, tools)).rejects.toThrow("enough");

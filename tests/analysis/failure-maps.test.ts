@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { errorScale } from "../../src/analysis/error-scale.ts";
 import { FailureMapSums } from "../../src/analysis/failure-maps.ts";
 import { gradientBinsOf } from "../../src/analysis/gradient-bins.ts";
+import { TracerBlock } from "../../src/analysis/tracer-blocks.ts";
+import { AbundanceScaling } from "../../src/chemistry/scaling.ts";
 
 const scale = errorScale(["H2", "CO"], { lower: 1e-20, upper: 1 }, 1e-12);
 const axes = { density: { column: 1, low: 4, high: 6 }, temperature: { column: 0, low: 1, high: 2 } };
@@ -9,16 +11,22 @@ const scaled = (rows: readonly (readonly number[])[]): Float32Array =>
   Float32Array.from(rows.flat(), (log10) => (log10 + 20) / 20);
 
 /** One tracer of three rows, twelve years apart; the first species stays, the second rises a decade a step. */
-const block = {
-  places: [{ id: 1, start: 0, rows: 3 }],
-  rows: 3,
-  times: Float64Array.of(0, 12, 24),
-  physical: Float32Array.of(10, 1e4, 99, 9.9e5, 12, 1e9), // temperature, density
-  scaled: scaled([
-    [-1, -9],
-    [-1, -8],
-    [-1, -7],
-  ]),
+const clipping = { lower: 1e-20, upper: 1 };
+const columns = { species: ["H2", "CO"], physical: ["gasTemp", "Density"], clipping };
+const raw = [
+  [1e-1, 1e-9, 10, 1e4, 0],
+  [1e-1, 1e-8, 99, 9.9e5, 12],
+  [1e-1, 1e-7, 12, 1e9, 24],
+];
+const places = [{ id: 1, start: 0, rows: 3 }];
+const block = new TracerBlock(places, Float32Array.from(raw.flat()), columns, new AbundanceScaling(clipping));
+const rows = Int32Array.of(1, 2);
+const truth = block.scaledRows(rows);
+const mapped = {
+  scaled: truth,
+  steps: Int32Array.of(1, 2),
+  conditions: block.physical.subarray(0, 4),
+  gradient: gradientBinsOf(block, rows, truth, scale),
 };
 const predicted = scaled([
   [-1, -6],
@@ -27,7 +35,7 @@ const predicted = scaled([
 
 describe("the failure maps", () => {
   const sums = new FailureMapSums(scale, axes, 2);
-  sums.add(predicted, block, 0, gradientBinsOf(block, scale));
+  sums.add(predicted, mapped);
   const { gradient, plane, heat_map } = sums.maps();
 
   it("hold errors against the gradient, where nothing changes in the first bin", () => {
@@ -61,7 +69,7 @@ describe("the failure maps", () => {
 
   it("have no plane without both parameters", () => {
     const none = new FailureMapSums(scale, null, 2);
-    none.add(predicted, block, 0, gradientBinsOf(block, scale));
+    none.add(predicted, mapped);
     expect(none.maps().plane).toBeNull();
   });
 });

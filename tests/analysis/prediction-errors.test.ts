@@ -50,13 +50,14 @@ describe("the errors of predictions", () => {
       const firstStep = i % 2 === 0 && rows < steps ? 2 : 1;
       const all = trueRows(truth, scale);
       const times = Array.from({ length: rows }, (_, row) => row);
-      const sums = fast.add(predicted, { truth: all, firstStep, times });
+      const from = (first: number): number[] => times.map((row) => first + row);
+      const sums = fast.add(predicted, { truth: all, steps: from(firstStep), times });
       plain.add(predicted, truth, firstStep);
       expect(sums.values).toBe(truth.length);
       if (rows < 10) continue;
       const width = species.length;
       const part = predicted.subarray(3 * width, 9 * width);
-      fast.add(part, { truth: someRows(all, 3, 9, rows), firstStep: 1, times });
+      fast.add(part, { truth: someRows(all, 3, 9, rows), steps: from(1), times });
       plain.add(part, truth.subarray(3 * width, 9 * width), 1);
     }
     expect(fast.nonFinite).toBe(plain.nonFinite);
@@ -78,7 +79,7 @@ describe("the errors of predictions", () => {
   it("can be read between additions", () => {
     const errors = new PredictionErrors(scale, steps);
     const { truth, predicted } = made(10, 1);
-    const scored = { truth: trueRows(truth, scale), firstStep: 1, times: new Array(10).fill(0) };
+    const scored = { truth: trueRows(truth, scale), steps: new Array(10).fill(1), times: new Array(10).fill(0) };
     errors.add(predicted, scored);
     const count = (): number => errors.byLevel.sketches.reduce((sum, each) => sum + each, 0);
     expect([count(), count()]).toEqual([70, 70]);

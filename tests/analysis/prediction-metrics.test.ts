@@ -16,7 +16,8 @@ function errorsOf(species: string[], tracers: readonly { truth: number[][]; pred
   const sums = tracers.map(({ truth, predicted }) => {
     const values = scaled(truth);
     const times = truth.map((_, row) => 100 * (row + 1));
-    return errors.add(scaled(predicted), { truth: trueRows(values, scale), firstStep: 1, times });
+    const steps = truth.map((_, row) => row + 1);
+    return errors.add(scaled(predicted), { truth: trueRows(values, scale), steps, times });
   });
   return {
     errors,
@@ -131,7 +132,7 @@ describe("the metrics of predictions", () => {
   it("refuse arrays that are not whole rows", () => {
     const scale = errorScale(["H2", "CO"], clipping, 1e-12);
     const errors = new PredictionErrors(scale, 1);
-    const scored = { truth: trueRows(new Float32Array(2), scale), firstStep: 1, times: [0] };
+    const scored = { truth: trueRows(new Float32Array(2), scale), steps: [1], times: [0] };
     expect(() => errors.add(new Float32Array(1), scored)).toThrow("1 predicted and 2 true values");
   });
 
@@ -146,7 +147,7 @@ describe("the metrics of predictions", () => {
     const errors = new PredictionErrors(scale, rows);
     errors.add(decoded!, {
       truth: trueRows(features!, scale),
-      firstStep: 1,
+      steps: Array.from({ length: rows }, (_, row) => row + 1),
       times: new Array(rows).fill(0),
     });
     const { species, over_species } = predictionMetrics(errors, {

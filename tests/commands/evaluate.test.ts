@@ -200,6 +200,26 @@ describe("compare", () => {
     expect(existsSync(join(cwd, "never"))).toBe(false);
   });
 
+  it("compares evaluations of a sample of the rows, which they say", async () => {
+    const of = (name: string) =>
+      evaluate(`7-${name}`, "emulator=null", "max_rows=7", `autoencoder=weights/${name}.safetensors`);
+    const { stdout } = await of("other");
+    expect(stdout).toMatch(/^rows: 7 of \d+ \(max_rows=null takes all\), drawn with seed 0$/m);
+    expect(readFileSync(join(cwd, "7-other/report.html"), "utf8")).toMatch(/Judged on 7 rows out of \d+, spread/);
+    await of("autoencoder");
+    const { code, stderr } = await command("compare", "7-other", "7-autoencoder");
+    expect(code, stderr).toBe(0);
+    for (const [r, name] of ["other", "autoencoder"].entries()) {
+      const { rows, overall } = readMetrics(join(cwd, `7-${name}`)).predictions.reconstruction!;
+      expect(rows).toBe(7);
+      expect(compared().kinds[0].runs[r].mean_dex.value).toBeCloseTo(overall.all.dex.mean, 4);
+    }
+    const all = await command("compare", "alone", "7-other");
+    expect(all.stderr).toMatch(
+      /^error: 7-other was evaluated on other rows than alone: 7 rows of 2 tracers of .*, not \d\d+ rows of 2/,
+    );
+  });
+
   it("refuses runs of other rows, a single run and what is no run", async () => {
     await evaluate("fewer", "emulator=null", "max_tracers=1");
     const told: string[] = [];
@@ -209,7 +229,7 @@ describe("compare", () => {
       told.push(`${code} ${stderr.split("\n")[0]}`);
     }
     expect(told).toEqual([
-      "3 error: fewer was evaluated on other rows than alone: 1 tracers of …/clean.h5, not 2 tracers of …/clean.h5",
+      "3 error: fewer was evaluated on other rows than alone: 9 rows of 1 tracers of …/clean.h5, not 21 rows of 2 tracers of …/clean.h5",
       "2 error: a comparison needs two runs or more",
       "3 error: there is no …/nothing/metrics.json",
       "2 error: --resamples is 0, not a whole number from 1 on",

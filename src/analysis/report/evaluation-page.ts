@@ -5,13 +5,13 @@ import { type Column, contents, count, type DrawnSection, figureSections, page, 
 
 /** report.html: the verdict first, then the figures, the species, and where it all comes from. */
 export function evaluationPage(metrics: Metrics, sections: readonly DrawnSection[]): string {
-  const { validation, train, species, provenance, latent_dim } = metrics;
+  const { validation, train, species, provenance, latent_dim, scored } = metrics;
   const title = "How good is this surrogate?";
   const titles = ["In short", ...sections.map((section) => section.title), "Every species", "Provenance"];
   const subject = (metrics.predictions.emulation ?? metrics.predictions.reconstruction)!;
   const floor = metrics.floor.toExponential(0);
   const body = html`<header><h1>${title}</h1>
-<p class="muted">${count(species.length)} species, ${latent_dim} latents. Judged on ${count(validation.rows)} rows of
+<p class="muted">${count(species.length)} species, ${latent_dim} latents. Judged on ${judged(validation, scored)} of
 ${count(validation.tracers)} validation tracers, trained on ${count(train.tracers)} others. ${provenance.created_at.slice(0, 10)}</p></header>
 ${contents(titles)}
 <main>
@@ -29,6 +29,12 @@ ${figureSections(sections)}
 </main>
 <footer>Made by astrochem ${provenance.version}. The figures lie beside this page as SVG, PNG and Vega-Lite, the numbers in metrics.json.</footer>`;
   return page(title, body);
+}
+
+/** The rows that were scored. */
+function judged({ rows }: Metrics["validation"], scored: Metrics["scored"]): string {
+  if (scored === undefined || scored.rows === scored.all) return `${count(rows)} rows`;
+  return `${count(scored.rows)} rows out of ${count(rows)}, spread over all steps`;
 }
 
 function sentence(text: string): string {
