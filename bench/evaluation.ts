@@ -1,12 +1,13 @@
 /**
  * Measures `evaluate` on a clean file of any size, made from the demo's: seconds and CPU seconds of each stage, and a million rows'
- * worth of them; peak memory. Run (after `npm run demo`): npx tsx bench/evaluation.ts [--rows 300000 --demo outputs/demo]
+ * worth of them; peak memory. Run (after `npm run demo`): npx tsx bench/evaluation.ts [--rows 300000 --demo outputs/demo --tracers CLEAN]
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { evaluateSurrogate } from "../src/analysis/evaluate.ts";
+import { TracerReader, tracerPlaces } from "../src/analysis/tracer-blocks.ts";
 import { formatTable } from "../src/commands/tables.ts";
 import { openCleanData } from "../src/data/clean-data.ts";
 import { openFrame } from "../src/data/frame.ts";
@@ -14,10 +15,14 @@ import { Inference } from "../src/inference/inference.ts";
 import { writeTracerFile } from "./tracer-file.ts";
 
 const { values } = parseArgs({
-  options: { rows: { type: "string", default: "300000" }, demo: { type: "string", default: "outputs/demo" } },
+  options: {
+    rows: { type: "string", default: "300000" },
+    demo: { type: "string", default: "outputs/demo" },
+    tracers: { type: "string" },
+  },
 });
 const demo = resolve(values.demo);
-const source = join(demo, "data/sample_collapse_clean.h5");
+const source = resolve(values.tracers ?? join(demo, "data/sample_collapse_clean.h5"));
 const folder = mkdtempSync(join(tmpdir(), "astrochem-bench-"));
 
 interface Stage {
@@ -54,6 +59,12 @@ try {
   const val = Math.round(tracers / 4);
   await writeTracerFile(path, source, phys, { train: tracers - val, val });
   const clean = await openCleanData(path, { metadata: ["Model", "Time"], phys, species: surrogate.species });
+  const reading = performance.now();
+  const columns = { species: surrogate.species, physical: phys, clipping: surrogate.abundancesClipping };
+  for (const split of [clean.train, clean.val]) {
+    for (const block of new TracerReader(split, columns, split === clean.val).blocks(tracerPlaces(split))) block.rows;
+  }
+  const seconds_reading = (performance.now() - reading) / 1000;
   const file = { path: "", hash: "" };
   const clock = new StageClock();
   const request = {
@@ -89,7 +100,9 @@ try {
     ],
     stages,
   );
-  process.stdout.write(`${table}\npeak memory: ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB\n`);
+  process.stdout.write(
+    `${table}\nreading alone: ${seconds_reading.toFixed(1)} s\npeak memory: ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB\n`,
+  );
   clean.close();
   surrogate.dispose();
 } finally {

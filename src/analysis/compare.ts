@@ -75,8 +75,10 @@ function checkRows(runs: readonly NamedRun[]): void {
   }
   for (const { name, metrics } of others) {
     if (metrics.provenance.rows_hash === first.metrics.provenance.rows_hash) continue;
-    const count = ({ predictions, validation, provenance }: Metrics): string =>
-      `${predictions.reconstruction!.rows} rows of ${validation.tracers} tracers of ${provenance.dataset.path}`;
+    const count = ({ tracers, validation, provenance }: Metrics): string => {
+      const rows = tracers.reduce((sum, tracer) => sum + scoredRows(tracer), 0);
+      return `${rows} rows of ${validation.tracers} tracers of ${provenance.dataset.path}`;
+    };
     throw new DataError(
       `${name} was evaluated on other rows than ${first.name}: ${count(metrics)}, not ${count(first.metrics)}`,
       { where: name, fix: "evaluate both with the same dataset=…, max_tracers=…, max_rows=… and seed=…" },
@@ -98,6 +100,11 @@ function resampledCounts(tracers: number, resamples: number, seed: number): Uint
   });
 }
 
+/** The first row is no prediction. */
+function scoredRows({ scored_rows, rows }: TracerSummary): number {
+  return scored_rows ?? rows - 1;
+}
+
 /** Mean over rows, each tracer `counts` times; once where it is null. */
 function weightedMean(
   tracers: readonly TracerSummary[],
@@ -107,8 +114,7 @@ function weightedMean(
 ): number {
   let [sum, rows] = [0, 0];
   for (const [k, tracer] of tracers.entries()) {
-    // The first row is no prediction.
-    const weight = (counts === null ? 1 : counts[k]!) * (tracer.scored_rows ?? tracer.rows - 1);
+    const weight = (counts === null ? 1 : counts[k]!) * scoredRows(tracer);
     sum += weight * tracer.errors[kind]![column];
     rows += weight;
   }

@@ -49,7 +49,7 @@ export class NearestHistory {
   /** Position, in the order of `add`, of the nearest known history; of the first where several are as near. */
   find(physical: Float32Array): number {
     const asked = this.#thinned(physical);
-    const bounds = Float64Array.from(this.#known, (_, k) => this.#leastOfMeans(asked, k));
+    const bounds = this.#leastOfMeans(asked);
     // Beginning with the most promising one leaves few others to look at.
     let at = 0;
     for (let k = 1; k < bounds.length; k++) if (bounds[k]! < bounds[at]!) at = k;
@@ -72,16 +72,21 @@ export class NearestHistory {
     this.#segments.set(segments);
   }
 
-  /** No more than `distance`, from the means of histories of one length; 0 of others. */
-  #leastOfMeans({ rows, mean }: Thinned, k: number): number {
-    if (this.#lengths[k] !== rows.length) return 0;
+  /** No more than each `distance`, from the means of histories of one length; 0 of others. */
+  #leastOfMeans({ rows, mean }: Thinned): Float64Array {
     const width = this.#parameters;
-    let sum = 0;
-    for (let i = 0; i < width; i++) {
-      const difference = mean[i]! - this.#means[k * width + i]!;
-      sum += difference * difference;
+    const [means, lengths] = [this.#means, this.#lengths];
+    const bounds = new Float64Array(this.#known.length);
+    for (let k = 0; k < bounds.length; k++) {
+      if (lengths[k] !== rows.length) continue;
+      let sum = 0;
+      for (let i = 0, from = k * width; i < width; i++, from++) {
+        const difference = mean[i]! - means[from]!;
+        sum += difference * difference;
+      }
+      bounds[k] = (sum / width) * (1 - rounding);
     }
-    return (sum / width) * (1 - rounding);
+    return bounds;
   }
 
   /** Whether `distance` is above `best`, as far as the segments that both have tell. */
@@ -123,6 +128,9 @@ function distance({ rows: a }: Thinned, { rows: b }: Thinned, most: number): num
   const limit = most * length;
   let sum = 0;
   // A sum that is too large already needs no more terms.
-  for (let i = 0; i < length && sum <= limit; i++) sum += (a[i]! - b[i]!) ** 2;
+  for (let i = 0; i < length && sum <= limit; i++) {
+    const difference = a[i]! - b[i]!;
+    sum += difference * difference;
+  }
   return sum <= limit ? sum / length : Number.POSITIVE_INFINITY;
 }

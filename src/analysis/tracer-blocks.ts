@@ -102,6 +102,8 @@ export function spread<T>(list: readonly T[], most: number | null): readonly T[]
 export class TracerReader {
   readonly columns: Columns;
   readonly #frame: Frame;
+  /** Of the columns, in the order of a block's rows. */
+  readonly #names: readonly string[];
   readonly scaling: AbundanceScaling;
   readonly #hash: Hash | null;
 
@@ -109,51 +111,61 @@ export class TracerReader {
   constructor(frame: Frame, columns: Columns, isHashed = false) {
     this.columns = columns;
     this.#frame = frame;
+    this.#names = [...columns.species, ...columns.physical, "Time"];
     this.scaling = new AbundanceScaling(columns.clipping);
     this.#hash = isHashed ? createHash("sha256").update(JSON.stringify([columns.species, columns.physical])) : null;
   }
 
-  /** @param places those to read; the blocks' arrays are new each time */
+  /** @param places those to read; a block's abundances are valid until the next one is asked for */
   *blocks(places: readonly TracerPlace[]): Generator<TracerBlock> {
     const sorted = places.toSorted((a, b) => a.rows - b.rows || a.start - b.start);
+    let raw = new Float32Array(0);
     for (let from = 0; from < sorted.length; ) {
       const { rows } = sorted[from]!;
-      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * this.columns.species.length)));
+      // A power of two, to which an emulator's batch is rounded up.
+      const most = 2 ** Math.max(0, Math.floor(Math.log2(valuesAtOnce / (rows * this.columns.species.length))));
       let to = from + 1;
       while (to < sorted.length && to - from < most && sorted[to]!.rows === rows) to += 1;
-      yield this.read(sorted.slice(from, to));
+      const size = (to - from) * rows * this.#names.length;
+      if (raw.length < size) raw = new Float32Array(size);
+      yield this.#readInto(raw.subarray(0, size), sorted.slice(from, to));
       from = to;
     }
   }
 
   /** Reads tracers of one length. */
   read(places: readonly TracerPlace[]): TracerBlock {
-    const { species, physical } = this.columns;
+    return this.#readInto(new Float32Array(places.length * places[0]!.rows * this.#names.length), places);
+  }
+
+  #readInto(raw: Float32Array, places: readonly TracerPlace[]): TracerBlock {
     const { rows } = places[0]!;
-    const names = [...species, ...physical, "Time"];
-    const size = rows * names.length;
-    const raw = new Float32Array(places.length * size);
+    const size = rows * this.#names.length;
     for (const [k, { start, id }] of places.entries()) {
       const own = raw.subarray(k * size, (k + 1) * size);
-      this.#frame.read(start, rows, names, own);
-      this.#check(own, names, start);
+      this.#frame.read(start, rows, this.#names, own);
+      this.#check(own, start);
       this.#hash?.update(JSON.stringify([id, rows])).update(own);
     }
     return new TracerBlock(places, raw, this.columns, this.scaling);
   }
 
   /** @throws DataError naming the row and the column of a value that has no logarithm */
-  #check(raw: Float32Array, names: readonly string[], start: number): void {
+  #check(raw: Float32Array, start: number): void {
+    const names = this.#names;
     const { species } = this.columns;
     const [time, parameters] = [names.length - 1, species.length];
-    for (let at = 0, column = 0; at < raw.length; at++, column = column === time ? 0 : column + 1) {
-      const value = raw[at]!;
-      // Abundances of 0 are raised to the clipping range; times may be anything finite.
-      if ((value > 0 || (value === 0 && column < parameters) || column === time) && Number.isFinite(value)) continue;
-      throw new DataError(`${names[column]} is ${value} in row ${start + Math.floor(at / names.length)}`, {
-        where: `${this.#frame.path}, key ${this.#frame.key}`,
-        fix: "preprocess the raw file again, or take the tracer out",
-      });
+    for (let row = 0; row < raw.length; row += names.length) {
+      for (let column = 0; column < names.length; column++) {
+        const value = raw[row + column]!;
+        if (value > 0 && value < Number.POSITIVE_INFINITY) continue;
+        // Abundances of 0 are raised to the clipping range; times may be anything finite.
+        if ((value === 0 && column < parameters) || (column === time && Number.isFinite(value))) continue;
+        throw new DataError(`${names[column]} is ${value} in row ${start + row / names.length}`, {
+          where: `${this.#frame.path}, key ${this.#frame.key}`,
+          fix: "preprocess the raw file again, or take the tracer out",
+        });
+      }
     }
   }
 

@@ -5,16 +5,20 @@ import { viewAs } from "./hdf5-types.ts";
 export interface Picks {
   readonly sources: Int32Array;
   readonly targets: Int32Array;
-  /** Whether both count up by one: the picks are one piece. */
-  readonly isOnePiece: boolean;
+  /** Runs in which both count up by one: where each begins among the picks, and the end of the last. */
+  readonly pieces: Int32Array;
 }
+
+/** Elements from which a piece, on the average, is faster copied whole. */
+const LEAST_PIECE = 16;
 
 /** Pairs of (column in the source row, column in the target row). */
 export function makePicks(pairs: readonly (readonly [source: number, target: number])[]): Picks {
   const sources = Int32Array.from(pairs, ([source]) => source);
   const targets = Int32Array.from(pairs, ([, target]) => target);
-  const isOnePiece = sources.every((source, i) => source === sources[0]! + i && targets[i] === targets[0]! + i);
-  return { sources, targets, isOnePiece };
+  const goesOn = (i: number): boolean => sources[i] === sources[i - 1]! + 1 && targets[i] === targets[i - 1]! + 1;
+  const begins = [...pairs.keys()].filter((i) => i === 0 || !goesOn(i));
+  return { sources, targets, pieces: Int32Array.from([...begins, pairs.length]) };
 }
 
 /** Rows of raw bytes, of which the columns of one element type are wanted. */
@@ -45,7 +49,7 @@ export function gather(
   const { view, stride } = source;
   if (view instanceof BigInt64Array || view instanceof BigUint64Array) {
     gatherBig(view, stride, raw.rows, picks, target, width, firstRow);
-  } else if (picks.isOnePiece && picks.sources.length >= 16) {
+  } else if (picks.sources.length >= LEAST_PIECE * (picks.pieces.length - 1)) {
     copyPieces(view, stride, raw.rows, picks, target, width, firstRow);
   } else {
     gatherElements(view, stride, raw.rows, picks, target, width, firstRow);
@@ -114,18 +118,22 @@ function copyPieces(
   view: PlainArray,
   stride: number,
   rows: number,
-  { sources, targets }: Picks,
+  { sources, targets, pieces }: Picks,
   target: Float32Array | Float64Array,
   width: number,
   firstRow: number,
 ): void {
-  const length = sources.length;
-  if (length === stride && length === width) {
+  const { length } = sources;
+  if (length === stride && length === width && pieces.length === 2) {
     target.set(view.subarray(0, rows * length), firstRow * width);
     return;
   }
   for (let row = 0; row < rows; row++) {
-    const from = row * stride + sources[0]!;
-    target.set(view.subarray(from, from + length), (firstRow + row) * width + targets[0]!);
+    const [from, to] = [row * stride, (firstRow + row) * width];
+    for (let piece = 0; piece + 1 < pieces.length; piece++) {
+      const first = pieces[piece]!;
+      const source = from + sources[first]!;
+      target.set(view.subarray(source, source + pieces[piece + 1]! - first), to + targets[first]!);
+    }
   }
 }
