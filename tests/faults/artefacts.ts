@@ -54,12 +54,18 @@ function failure(name: string, read: () => unknown): string[] {
   }
 }
 
-/** JSON is compared without how long things took, HDF5 by its values. */
+/** Text is compared without how long things took, when and in which folder; HDF5 by its values. */
 async function hashOf(folder: string, name: string): Promise<string> {
   const path = join(folder, name);
   if (name.endsWith(".h5")) return hdf5Content(path, folder);
   const bytes = readFileSync(path);
-  const isText = /\.jsonl?$/.test(name);
-  const content = isText ? bytes.toString().replace(/"(seconds_\w+|items_per_second)": ?[^,\n}]+/g, "") : bytes;
+  const content = /\.(jsonl?|html)$/.test(name) ? timeless(bytes.toString()).replaceAll(folder, "") : bytes;
   return createHash("sha256").update(content).digest("hex");
+}
+
+function timeless(text: string): string {
+  return text
+    .replace(/"(\w*seconds(_\w+)?|items_per_second)": ?[^,\n}]+/g, "")
+    .replace(/\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?/g, "")
+    .replace(/, in \S+ s, seed/g, "");
 }

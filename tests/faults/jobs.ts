@@ -89,6 +89,20 @@ export const jobs: readonly Job[] = [
     resume: [],
     artefacts: ["encoder", "decoder", "step", "rollout"].map((name) => `made/onnx/${name}.onnx`),
   },
+  {
+    name: "evaluate",
+    inputs: ["clean.h5", "weights/autoencoder.safetensors", "weights/emulator.safetensors"],
+    words: ["evaluate", "dataset.dataset_path=clean.h5", "run_dir=run", "threads=1", "species=[CO]"],
+    resume: [],
+    artefacts: ["metrics.json", "metrics.csv", "samples.json", "report.html"].map((name) => `run/${name}`),
+  },
+  {
+    name: "compare",
+    inputs: ["first/metrics.json", "second/metrics.json"],
+    words: ["compare", "first", "second", "--output", "made"],
+    resume: [],
+    artefacts: ["made/compare.json", "made/compare.html"],
+  },
 ];
 
 /** Copies what a job needs into a folder, where it is not there. */
@@ -111,13 +125,11 @@ export async function prepare(): Promise<string> {
   await writeRawRows(join(folder, "raw.h5"), rawRows());
   const steps = [
     ["preprocess", "input_path=raw.h5", "output_path=clean.h5"],
-    jobs.find(({ name }) => name === "train-autoencoder")!.words,
-    jobs.find(({ name }) => name === "train-emulator")!.words,
+    wordsOf("train-autoencoder"),
+    wordsOf("train-emulator"),
   ];
-  for (const words of steps) {
-    const { code, stderr } = await run(words, folder);
-    if (code !== 0) throw new Error(`${words[0]} ended with ${code}: ${stderr}`);
-  }
+  for (const words of steps) await inPeace(words, folder);
+  for (const run_dir of ["first", "second"]) await inPeace([...wordsOf("evaluate"), `run_dir=${run_dir}`], folder);
   const autoencoder = readAutoencoder(join(folder, "weights/autoencoder.safetensors"));
   const emulator = readEmulator(join(folder, "weights/emulator.safetensors"));
   const { trainable, statistics } = autoencoderLayouts(autoencoder.model);
@@ -128,6 +140,15 @@ export async function prepare(): Promise<string> {
   writePth(join(folder, "emulator.pth"), [[emulatorLayout(emulator.model), emulator.trainable]]);
   writeNpy(join(folder, "minmax.npy"), { shape: [2], data: Float32Array.from(autoencoder.latent_range!) });
   return folder;
+}
+
+function wordsOf(job: string): readonly string[] {
+  return jobs.find(({ name }) => name === job)!.words;
+}
+
+async function inPeace(words: readonly string[], folder: string): Promise<void> {
+  const { code, stderr } = await run(words, folder);
+  if (code !== 0) throw new Error(`${words[0]} ended with ${code}: ${stderr}`);
 }
 
 /** Eight tracers of twelve rows of smooth made-up chemistry. */
