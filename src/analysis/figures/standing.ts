@@ -15,7 +15,7 @@ export function baselinesFigure({ predictions }: Metrics): Figure {
     name: "baselines",
     title: "The surrogate beside predictions that need no network",
     caption:
-      "Mean error over all validation rows and species, in dex: 0.3 dex is a factor of 2. Further left is better. A surrogate that does not beat " +
+      "Mean error over the scored rows and all species, in dex: 0.3 dex is a factor of 2. Further left is better. A surrogate that does not beat " +
       "the mean trajectory or the nearest history has learnt less than a look-up knows.",
     spec: figureSpec({
       width: 280,
@@ -60,7 +60,7 @@ export function worstSpeciesFigure(prediction: PredictionMetrics, count = 40): F
     name: `worst-species-${prediction.kind}`,
     title: `The ${worst.length} species predicted worst: ${label}`,
     caption:
-      "Mean error of each species over all validation rows, in dex. # is the grains' surface, @ the bulk of the ice.",
+      "Mean error of each species over the scored rows, in dex. # is the grains' surface, @ the bulk of the ice.",
     spec: figureSpec({
       height: { step: 16 },
       data: { values },
@@ -133,7 +133,7 @@ export function conservationFigure({ predictions }: Metrics): Figure {
     name: "conservation",
     title: "Conservation of elements and charge",
     caption:
-      "Relative error of each element's total over all species, and of the net charge relative to all charges, over the validation rows: median, mean and 99 %.",
+      "Relative error of each element's total over all species, and of the net charge relative to all charges, over the scored rows: median, mean and 99 %.",
     spec: figureSpec({
       data: { values },
       mark: { type: "point", filled: true, size: 70, opacity: 0.9 },
