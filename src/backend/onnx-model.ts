@@ -153,3 +153,62 @@ function encodePort({ name, type, shape }: OnnxPort): object {
   const dim = shape.map((length) => (typeof length === "string" ? { dim_param: length } : { dim_value: length }));
   return { name, type: { tensor_type: { elem_type: onnxTypes[type], shape: { dim } } } };
 }
+
+/** What an ONNX file says of itself. */
+export interface OnnxSummary {
+  readonly producer: string;
+  /** Of ONNX's own operations; null where the file does not say. */
+  readonly opset: number | null;
+  readonly nodes: number;
+  /** Numbers in all constants. */
+  readonly parameters: number;
+  /** Of other types than those written here the type is ONNX's number. */
+  readonly inputs: readonly (Omit<OnnxPort, "type"> & { readonly type: string })[];
+  readonly outputs: OnnxSummary["inputs"];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface DecodedPort {
+  name?: string;
+  type?: { tensor_type?: { elem_type?: number; shape?: { dim?: { dim_value?: number; dim_param?: string }[] } } };
+}
+interface DecodedModel {
+  producer_name?: string;
+  producer_version?: string;
+  opset_import?: { domain?: string; version?: number }[];
+  metadata_props?: { key?: string; value?: string }[];
+  graph?: { node?: object[]; initializer?: { dims?: number[] }[]; input?: DecodedPort[]; output?: DecodedPort[] };
+}
+
+/** Reads what an ONNX file says of itself; null where the bytes are none. Nothing in it is run. */
+export function summarizeOnnx(bytes: Uint8Array): OnnxSummary | null {
+  let model: DecodedModel;
+  try {
+    model = modelType.toObject(modelType.decode(bytes), { longs: Number });
+  } catch {
+    return null;
+  }
+  const { graph, producer_name = "unknown", producer_version = "" } = model;
+  // Nearly any bytes are some message, but not one with a result.
+  if (graph?.output === undefined) return null;
+  const constants = graph.initializer ?? [];
+  return {
+    producer: `${producer_name} ${producer_version}`.trimEnd(),
+    opset: model.opset_import?.find(({ domain = "" }) => domain === "")?.version ?? null,
+    nodes: graph.node?.length ?? 0,
+    parameters: constants.reduce((sum, { dims = [] }) => sum + dims.reduce((a, b) => a * b, 1), 0),
+    inputs: (graph.input ?? []).map(decodePort),
+    outputs: graph.output.map(decodePort),
+    metadata: Object.fromEntries((model.metadata_props ?? []).map(({ key = "", value = "" }) => [key, value])),
+  };
+}
+
+function decodePort({ name = "", type }: DecodedPort): OnnxSummary["inputs"][number] {
+  const { elem_type = 0, shape } = type?.tensor_type ?? {};
+  const known = Object.entries(onnxTypes).find(([, number]) => number === elem_type);
+  return {
+    name,
+    type: known?.[0] ?? String(elem_type),
+    shape: (shape?.dim ?? []).map(({ dim_value, dim_param = "?" }) => dim_value ?? dim_param),
+  };
+}

@@ -3,6 +3,7 @@ import type {
   DatasetSummary,
   EpochSummary,
   Inspection,
+  OnnxPortSummary,
   SpeciesSummary,
   TensorSummary,
 } from "../analysis/inspection/inspection.ts";
@@ -33,6 +34,8 @@ function titleOf(inspection: Inspection): string {
       return inspection.format === "pytorch" ? "arrays that PyTorch saved" : "safetensors of another program";
     case "array":
       return "a NumPy array";
+    case "onnx":
+      return "a model in ONNX";
     case "run":
       return "a run";
     case "epochs":
@@ -85,6 +88,19 @@ function bodyOf(inspection: Inspection): string[] {
           ...(inspection.nan === null ? [] : ([["values", arrayValues(inspection)]] as const)),
         ]),
       ];
+    case "onnx":
+      return [
+        factLines([
+          ["made by", inspection.producer],
+          ["opset", inspection.opset === null ? "unknown" : formatNumber(inspection.opset)],
+          ["operations", formatNumber(inspection.nodes)],
+          ["parameters", formatNumber(inspection.parameters)],
+          ...(inspection.species === null ? [] : ([["species", speciesText(inspection.species)]] as const)),
+          ...inspection.inputs.map((port) => ["input", portText(port)] as const),
+          ...inspection.outputs.map((port) => ["output", portText(port)] as const),
+        ]),
+        entriesText("metadata", flatMetadata(inspection.metadata)),
+      ];
     case "run":
       return runSections(inspection);
     case "epochs":
@@ -102,6 +118,10 @@ function arrayValues({ min, max, nan, infinite, negative, zero }: Inspection & {
   const limits = min === null || max === null ? "none finite" : `${formatNumber(min)} to ${formatNumber(max)}`;
   const counts = Object.entries({ NaN: nan, infinite, negative, zero }).filter(([, count]) => (count ?? 0) > 0);
   return [limits, ...counts.map(([name, count]) => `${formatNumber(count!)} ${name}`)].join(", ");
+}
+
+function portText({ name, type, shape }: OnnxPortSummary): string {
+  return `${name}: ${type} [${shape.join(", ")}]`;
 }
 
 function runSections(run: Inspection & { kind: "run" }): string[] {

@@ -56,6 +56,7 @@ export function hintsFor(inspection: Inspection, context: HintContext): Hint[] {
         }));
     case "epochs":
     case "document":
+    case "onnx":
       return [];
   }
 }

@@ -34,6 +34,13 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
   }
   if (isHdf5(path, head)) return (await import("./inspect-hdf5.ts")).inspectHdf5(path, bytes, options);
   if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy")) return inspectArray(path, bytes, options.isQuick);
+  if (path.endsWith(".onnx")) return (await import("./inspect-onnx.ts")).inspectOnnx(path, bytes, options);
+  if (isZip(head) && path.endsWith(".npz")) {
+    throw new DataError(`an archive of arrays (.npz), which is not read: ${path}`, {
+      where: path,
+      fix: "save its arrays one by one in Python: numpy.save(NAME + '.npy', numpy.load(FILE)[NAME])",
+    });
+  }
   if (isZip(head) || /\.(pth|pt|ckpt|bin)$/.test(path))
     return (await import("./inspect-weights.ts")).inspectPth(path, bytes);
   if (isSafetensors(head) || path.endsWith(".safetensors")) {
@@ -62,7 +69,7 @@ function unknownKind(path: string, start: string): DataError {
     where: path,
     fix: isTable
       ? 'if it is a table, turn it into HDF5 in Python: pandas.read_csv(FILE).to_hdf("data.h5", key="df")'
-      : "give a HDF5 file, weights (.safetensors, .pth), an array (.npy), a run's folder, or one of its files",
+      : "give a HDF5 file, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files",
   });
 }
 

@@ -9,6 +9,7 @@ export type Inspection =
   | WeightsInspection
   | TensorsInspection
   | ArrayInspection
+  | OnnxInspection
   | RunInspection
   | EpochsInspection
   | DocumentInspection
@@ -212,6 +213,29 @@ export interface ArrayInspection extends Inspected<"array"> {
   readonly infinite: number | null;
   readonly negative: number | null;
   readonly zero: number | null;
+}
+
+/** A model in ONNX, exported by this package or another. */
+export interface OnnxInspection extends Inspected<"onnx"> {
+  /** The program that wrote it, and its version. */
+  readonly producer: string;
+  readonly opset: number | null;
+  /** Operations. */
+  readonly nodes: number;
+  readonly parameters: number;
+  readonly inputs: readonly OnnxPortSummary[];
+  readonly outputs: readonly OnnxPortSummary[];
+  /** Null where the metadata do not list them. */
+  readonly species: SpeciesSummary | null;
+  /** Values that are JSON are parsed. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** An input or output; of the shape, text is a length that may differ from call to call. */
+export interface OnnxPortSummary {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly (number | string)[];
 }
 
 /** The folder of a run. */

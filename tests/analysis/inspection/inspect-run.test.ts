@@ -161,7 +161,7 @@ describe("everything else", () => {
         fix  if it is a table, turn it into HDF5 in Python: pandas.read_csv(FILE).to_hdf("data.h5", key="df")
       DataError: no kind of file that is known here: …/bytes
         at   …/bytes
-        fix  give a HDF5 file, weights (.safetensors, .pth), an array (.npy), a run's folder, or one of its files"
+        fix  give a HDF5 file, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files"
     `);
     writeFileSync(at("run.log"), '{"level":30}\n{"level":30}\n');
     expect(await thrownBy(() => inspectFile(at("run.log"), options), folder)).toMatch(/^DataError: a log, to be read/);

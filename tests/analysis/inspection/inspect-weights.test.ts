@@ -2,6 +2,8 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inspectFile } from "../../../src/analysis/inspection/inspect-file.ts";
+import { encodeOnnx } from "../../../src/backend/onnx-model.ts";
+import { inspectionText } from "../../../src/commands/inspection-text.ts";
 import { writeNpy } from "../../../src/formats/npy.ts";
 import { encodeSafetensors, writeSafetensors } from "../../../src/formats/safetensors.ts";
 import { testFolder, thrownBy } from "../../helpers/folder.ts";
@@ -132,6 +134,48 @@ describe("NumPy arrays", () => {
   it("of objects or records are refused", async () => {
     for (const name of ["objects.npy", "records.npy"]) {
       expect(await thrownBy(() => inspectFile(fixture(name), options), folder)).toMatch(/^DataError: /);
+    }
+  });
+});
+
+describe("a model in ONNX", () => {
+  const port = { name: "x", type: "float32", shape: ["batch", 2] } as const;
+  const graph = {
+    name: "g",
+    nodes: [{ op: "Add", inputs: ["x", "c"], outputs: ["y"], attributes: {} }],
+    constants: [{ name: "c", type: "float32", shape: [2], data: Float32Array.of(1, 2) }],
+    inputs: [port],
+    outputs: [{ ...port, name: "y" }],
+  } as const;
+  const metadata = { species: '["H2", "#X"]', latent_range: "[0, 1]", kind: "step" };
+
+  it("tells what goes in and out, and its metadata", async () => {
+    writeFileSync(at("model.onnx"), encodeOnnx(graph, "9.9", metadata));
+    const found = await inspectFile(at("model.onnx"), options);
+    expect(found).toMatchObject({
+      kind: "onnx",
+      producer: "astrochem 9.9",
+      opset: 18,
+      nodes: 1,
+      parameters: 2,
+      inputs: [{ name: "x", type: "float32", shape: ["batch", 2] }],
+      outputs: [{ name: "y", type: "float32", shape: ["batch", 2] }],
+      species: { count: 2, gas: 1, surface: 1, not_listed: ["#X"] },
+      metadata: { latent_range: [0, 1], kind: "step" },
+    });
+    expect(inspectionText(found, [], "model.onnx")).toMatch(/input +x: float32 \[batch, 2\]\n/);
+  });
+
+  it("is refused where it is cut off or something else, and archives of arrays by their name", async () => {
+    writeFileSync(at("cut.onnx"), encodeOnnx(graph, "9.9").subarray(0, 40));
+    writeFileSync(at("text.onnx"), "not a model");
+    writeFileSync(at("arrays.npz"), Buffer.from("PK\x03\x04"));
+    for (const [name, message] of [
+      ["cut.onnx", "no ONNX model"],
+      ["text.onnx", "no ONNX model"],
+      ["arrays.npz", "an archive of arrays"],
+    ] as const) {
+      expect(await thrownBy(() => inspectFile(at(name), options), folder), name).toMatch(`DataError: ${message}`);
     }
   });
 });

@@ -3,6 +3,7 @@ import { extname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hintsFor } from "../../../src/analysis/inspection/hints.ts";
 import { inspectFile } from "../../../src/analysis/inspection/inspect-file.ts";
+import { encodeOnnx } from "../../../src/backend/onnx-model.ts";
 import { inspectionText } from "../../../src/commands/inspection-text.ts";
 import { RandomStream } from "../../../src/data/random.ts";
 import { AstrochemError } from "../../../src/errors.ts";
@@ -35,9 +36,14 @@ async function originals(): Promise<string[]> {
   writeFileSync(log, JSON.stringify([{ epoch: 0, metric: 1 }]));
   const config = join(folder, "config.yaml");
   writeFileSync(config, "seed: 3\nmodel:\n  lr: 1e-3\n");
+  const onnx = join(folder, "step.onnx");
+  const port = { name: "x", type: "float32", shape: ["batch", 2] } as const;
+  const node = { op: "Neg", inputs: ["x"], outputs: ["y"], attributes: {} };
+  const graph = { name: "g", nodes: [node], constants: [], inputs: [port], outputs: [{ ...port, name: "y" }] };
+  writeFileSync(onnx, encodeOnnx(graph, "1", { species: '["H2"]', kind: "step" }));
   const pandas = ["raw_table.h5", "raw_zlib_f32.h5"].map(golden);
   const others = ["plain.pth", "grid-f8.npy", "cube-i2-fortran-big.npy"].map(format);
-  return [clean, raw, ...pandas, ...Object.values(weights), ...others, log, config];
+  return [clean, raw, ...pandas, ...Object.values(weights), ...others, log, config, onnx];
 }
 
 /** One to forty bytes changed, half of them near the beginning, where the structure is; every eighth file is cut off. */
