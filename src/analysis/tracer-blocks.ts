@@ -80,6 +80,9 @@ export class TracerBlock {
   }
 }
 
+/** Of a float32: below are 0 and all finite positive numbers, and no others. */
+const bitsOfInfinity = 0x7f80_0000;
+
 /** Abundances of a block: 16 MB. */
 const valuesAtOnce = 2 ** 22;
 
@@ -152,21 +155,26 @@ export class TracerReader {
 
   /** @throws DataError naming the row and the column of a value that has no logarithm */
   #check(raw: Float32Array, start: number): void {
-    const names = this.#names;
-    const { species } = this.columns;
-    const [time, parameters] = [names.length - 1, species.length];
-    for (let row = 0; row < raw.length; row += names.length) {
-      for (let column = 0; column < names.length; column++) {
-        const value = raw[row + column]!;
-        if (value > 0 && value < Number.POSITIVE_INFINITY) continue;
-        // Abundances of 0 are raised to the clipping range; times may be anything finite.
-        if ((value === 0 && column < parameters) || (column === time && Number.isFinite(value))) continue;
-        throw new DataError(`${names[column]} is ${value} in row ${start + row / names.length}`, {
-          where: `${this.#frame.path}, key ${this.#frame.key}`,
-          fix: "preprocess the raw file again, or take the tracer out",
-        });
-      }
+    const bits = new Uint32Array(raw.buffer, raw.byteOffset, raw.length);
+    const width = this.#names.length;
+    const species = this.columns.species.length;
+    for (let row = 0; row < raw.length; row += width) {
+      for (let at = row; at < row + species; at++) if (bits[at]! >= bitsOfInfinity) this.#checkValue(raw, at, start);
+      for (let at = row + species; at < row + width; at++) this.#checkValue(raw, at, start);
     }
+  }
+
+  #checkValue(raw: Float32Array, at: number, start: number): void {
+    const value = raw[at]!;
+    const column = at % this.#names.length;
+    // Abundances of 0 are raised to the clipping range; times may be anything finite.
+    const isZero = value === 0 && column < this.columns.species.length;
+    const isTime = column === this.#names.length - 1;
+    if ((value > 0 || isZero || isTime) && Number.isFinite(value)) return;
+    throw new DataError(`${this.#names[column]} is ${value} in row ${start + Math.floor(at / this.#names.length)}`, {
+      where: `${this.#frame.path}, key ${this.#frame.key}`,
+      fix: "preprocess the raw file again, or take the tracer out",
+    });
   }
 
   /** sha256 of the columns, ids, lengths and values of everything read so far, in its order, and of what else is given. */

@@ -211,20 +211,40 @@ describe("the tracers of a split", () => {
     expect([...times]).toEqual([0, 1]);
   });
 
-  it("are refused where a value has no logarithm, by row and column", async () => {
-    const file = await createHdf5(path("bad.h5"));
-    const float32 = [...species, ...physicalNames, "Time"];
-    const columns = { float32, int64: ["Model"], order: [...float32, "Model"] };
-    const writer = new FrameWriter(file, "val", columns, 2);
-    const row = [...species.map(() => 0), 1, 1, 0];
-    writer.append(Float32Array.from([...row, ...row.with(7, 0)]), BigInt64Array.of(1n, 1n), 2);
-    writer.finish();
-    file.close();
-    const frame = await openFrame(path("bad.h5"), "val");
-    const reader = new TracerReader(frame, { species, physical: physicalNames, clipping: { lower: 1e-20, upper: 1 } });
-    expect(() => [...reader.blocks(tracerPlaces(frame))]).toThrow("Av is 0 in row 1");
-    frame.close();
-  });
+  it.each([
+    [0, Number.NaN, "HCN is NaN in row 1"],
+    [0, -1e-30, "HCN is -1"],
+    [5, Number.POSITIVE_INFINITY, "CS is Infinity in row 1"],
+    [7, 0, "Av is 0 in row 1"],
+    [7, -1, "Av is -1 in row 1"],
+    [6, Number.NaN, "Density is NaN in row 1"],
+    [8, Number.NEGATIVE_INFINITY, "Time is -Infinity in row 1"],
+    [0, -0, null],
+    [0, 1e-45, null],
+    [8, -5, null],
+  ])(
+    "are refused where a value has no logarithm, by row and column: value %i is %d",
+    async (column, value, message) => {
+      const file = await createHdf5(path("bad.h5"));
+      const float32 = [...species, ...physicalNames, "Time"];
+      const columns = { float32, int64: ["Model"], order: [...float32, "Model"] };
+      const writer = new FrameWriter(file, "val", columns, 2);
+      const row = [...species.map(() => 0), 1, 1, 0];
+      writer.append(Float32Array.from([...row, ...row.with(column, value)]), BigInt64Array.of(1n, 1n), 2);
+      writer.finish();
+      file.close();
+      const frame = await openFrame(path("bad.h5"), "val");
+      const reader = new TracerReader(frame, {
+        species,
+        physical: physicalNames,
+        clipping: { lower: 1e-20, upper: 1 },
+      });
+      const read = () => [...reader.blocks(tracerPlaces(frame))];
+      if (message === null) expect(read()).toHaveLength(1);
+      else expect(read).toThrow(message);
+      frame.close();
+    },
+  );
 });
 
 describe("an evaluation", () => {
