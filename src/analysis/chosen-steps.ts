@@ -28,8 +28,8 @@ export function placesOf({ steps, starts }: ChosenSteps, firsts: (k: number) => 
 }
 
 /** Some rows of an array. @param values [rows, width] @returns [places.length, width] */
-export function gathered(values: Float32Array, places: Int32Array, width: number): Float32Array {
-  const out = new Float32Array(places.length * width);
+export function gathered<T extends Float32Array | Float64Array>(values: T, places: Int32Array, width: number): T {
+  const out = new (values.constructor as new (length: number) => T)(places.length * width);
   for (const [i, place] of places.entries()) {
     out.set(values.subarray(place * width, (place + 1) * width), i * width);
   }

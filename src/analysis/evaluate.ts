@@ -118,14 +118,15 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
   const longestRows = Math.max(...[...training, ...validation].map(({ rows }) => rows));
   const windows =
     surrogate.windowSize === null ? null : chooseWindows(validation, surrogate.windowSize, request.maxWindows, seed);
-  const chosenSteps = (counts: readonly number[]) => new EvenChoice(counts, request.maxRows, seed, "scored rows");
+  const chosenSteps = <List>(counts: readonly (readonly [List, number])[]) =>
+    new EvenChoice(counts, request.maxRows, seed, "scored rows");
+  const windowSteps = (surrogate.windowSize ?? 1) - 1;
   return {
     request,
     tools,
     surrogate,
-    choice: chosenSteps(validation.map(({ rows }) => rows - 1)),
-    windowChoice: chosenSteps(new Array<number>(windows?.evaluated ?? 0).fill((surrogate.windowSize ?? 1) - 1)),
-    order: new Map(validation.map((place, index) => [place, index])),
+    choice: chosenSteps(validation.map((place) => [place, place.rows - 1])),
+    windowChoice: chosenSteps(Array.from({ length: windows?.evaluated ?? 0 }, (_, index) => [index, windowSteps])),
     reader: new TracerReader(clean.val, columns, true),
     trainingReader: new TracerReader(clean.train, columns),
     training,

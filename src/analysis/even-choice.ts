@@ -4,39 +4,41 @@ import { derivedSeed, RandomStream } from "../data/random.ts";
  * Some of the entries of several lists: one at random from each of as many equal stretches of all of them, one list behind the other.
  * Every list and every part of it is there in proportion.
  */
-export class EvenChoice {
+export class EvenChoice<List> {
   /** Entries there are. */
   readonly all: number;
   readonly chosen: number;
-  /** Where each list begins, and the end of the last. */
-  readonly #starts: Float64Array;
+  /** Where each list begins and ends among all of them. */
+  readonly #stretches = new Map<List, readonly [from: number, to: number]>();
   /** Rising; null for all. */
   readonly #positions: Float64Array | null;
 
   /**
-   * @param counts of the entries of each list
+   * @param counts how many entries each list has
    * @param most   entries to choose; null for all
    * @param seed   and purpose: of the random stream
    */
-  constructor(counts: readonly number[], most: number | null, seed: number, purpose: string) {
-    this.#starts = new Float64Array(counts.length + 1);
-    for (const [k, count] of counts.entries()) this.#starts[k + 1] = this.#starts[k]! + count;
-    this.all = this.#starts[counts.length]!;
-    this.chosen = Math.min(this.all, most ?? this.all);
-    if (this.chosen === this.all) {
+  constructor(counts: Iterable<readonly [List, number]>, most: number | null, seed: number, purpose: string) {
+    let all = 0;
+    for (const [list, count] of counts) {
+      this.#stretches.set(list, [all, all + count]);
+      all += count;
+    }
+    const chosen = Math.min(all, most ?? all);
+    [this.all, this.chosen] = [all, chosen];
+    if (chosen === all) {
       this.#positions = null;
       return;
     }
     const random = new RandomStream(derivedSeed(seed, purpose));
-    const { all, chosen } = this;
     this.#positions = Float64Array.from({ length: chosen }, (_, i) =>
       Math.floor(((i + random.uniform()) * all) / chosen),
     );
   }
 
   /** The chosen entries of a list, counted from 0, rising. */
-  of(list: number): Int32Array {
-    const [from, to] = [this.#starts[list]!, this.#starts[list + 1]!];
+  of(list: List): Int32Array {
+    const [from, to] = this.#stretches.get(list)!;
     const positions = this.#positions;
     if (positions === null) return Int32Array.from({ length: to - from }, (_, at) => at);
     return Int32Array.from(

@@ -3,6 +3,7 @@ import type { ErrorScale } from "./error-scale.ts";
 import { sketchBin, sketchBins } from "./error-sketch.ts";
 import type { FailureMaps } from "./evaluation-types.ts";
 import { gradientBins, gradients } from "./gradient-bins.ts";
+import type { TrueRows } from "./true-rows.ts";
 
 const [densityBins, temperatureBins] = [24, 16];
 const stepBins = 60;
@@ -15,8 +16,7 @@ export interface PlaneAxes {
 
 /** What failure is mapped against, of some rows. */
 export interface MappedRows {
-  /** True abundances, scaled, [rows, species]. */
-  readonly scaled: Float32Array;
+  readonly truth: Pick<TrueRows, "scaled">;
   /** Since the start of each one's tracer, [rows]. */
   readonly steps: Int32Array;
   /** Those that led here, which are in the row before: physical units, [rows, physical]. */
@@ -67,7 +67,7 @@ export class FailureMapSums {
   }
 
   /** @returns the sum of the row's errors, dex */
-  #addRow(predicted: Float32Array, { scaled, gradient }: MappedRows, row: number, bin: number): number {
+  #addRow(predicted: Float32Array, { truth: { scaled }, gradient }: MappedRows, row: number, bin: number): number {
     const heat = this.#heat;
     const { counts, dex: sums, largestDex, sketches } = this.#gradient;
     const width = this.#scale.species.length;

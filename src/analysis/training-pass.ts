@@ -91,13 +91,15 @@ export async function trainingPass(
       const history = partOf(conditions, block, k);
       found.nearest.add(history);
       ordered.push(place);
-      if (averaged.has(place)) {
+      if (averaged.has(place) || fitted.has(place)) {
         const scaled = block.scaledTracer(k);
-        found.abundances.add(scaled);
-        found.mean.add(scaled, block.rows);
-        found.averagedRows += block.rows;
+        if (fitted.has(place)) fit.add(components.project(scaled), history);
+        if (averaged.has(place)) {
+          found.abundances.add(scaled);
+          found.mean.add(scaled, block.rows);
+          found.averagedRows += block.rows;
+        }
       }
-      if (fitted.has(place)) fit.add(components.project(block.scaledTracer(k)), history);
       if (described.has(place)) vectors.push(tracerVector(block, k, components, physical));
     }
     await options.checkpoint();

@@ -45,10 +45,9 @@ export interface ValidationTools {
   readonly axes: PlaneAxes | null;
   /** Null without an emulator, and where no tracer has the rows of a window. */
   readonly windows: WindowChoice | null;
-  /** The steps to score, counted from 0: of the tracers, which stand in `order`, and of the windows. */
-  readonly choice: EvenChoice;
-  readonly windowChoice: EvenChoice;
-  readonly order: ReadonlyMap<TracerPlace, number>;
+  /** The steps to score, counted from 0: of the tracers, and of the windows in the order in which they come. */
+  readonly choice: EvenChoice<TracerPlace>;
+  readonly windowChoice: EvenChoice<number>;
   readonly longestRows: number;
   /** Tracers whose physical histories and vectors are kept. */
   readonly kept: { readonly histories: ReadonlySet<TracerPlace>; readonly vectors: ReadonlySet<TracerPlace> };
@@ -95,13 +94,11 @@ export class ValidationPass {
     const { surrogate, windows } = this.#tools;
     const scored = this.#scoredRows(block);
     const sums: Errors[] = block.places.map(() => ({}));
-    const first = Int32Array.from(block.places, (_, k) => k * block.rows);
-    const starts = await encodeRows(surrogate, block.scaledRows(first));
     if (scored.rows.length > 0) {
-      const latents = await encodeRows(surrogate, scored.scaled);
+      const latents = await encodeRows(surrogate, scored.truth.scaled);
       this.#score("reconstruction", await decodeRows(surrogate, latents), scored, sums);
       if (surrogate.windowSize !== null) {
-        this.#score("emulation", await this.#emulate(block, starts, scored), scored, sums);
+        this.#score("emulation", await this.#emulate(block, scored), scored, sums);
       }
       this.#baselines(block, scored, sums);
     }
@@ -111,8 +108,8 @@ export class ValidationPass {
 
   /** The rows of a block that are scored. */
   #scoredRows(block: TracerBlock): ScoredBlock {
-    const { scale, choice, order } = this.#tools;
-    const chosen = joined(block.places.map((place) => choice.of(order.get(place)!)));
+    const { scale, choice } = this.#tools;
+    const chosen = joined(block.places.map((place) => choice.of(place)));
     const rows = placesOf(chosen, (k) => k * block.rows);
     const truth = trueRows(block.scaledRows(rows), scale);
     const parameters = block.physical.length / block.times.length;
@@ -121,7 +118,7 @@ export class ValidationPass {
       rows,
       truth,
       times: Float64Array.from(rows, (row) => block.times[row]!),
-      scaled: truth.scaled,
+      first: block.scaledRows(block.places.map((_, k) => k * block.rows)),
       conditions: gathered(
         block.physical,
         rows.map((row) => row - 1),
@@ -131,10 +128,11 @@ export class ValidationPass {
     };
   }
 
-  /** Emulates whole tracers, and decodes what is scored of them. @param latents of the first rows */
-  async #emulate(block: TracerBlock, latents: Float32Array, scored: ScoredBlock): Promise<Float32Array> {
+  /** Emulates whole tracers, and decodes what is scored of them. */
+  async #emulate(block: TracerBlock, scored: ScoredBlock): Promise<Float32Array> {
     const { surrogate, now } = this.#tools;
     const steps = block.rows - 1;
+    const latents = await encodeRows(surrogate, scored.first);
     const starts = startsOf(block, latents, wholeTracers(block), steps);
     const places = placesOf(scored, (k) => k * steps - 1);
     const emulate = async (): Promise<Float32Array> =>
@@ -182,14 +180,19 @@ export class ValidationPass {
       const own = scoredTracer(scored, k);
       if (own.steps.length === 0) continue;
       const one = (kind: PredictionKind, predicted: Float32Array): void => this.#add(kind, predicted, own, sums[k]!);
-      const first = block.scaledRows([k * block.rows]);
+      const first = partOf(scored.first, block, k);
       const history = partOf(conditions, block, k);
       one("persistence", persistence(first, own.steps.length));
       one("mean_trajectory", mean.predict(own.steps));
       const other = trainingReader.read([places[nearest.find(history)]!]);
       one("nearest_history", other.scaledRows(borrowedRows(own.steps, other.rows)));
       const stepped = dynamics.rollout(components.project(first), history, block.rows - 1);
-      one("pca_dynamics", components.restore(stepsOf(stepped, own.steps, components.count)));
+      const states = gathered(
+        stepped,
+        own.steps.map((step) => step - 1),
+        components.count,
+      );
+      one("pca_dynamics", components.restore(states));
       one("pca_reconstruction", components.restore(components.project(own.truth.scaled)));
     }
   }
@@ -207,7 +210,7 @@ export class ValidationPass {
       this.#add(kind, part, scoredTracer(scored, k), errors);
     }
     obtain(this.maps, kind, () => new FailureMapSums(scale, axes, longestRows - 1)).add(predicted, scored);
-    obtain(this.densities, kind, () => new DensityPlotSums(densityBins)).add(predicted, scored.scaled);
+    obtain(this.densities, kind, () => new DensityPlotSums(densityBins)).add(predicted, scored.truth.scaled);
   }
 
   /** Adds the scored rows of one tracer. */
@@ -247,10 +250,11 @@ export class ValidationPass {
 
 /** The scored rows of a block, tracer by tracer. */
 interface ScoredBlock extends ChosenSteps, MappedRows {
-  readonly steps: Int32Array;
   /** Counted through the block's tracers. */
   readonly rows: Int32Array;
   readonly truth: TrueRows;
+  /** The tracers' first rows, which all start from, [tracers, species]. */
+  readonly first: Float32Array;
   readonly times: Float64Array;
 }
 
@@ -265,13 +269,6 @@ function scoredTracer({ truth, steps, times, starts }: ScoredBlock, k: number): 
 }
 
 type Errors = Partial<Record<PredictionKind, readonly [number, number]>>;
-
-/** The states at some steps of a rollout. @param states [steps from 1 on, width] */
-function stepsOf(states: Float64Array, steps: Int32Array, width: number): Float64Array {
-  const out = new Float64Array(steps.length * width);
-  for (const [i, step] of steps.entries()) out.set(states.subarray((step - 1) * width, step * width), i * width);
-  return out;
-}
 
 /** Mean over a vector's rows of each component. */
 function meanScores(features: readonly number[], count: number): number[] {

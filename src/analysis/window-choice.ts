@@ -20,8 +20,7 @@ export function chooseWindows(
   most: number | null,
   seed: number,
 ): WindowChoice {
-  const counts = places.map(({ rows }) => Math.max(0, rows - window + 1));
+  const counts = places.map((place) => [place, Math.max(0, place.rows - window + 1)] as const);
   const choice = new EvenChoice(counts, most, seed, "evaluated windows");
-  const order = new Map(places.map((place, index) => [place, index]));
-  return { all: choice.all, evaluated: choice.chosen, of: (place) => [...choice.of(order.get(place)!)] };
+  return { all: choice.all, evaluated: choice.chosen, of: (place) => [...choice.of(place)] };
 }

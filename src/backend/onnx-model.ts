@@ -154,17 +154,25 @@ function encodePort({ name, type, shape }: OnnxPort): object {
   return { name, type: { tensor_type: { elem_type: onnxTypes[type], shape: { dim } } } };
 }
 
+/** An input or output of a file; of other types than those written here the type is ONNX's number. */
+export interface OnnxPortSummary {
+  readonly name: string;
+  readonly type: string;
+  /** Text is a length that may differ from call to call. */
+  readonly shape: OnnxPort["shape"];
+}
+
 /** What an ONNX file says of itself. */
 export interface OnnxSummary {
+  /** The program that wrote it, and its version. */
   readonly producer: string;
   /** Of ONNX's own operations; null where the file does not say. */
   readonly opset: number | null;
   readonly nodes: number;
   /** Numbers in all constants. */
   readonly parameters: number;
-  /** Of other types than those written here the type is ONNX's number. */
-  readonly inputs: readonly (Omit<OnnxPort, "type"> & { readonly type: string })[];
-  readonly outputs: OnnxSummary["inputs"];
+  readonly inputs: readonly OnnxPortSummary[];
+  readonly outputs: readonly OnnxPortSummary[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -203,7 +211,7 @@ export function summarizeOnnx(bytes: Uint8Array): OnnxSummary | null {
   };
 }
 
-function decodePort({ name = "", type }: DecodedPort): OnnxSummary["inputs"][number] {
+function decodePort({ name = "", type }: DecodedPort): OnnxPortSummary {
   const { elem_type = 0, shape } = type?.tensor_type ?? {};
   const known = Object.entries(onnxTypes).find(([, number]) => number === elem_type);
   return {

@@ -3,10 +3,10 @@ import type {
   DatasetSummary,
   EpochSummary,
   Inspection,
-  OnnxPortSummary,
   SpeciesSummary,
   TensorSummary,
 } from "../analysis/inspection/inspection.ts";
+import type { OnnxPortSummary } from "../backend/onnx-model.ts";
 import { frameText } from "./frame-text.ts";
 import { factLines, formatBytes, formatShape, printable, wrapped } from "./report-lines.ts";
 import { type Column, formatNumber, formatTable } from "./tables.ts";

@@ -284,7 +284,7 @@ describe("an evaluation", () => {
   it.each([1, 2, 3, 4])("scores %i rows where no more are asked for: the same of all kinds", async (maxRows) => {
     const { metrics, samples } = await evaluate({ maxRows, seed: 3 });
     expect(metrics.scored).toEqual({ all: 5, rows: maxRows });
-    const choice = new EvenChoice([2, 1, 2], maxRows, 3, "scored rows");
+    const choice = new EvenChoice([2, 1, 2].entries(), maxRows, 3, "scored rows");
     // Where the rows of each tracer stand above.
     const places = [[0, 1], [4], [2, 3]].flatMap((list, tracer) => [...choice.of(tracer)].map((at) => list[at]!));
     expect(places).toHaveLength(maxRows);

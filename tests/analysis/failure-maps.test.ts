@@ -23,7 +23,7 @@ const block = new TracerBlock(places, Float32Array.from(raw.flat()), columns, ne
 const rows = Int32Array.of(1, 2);
 const truth = block.scaledRows(rows);
 const mapped = {
-  scaled: truth,
+  truth: { scaled: truth },
   steps: Int32Array.of(1, 2),
   conditions: block.physical.subarray(0, 4),
   gradient: gradientBinsOf(block, rows, truth, scale),

@@ -1,3 +1,5 @@
+import type { OnnxSummary } from "../../backend/onnx-model.ts";
+
 /**
  * What `astrochem inspect` finds in a file: plain data, as `--json` prints it (docs/inspect.md). Keys are snake_case for that reason.
  * Figures that a quick look leaves out, and those that no value gives, are null.
@@ -216,26 +218,11 @@ export interface ArrayInspection extends Inspected<"array"> {
 }
 
 /** A model in ONNX, exported by this package or another. */
-export interface OnnxInspection extends Inspected<"onnx"> {
-  /** The program that wrote it, and its version. */
-  readonly producer: string;
-  readonly opset: number | null;
-  /** Operations. */
-  readonly nodes: number;
-  readonly parameters: number;
-  readonly inputs: readonly OnnxPortSummary[];
-  readonly outputs: readonly OnnxPortSummary[];
+export interface OnnxInspection extends Inspected<"onnx">, Omit<OnnxSummary, "metadata"> {
   /** Null where the metadata do not list them. */
   readonly species: SpeciesSummary | null;
   /** Values that are JSON are parsed. */
   readonly metadata: Readonly<Record<string, unknown>>;
-}
-
-/** An input or output; of the shape, text is a length that may differ from call to call. */
-export interface OnnxPortSummary {
-  readonly name: string;
-  readonly type: string;
-  readonly shape: readonly (number | string)[];
 }
 
 /** The folder of a run. */
