@@ -16,4 +16,5 @@ export {
   type MatrixInput,
   type PhysicalParameter,
   type ScaledOption,
+  type TrainedStart,
 } from "./inference/inference.ts";

@@ -1,8 +1,9 @@
 import { PhysicalScaling } from "../chemistry/scaling.ts";
 import { parseSpecies } from "../chemistry/species.ts";
 import type { CleanData } from "../data/clean-data.ts";
+import { timestepColumn } from "../data/time-steps.ts";
 import { DataError } from "../errors.ts";
-import type { Inference } from "../inference/inference.ts";
+import { type Inference, trainedRanges } from "../inference/inference.ts";
 import { errorScale } from "./error-scale.ts";
 import {
   type EvaluationSamples,
@@ -31,7 +32,13 @@ const studiedTracers = 32;
 /** Tracers described by a vector in each split, and whose physical histories are kept. */
 const [describedTracers, keptHistories] = [1000, 60];
 
-const units: Readonly<Record<string, string>> = { Density: "cm^-3", Radfield: "Habing", Av: "mag", gasTemp: "K" };
+const units: Readonly<Record<string, string>> = {
+  Density: "cm^-3",
+  Radfield: "Habing",
+  Av: "mag",
+  gasTemp: "K",
+  Timestep: "yr",
+};
 
 /** What is evaluated, and how. */
 export interface EvaluationRequest {
@@ -49,6 +56,8 @@ export interface EvaluationRequest {
   /** Windows at most; null for all. */
   readonly maxWindows: number | null;
   readonly seed: number;
+  /** Refuse conditions outside the trained ranges, instead of telling them. */
+  readonly strict?: boolean | undefined;
   readonly files: { readonly autoencoder: FileReference; readonly emulator: FileReference | null };
   readonly version: string;
 }
@@ -89,6 +98,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   };
   const pass = new ValidationPass({ ...setup, knowledge, kept, now: () => tools.now().getTime() });
   await pass.run(validation);
+  setup.ranges.tell(tools.log, request.strict === true, `${request.clean.path}, key val`);
   // Of all rows, and of which of them were scored.
   const { all, chosen } = setup.choice;
   const rows_hash = reader.hash(chosen === all ? [] : ["scored", chosen, request.seed]);
@@ -134,6 +144,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     longestRows,
     scale: errorScale(surrogate.species, columns.clipping, floor),
     physical: new PhysicalScaling(names, ranges),
+    ranges: trainedRanges(surrogate),
     axes: planeAxes(names, ranges),
     windows: windows !== null && windows.evaluated > 0 ? windows : null,
     checkpoint: async (): Promise<void> => {
@@ -171,7 +182,9 @@ async function metricsOf(
       return [kind, predictionMetrics(errors, { kind, tracers, trainedSteps })];
     }),
   );
-  const time_step_yr = timeStep(setup);
+  // A surrogate whose steps vary has none; one that does not know its own was trained on such data, for all that is known.
+  const isVarying = surrogate.physicalParameters.some(({ name }) => name === timestepColumn);
+  const time_step_yr = isVarying ? null : (surrogate.timeStepYears ?? timeStep(setup));
   const study = trainedSteps === null ? null : studyOf(setup, knowledge, trainedSteps, time_step_yr);
   const long_rollouts = study ? [await longRollout(study, "held"), await longRollout(study, "repeated")] : [];
   const verdicts = verdictsOf(predictions);

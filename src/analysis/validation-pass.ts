@@ -1,4 +1,5 @@
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
+import type { RangeWatch } from "../data/range-watch.ts";
 import type { Inference } from "../inference/inference.ts";
 import { borrowedRows, persistence } from "./baselines.ts";
 import { type ChosenSteps, gathered, joined, placesOf } from "./chosen-steps.ts";
@@ -49,6 +50,7 @@ export interface ValidationTools {
   readonly choice: EvenChoice<TracerPlace>;
   readonly windowChoice: EvenChoice<number>;
   readonly longestRows: number;
+  readonly ranges: RangeWatch;
   /** Tracers whose physical histories and vectors are kept. */
   readonly kept: { readonly histories: ReadonlySet<TracerPlace>; readonly vectors: ReadonlySet<TracerPlace> };
   readonly checkpoint: () => Promise<void>;
@@ -94,6 +96,7 @@ export class ValidationPass {
     const { surrogate, windows } = this.#tools;
     const scored = this.#scoredRows(block);
     const sums: Errors[] = block.places.map(() => ({}));
+    this.#watchRanges(block);
     if (scored.rows.length > 0) {
       const latents = await encodeRows(surrogate, scored.truth.scaled);
       this.#score("reconstruction", await decodeRows(surrogate, latents), scored, sums);
@@ -104,6 +107,16 @@ export class ValidationPass {
     }
     if (windows !== null) await this.#windows(block, windows);
     this.#keep(block, scored, sums);
+  }
+
+  /** Conditions that lead from a row to the next. */
+  #watchRanges({ places, rows, physical, times }: TracerBlock): void {
+    const parameters = physical.length / times.length;
+    for (const [k, { id }] of places.entries()) {
+      for (let row = 0; row < rows - 1; row++) {
+        this.#tools.ranges.add(physical, (k * rows + row) * parameters, () => `tracer ${id}, row ${row}`);
+      }
+    }
   }
 
   /** The rows of a block that are scored. */

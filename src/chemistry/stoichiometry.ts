@@ -22,3 +22,22 @@ export function stoichiometricMatrix(
   }
   return { data, elements: columns };
 }
+
+/** What each species is made of, as the weights keep it. */
+export interface ElementTable {
+  readonly elements: string[];
+  /** Atoms, [species][elements]. */
+  readonly atoms: number[][];
+  /** In elementary charges, [species]. */
+  readonly charges: number[];
+}
+
+/** @throws DataError for a name that is no formula */
+export function elementTable(species: readonly string[]): ElementTable {
+  const parsed = species.map(parseSpecies);
+  return {
+    elements: [...elements],
+    atoms: parsed.map(({ atoms }) => elements.map((element) => atoms.get(element) ?? 0)),
+    charges: parsed.map(({ charge }) => charge),
+  };
+}

@@ -5,6 +5,7 @@ import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import { printValue } from "../config/override-values.ts";
 import { resolveIn } from "../config/paths.ts";
 import { ConfigError } from "../errors.ts";
+import { checkOptions } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { printable } from "./printable.ts";
@@ -26,6 +27,7 @@ export const compareCommand: Command = {
     output: { type: "string", describe: "folder to write to (default: the current one)" },
     resamples: { type: "number", describe: "bootstrap resamples (default: 2000)" },
     seed: { type: "number", describe: "seed of the bootstrap (default: 0)" },
+    ...checkOptions,
   },
   config: { root: "config_evaluate" },
   examples: [

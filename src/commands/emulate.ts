@@ -1,3 +1,4 @@
+import { checkOptions, checksOf } from "./check-options.ts";
 import type { Command } from "./command.ts";
 import { formatNumber } from "./tables.ts";
 
@@ -14,6 +15,12 @@ export const emulateCommand: Command = {
       describe: ".npy, [b, t, physical]: conditions, in the units and the order of the emulator",
     },
     abundances: { type: "string", describe: ".npy, [b, species] or [1, species]: linear abundances at the start" },
+    start: {
+      type: "string",
+      describe:
+        ".npy, [species]: linear abundances at Time 0 of a raw file's tracers (default: what the training started from)",
+    },
+    ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
     autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
     emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
@@ -34,6 +41,8 @@ export const emulateCommand: Command = {
         key: text("key"),
         physical: text("physical"),
         abundances: text("abundances"),
+        start: text("start"),
+        ...checksOf(context),
         output: text("output") ?? "emulated.h5",
         autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
         emulator: text("emulator") ?? "weights/emulator.safetensors",

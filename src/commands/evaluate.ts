@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
+import { checkOptions } from "./check-options.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { printable } from "./printable.ts";
@@ -14,7 +15,7 @@ export const evaluateCommand: Command = {
     "of it into the run's folder: report.html (opens offline, in any browser), figures/ as SVG, PNG and Vega-Lite, metrics.json, " +
     "metrics.csv per species, samples.json. emulator=null evaluates the autoencoder alone.",
   positionals: {},
-  options: {},
+  options: checkOptions,
   config: { root: "config_evaluate" },
   examples: [
     ["astrochem evaluate dataset=sample", "the weights in weights/ on the sample's validation tracers"],

@@ -5,10 +5,12 @@ import type { EvaluationSamples, FileReference, TrainingEpoch } from "../analysi
 import { resolveIn } from "../config/paths.ts";
 import type { ConfigOf } from "../config/schemas.ts";
 import { openCleanData } from "../data/clean-data.ts";
+import { checkStepsOf } from "../data/data-facts.ts";
 import { ConfigError, nearest } from "../errors.ts";
 import { Inference } from "../inference/inference.ts";
 import { checkEpochVersions, epochLogPath } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
+import type { Checks } from "./check-options.ts";
 
 /** An evaluation that is ready to run. */
 export interface OpenedEvaluation {
@@ -22,7 +24,10 @@ export interface OpenedEvaluation {
  * Loads the weights and opens the dataset that a configuration names.
  * @throws CheckpointError, DataError, ConfigError
  */
-export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promise<OpenedEvaluation> {
+export async function openEvaluation(
+  config: ConfigOf<"config_evaluate">,
+  { ignoreTimeStep, strict }: Checks = { ignoreTimeStep: false, strict: false },
+): Promise<OpenedEvaluation> {
   const path = (name: string): string => resolveIn(config.working_path, name);
   const [autoencoder, emulator] = [path(config.autoencoder), config.emulator === null ? null : path(config.emulator)];
   const { device, engine, threads, dataset } = config;
@@ -32,6 +37,14 @@ export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promi
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
     const columns = { metadata: ["Model", "Time"], phys, species: surrogate.species };
     const clean = await openCleanData(path(dataset.dataset_path), columns);
+    try {
+      if (!ignoreTimeStep && surrogate.timeStepYears !== null) {
+        await checkStepsOf(clean.val, ["Index", "Model", "Time"], surrogate.timeStepYears);
+      }
+    } catch (error) {
+      clean.close();
+      throw error;
+    }
     return {
       request: {
         surrogate,
@@ -43,6 +56,7 @@ export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promi
         maxRows: config.max_rows,
         maxWindows: config.max_windows,
         seed: config.seed,
+        strict,
         files: { autoencoder: reference(autoencoder), emulator: emulator === null ? null : reference(emulator) },
         version: packageVersion,
       },

@@ -4,6 +4,7 @@ import { resolveIn, resolveInput } from "../config/paths.ts";
 import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
 import { whileWriting } from "../formats/lock.ts";
 import { cut, drawBar } from "../training/terminal-text.ts";
+import { strictOption } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { withRun } from "./run-folder.ts";
@@ -15,7 +16,7 @@ export const preprocess: Command = {
     "Makes the clean dataset of a raw UCLCHEM file: columns renamed and picked, a start row before each tracer, " +
     "abundances clipped, tracers split into /train and /val.",
   positionals: {},
-  options: {},
+  options: { strict: strictOption },
   config: {
     root: "config",
     aliases: {
@@ -41,9 +42,10 @@ export const preprocess: Command = {
       // The split's seed is the only one that plays a part here.
       run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
-      const log = (message: string, details: object = {}) => run.log.info(details, message);
-      const options = await optionsFrom(loaded);
-      const summary = await whileWriting(options.outputPath, () => preprocessDataset(options, log, showRows(context)));
+      const options = { ...(await optionsFrom(loaded)), strict: context.args.strict === true };
+      const summary = await whileWriting(options.outputPath, () =>
+        preprocessDataset(options, run.tell, showRows(context)),
+      );
       context.statusLine.clear();
       printSummary(summary, run.folder, context);
       return summary;
@@ -68,11 +70,23 @@ async function optionsFrom(loaded: LoadedConfig<"config">): Promise<PreprocessOp
     phys: dataset.phys,
     species: dataset.species,
     columnsToDrop: preprocessing.columns_to_drop,
-    initialAbundances: Float64Array.from<number | bigint>(readNpy(input(dataset.initial_abundances_path)).data, Number),
+    startState:
+      dataset.start === "first_row"
+        ? null
+        : {
+            abundances: Float64Array.from<number | bigint>(
+              readNpy(input(dataset.initial_abundances_path)).data,
+              Number,
+            ),
+            name: dataset.initial_abundances_path,
+          },
+    start: dataset.start,
+    unevenSteps: preprocessing.uneven_steps,
     clipping: dataset.abundances_clipping,
     trainSplit: preprocessing.train_split,
     seed: preprocessing.seed,
     minRadfield: preprocessing.min_radfield,
+    physicalRanges: dataset.physical_parameter_ranges,
   };
 }
 

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { EvaluationSamples, Metrics } from "../analysis/evaluation-types.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { checksOf } from "./check-options.ts";
 import type { CommandContext } from "./command.ts";
 import { withRun } from "./run-folder.ts";
 
@@ -27,11 +28,11 @@ export async function runEvaluation(
     import("../analysis/metrics-file.ts"),
   ]);
   await withRun("evaluate", loaded, context, async (run) => {
-    const { request, training, close } = await openEvaluation(loaded.config);
+    const { request, training, close } = await openEvaluation(loaded.config, checksOf(context));
     try {
       const { engine, device, threads, reason } = request.surrogate.compute;
       run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });
-      const log = (message: string): void => run.log.info(message);
+      const log = run.tell;
       const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
       const { metrics } = found;
       const samples: EvaluationSamples = { ...found.samples, training };

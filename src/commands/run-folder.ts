@@ -27,6 +27,8 @@ export interface Run {
   /** Absolute. */
   readonly folder: string;
   readonly log: Logger;
+  /** Logs a sentence; `warning: ` at its beginning makes it one. */
+  readonly tell: (message: string, details?: object) => void;
   /** Adds a line to `epochs.jsonl`, at once. */
   appendEpoch(record: EpochRecord): void;
   /** Begins `epochs.jsonl` with the epochs that were done before. */
@@ -154,6 +156,11 @@ class OpenRun implements Run {
     this.log = this.#logger.log;
     this.log.debug({ folder, command_line: environment.command_line }, "run started");
   }
+
+  readonly tell = (message: string, details: object = {}): void => {
+    if (message.startsWith("warning: ")) this.log.warn(details, message.slice(9));
+    else this.log.info(details, message);
+  };
 
   resume(epochs: readonly EpochRecord[]): void {
     writeFileAtomic(

@@ -1,6 +1,7 @@
 import { join, relative } from "node:path";
 import type { TrainingRoot } from "../config/schemas.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
+import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
@@ -15,6 +16,7 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
     optionalValue: true,
     describe: "go on with a run: its folder, or nothing for the newest unfinished one of this configuration",
   },
+  strict: strictOption,
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
 
@@ -31,8 +33,7 @@ export async function runTraining(
     const { config } = loaded;
     const start = resumed?.from ?? null;
     if (start) run.resume(start.checkpoint.state.values.log);
-    const log = (message: string, details: Record<string, unknown> = {}): void =>
-      message.startsWith("warning: ") ? run.log.warn(details, message.slice(9)) : run.log.info(details, message);
+    const log = run.tell;
     const { chooseEngine } = await import("../backend/choose-engine.ts");
     const { engine, choice } = await chooseEngine(config, log);
     run.describeBackend({
@@ -45,6 +46,7 @@ export async function runTraining(
       observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes }),
       log,
       signal: context.signal,
+      strict: context.args.strict === true,
       now: () => context.now().getTime(),
       describe: (inputs) => run.writeEnvironment({ inputs }),
       expected: context.repeat?.inputs ?? null,

@@ -18,6 +18,9 @@ const maximumSeed = 2 ** 32 - 1;
 /** A seed: 0 to 2^32 − 1. */
 export const Seed = z.int().min(0).max(maximumSeed);
 
+/** The physical parameter that a varying step is; its range comes from the data where none is given. */
+export const timestep = "Timestep";
+
 /** A count that is at least one. */
 export const PositiveInteger = z.int().min(1);
 
@@ -47,6 +50,10 @@ const Preprocessing = z.strictObject({
   train_split: z.number().gt(0).lt(1).default(0.75).describe("Share of the tracers for training; the others validate."),
   seed: Seed.default(42).describe("Seed of the split into training and validation tracers."),
   min_radfield: z.number().gt(0).default(1e-4).describe("Radiation fields below are raised to it (Habing)."),
+  uneven_steps: z
+    .enum(["error", "allow"])
+    .default("error")
+    .describe("Rows that are not one step apart, by more than 1 % of the median: an error, or taken as they are."),
 });
 
 /** Every dataset's keys (`configs/datasets/*.yaml`). */
@@ -61,6 +68,18 @@ export const DatasetConfig = z
     phys: names
       .default(["Density", "Radfield", "Av", "gasTemp"])
       .describe("Physical parameters in the order the emulator takes them; `parameters` is another name of this key."),
+    time_step: z
+      .enum(["constant", "input"])
+      .default("constant")
+      .describe(
+        "constant: rows are one step apart; input: steps vary, and each is a condition of the emulator, `Timestep` (yr), derived from the times.",
+      ),
+    start: z
+      .enum(["auto", "configured", "first_row"])
+      .default("auto")
+      .describe(
+        "Where tracers start: the configured abundances at time 0, their own first row, or auto: the first row where it is at time 0, is not one step after it, or holds other totals of elements (by 1 %).",
+      ),
     initial_abundances_path: z
       .string()
       .min(1)
@@ -86,8 +105,14 @@ export const DatasetConfig = z
       names.safeParse(field(value, "phys")).success && isMapping(field(value, "physical_parameter_ranges")),
     error: ({ input }) => describeMissingRanges(input as Ranges),
   })
+  .refine(({ phys, time_step }) => time_step === "input" || !phys.includes(timestep), {
+    path: ["phys"],
+    message: `names \`${timestep}\`, which is derived from the times: give dataset.time_step=input`,
+  })
   .transform(({ preprocessing, ...dataset }) => ({
     ...dataset,
+    phys:
+      dataset.time_step === "input" ? [...dataset.phys.filter((name) => name !== timestep), timestep] : dataset.phys,
     preprocessing: { ...preprocessing, output_path: preprocessing.output_path ?? dataset.dataset_path },
   }));
 export type DatasetConfig = z.output<typeof DatasetConfig>;
@@ -98,7 +123,7 @@ interface Ranges {
 }
 
 function withoutRange({ phys, physical_parameter_ranges }: Ranges): string[] {
-  return phys.filter((parameter) => !Object.hasOwn(physical_parameter_ranges, parameter));
+  return phys.filter((name) => name !== timestep && !Object.hasOwn(physical_parameter_ranges, name));
 }
 
 function describeMissingRanges(dataset: Ranges): string {

@@ -1,5 +1,6 @@
 import { parseSpecies } from "../chemistry/species.ts";
 import { DataError } from "../errors.ts";
+import { checkStepsOf } from "./data-facts.ts";
 import { type Frame, openFrame } from "./frame.ts";
 import { tracerRuns } from "./windows.ts";
 
@@ -26,6 +27,8 @@ export interface Tracer {
 export interface DatasetColumns {
   readonly species?: readonly string[] | undefined;
   readonly physicalParameters?: readonly (string | { readonly name: string })[] | undefined;
+  /** Years that rows have to be apart, by 1 %; left out or null: any. */
+  readonly timeStepYears?: number | null | undefined;
 }
 
 const splits = ["train", "val"] as const;
@@ -64,13 +67,16 @@ export class Dataset {
   /**
    * Opens a clean file.
    * @param columns left out: all that the file has, species and others told apart by their names
-   * @throws DataError where the file is missing or damaged, is no clean file, or lacks a column
+   * @throws DataError where the file is missing or damaged, is no clean file, lacks a column, or has another step than `timeStepYears`
    */
   static async open(path: string, columns: DatasetColumns = {}): Promise<Dataset> {
     const frames: Frame[] = [];
     try {
       for (const split of splits) frames.push(await openFrame(path, split));
-      return new Dataset(path, frames as [Frame, Frame], columns);
+      const dataset = new Dataset(path, frames as [Frame, Frame], columns);
+      const { timeStepYears } = columns;
+      if (timeStepYears != null) for (const frame of frames) await checkStepsOf(frame, metadata, timeStepYears);
+      return dataset;
     } catch (error) {
       for (const frame of frames) frame.close();
       throw error;

@@ -8,6 +8,7 @@ import { ColumnRange } from "./column-range.ts";
 import type { Frame } from "./frame.ts";
 import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
 import { latentMoments } from "./latent-moments.ts";
+import { RangeWatch } from "./range-watch.ts";
 import { checkAbundances, checkPhysical } from "./value-checks.ts";
 import { permuted, tracerRuns, windowStarts } from "./windows.ts";
 
@@ -37,14 +38,19 @@ export interface EmulatorCacheOptions {
  * Makes or finds the sequences of both splits: `training_seq.h5` and `validation_seq.h5` with `dataset`, float32
  * [rows, metadata + physical + species + latent] (the index renumbered, the rest scaled), `starts`, int32 [windows], the first rows of the
  * windows in file order, `permuted_starts`, the same in random order, `tracers`, int32 [tracers, 2], first row and rows of each, and
- * `latent_scaling`, float64 [2, latent or 1], shift and scale, and `latent_range`, float32 [2, latent], the least and the largest scaled latents.
- * @returns where they are, the scaling of the latents, and their range in the training rows
+ * `latent_scaling`, float64 [2, latent or 1], shift and scale, `latent_range`, float32 [2, latent], the least and the largest scaled latents,
+ * `physical_range`, the same of the physical parameters in their units, and `outside`, a line for each parameter with values outside of its
+ * configured range.
+ * @returns where they are, the scaling of the latents, both ranges in the training rows, and the lines of both splits
  * @throws DataError for values that cannot be scaled, or where no tracer is as long as the window
  */
-export async function emulatorCache(
-  options: EmulatorCacheOptions,
-): Promise<
-  CachePaths & { readonly latents: LatentScaling; readonly latentRange: Pick<ColumnRange, "lower" | "upper"> }
+export async function emulatorCache(options: EmulatorCacheOptions): Promise<
+  CachePaths & {
+    readonly latents: LatentScaling;
+    readonly latentRange: Ends;
+    readonly physicalRange: Ends;
+    readonly outside: string[];
+  }
 > {
   const { clean, columns, folder, mode, log, window, seed } = options;
   const paths = { train: join(folder, "training_seq.h5"), val: join(folder, "validation_seq.h5") };
@@ -55,7 +61,7 @@ export async function emulatorCache(
     abundances_clipping: [options.abundances.log10_lower, options.abundances.log10_upper],
     physical_parameter_ranges: columns.phys.map((name) => options.physicalRanges[name]),
     autoencoder: options.autoencoderHash,
-    "latent range": true,
+    "ranges of": ["latents", "physical parameters"],
     "latent scaling": options.latents === "standard" ? "standard" : options.latents.affine,
     window_size: window,
     seed,
@@ -79,8 +85,16 @@ export async function emulatorCache(
     // What the training rows gave holds for both splits, whether it was measured now or earlier.
     latents ??= await readScaling(paths.train);
   }
-  return { ...paths, latents: latents!, latentRange: await readRange(paths.train) };
+  const [latentRange, physicalRange] = [
+    await readRange(paths.train, "latent"),
+    await readRange(paths.train, "physical"),
+  ];
+  const outside = [...(await readOutside(paths.train)), ...(await readOutside(paths.val))];
+  return { ...paths, latents: latents!, latentRange, physicalRange, outside };
 }
+
+/** The least and the largest value of each column. */
+type Ends = Pick<ColumnRange, "lower" | "upper">;
 
 function writeScaling(file: Hdf5File, { affine: { shift, scale } }: LatentScaling): void {
   const dataset = file.createDataset("latent_scaling", { shape: [2, shift.length], dtype: "<f8" });
@@ -92,9 +106,18 @@ async function readScaling(path: string): Promise<LatentScaling> {
   return new LatentScaling({ shift: [...shift], scale: [...scale] });
 }
 
-async function readRange(path: string): Promise<{ lower: Float32Array; upper: Float32Array }> {
-  const [lower, upper] = await readTwoRows(path, "latent_range", Float32Array);
+async function readRange(path: string, of: "latent" | "physical"): Promise<Ends> {
+  const [lower, upper] = await readTwoRows(path, `${of}_range`, Float32Array);
   return { lower, upper };
+}
+
+async function readOutside(path: string): Promise<string[]> {
+  const file = await openHdf5(path);
+  try {
+    return file.has("outside") ? file.dataset("outside").readStrings() : [];
+  } finally {
+    file.close();
+  }
 }
 
 async function readTwoRows<T extends Float32Array | Float64Array>(
@@ -141,26 +164,34 @@ async function writeRows(
   const { metadata, phys, species } = options.columns;
   const width = metadata.length + phys.length + species.length + options.latentDim;
   const dataset = file.createDataset("dataset", { shape: [frame.rows, width], dtype: "<f4" });
-  const range = new ColumnRange(options.latentDim);
+  const ranges = { latent: new ColumnRange(options.latentDim), physical: new ColumnRange(phys.length) };
+  const parameters = phys.map((name) => ({ name, range: options.physicalRanges[name] }));
+  const outside = new RangeWatch(parameters, "configured");
   const step = frame.blockRows;
   for (let start = 0; start < frame.rows; start += step) {
     const block = { start, count: Math.min(step, frame.rows - start), width };
-    range.add(await writeBlock(dataset, frame, block, latents, options));
+    await writeBlock(dataset, frame, block, latents, options, ranges, outside);
     await nextTurn();
     options.signal?.throwIfAborted();
   }
-  const ends = file.createDataset("latent_range", { shape: [2, options.latentDim], dtype: "<f4" });
-  for (const [k, row] of [range.lower, range.upper].entries()) ends.writeRows(k, 1, row);
+  for (const [of, range] of Object.entries(ranges)) {
+    const ends = file.createDataset(`${of}_range`, { shape: [2, range.lower.length], dtype: "<f4" });
+    for (const [k, row] of [range.lower, range.upper].entries()) ends.writeRows(k, 1, row);
+  }
+  const lines = outside.lines().map((line) => `/${frame.key}: ${line}`);
+  if (lines.length > 0) file.writeStrings("outside", lines);
 }
 
-/** @returns the scaled latents, [count, latent] */
+/** Writes a block of rows and widens the ranges by them. */
 async function writeBlock(
   dataset: Hdf5Dataset,
   frame: Frame,
   { start, count, width }: { start: number; count: number; width: number },
   scaling: LatentScaling,
   options: EmulatorCacheOptions,
-): Promise<Float32Array> {
+  ranges: { readonly latent: ColumnRange; readonly physical: ColumnRange },
+  outside: RangeWatch,
+): Promise<void> {
   const { metadata, phys, species } = options.columns;
   const read = (columns: readonly string[]): Float32Array => {
     const values = new Float32Array(count * columns.length);
@@ -170,6 +201,8 @@ async function writeBlock(
   const [meta, physical, abundances] = [read(metadata), read(phys), read(species)];
   checkPhysical(physical, phys, start, frame);
   checkAbundances(abundances, species, start, frame);
+  ranges.physical.add(physical);
+  for (let row = 0; row < count; row++) outside.add(physical, row * phys.length, () => `row ${start + row}`);
   options.physical.scaleInto(physical, physical);
   options.abundances.scaleInto(abundances, abundances);
   const latents = Float32Array.from(await options.encode(abundances, count));
@@ -185,6 +218,6 @@ async function writeBlock(
     }
     rows[row * width] = start + row;
   }
+  ranges.latent.add(latents);
   dataset.writeRows(start, count, rows);
-  return latents;
 }

@@ -1,5 +1,6 @@
 import { originalNames, renameColumn } from "../chemistry/species-names.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
+import { timestepColumn } from "./time-steps.ts";
 
 /** The columns a clean dataset is to have. */
 export interface WantedColumns {
@@ -50,6 +51,8 @@ export function planColumns(raw: readonly string[], wanted: WantedColumns, where
   const twice = floats.find((name, i) => floats.indexOf(name) !== i);
   if (twice !== undefined)
     throw new ConfigError(`\`${twice}\` is asked for twice among physical parameters and species`);
+  // The times stand in for the steps until these are known.
+  if (floats.includes(timestepColumn) && kept.has("Time")) kept.set(timestepColumn, kept.get("Time")!);
   const missing = ["Model", ...floats].filter((name) => !kept.has(name));
   if (missing.length > 0)
     throw missingColumns(

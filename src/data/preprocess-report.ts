@@ -42,19 +42,14 @@ export function logColumns(plan: ColumnPlan, log: Log): void {
 }
 
 /** What became of the rows. */
-export function logTracers(index: RawIndex, rows: number, oneRowTracers: number, log: Log): void {
+export function logTracers(index: RawIndex, isAdded: Uint8Array, rows: number, oneRowTracers: number, log: Log): void {
   const tracers = index.tracers.length;
-  const atZero = index.startsAtZero.reduce((sum, flag) => sum + flag, 0);
-  const kept = atZero > 0 ? `; ${counted(atZero, "tracer")} with a row at Time 0 got none` : "";
-  const startRows = tracers - atZero;
-  log(
-    `sorted ${counted(tracers, "tracer")} and added ${counted(startRows, "start row")}: ${counted(rows, "row")}${kept}`,
-    {
-      tracers,
-      startRows,
-      rows,
-    },
-  );
+  const startRows = isAdded.reduce((sum, flag) => sum + flag, 0);
+  log(`sorted ${counted(tracers, "tracer")} and added ${counted(startRows, "start row")}: ${counted(rows, "row")}`, {
+    tracers,
+    startRows,
+    rows,
+  });
   if (oneRowTracers > 0) log(`${counted(oneRowTracers, "tracer")} with a single row`, { oneRowTracers });
   if (index.tracers.every((id) => Number.isInteger(id))) return;
   log("the tracer ids are not integers: Model is their position in ascending order, /tracers lists them", { tracers });

@@ -1,6 +1,7 @@
 import { DataError } from "../errors.ts";
 import type { FrameWriter } from "./frame.ts";
 import type { SortedRows } from "./preprocess-sorted-rows.ts";
+import type { RangeWatch } from "./range-watch.ts";
 
 /** What every row goes through on its way out. Rows are [Time, physical parameters …, species …]. */
 export interface RowRules {
@@ -11,8 +12,12 @@ export interface RowRules {
   readonly radfield: number;
   readonly minRadfield: number;
   readonly clipping: { readonly lower: number; readonly upper: number };
-  /** [species]: the state at Time 0 of a tracer whose file has none. */
+  /** [species]: the state at Time 0 of a tracer that gets a start row. */
   readonly initialAbundances: Float64Array;
+  /** Column of the step that varies; −1 without. */
+  readonly timestep: number;
+  /** Told of the conditions of every row. */
+  readonly ranges: RangeWatch;
   /** Names of the row's columns, for errors. */
   readonly columns: readonly string[];
 }
@@ -23,7 +28,10 @@ export interface TracerRows {
   readonly model: bigint;
   readonly start: number;
   readonly count: number;
-  readonly startsAtZero: boolean;
+  /** [count], years. */
+  readonly times: Float64Array;
+  /** Whether the start state is put before its rows. */
+  readonly isStartAdded: boolean;
 }
 
 /** Rows a block holds before it is written, at least; about 8 MB. */
@@ -55,7 +63,7 @@ export class SplitOutput {
    */
   append(tracer: TracerRows, source: SortedRows, index: number): number {
     let next = index;
-    if (!tracer.startsAtZero) {
+    if (tracer.isStartAdded) {
       this.#makeRoom(false);
       this.#fillStartRow();
       this.#label(1, next++, tracer.model);
@@ -65,6 +73,7 @@ export class SplitOutput {
       this.#makeRoom(isContinued);
       const rows = Math.min(tracer.count - done, this.#capacity - this.#filled);
       source.read(tracer.start + done, rows, this.#floats, this.#filled);
+      if (this.#rules.timestep >= 0) this.#fillTimesteps(tracer, done, rows);
       this.#shiftConditions(rows, isContinued);
       this.#label(rows, next, tracer.model);
       next += rows;
@@ -95,6 +104,17 @@ export class SplitOutput {
     this.#filled += rows;
   }
 
+  /** The step that led to each row, as its other conditions did; a first row without one shows the step after it. */
+  #fillTimesteps({ times, isStartAdded }: TracerRows, done: number, rows: number): void {
+    const { width, timestep } = this.#rules;
+    for (let i = 0; i < rows; i++) {
+      const row = done + i;
+      const step =
+        row > 0 || isStartAdded ? times[row]! - (times[row - 1] ?? 0) : times.length > 1 ? times[1]! - times[0]! : 1;
+      this.#floats[(this.#filled + i) * width + timestep] = step;
+    }
+  }
+
   /** Row t is to hold the conditions that act from t to t + 1: each new row gives its own to the row before it. */
   #shiftConditions(rows: number, isContinued: boolean): void {
     const { width, phys } = this.#rules;
@@ -122,13 +142,14 @@ export class SplitOutput {
 
   /** Rounding keeps order, so that limiting the rounded value equals rounding the limited one. */
   #limit(rows: number): void {
-    const { width, phys, radfield, minRadfield, clipping } = this.#rules;
+    const { width, phys, radfield, minRadfield, clipping, ranges } = this.#rules;
     const [lower, upper, least] = [Math.fround(clipping.lower), Math.fround(clipping.upper), Math.fround(minRadfield)];
     const values = this.#floats;
     for (let row = 0; row < rows; row++) {
       const at = row * width;
       const radfieldAt = at + 1 + radfield;
       if (radfield >= 0 && values[radfieldAt]! < least) values[radfieldAt] = least;
+      ranges.add(values, at + 1, () => `tracer ${this.#integers[2 * row + 1]}, row ${this.#integers[2 * row]}`);
       for (let i = at + 1 + phys; i < at + width; i++) {
         const value = values[i]!;
         if (value < lower) values[i] = lower;
@@ -137,14 +158,14 @@ export class SplitOutput {
     }
   }
 
-  /** A single row at Time 0 keeps its own conditions, which no other check has seen. */
+  /** A single row keeps its own conditions, which no other check has seen. */
   #checkOnlyRow(tracer: TracerRows): void {
     const { width, phys, radfield, columns } = this.#rules;
     for (let i = 1; i <= phys; i++) {
       const value = this.#floats[(this.#filled - 1) * width + i]!;
       if (value > 0 && Number.isFinite(value)) continue;
       if (i - 1 === radfield && Number.isFinite(value)) continue;
-      throw new DataError(`tracer ${tracer.id} has one row only, at Time 0, and its ${columns[i]} is ${value}`, {
+      throw new DataError(`tracer ${tracer.id} has one row only, and its ${columns[i]} is ${value}`, {
         fix: "remove this tracer: it has no conditions",
       });
     }

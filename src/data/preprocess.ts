@@ -10,20 +10,30 @@ import { type ColumnPlan, planColumns, type WantedColumns } from "./preprocess-c
 import { counted, type Log, logColumns, logTracers, Meter, type Progress } from "./preprocess-report.ts";
 import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sorted-rows.ts";
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
-import { indexRows, type RawIndex } from "./raw-index.ts";
+import { RangeWatch } from "./range-watch.ts";
+import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
+import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
+import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, timestepColumn, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
 export interface PreprocessOptions extends WantedColumns {
   inputPath: string;
   inputKey: string;
   outputPath: string;
-  /** [species], linear. */
-  initialAbundances: Float64Array;
+  /** The state at Time 0 of tracers that do not bring their own; null where none is known. */
+  startState: StartState | null;
+  start: StartMode;
+  /** Rows that are not one step apart: an error, told, or the caller's to check. Where `phys` names `Timestep` they need not be. */
+  unevenSteps: "error" | "allow" | "unchecked";
   clipping: { lower: number; upper: number };
   /** Share of the tracers that train. */
   trainSplit: number;
   seed: number;
   minRadfield: number;
+  /** Conditions outside are told, one line a parameter; those without a range are not looked at. */
+  physicalRanges?: Readonly<Record<string, readonly [number, number]>>;
+  /** Conditions outside are an error. */
+  strict?: boolean;
 }
 
 /** One split of the clean file. */
@@ -47,6 +57,8 @@ export interface PreprocessSummary {
   oneRowTracers: number;
   /** Whether the rows had to pass through a temporary file to be sorted. */
   scattered: boolean;
+  /** Years from row to row, or their median. */
+  timeStep: number | null;
   train: SplitSummary;
   val: SplitSummary;
 }
@@ -76,8 +88,16 @@ export async function preprocessDataset(
     const meter = new Meter(frame.rows, progress);
     const radfield = options.phys.indexOf("Radfield");
     const index = await indexRows(frame, plan, { phys: options.phys.length, radfield }, meter.advance);
+    const sources = plan.sources.slice(1 + options.phys.length);
+    const isInput = options.phys.includes(timestepColumn);
+    const starts = decideStarts(
+      { index, frame, columns: { sources, species: options.species } },
+      { mode: options.start, state: options.startState, isEven: !isInput && options.unevenSteps !== "allow" },
+      log,
+    );
+    const timeSteps = checkSteps({ options, frame, index, starts, log });
     meter.expect(rowsToScatter(frame, index.order));
-    return await writeClean({ options, frame, plan, index, log, meter });
+    return await writeClean({ options, frame, plan, index, isAdded: starts.isAdded, timeSteps, log, meter });
   } finally {
     frame.close();
   }
@@ -88,8 +108,35 @@ interface Job {
   frame: Frame;
   plan: ColumnPlan;
   index: RawIndex;
+  /** [tracers]: 1 where a start row is put before. */
+  isAdded: Uint8Array;
+  timeSteps: TimeSteps;
   log: Log;
   meter: Meter;
+}
+
+/** How far rows are apart, the start rows with them. @throws DataError where they are not one step apart and have to be */
+function checkSteps({
+  options,
+  frame,
+  index,
+  starts: { isAdded, steps },
+  log,
+}: Pick<Job, "options" | "frame" | "index" | "log"> & { starts: StartRows }): TimeSteps {
+  const { tracers } = index;
+  if (options.phys.includes(timestepColumn)) {
+    log(`the step is an input: rows are ${years(steps.least)} to ${years(steps.largest)} apart`);
+    return { time_step_yr: steps.value, time_step_found: "input", time_step_range: [steps.least, steps.largest] };
+  }
+  const firsts = [...tracers.keys()].filter((k) => isAdded[k] === 1);
+  const step = steps.value ?? (firsts.length > 0 ? timesOf(index, firsts[0]!)[0]! : null);
+  if (step === null) return { time_step_yr: null, time_step_found: "unknown" };
+  const watch = new StepWatch(step);
+  for (const [k, id] of tracers.entries()) watch.add(id, timesOf(index, k), isAdded[k] === 1 ? 0 : undefined);
+  const { unevenSteps } = options;
+  if (unevenSteps !== "unchecked")
+    checkEvenSteps(watch, unevenSteps === "allow", `${frame.path}, key ${frame.key}`, log);
+  return { time_step_yr: step, time_step_found: watch.first === null ? "even" : "median" };
 }
 
 /** Which tracers train, and how many tracers and rows each split gets. */
@@ -101,9 +148,9 @@ interface Split {
 
 async function writeClean(job: Job): Promise<PreprocessSummary> {
   const { options, frame, plan, index, log, meter } = job;
-  const split = splitTracers(index, options);
+  const split = splitTracers(job);
   const oneRowTracers = countOneRowTracers(index);
-  logTracers(index, split.train.rows + split.val.rows, oneRowTracers, log);
+  logTracers(index, job.isAdded, split.train.rows + split.val.rows, oneRowTracers, log);
   const output = beginFile(options.outputPath);
   try {
     const scatteredRows = rowsToScatter(frame, index.order);
@@ -123,6 +170,7 @@ async function writeClean(job: Job): Promise<PreprocessSummary> {
       rows: split.train.rows + split.val.rows,
       oneRowTracers,
       scattered: source.isScattered,
+      timeStep: job.timeSteps.time_step_yr,
       train: { ...split.train, hash: hashes.train },
       val: { ...split.val, hash: hashes.val },
     };
@@ -163,12 +211,17 @@ async function writeSplits(
 }
 
 async function writeTracers(
-  { options, plan, index, meter }: Job,
+  { options, plan, index, isAdded, timeSteps, log, meter }: Job,
   split: Split,
   source: SortedRows,
   file: Hdf5File,
 ): Promise<{ train: string; val: string }> {
-  const rules = rowRules(options, plan);
+  const { physicalRanges = {}, strict = false } = options;
+  const ranges = new RangeWatch(
+    options.phys.map((name) => ({ name, range: physicalRanges[name] })),
+    "configured",
+  );
+  const rules = { ...rowRules(options, plan), ranges };
   const columns = { float32: plan.floats, int64: ["Index", "Model"], order: plan.order };
   const [train, val] = [
     new SplitOutput(new FrameWriter(file, "train", columns, split.train.rows), rules),
@@ -180,7 +233,8 @@ async function writeTracers(
   for (const [i, id] of index.tracers.entries()) {
     const start = index.starts[i]!;
     const count = index.starts[i + 1]! - start;
-    const tracer = { id, model: BigInt(keepsIds ? id : i), start, count, startsAtZero: index.startsAtZero[i] === 1 };
+    const times = timesOf(index, i);
+    const tracer = { id, model: BigInt(keepsIds ? id : i), start, count, times, isStartAdded: isAdded[i] === 1 };
     row += (split.isTrain[i] === 1 ? train : val).append(tracer, source, row);
     meter.advance(count);
     sinceTurn += count;
@@ -189,18 +243,24 @@ async function writeTracers(
     await nextTurn();
   }
   if (!keepsIds) file.writeStrings("tracers", index.tracers.map(String));
-  const attributes = { astrochem_settings: JSON.stringify(settings(options)) };
-  return { train: train.finish(attributes), val: val.finish(attributes) };
+  const attributes = {
+    astrochem_settings: JSON.stringify(settings(options)),
+    [timeStepAttribute]: JSON.stringify(timeSteps),
+  };
+  const hashes = { train: train.finish(attributes), val: val.finish(attributes) };
+  ranges.tell(log, strict, `${options.inputPath}, key ${options.inputKey}`);
+  return hashes;
 }
 
-function rowRules(options: PreprocessOptions, plan: ColumnPlan): RowRules {
+function rowRules(options: PreprocessOptions, plan: ColumnPlan): Omit<RowRules, "ranges"> {
   return {
     phys: options.phys.length,
     width: plan.floats.length,
     radfield: options.phys.indexOf("Radfield"),
     minRadfield: options.minRadfield,
     clipping: options.clipping,
-    initialAbundances: options.initialAbundances,
+    initialAbundances: options.startState?.abundances ?? new Float64Array(0),
+    timestep: plan.floats.indexOf(timestepColumn),
     columns: plan.floats,
   };
 }
@@ -216,11 +276,14 @@ function settings(options: PreprocessOptions): object {
     train_split: options.trainSplit,
     seed: options.seed,
     min_radfield: options.minRadfield,
+    start: options.start,
+    start_state: options.startState?.name ?? null,
+    uneven_steps: options.unevenSteps,
   };
 }
 
 /** The tracers in ascending order, shuffled as NumPy does; the first ⌊n · trainSplit⌋ of them train. */
-function splitTracers(index: RawIndex, options: PreprocessOptions): Split {
+function splitTracers({ index, options, isAdded }: Job): Split {
   const count = index.tracers.length;
   const trainCount = Math.floor(count * options.trainSplit);
   if (trainCount === 0) {
@@ -235,7 +298,7 @@ function splitTracers(index: RawIndex, options: PreprocessOptions): Split {
   for (let i = 0; i < count; i++) {
     const part = isTrain[i] === 1 ? split.train : split.val;
     part.tracers++;
-    part.rows += index.starts[i + 1]! - index.starts[i]! + (index.startsAtZero[i] === 1 ? 0 : 1);
+    part.rows += index.starts[i + 1]! - index.starts[i]! + isAdded[i]!;
   }
   return split;
 }
@@ -266,14 +329,8 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6)} MB`;
 }
 
-function checkOptions({ initialAbundances, species, inputPath, outputPath, clipping }: PreprocessOptions): void {
-  if (initialAbundances.length !== species.length) {
-    throw new ConfigError(`${initialAbundances.length} initial abundances for ${species.length} species`, {
-      fix: "make dataset.initial_abundances_path and dataset.species_path fit together",
-    });
-  }
-  const bad = initialAbundances.findIndex((value) => !(value >= 0 && Number.isFinite(value)));
-  if (bad >= 0) throw new ConfigError(`the initial abundance of ${species[bad]} is ${initialAbundances[bad]}`);
+function checkOptions({ startState, species, inputPath, outputPath, clipping }: PreprocessOptions): void {
+  if (startState !== null) checkStartState(startState, species);
   if (!(clipping.lower > 0 && clipping.lower < clipping.upper)) {
     throw new ConfigError(
       `abundances_clipping: lower ${clipping.lower} must be above 0 and below upper ${clipping.upper}`,

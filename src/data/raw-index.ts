@@ -11,8 +11,8 @@ export interface RawIndex {
   readonly order: Int32Array;
   /** [tracers + 1]: the sorted position where each tracer begins; the last entry is the number of rows. */
   readonly starts: Int32Array;
-  /** [tracers]: 1 where the tracer has a row at Time 0. */
-  readonly startsAtZero: Uint8Array;
+  /** [rows]: years, by raw row. */
+  readonly times: Float64Array;
 }
 
 /** What the rows are checked against. */
@@ -43,15 +43,18 @@ export async function indexRows(
   const { values, codes } = frame.labels(plan.tracer);
   const times = await checkedTimes(frame, plan, checks, advance, where);
   const { order, starts } = groupByCode(codes, values.length);
-  const startsAtZero = new Uint8Array(values.length);
   for (let tracer = 0; tracer < values.length; tracer++) {
     const rows = order.subarray(starts[tracer], starts[tracer + 1]);
     sortByTime(rows, times);
     const twice = rows.findIndex((row, i) => i > 0 && times[row] === times[rows[i - 1]!]);
     if (twice > 0) throw duplicateRow(values[tracer]!, times, rows[twice - 1]!, rows[twice]!, where);
-    startsAtZero[tracer] = times[rows[0]!] === 0 ? 1 : 0;
   }
-  return { tracers: values, order, starts, startsAtZero };
+  return { tracers: values, order, starts, times };
+}
+
+/** A tracer's times in their order, years. */
+export function timesOf({ order, starts, times }: RawIndex, tracer: number): Float64Array {
+  return Float64Array.from(order.subarray(starts[tracer], starts[tracer + 1]), (row) => times[row]!);
 }
 
 /** Counts how many runs of adjacent raw rows the sorted order is made of: 1 where the file is sorted already. */

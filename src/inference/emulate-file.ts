@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { FrameWriter } from "../data/frame.ts";
 import { createHdf5 } from "../data/hdf5.ts";
+import type { RangeWatch } from "../data/range-watch.ts";
 import { ConfigError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import {
@@ -10,7 +11,7 @@ import {
   type HistoryGroup,
   openHistories,
 } from "./histories.ts";
-import { Inference } from "./inference.ts";
+import { describeUnknown, Inference, trainedRanges } from "./inference.ts";
 
 /** What an emulation did. */
 export interface EmulateSummary {
@@ -37,10 +38,11 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
     emulator: path(request.emulator),
   });
   try {
+    if (surrogate.unknownFacts.length > 0) tools.log(describeUnknown(surrogate));
     tools.log(`${surrogate.compute.engine} engine on ${surrogate.compute.device}: ${surrogate.compute.reason}`);
     const histories = await openHistories(request, surrogate, tools);
     try {
-      return await emulateAll(histories, surrogate, path(request.output), tools);
+      return await emulateAll(histories, surrogate, { ...request, output: path(request.output) }, tools);
     } finally {
       histories.close();
     }
@@ -66,10 +68,11 @@ function checkRequest({ input, physical, abundances, key }: EmulateRequest): voi
 async function emulateAll(
   histories: Histories,
   surrogate: Inference,
-  output: string,
+  { output, input, strict }: EmulateRequest,
   tools: EmulateTools,
 ): Promise<EmulateSummary> {
   const names = surrogate.physicalParameters.map(({ name }) => name);
+  const ranges = trainedRanges(surrogate);
   const floats = ["Time", ...names, ...surrogate.species];
   const pending = beginFile(output);
   try {
@@ -83,6 +86,7 @@ async function emulateAll(
       const writer = new FrameWriter(file, "emulated", columns, histories.rows);
       for await (const group of histories.groups()) {
         tools.signal.throwIfAborted();
+        watchRanges(ranges, group, names.length);
         const started = tools.now();
         const emulated = await emulateGroup(surrogate, group);
         seconds += (tools.now() - started) / 1000;
@@ -99,6 +103,7 @@ async function emulateAll(
         index += rows;
         tracers += group.models.length;
       }
+      ranges.tell(tools.log, strict === true, input);
       writer.finish();
     } finally {
       file.close();
@@ -108,6 +113,15 @@ async function emulateAll(
   } catch (error) {
     pending.discard();
     throw error;
+  }
+}
+
+/** The conditions that drive a group: the last row's lead nowhere. */
+function watchRanges(ranges: RangeWatch, { models, rows, physical }: HistoryGroup, parameters: number): void {
+  for (const [b, model] of models.entries()) {
+    for (let row = 0; row < Math.max(1, rows - 1); row++) {
+      ranges.add(physical, (b * rows + row) * parameters, () => `tracer ${model}, row ${row}`);
+    }
   }
 }
 

@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
+import { checkStepsOf } from "../data/data-facts.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
 import { openHdf5 } from "../data/hdf5.ts";
+import { checkStartState, type StartState } from "../data/start-rows.ts";
+import { timestepColumn } from "../data/time-steps.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
@@ -16,6 +19,12 @@ export interface EmulateRequest {
   readonly key?: string | undefined;
   readonly physical?: string | undefined;
   readonly abundances?: string | undefined;
+  /** A state of all species for tracers that start at Time 0 without a row there: .npy; undefined: the one in the weights. */
+  readonly start?: string | undefined;
+  /** Take each row for one step of the surrogate, however far apart rows are. */
+  readonly ignoreTimeStep?: boolean | undefined;
+  /** Refuse conditions outside the trained ranges. */
+  readonly strict?: boolean | undefined;
   readonly output: string;
   readonly autoencoder: string;
   readonly emulator: string;
@@ -55,6 +64,8 @@ export interface Histories {
   close(): void;
 }
 
+const metadata = ["Index", "Model", "Time"];
+
 /** Values of a group's output: 64 MB. */
 const valuesAtOnce = 2 ** 24;
 
@@ -68,9 +79,27 @@ export async function openHistories(
   const path = resolve(request.cwd, request.input);
   const key = request.key ?? (await onlyKey(path));
   const frame = await openFrame(path, key);
-  if (isClean(frame)) return new FrameHistories([frame], surrogate);
-  frame.close();
-  return rawHistories({ path, key, cwd: request.cwd }, surrogate, tools);
+  if (!isClean(frame)) {
+    frame.close();
+    return rawHistories({ path, key, request }, surrogate, tools);
+  }
+  try {
+    await checkStep(frame, request, surrogate);
+    return new FrameHistories([frame], surrogate);
+  } catch (error) {
+    frame.close();
+    throw error;
+  }
+}
+
+/** @throws DataError where rows are not one step of the surrogate apart */
+async function checkStep(
+  frame: Frame,
+  { ignoreTimeStep, input }: EmulateRequest,
+  { timeStepYears }: Inference,
+): Promise<void> {
+  if (ignoreTimeStep || timeStepYears === null) return;
+  await checkStepsOf(frame, metadata, timeStepYears, input);
 }
 
 async function onlyKey(path: string): Promise<string> {
@@ -95,32 +124,28 @@ function isClean(frame: Frame): boolean {
 
 /** A raw file is preprocessed first, into a temporary folder: renamed, sorted, with start rows and shifted conditions. */
 async function rawHistories(
-  { path, key, cwd }: { path: string; key: string; cwd: string },
+  { path, key, request }: { path: string; key: string; request: EmulateRequest },
   surrogate: Inference,
   tools: EmulateTools,
 ): Promise<Histories> {
-  const [{ preprocessDataset }, { resolveInput }, { readSpeciesList }] = await Promise.all([
-    import("../data/preprocess.ts"),
-    import("../config/paths.ts"),
-    import("../chemistry/species.ts"),
-  ]);
+  const { preprocessDataset } = await import("../data/preprocess.ts");
   const folder = mkdtempSync(join(tmpdir(), "astrochem-emulate-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     const clean = join(folder, "clean.h5");
-    const listed = readSpeciesList(resolveInput(cwd, "utils/species.txt"));
-    const table = readNpy(resolveInput(cwd, "utils/initial_abundances.npy")).data;
-    const byName = new Map(listed.map((name, k) => [name, Number(table[k])]));
+    const startState = startStateOf(request, surrogate);
     await preprocessDataset(
       {
         inputPath: path,
         inputKey: key,
         outputPath: clean,
-        metadata: ["Index", "Model", "Time"],
+        metadata,
         phys: surrogate.physicalParameters.map(({ name }) => name),
         species: [...surrogate.species],
         columnsToDrop: [],
-        initialAbundances: Float64Array.from(surrogate.species, (name) => byName.get(name) ?? 0),
+        startState,
+        start: request.start === undefined ? "auto" : "configured",
+        unevenSteps: "unchecked",
         clipping: surrogate.abundancesClipping,
         trainSplit: 1,
         seed: 0,
@@ -129,11 +154,25 @@ async function rawHistories(
       tools.log,
     );
     // Every tracer is in /train; /val is empty.
-    return new FrameHistories([await openFrame(clean, "train")], surrogate, remove);
+    const frame = await openFrame(clean, "train");
+    await checkStep(frame, request, surrogate);
+    return new FrameHistories([frame], surrogate, remove);
   } catch (error) {
     remove();
     throw error;
   }
+}
+
+/** The state at Time 0 of tracers whose file has none; null where nothing tells it. @throws ConfigError for one of other species */
+function startStateOf({ start, cwd }: EmulateRequest, { species, startState }: Inference): StartState | null {
+  if (start !== undefined) {
+    const { data } = readNpy(resolve(cwd, start));
+    const state = { abundances: Float64Array.from<number | bigint>(data, Number), name: start };
+    checkStartState(state, species);
+    return state;
+  }
+  if (startState?.abundances == null) return null;
+  return { abundances: startState.abundances, name: "the start state of the training, as the weights hold it" };
 }
 
 interface Run {
@@ -230,11 +269,35 @@ function arrayHistories({ cwd, physical, abundances }: EmulateRequest, surrogate
   const group: HistoryGroup = {
     models: Array.from({ length: batch }, (_, b) => b),
     rows,
-    times: new Float32Array(batch * rows).fill(Number.NaN),
+    times: arrayTimes(conditions.data, batch, steps, surrogate),
     physical: withLastHeld(Float32Array.from<number | bigint>(conditions.data, Number), batch, steps, parameters),
     abundances: given === batch ? one : Float32Array.from({ length: batch * species }, (_, i) => one[i % species]!),
   };
   return { tracers: batch, rows: batch * rows, hasIntegerIds: true, groups: () => [group], close: () => {} };
+}
+
+/** Years since the start, [b, t + 1], by the surrogate's step or the steps that are given; NaN where neither is known. */
+function arrayTimes(
+  conditions: ArrayLike<number | bigint>,
+  batch: number,
+  steps: number,
+  { physicalParameters, timeStepYears }: Inference,
+): Float32Array {
+  const [width, column] = [
+    physicalParameters.length,
+    physicalParameters.findIndex(({ name }) => name === timestepColumn),
+  ];
+  const times = new Float32Array(batch * (steps + 1));
+  for (let b = 0; b < batch; b++) {
+    let time = 0;
+    for (let t = 1; t <= steps; t++) {
+      const step =
+        column < 0 ? (timeStepYears ?? Number.NaN) : Number(conditions[(b * steps + t - 1) * width + column]);
+      time = column < 0 ? t * step : time + step;
+      times[b * (steps + 1) + t] = time;
+    }
+  }
+  return times;
 }
 
 /** [b, t, physical] → [b, t + 1, physical]: the last state has no conditions of its own, and shows those that led to it. */

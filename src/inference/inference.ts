@@ -3,6 +3,7 @@ import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { elements } from "../chemistry/species.ts";
+import { RangeWatch } from "../data/range-watch.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
 import {
@@ -38,10 +39,18 @@ export interface ScaledOption {
   readonly scaled?: boolean | undefined;
 }
 
-/** A physical parameter of the emulator and the range that scales it. */
+/** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
 export interface PhysicalParameter {
   readonly name: string;
   readonly range: readonly [number, number];
+  readonly trained?: readonly [number, number] | undefined;
+}
+
+/** The state that the training tracers start from. */
+export interface TrainedStart {
+  /** Linear, [species]; null where each starts from its own. */
+  readonly abundances: Float64Array | null;
+  readonly origin: string;
 }
 
 /**
@@ -64,6 +73,15 @@ export class Inference {
   readonly latentDim: number;
   /** Rows of the windows that the emulator was trained on: it saw rollouts of one step less. Null without an emulator. */
   readonly windowSize: number | null;
+  /**
+   * Years of one step; null where it varies (then `Timestep` is one of the physical parameters), where the weights do not know it, and
+   * without an emulator.
+   */
+  readonly timeStepYears: number | null;
+  /** Null where the weights do not know it. */
+  readonly startState: TrainedStart | null;
+  /** What the weights do not tell of their training, for people: those of earlier versions and imported ones know less. */
+  readonly unknownFacts: readonly string[];
   /** Linear abundances outside are raised or lowered to it. */
   readonly abundancesClipping: { readonly lower: number; readonly upper: number };
   /** What computes, and why. */
@@ -84,6 +102,10 @@ export class Inference {
     this.species = autoencoder.species;
     this.latentDim = autoencoder.model.latent_dim;
     this.windowSize = emulator?.weights.window_size ?? null;
+    this.timeStepYears =
+      emulator?.weights.time_step_found === "input" ? null : (emulator?.weights.time_step_yr ?? null);
+    this.startState = startOf(autoencoder.species, emulator?.weights.start);
+    this.unknownFacts = emulator ? unknownFacts(emulator.weights) : [];
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
@@ -237,9 +259,37 @@ export class Inference {
   }
 }
 
+/** Counts conditions outside of what the surrogate was trained for: of the training rows, or of the configuration where those are not known. */
+export function trainedRanges({ physicalParameters }: Pick<Inference, "physicalParameters">): RangeWatch {
+  return new RangeWatch(
+    physicalParameters.map(({ name, range, trained }) => ({ name, range: trained ?? range })),
+    "trained",
+  );
+}
+
+/** One line about what the weights do not tell. */
+export function describeUnknown({ unknownFacts }: Pick<Inference, "unknownFacts">): string {
+  return `these weights do not tell ${unknownFacts.join(", ")}: nothing can be compared with it`;
+}
+
 interface LoadedEmulator {
   readonly weights: EmulatorWeights;
   readonly latents: LatentAffine;
+}
+
+function unknownFacts({ time_step_yr, time_step_found, start, physical_parameters }: EmulatorWeights): string[] {
+  return [
+    time_step_yr === null && "their time step",
+    time_step_yr !== null && time_step_found === "median" && "whether the training rows were one step apart",
+    start === undefined && "the state that the training started from",
+    physical_parameters.some(({ trained }) => trained === undefined) && "the training rows' conditions",
+  ].filter((fact) => fact !== false);
+}
+
+function startOf(species: readonly string[], start: EmulatorWeights["start"]): TrainedStart | null {
+  if (!start) return null;
+  const { abundances, origin } = start;
+  return { abundances: abundances && Float64Array.from(species, (name) => abundances[name]!), origin };
 }
 
 function physicalScaling({ physical_parameters }: EmulatorWeights): PhysicalScaling {

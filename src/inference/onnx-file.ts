@@ -58,6 +58,7 @@ export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Rec
       ? {
           physical_parameters: JSON.stringify(emulator.weights.physical_parameters),
           time_step_yr: JSON.stringify(emulator.weights.time_step_yr),
+          time_step_found: emulator.weights.time_step_found ?? "unknown",
           ...(perComponent ? { latent_scaling: JSON.stringify(perComponent) } : {}),
         }
       : {}),

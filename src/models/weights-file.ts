@@ -31,11 +31,19 @@ const provenance = z.strictObject({
   epoch: z.number().nullable(),
   /** What chose these weights: the mean over species of the mean relative validation error, or of the error in dex. */
   best_metric: z.number().nullable(),
+  /** Which of the two `best_metric` is; left out where it is not known. */
+  metric: z.enum(["relative", "dex"]).optional(),
   versions: z.record(z.string(), z.string()),
 });
 export type Provenance = z.output<typeof provenance>;
 
-const common = { format_version: z.literal(weightsFormatVersion), species: z.array(z.string()), provenance };
+const common = {
+  format_version: z.literal(weightsFormatVersion),
+  /** Which model of its kind: the `model_name` of its YAML file. */
+  model_name: z.string().optional(),
+  species: z.array(z.string()),
+  provenance,
+};
 
 const autoencoderMetadata = z.strictObject({
   ...common,
@@ -49,6 +57,14 @@ const autoencoderMetadata = z.strictObject({
   latent_range: range.nullable(),
   /** log10 of the species' abundances in the training rows, clipped; left out until a training has ended, and where it is not known. */
   abundance_range: columnRange.optional(),
+  /** What each species is made of: atoms, [species][elements], and charges, [species]; left out where it is not known. */
+  elements: z
+    .strictObject({
+      elements: z.array(z.string()),
+      atoms: z.array(z.array(z.number().nonnegative())),
+      charges: z.array(z.number()),
+    })
+    .optional(),
   /** Optimizer steps, PyTorch's num_batches_tracked. */
   steps: z.int().nonnegative(),
 });
@@ -57,11 +73,19 @@ const emulatorMetadata = z.strictObject({
   ...common,
   kind: z.literal("emulator"),
   model: z.object({ input_dim: positive, hidden_dim: positive, output_dim: positive }),
-  /** In the order of the emulator's input. */
-  physical_parameters: z.array(z.strictObject({ name: z.string(), range: logRange })),
+  /** In the order of the emulator's input; `range` scales it, `trained` is what the training rows held, left out where it is not known. */
+  physical_parameters: z.array(
+    z.strictObject({ name: z.string(), range: logRange, trained: z.tuple([z.number(), z.number()]).optional() }),
+  ),
   window_size: positive,
-  /** Median step between rows of the training data, in years; null where it is not known. */
-  time_step_yr: z.number().nullable(),
+  /** Years of one step; the median of those of the training data where they vary; null where it is not known. */
+  time_step_yr: z.number().positive().nullable(),
+  /** `even`: the training rows were all that far apart; `median`: not, or nobody checked; `input`: the step is the parameter Timestep. */
+  time_step_found: z.enum(["even", "median", "input", "unknown"]).optional(),
+  /** The linear abundances that all training tracers start from, null where each has its own, and where that comes from; left out where it is not known. */
+  start: z
+    .strictObject({ abundances: z.record(z.string(), z.number().nonnegative()).nullable(), origin: z.string() })
+    .optional(),
   /** The emulator's latents are (raw − shift) / scale, each [latent]; left out, as in version 1: the autoencoder's one range. */
   latent_scaling: z.strictObject({ shift: z.array(z.number()), scale: z.array(z.number()) }).optional(),
   /** The scaled latents of the training rows; left out where it is not known. */
@@ -105,14 +129,14 @@ export function writeAutoencoder(path: string, weights: AutoencoderWeights, trai
     const counter = name.replace("running_mean", "num_batches_tracked");
     tensors.set(counter, { dtype: "I64", shape: [], data: BigInt64Array.of(BigInt(weights.steps)) });
   }
-  writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }), training);
+  writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", model_name: "autoencoder", ...metadata }), training);
 }
 
 /** The same for an emulator. */
 export function writeEmulator(path: string, weights: EmulatorWeights, training?: SafetensorsContent): void {
   const { trainable, ...metadata } = weights;
   const tensors = new Map(arraysOf(emulatorLayout(weights.model), trainable));
-  writeWith(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }), training);
+  writeWith(path, tensors, encodeMetadata({ kind: "emulator", model_name: "emulator", ...metadata }), training);
 }
 
 function writeWith(
@@ -150,6 +174,13 @@ export function readAutoencoder(path: string): AutoencoderWeights {
   if (rest.abundance_range) {
     checkCount(path, "ranges of species", rest.abundance_range.lower.length, rest.model.input_dim);
   }
+  if (rest.elements) {
+    const { elements, atoms, charges } = rest.elements;
+    checkCount(path, "rows of elements", atoms.length, rest.model.input_dim);
+    checkCount(path, "charges", charges.length, rest.model.input_dim);
+    const uneven = atoms.find((row) => row.length !== elements.length);
+    if (uneven) checkCount(path, "counts of elements", uneven.length, elements.length);
+  }
   checkArrays(path, tensors, [layouts.trainable, layouts.statistics]);
   return { ...rest, trainable: layouts.trainable.gather(tensors), statistics: layouts.statistics.gather(tensors) };
 }
@@ -159,8 +190,12 @@ export function readEmulator(path: string): EmulatorWeights {
   const { tensors, metadata } = readWeights(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
   const layout = emulatorLayout(rest.model);
-  const { model, physical_parameters } = rest;
+  const { model, physical_parameters, start, species } = rest;
   checkCount(path, "physical parameters", physical_parameters.length, model.input_dim - model.output_dim);
+  if (start?.abundances) {
+    const { abundances } = start;
+    checkCount(path, "abundances of the start", species.filter((name) => name in abundances).length, species.length);
+  }
   if (rest.scaled_latent_range) {
     checkCount(path, "ranges of latents", rest.scaled_latent_range.lower.length, model.output_dim);
   }
@@ -264,11 +299,13 @@ function arraysOf(layout: Layout, vector: Float32Array): [string, NamedTensor][]
 function encodeMetadata(metadata: object): Record<string, string> {
   const all = { format: "pt", format_version: weightsFormatVersion, ...metadata };
   return Object.fromEntries(
-    Object.entries(all).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+    Object.entries(all)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
   );
 }
 
-const plainKeys = new Set(["kind", "autoencoder_hash"]);
+const plainKeys = new Set(["kind", "autoencoder_hash", "model_name", "time_step_found"]);
 
 function decodeMetadata<T extends z.ZodType>(
   path: string,

@@ -5,7 +5,10 @@ import { type FileFormat, type FileRecord, latestVersion } from "../formats/form
  * read from its JSON; `kind` tells an autoencoder from an emulator. A change of the metadata is a named function added here, a line
  * in CHANGELOG.md and a file of the old version in the tests.
  */
-export const weightsFormat: FileFormat = { name: "weights format", migrations: [oneRangeOfLatents, unknownRanges] };
+export const weightsFormat: FileFormat = {
+  name: "weights format",
+  migrations: [oneRangeOfLatents, unknownRanges, uncheckedStep],
+};
 
 /** The version that this program writes. */
 export const weightsFormatVersion = latestVersion(weightsFormat);
@@ -21,4 +24,14 @@ function oneRangeOfLatents(record: FileRecord): FileRecord {
 /** 2 → 3: a file may hold the ranges of the training data (`abundance_range`, `scaled_latent_range`), which bound what comes out. */
 function unknownRanges(record: FileRecord): FileRecord {
   return record;
+}
+
+/**
+ * 3 → 4: what a file may know of its training data besides. An emulator: how its step was found, the start, and the training rows' range
+ * of each physical parameter; an autoencoder: what the species are made of; both: what `best_metric` is, and the name of their model. What
+ * is left out is not known; the step of older files is a median that nobody checked.
+ */
+function uncheckedStep(record: FileRecord): FileRecord {
+  const { kind, time_step_yr } = record;
+  return { ...record, model_name: kind, ...(typeof time_step_yr === "number" ? { time_step_found: "median" } : {}) };
 }

@@ -1,4 +1,5 @@
 import { AbundanceScaling } from "../chemistry/scaling.ts";
+import { elementTable } from "../chemistry/stoichiometry.ts";
 import type { AutoencoderModel } from "../config/schema-models.ts";
 import type { AutoencoderRecipe } from "../config/schema-recipes.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../data/autoencoder-batches.ts";
@@ -7,6 +8,7 @@ import type { CacheMode } from "../data/cache.ts";
 import { openRows, type RowSource } from "../data/chunk-source.ts";
 import { type CleanColumns, openCleanData } from "../data/clean-data.ts";
 import { ColumnRange } from "../data/column-range.ts";
+import { trainedSteps } from "../data/data-facts.ts";
 import { evenRows } from "../data/even-sample.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { writeNpy } from "../formats/npy.ts";
@@ -42,6 +44,8 @@ export interface AutoencoderJob {
   readonly dataset: string;
   readonly columns: CleanColumns;
   readonly clipping: { readonly lower: number; readonly upper: number };
+  /** Whether rows that are not one step apart are allowed. */
+  readonly unevenSteps: boolean;
   readonly shape: AutoencoderShape;
   readonly model: AutoencoderModel;
   readonly recipe: AutoencoderRecipe;
@@ -71,6 +75,8 @@ async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<Tra
   const clean = await openCleanData(dataset, columns);
   let caches: CachePaths;
   try {
+    // No step plays a part here, but the emulator that comes next would be refused.
+    await trainedSteps(clean, columns, job.unevenSteps, log);
     const { species } = columns;
     caches = await autoencoderCache({ clean, species, scaling, folder: cacheFolder, mode, log, signal });
   } finally {
@@ -123,7 +129,8 @@ async function train(
     latent_range: null,
     ...ranges,
     steps: best.steps,
-    provenance: provenanceOf(best, { dataHash, seed }),
+    elements: elementTable(job.columns.species),
+    provenance: provenanceOf(best, { dataHash, seed, metric: job.recipe.metric }),
     trainable: best.arrays.parameters!,
     statistics: best.arrays.statistics!,
   });

@@ -3,8 +3,11 @@ import type { EmulatorModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
+import { type CommonStart, commonStart, trainedSteps } from "../data/data-facts.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
+import { outsideRanges } from "../data/range-watch.ts";
+import { type TimeSteps, timestepColumn } from "../data/time-steps.ts";
 import { CheckpointError } from "../errors.ts";
 import { type EmulatorShape, initialEmulator } from "../models/emulator.ts";
 import { Encoder } from "../models/runners.ts";
@@ -44,6 +47,8 @@ export interface EmulatorJob {
   readonly columns: CleanColumns;
   readonly clipping: { readonly lower: number; readonly upper: number };
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
+  /** Whether rows that are not one step apart are allowed. */
+  readonly unevenSteps: boolean;
   readonly shape: EmulatorShape;
   readonly model: EmulatorModel;
   readonly recipe: EmulatorRecipe;
@@ -71,19 +76,24 @@ async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingR
   checkAutoencoder(job, autoencoder);
   const clean = await openCleanData(job.dataset, job.columns);
   let caches: Awaited<ReturnType<typeof makeCaches>>;
-  let timeStep: number | null;
+  let data: Pick<TrainingFacts, "timeSteps" | "start" | "physicalRanges">;
   try {
-    caches = await makeCaches(job, autoencoder, clean, tools);
-    timeStep = medianTimeStep(clean, job.columns);
+    const timeSteps = await trainedSteps(clean, job.columns, job.unevenSteps, tools.log);
+    data = {
+      timeSteps,
+      start: await commonStart(clean, job.columns),
+      physicalRanges: withTimestepRange(job.physicalRanges, timeSteps),
+    };
+    caches = await makeCaches(job, data.physicalRanges, autoencoder, clean, tools);
   } finally {
     clean.close();
   }
+  if (caches.outside.length > 0 && tools.strict) throw outsideRanges(caches.outside, job.dataset);
+  for (const line of caches.outside) tools.log(`warning: ${line}`);
   if (job.mode === "preprocess") return null;
   const windows = await openWindows(caches, job, tools.log);
-  const { latents, latentRange } = caches;
-  const facts = { dataHash: clean.hash, timeStep, latents: latents.affine, latentRange };
   try {
-    return await train(job, autoencoder, windows, facts, tools);
+    return await train(job, autoencoder, windows, { ...data, ...caches, dataHash: clean.hash }, tools);
   } finally {
     await windows.close();
   }
@@ -108,8 +118,18 @@ function checkAutoencoder(job: EmulatorJob, weights: AutoencoderWeights): void {
   });
 }
 
+/** The ranges that scale; that of a varying step comes from the data where the configuration gives none. */
+function withTimestepRange(ranges: EmulatorJob["physicalRanges"], { time_step_range }: TimeSteps): typeof ranges {
+  if (time_step_range === undefined) return ranges;
+  const [least, largest] = time_step_range;
+  // Steps that hardly vary have no range to scale by.
+  const range: [number, number] = largest > 1.02 * least ? [least, largest] : [least / 2, 2 * largest];
+  return { [timestepColumn]: range, ...ranges };
+}
+
 async function makeCaches(
   job: EmulatorJob,
+  physicalRanges: EmulatorJob["physicalRanges"],
   autoencoder: AutoencoderWeights,
   clean: CleanData,
   tools: RunTools,
@@ -120,8 +140,8 @@ async function makeCaches(
       clean,
       columns: job.columns,
       abundances: new AbundanceScaling(job.clipping),
-      physical: new PhysicalScaling(job.columns.phys, job.physicalRanges),
-      physicalRanges: job.physicalRanges,
+      physical: new PhysicalScaling(job.columns.phys, physicalRanges),
+      physicalRanges,
       latents:
         job.recipe.latent_scaling === "standard"
           ? "standard"
@@ -144,10 +164,41 @@ async function makeCaches(
 /** What the weights file tells of the training data. */
 interface TrainingFacts {
   readonly dataHash: string;
-  readonly timeStep: number | null;
-  readonly latents: LatentAffine;
+  readonly timeSteps: TimeSteps;
+  readonly start: CommonStart;
+  /** What scales each parameter. */
+  readonly physicalRanges: EmulatorJob["physicalRanges"];
+  readonly latents: LatentScaling;
   /** Of the scaled latents, [latent] each. */
   readonly latentRange: { readonly lower: Float32Array; readonly upper: Float32Array };
+  /** Of the physical parameters in their units, [physical] each. */
+  readonly physicalRange: TrainingFacts["latentRange"];
+}
+
+/** What the weights file tells of the training data besides the arrays. */
+function describeData(
+  { columns: { phys, species }, recipe }: EmulatorJob,
+  { timeSteps, start, physicalRanges, physicalRange, latents, latentRange }: TrainingFacts,
+): Pick<
+  EmulatorWeights,
+  "physical_parameters" | "time_step_yr" | "time_step_found" | "start" | "latent_scaling" | "scaled_latent_range"
+> {
+  const { abundances, origin } = start;
+  return {
+    physical_parameters: phys.map((name, k) => ({
+      name,
+      range: [...physicalRanges[name]!],
+      trained: [physicalRange.lower[k]!, physicalRange.upper[k]!],
+    })),
+    time_step_yr: timeSteps.time_step_yr,
+    time_step_found: timeSteps.time_step_found,
+    start: {
+      abundances: abundances && Object.fromEntries(species.map((name, s) => [name, abundances[s]!])),
+      origin,
+    },
+    ...(recipe.latent_scaling === "standard" ? { latent_scaling: copyOf(latents.affine) } : {}),
+    scaled_latent_range: { lower: [...latentRange.lower], upper: [...latentRange.upper] },
+  };
 }
 
 async function train(
@@ -161,13 +212,10 @@ async function train(
   const weightsOf = (best: Snapshot): EmulatorWeights => ({
     model: shape,
     species: [...job.columns.species],
-    physical_parameters: job.columns.phys.map((name) => ({ name, range: [...job.physicalRanges[name]!] })),
     window_size: model.window_size,
-    time_step_yr: facts.timeStep,
-    ...(job.recipe.latent_scaling === "standard" ? { latent_scaling: copyOf(facts.latents) } : {}),
-    scaled_latent_range: { lower: [...facts.latentRange.lower], upper: [...facts.latentRange.upper] },
+    ...describeData(job, facts),
     autoencoder_hash: autoencoderHash(autoencoder),
-    provenance: provenanceOf(best, { dataHash: facts.dataHash, seed }),
+    provenance: provenanceOf(best, { dataHash: facts.dataHash, seed, metric: job.recipe.metric }),
     trainable: best.arrays.parameters!,
   });
   const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
@@ -204,7 +252,7 @@ async function train(
     {
       autoencoder: autoencoder.model,
       emulator: shape,
-      latents: facts.latents,
+      latents: facts.latents.affine,
       loss: lossSettings(model, scaling, tools.log),
       stoichiometry: stoichiometryTensor(job.columns.species),
       frozen: autoencoder,
@@ -255,19 +303,4 @@ function startingWeights({ warmStart, shape, seed, columns, recipe }: EmulatorJo
   }
   log(`starting from ${warmStart}; the optimizer starts fresh`);
   return weights.trainable;
-}
-
-/** Median time between neighbouring rows of the first training rows, in years; null without a time column. */
-function medianTimeStep({ train }: CleanData, { metadata }: CleanColumns): number | null {
-  const time = metadata[2];
-  if (time === undefined) return null;
-  const count = Math.min(train.rows, 10_000);
-  const times = new Float64Array(count);
-  train.read(0, count, [time], times);
-  const steps = times
-    .subarray(1)
-    .map((value, row) => value - times[row]!)
-    .filter((step) => step > 0)
-    .sort();
-  return steps.length ? steps[steps.length >> 1]! : null;
 }

@@ -15,6 +15,8 @@ export interface RunTools {
   readonly observer: TrainingObserver;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
   readonly signal: AbortSignal;
+  /** Refuse conditions outside the configured ranges, instead of telling them. */
+  readonly strict?: boolean;
   /** Milliseconds. */
   readonly now: () => number;
   readonly checkpoints: CheckpointTools;
@@ -89,12 +91,16 @@ export interface TrainingReport {
 }
 
 /** Where the best weights of a training come from. */
-export function provenanceOf(best: Snapshot, run: { readonly dataHash: string; readonly seed: number }): Provenance {
+export function provenanceOf(
+  best: Snapshot,
+  run: { readonly dataHash: string; readonly seed: number; readonly metric: "relative" | "dex" },
+): Provenance {
   return {
     data_hash: run.dataHash,
     seed: run.seed,
     epoch: best.epoch,
     best_metric: best.metric,
+    metric: run.metric,
     versions: { astrochem: packageVersion, node: process.versions.node },
   };
 }

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const common = ["dataset.dataset_path=clean.h5", "model.batch_size=16", "model.max_epochs=2"];
   const small = ["model.hidden_dims=[8,4]", "model.latent_dim=3"];
   for (const words of [
-    ["preprocess", "input_path=raw.h5", "output_path=clean.h5"],
+    ["preprocess", "input_path=raw.h5", "output_path=clean.h5", "dataset.start=configured"],
     ["train-autoencoder", ...common, ...small],
     ["train-emulator", ...common, "autoencoder.latent_dim=3", "model.hidden_dim=8", "model.window_size=6"],
     ["train-autoencoder", ...common, ...small, "seed=5", "model.save_model_path=weights/other.safetensors"],

@@ -152,9 +152,9 @@ describe("astrochem inspect", () => {
     writeSampleWeights(cwd);
     const { stdout } = await inspect(cwd, "inspect", "emulator.safetensors");
     expect(stdout).toMatchInlineSnapshot(`
-      "emulator.safetensors: weights of an emulator, 1.15 kB
+      "emulator.safetensors: weights of an emulator, 1.18 kB
 
-      format version  3
+      format version  4
       parameters      62
       species         3: 1 gas, 1 surface (#), 1 bulk (@)
                       missing of the list: #C, #C2, #C2H, #C2H2, #C2H2O, #C2H3 and 324
@@ -166,6 +166,7 @@ describe("astrochem inspect", () => {
         output_dim  2
 
       metadata
+        model_name              emulator
         provenance.data_hash    ab
         provenance.seed         3
         provenance.epoch        5

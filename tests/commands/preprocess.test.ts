@@ -9,12 +9,15 @@ import { Buffered, temporaryFolder } from "./buffers.ts";
 const raw = fileURLToPath(new URL("../fixtures/golden/preprocess/raw.h5", import.meta.url));
 const reference = fileURLToPath(new URL("../fixtures/golden/preprocess/clean.h5", import.meta.url));
 
+/** The golden tracers are pieces of histories, each put behind the one start. */
+const asOriginal = ["dataset.start=configured", "dataset.preprocessing.uneven_steps=allow"];
+
 /** The command in a fresh folder of its own; `…` stands for it in what was written. */
 async function preprocess(words: readonly string[], cwd = temporaryFolder()) {
   const [stdout, stderr] = [new Buffered(), new Buffered()];
   const now = () => new Date(2026, 10, 23, 4, 5, 6);
   const signal = new AbortController().signal;
-  const code = await main(["preprocess", ...words], { cwd, env: {}, now, stdout, stderr, signal });
+  const code = await main(["preprocess", ...asOriginal, ...words], { cwd, env: {}, now, stdout, stderr, signal });
   const shown = (text: string) => text.replaceAll(cwd, "…").replaceAll(raw, "raw.h5");
   const run = join(cwd, "outputs", "2026-11-23", "04-05-06-preprocess");
   return { code, stdout: shown(stdout.text), stderr: shown(stderr.text), cwd, run };
@@ -27,6 +30,8 @@ describe("preprocess", () => {
       "read raw.h5: 71 rows × 344 columns
       renamed 46 columns
       dropped 5 columns (dustTemp, zeta, dstep, BULK, SURFACE)
+      start: 8 tracers from utils/initial_abundances.npy, put before the rows at Time 0
+      warning: rows are not one step apart: in tracer 3, its first row comes 92.9 yr after the start row at Time 0 (the first of 63 such steps of 71); the median step is 2323 yr; the surrogate will take each row for one step of 2323 yr
       sorted 8 tracers and added 8 start rows: 79 rows
       the rows are not in order: sorting them through a temporary file
       wrote /train: 6 tracers, 57 rows × 340 columns
@@ -64,7 +69,7 @@ describe("preprocess", () => {
     expect(read("overrides.yaml")).toContain("- dataset.preprocessing.train_split=0.5\n");
     expect(JSON.parse(read("environment.json"))).toMatchObject({
       seed: 7,
-      command_line: ["astrochem", "preprocess", ...words],
+      command_line: ["astrochem", "preprocess", ...asOriginal, ...words],
     });
     expect(JSON.parse(read("summary.json"))).toMatchObject({
       outcome: "completed",

@@ -71,6 +71,8 @@ describe("the package's configurations", () => {
       abundances_clipping: { lower: 1e-20, upper: 1 },
       metadata: ["Index", "Model", "Time"],
       phys: ["Density", "Radfield", "Av", "gasTemp"],
+      time_step: "constant",
+      start: "auto",
       initial_abundances_path: "utils/initial_abundances.npy",
       stoichiometric_matrix_path: "utils/stoichiometric_matrix.npy",
       species_path: "utils/species.txt",
@@ -82,6 +84,7 @@ describe("the package's configurations", () => {
         train_split: 0.75,
         seed: 42,
         min_radfield: 1e-4,
+        uneven_steps: "error",
       },
     });
     expect(config.model).toEqual({
@@ -326,7 +329,7 @@ describe("what is wrong is told all at once", () => {
            fix  quote it: "cache_dir='2026'"
       4. unknown key \`dataset.phis\`
            at   override "+dataset.phis=[a]", column 2
-           fix  did you mean \`dataset.phys\`? known keys of dataset: dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, initial_abundances_path, stoichiometric_matrix_path, species_path, preprocessing, species, num_species, num_phys, num_metadata
+           fix  did you mean \`dataset.phys\`? known keys of dataset: dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, species_path, preprocessing, species, num_species, num_phys, num_metadata
       5. \`model.hidden_dims\` must be [integer ≥ 1, integer ≥ 1], got [160, 80, 40]
            at   configs/models/mine.yaml:5:1
       6. \`model.batch_size\` must be integer ≥ 2, got 1.5

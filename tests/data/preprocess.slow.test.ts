@@ -17,8 +17,8 @@ const wanted = rawSpecies(species).slice(0, 333);
 const script = `
   const { preprocessDataset } = await import(process.argv[1]);
   const options = JSON.parse(process.argv[2]);
-  const initialAbundances = new Float64Array(options.species.length).fill(1e-30);
-  const summary = await preprocessDataset({ ...options, initialAbundances }, () => {});
+  const startState = { abundances: new Float64Array(options.species.length).fill(1e-30), name: "initial.npy" };
+  const summary = await preprocessDataset({ ...options, startState }, () => {});
   console.log(JSON.stringify({ summary, megabytes: process.resourceUsage().maxRSS / 1024 }));`;
 
 function preprocess(inputPath: string, outputPath: string): { summary: PreprocessSummary; megabytes: number } {
@@ -34,6 +34,8 @@ function preprocess(inputPath: string, outputPath: string): { summary: Preproces
     trainSplit: 0.75,
     seed: 42,
     minRadfield: 1e-4,
+    start: "configured",
+    unevenSteps: "error",
   };
   const program = new URL("../../dist/data/preprocess.js", import.meta.url).href;
   const args = ["--input-type=module", "-e", script, program, JSON.stringify(options)];

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { openFrame } from "../../src/data/frame.ts";
 import { openHdf5 } from "../../src/data/hdf5.ts";
 import { type PreprocessOptions, preprocessDataset } from "../../src/data/preprocess.ts";
+import type { StartState } from "../../src/data/start-rows.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
 import { makeRaw, rawSpecies, rawTracerId, rawValue } from "../helpers/make-raw.ts";
 import { lackingPython, python } from "../helpers/python.ts";
@@ -26,12 +27,18 @@ const small: PreprocessOptions = {
   phys: ["Density", "Radfield", "Av", "gasTemp"],
   species: ["#CH4O", "H2"],
   columnsToDrop: ["zeta", "absent"],
-  initialAbundances: Float64Array.of(1e-30, 0.5),
+  startState: start(Float64Array.of(1e-30, 0.5)),
+  start: "configured",
+  unevenSteps: "allow",
   clipping: { lower: 1e-20, upper: 1 },
   trainSplit: 1,
   seed: 42,
   minRadfield: 1e-4,
 };
+
+function start(abundances: Float64Array): StartState {
+  return { abundances, name: "initial.npy" };
+}
 
 /** A sound row; what is given replaces its values. */
 function row(tracer: number, time: number, other: RawRow = {}): RawRow {
@@ -75,7 +82,7 @@ describe("against the original's preprocessing", () => {
 
   it.each(["raw.h5", "raw_table.h5", "raw_zlib_f32.h5"])("makes of %s its clean.h5, value for value", async (name) => {
     const outputPath = at(`golden-${name}`);
-    const own = { inputPath: golden(name), outputPath, species, columnsToDrop: drop, initialAbundances: initial };
+    const own = { inputPath: golden(name), outputPath, species, columnsToDrop: drop, startState: start(initial) };
     await preprocessDataset({ ...small, ...own, trainSplit: 0.75 }, silent);
     for (const key of ["train", "val"]) {
       const [result, expected] = [await readClean(outputPath, key), await readClean(golden("clean.h5"), key)];
@@ -147,7 +154,7 @@ describe("rows", () => {
     const steps = 15_000; // of 211 columns: 12 MB, of 8 MB blocks
     await makeRaw({ path: inputPath, tracers: 2, steps, species: 206, order: "interleaved", dtype: "<f4" });
     const species = rawSpecies(206);
-    const own = { inputPath, outputPath: at("long-clean.h5"), species, initialAbundances: new Float64Array(206) };
+    const own = { inputPath, outputPath: at("long-clean.h5"), species, startState: start(new Float64Array(206)) };
     const summary = await preprocessDataset({ ...small, ...own }, silent);
     expect([summary.rows, summary.scattered]).toEqual([2 * (steps + 1), true]);
     const frame = await openFrame(own.outputPath, "train");
@@ -213,7 +220,9 @@ describe("what it says", () => {
         "read …/raw.h5: 5 rows × 9 columns",
         "renamed 3 columns",
         "dropped 1 column (zeta)",
-        "sorted 3 tracers and added 2 start rows: 7 rows; 1 tracer with a row at Time 0 got none",
+        "start: 2 tracers from initial.npy, put before the rows at Time 0, 1 tracer from its own first row",
+        "warning: rows are not one step apart: in tracer 3, its first row comes 5 yr after the start row at Time 0 (the first of 2 such steps of 4); the median step is 10 yr; the surrogate will take each row for one step of 10 yr",
+        "sorted 3 tracers and added 2 start rows: 7 rows",
         "1 tracer with a single row",
         "wrote /train: 2 tracers, 4 rows × 9 columns",
         "wrote /val: 1 tracer, 3 rows × 9 columns",
@@ -326,7 +335,7 @@ describe("bad input is a clear error and leaves no file", () => {
 
   it("refuses a lone row at Time 0 without conditions", async () => {
     expect(await failing([row(1, 0, { Density: 0 })])).toMatchInlineSnapshot(`
-      "DataError: tracer 1 has one row only, at Time 0, and its Density is 0
+      "DataError: tracer 1 has one row only, and its Density is 0
         fix  remove this tracer: it has no conditions"
     `);
   });
@@ -348,7 +357,7 @@ describe("bad input is a clear error and leaves no file", () => {
       inputPath: at("none.h5"),
       phys: [],
       species: [],
-      initialAbundances: new Float64Array(0),
+      startState: start(new Float64Array(0)),
     };
     expect(await thrownBy(() => preprocessDataset(options, silent), folder)).toContain("the frame has no rows");
   });
@@ -376,7 +385,7 @@ describe("bad input is a clear error and leaves no file", () => {
       import { preprocessDataset } from "./src/data/preprocess.ts";
       const [options, ...inputs] = process.argv.slice(1);
       for (const inputPath of inputs) {
-        const own = { ...JSON.parse(options), inputPath, initialAbundances: new Float64Array(100) };
+        const own = { ...JSON.parse(options), inputPath, startState: { abundances: new Float64Array(100), name: "initial.npy" } };
         await preprocessDataset(own, () => {}).catch((error) => console.log(error.name + ": " + error.message));
       }`;
     const options = JSON.stringify({ ...small, outputPath: at("full/clean.h5"), species: rawSpecies(100) });

@@ -34,13 +34,24 @@ const provenance = {
   seed: 5,
   epoch: 7,
   best_metric: 0.1,
+  metric: "dex",
   versions: { astrochem: "0.1.0", node: "20" },
-};
+} as const;
 const autoencoder: AutoencoderWeights = {
+  model_name: "autoencoder",
   model: { ...shape, hidden_dims: [4, 2] },
   species: ["#H2O", "E-", "HCO+"],
   abundances_clipping: { lower: 1e-20, upper: 1 },
   latent_range: [-0.17, 78.467140197753906],
+  elements: {
+    elements: ["H", "C", "O"],
+    atoms: [
+      [2, 0, 1],
+      [0, 0, 0],
+      [1, 1, 1],
+    ],
+    charges: [0, -1, 1],
+  },
   steps: 2 ** 33,
   provenance,
   trainable: counted(layouts.trainable.size, 3),
@@ -48,14 +59,17 @@ const autoencoder: AutoencoderWeights = {
 };
 const emulatorShape = { input_dim: 3, hidden_dim: 2, output_dim: 1 };
 const emulator: EmulatorWeights = {
+  model_name: "emulator",
   model: emulatorShape,
   species: autoencoder.species,
   physical_parameters: [
-    { name: "Density", range: [68481, 1284211415] },
+    { name: "Density", range: [68481, 1284211415], trained: [70000, 1e9] },
     { name: "Av", range: [0.1, 6914] },
   ],
   window_size: 48,
   time_step_yr: 278.7,
+  time_step_found: "even",
+  start: { abundances: { "#H2O": 1e-20, "E-": 1.5e-4, "HCO+": 0 }, origin: "the first row of all 3 training tracers" },
   autoencoder_hash: autoencoderHash(autoencoder),
   provenance: { data_hash: null, seed: null, epoch: null, best_metric: null, versions: {} },
   trainable: counted(emulatorLayout(emulatorShape).size, 1),
@@ -125,7 +139,7 @@ describe("a weights file", () => {
     expect(tensors.get("decoder_bn2.running_var")!.shape).toEqual([4]);
     const counter = tensors.get("encoder_norm3.num_batches_tracked")!;
     expect(counter).toEqual({ dtype: "I64", shape: [], data: BigInt64Array.of(8589934592n) });
-    expect(metadata).toMatchObject({ format: "pt", format_version: "3", kind: "autoencoder" });
+    expect(metadata).toMatchObject({ format: "pt", format_version: "4", kind: "autoencoder" });
     writeEmulator(path("names.safetensors"), emulator);
     expect([...readSafetensors(path("names.safetensors")).tensors].map(([name, { shape }]) => [name, shape])).toEqual([
       ["net.0.bias", [2]],
@@ -245,14 +259,37 @@ describe("a file that is no good", () => {
     expect(() => readAutoencoder(path("ae.safetensors"))).toThrow(message);
   });
 
+  it.each<[string, Partial<AutoencoderWeights>, RegExp]>([
+    [
+      "species",
+      { elements: { elements: ["H"], atoms: [[1]], charges: [0] } },
+      /names 1 rows of elements, and its model/,
+    ],
+    [
+      "elements",
+      { elements: { elements: ["H", "C"], atoms: [[1, 0], [1], [1, 0]], charges: [0, 0, 0] } },
+      /names 1 counts of elements/,
+    ],
+  ])("is refused with a table of elements of other %s", (_, change, message) => {
+    writeAutoencoder(path("ae.safetensors"), { ...autoencoder, ...change });
+    expect(() => readAutoencoder(path("ae.safetensors"))).toThrow(message);
+  });
+
+  it("is refused with a start that lacks a species", () => {
+    writeEmulator(path("em.safetensors"), { ...emulator, start: { abundances: { "E-": 1e-4 }, origin: "a file" } });
+    expect(() => readEmulator(path("em.safetensors"))).toThrow(
+      /names 1 abundances of the start, and its model takes 3/,
+    );
+  });
+
   it("is refused in another format version, whatever else is in it", async () => {
     const future = changed("future.safetensors", (tensors, metadata) => {
-      metadata.format_version = "4";
+      metadata.format_version = "5";
       metadata.model = "{}";
       tensors.clear();
     });
     expect(await thrownBy(() => readAutoencoder(future), folder)).toMatchInlineSnapshot(`
-      "CheckpointError: …/future.safetensors has weights format 4; this version reads 1 to 3
+      "CheckpointError: …/future.safetensors has weights format 5; this version reads 1 to 4
         at   …/future.safetensors
         fix  use the version of astrochem that wrote it, or a newer one"
     `);

@@ -3,7 +3,7 @@ import { abundanceBounds, latentBounds } from "../../src/models/bounds.ts";
 import { checkPair, readAutoencoder, readEmulator } from "../../src/models/weights-file.ts";
 import { fixture } from "../helpers/fixtures.ts";
 
-describe.each([1, 2])("weights files of format %i", (version) => {
+describe.each([1, 2, 3])("weights files of format %i", (version) => {
   const autoencoder = fixture(`formats/autoencoder-v${version}.safetensors`);
   const emulator = fixture(`formats/emulator-v${version}.safetensors`);
 
@@ -32,8 +32,21 @@ describe.each([1, 2])("weights files of format %i", (version) => {
     expect(readEmulator(emulator).latent_scaling).toEqual(scaling);
   });
 
-  it("know no ranges of the training data, so that nothing bounds what comes out", () => {
-    expect(abundanceBounds(readAutoencoder(autoencoder))).toBeNull();
-    expect(latentBounds(readEmulator(emulator))).toBeNull();
+  it("know the ranges of the training data from format 3 on; what comes out of older ones is not bounded", () => {
+    const isBounded = version >= 3;
+    expect(abundanceBounds(readAutoencoder(autoencoder)) !== null).toBe(isBounded);
+    expect(latentBounds(readEmulator(emulator)) !== null).toBe(isBounded);
+  });
+
+  it("know neither start nor elements, and their step is a median that nobody checked", () => {
+    expect(readAutoencoder(autoencoder)).toMatchObject({ model_name: "autoencoder" });
+    expect(readAutoencoder(autoencoder).elements).toBeUndefined();
+    const { start, time_step_found, model_name, physical_parameters } = readEmulator(emulator);
+    expect({ start, time_step_found, model_name }).toEqual({
+      start: undefined,
+      time_step_found: "median",
+      model_name: "emulator",
+    });
+    expect(physical_parameters[0]!.trained).toBeUndefined();
   });
 });

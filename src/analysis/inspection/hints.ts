@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import { isOneStep, timestepColumn, years } from "../../data/time-steps.ts";
 import type {
   ArrayInspection,
   DataInspection,
@@ -72,7 +73,7 @@ function dataHints(data: DataInspection, context: HintContext): Hint[] {
       note(`values lie beyond the ranges that are scaled to 0 and 1; to cover them, add the settings to the commands`),
     );
   }
-  const overrides = [...context.overrides, ...ranges];
+  const overrides = [...context.overrides, ...ranges, ...stepOverride(data.frames, context)];
   const isEmpty = !data.frames.some(({ form, rows }) => form === data.form && rows > 0);
   if (data.form === "raw" && !isEmpty) hints.push(preprocessHint(data, overrides, context));
   if (data.form === "clean" && !isEmpty) {
@@ -112,6 +113,9 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
       `abundances that are NaN, infinite or negative stop ${frame.form === "raw" ? "the preprocessing" : "a training"}: repair or remove their rows`,
     frame.physical.some((column) => isBad(column, settings)) &&
       "conditions that are NaN, infinite or below 0 cannot be scaled: repair or remove their rows",
+    areUneven(frame) &&
+      !settings.phys.includes(timestepColumn) &&
+      `rows are ${years(tracers!.spacing!.min)} to ${years(tracers!.spacing!.max)} apart, not one step: resample them, or let the emulator take the step as an input (dataset.time_step=input)`,
     tracers !== null &&
       tracers.rows_without_id > 0 &&
       `${tracers.rows_without_id} rows have no tracer's id: give them one`,
@@ -120,6 +124,18 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
       `${tracers.duplicate_rows} rows have the tracer and the time of another row: remove them, or give the tracers different ids`,
   ];
   return texts.filter((text) => text !== false).map((text) => note(`${key}: ${text}`));
+}
+
+/** An emulator takes one row for one step, unless the step is one of its inputs. */
+function areUneven({ tracers }: FrameInspection): boolean {
+  if (tracers === null || tracers.spacing === null || tracers.time === null) return false;
+  const { min, median, max } = tracers.spacing;
+  return !isOneStep(min, median, tracers.time.max) || !isOneStep(max, median, tracers.time.max);
+}
+
+function stepOverride(frames: readonly FrameInspection[], { settings, overrides }: HintContext): string[] {
+  const isTold = settings.phys.includes(timestepColumn) || overrides.some((each) => each.includes("uneven_steps"));
+  return isTold || !frames.some(areUneven) ? [] : ["dataset.time_step=input"];
 }
 
 /** Abundances without tracers and times are nearly raw data. */

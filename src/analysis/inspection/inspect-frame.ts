@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Frame } from "../../data/frame.ts";
+import { timeStepAttribute, timestepColumn } from "../../data/time-steps.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies, unitOf } from "./column-roles.ts";
 import { ColumnStatistics, type WatchedColumn } from "./column-statistics.ts";
@@ -55,7 +56,8 @@ export async function inspectFrame(
       settings.species,
     ),
     unknown_columns: roles.unknown.map(({ column }) => column),
-    missing_physical: settings.phys.filter((name) => !present.has(name)),
+    // The step is derived from the times.
+    missing_physical: settings.phys.filter((name) => !present.has(name) && name !== timestepColumn),
     attributes: attributesOf(frame),
   };
   if (isQuick || frame.rows === 0) {
@@ -215,7 +217,7 @@ function isNumeric(frame: Frame, column: string): boolean {
 }
 
 function attributesOf(frame: Frame): Record<string, string> {
-  const names = ["astrochem_format_version", "astrochem_hash", "astrochem_settings"];
+  const names = ["astrochem_format_version", "astrochem_hash", "astrochem_settings", timeStepAttribute];
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = frame.attribute(name);

@@ -21,7 +21,7 @@ describe("weights of this package", () => {
     expect(found).toMatchObject({
       kind: "weights",
       model_kind: "autoencoder",
-      format_version: 3,
+      format_version: 4,
       model: { input_dim: 3, hidden_dims: [4, 3], latent_dim: 2 },
       species: { count: 3, gas: 1, surface: 1, bulk: 1, not_listed: ["#CO", "@CO"], missing: ["H2", "CO"] },
       metadata: { latent_range: [-0.2, 1.5], steps: 7, provenance: { epoch: 5, best_metric: 0.25 } },
