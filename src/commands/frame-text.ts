@@ -27,7 +27,7 @@ function frameFacts(frame: FrameInspection): (readonly [string, string])[] {
     species.not_listed.length > 0 && ["not listed", listText(species.not_listed)],
     species.missing.length > 0 && ["missing species", listText(species.missing)],
     frame.unknown_columns.length > 0 && ["unknown columns", listText(frame.unknown_columns)],
-    frame.text_columns.length > 0 && ["text columns", listText(frame.text_columns)],
+    frame.text_columns.length > 0 && ["not numbers", listText(frame.text_columns)],
     frame.repeated_columns.length > 0 && ["repeated columns", listText(frame.repeated_columns)],
     frame.missing_physical.length > 0 && ["missing conditions", listText(frame.missing_physical)],
     ...(tracers === null ? [] : tracerFacts(tracers)),

@@ -15,6 +15,7 @@ const mostColumns = 20_000;
 /** Deflate shrinks to a thousandth at best: what claims to be greater was never written. */
 const greatestRatio = 1100;
 const shownBadColumns = 20;
+const shownTypeProblems = 4;
 /** Unknown columns whose median is told: a sample of each takes half a megabyte. */
 const mostSampled = 20;
 
@@ -40,15 +41,20 @@ export async function inspectFrame(
     throw new DataError(`${frame.columns.length} columns are more than ${mostColumns}`, { where: placeOf(frame) });
   }
   const roles = columnRoles(frame.columns, settings);
-  const [textColumns, numeric] = [new Set<string>(), new Set<string>()];
-  for (const column of frame.columns) (isNumeric(frame, column) ? numeric : textColumns).add(column);
+  const numeric = new Set<string>();
+  const unreadable = new Map<string, string>();
+  for (const column of frame.columns) {
+    const problem = problemOfReading(frame, column);
+    if (problem === null) numeric.add(column);
+    else unreadable.set(column, problem);
+  }
   const present = new Set(roles.physical.map(({ name }) => name));
   const structure = {
     key: frame.key,
     form: formOf(frame.columns, roles),
     rows: frame.rows,
     columns: frame.columns,
-    text_columns: [...textColumns],
+    text_columns: [...unreadable.keys()],
     repeated_columns: roles.repeated,
     species: summarizeSpecies(
       roles.species.map(({ name }) => name),
@@ -58,12 +64,19 @@ export async function inspectFrame(
     missing_physical: settings.phys.filter((name) => !present.has(name)),
     attributes: attributesOf(frame),
   };
+  const typeProblems = problemsOfTypes(roles, unreadable);
   if (isQuick || frame.rows === 0) {
-    return { inspection: { ...structure, tracers: null, physical: [], values: null, problems: [] }, ids: null };
+    const inspection = { ...structure, tracers: null, physical: [], values: null, problems: typeProblems };
+    return { inspection, ids: null };
   }
   checkPlausible(frame, numeric.size, fileBytes);
   const { columns, tracers, ids, problems } = await readValues(frame, roles, numeric, options);
-  const inspection = { ...structure, tracers, ...sortColumns(columns, roles, settings), problems };
+  const inspection = {
+    ...structure,
+    tracers,
+    ...sortColumns(columns, roles, settings),
+    problems: [...typeProblems, ...problems],
+  };
   return { inspection, ids };
 }
 
@@ -204,14 +217,26 @@ function formOf(columns: readonly string[], { metadata }: ColumnRoles): FrameIns
   return columns.includes("Index") && columns.includes("Model") ? "clean" : "raw";
 }
 
-function isNumeric(frame: Frame, column: string): boolean {
+/** Why a column cannot be read as numbers; null where it can. */
+function problemOfReading(frame: Frame, column: string): string | null {
   try {
     frame.read(0, 0, [column], new Float64Array(0));
-    return true;
+    return null;
   } catch (error) {
-    if (error instanceof AstrochemError) return false;
+    if (error instanceof AstrochemError) return problemOf(error);
     throw error;
   }
+}
+
+/** Times, conditions and abundances must be numbers. Of many such columns the first ones are told. */
+function problemsOfTypes(
+  { metadata, physical, species }: ColumnRoles,
+  unreadable: ReadonlyMap<string, string>,
+): string[] {
+  const times = metadata.filter(({ name }) => name === "Time");
+  const problems = [...times, ...physical, ...species].flatMap(({ column }) => unreadable.get(column) ?? []);
+  const rest = problems.length - shownTypeProblems;
+  return rest <= 0 ? problems : [...problems.slice(0, shownTypeProblems), `${rest} more columns hold no numbers`];
 }
 
 function attributesOf(frame: Frame): Record<string, string> {

@@ -52,7 +52,7 @@ export interface FrameInspection {
   readonly rows: number;
   /** All columns, as the file names them, in its order. */
   readonly columns: readonly string[];
-  /** Columns without numbers: texts, categories. */
+  /** Columns without numbers: texts, categories, dates, time spans, True and False. */
   readonly text_columns: readonly string[];
   /** Names that several columns have, once renamed as `preprocess` renames them. */
   readonly repeated_columns: readonly string[];
