@@ -12,8 +12,10 @@ export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError 
 export {
   Inference,
   type InferenceOptions,
+  type InputWarningKind,
   type Matrix,
   type MatrixInput,
   type PhysicalParameter,
   type ScaledOption,
+  type WarningListener,
 } from "./inference/inference.ts";

@@ -8,7 +8,7 @@ import { ColumnRange } from "./column-range.ts";
 import type { Frame } from "./frame.ts";
 import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
 import { latentMoments } from "./latent-moments.ts";
-import { checkAbundances, checkPhysical } from "./value-checks.ts";
+import { checkAbundances, checkPhysical, roundingText } from "./value-checks.ts";
 import { permuted, tracerRuns, windowStarts } from "./windows.ts";
 
 export interface EmulatorCacheOptions {
@@ -143,24 +143,28 @@ async function writeRows(
   const dataset = file.createDataset("dataset", { shape: [frame.rows, width], dtype: "<f4" });
   const range = new ColumnRange(options.latentDim);
   const step = frame.blockRows;
+  let raised = 0;
   for (let start = 0; start < frame.rows; start += step) {
     const block = { start, count: Math.min(step, frame.rows - start), width };
-    range.add(await writeBlock(dataset, frame, block, latents, options));
+    const written = await writeBlock(dataset, frame, block, latents, options);
+    range.add(written.latents);
+    raised += written.raised;
     await nextTurn();
     options.signal?.throwIfAborted();
   }
+  if (raised > 0) options.log(roundingText(raised, options.abundances.range.lower), { key: frame.key, raised });
   const ends = file.createDataset("latent_range", { shape: [2, options.latentDim], dtype: "<f4" });
   for (const [k, row] of [range.lower, range.upper].entries()) ends.writeRows(k, 1, row);
 }
 
-/** @returns the scaled latents, [count, latent] */
+/** @returns the scaled latents, [count, latent], and how many abundances were raised to the lower clipping value */
 async function writeBlock(
   dataset: Hdf5Dataset,
   frame: Frame,
   { start, count, width }: { start: number; count: number; width: number },
   scaling: LatentScaling,
   options: EmulatorCacheOptions,
-): Promise<Float32Array> {
+): Promise<{ latents: Float32Array; raised: number }> {
   const { metadata, phys, species } = options.columns;
   const read = (columns: readonly string[]): Float32Array => {
     const values = new Float32Array(count * columns.length);
@@ -169,7 +173,7 @@ async function writeBlock(
   };
   const [meta, physical, abundances] = [read(metadata), read(phys), read(species)];
   checkPhysical(physical, phys, start, frame);
-  checkAbundances(abundances, species, start, frame);
+  const raised = checkAbundances(abundances, species, start, frame, options.abundances.range.lower);
   options.physical.scaleInto(physical, physical);
   options.abundances.scaleInto(abundances, abundances);
   const latents = Float32Array.from(await options.encode(abundances, count));
@@ -186,5 +190,5 @@ async function writeBlock(
     rows[row * width] = start + row;
   }
   dataset.writeRows(start, count, rows);
-  return latents;
+  return { latents, raised };
 }

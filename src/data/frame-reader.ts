@@ -20,6 +20,8 @@ export interface Frame {
    * @throws DataError naming the column that is absent or not numeric
    */
   read(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void;
+  /** Whether the frame has that column and `read` reads it. */
+  isNumeric(column: string): boolean;
   /** A column of strings or numbers as codes. @throws DataError naming the row of a NaN */
   labels(column: string): Labels;
   /** A text attribute of the frame. */
@@ -75,6 +77,11 @@ export class HdfFrame implements Frame {
         row = end;
       }
     }
+  }
+
+  isNumeric(column: string): boolean {
+    const block = this.#layout.blocks.find(({ columns }) => columns.includes(column));
+    return block !== undefined && (block.caveat ?? unreadable(block)) === undefined;
   }
 
   labels(column: string): Labels {

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
+import { AbundanceUnits } from "../chemistry/abundance-units.ts";
 import { FrameWriter } from "../data/frame.ts";
 import { createHdf5 } from "../data/hdf5.ts";
+import { raiseRounding, roundingText } from "../data/value-checks.ts";
 import { ConfigError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import {
@@ -35,6 +37,8 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
     ...compute,
     autoencoder: path(request.autoencoder),
     emulator: path(request.emulator),
+    // Here tracers and rows have names, so that they are checked and told below.
+    onWarning: () => {},
   });
   try {
     tools.log(`${surrogate.compute.engine} engine on ${surrogate.compute.device}: ${surrogate.compute.reason}`);
@@ -71,10 +75,13 @@ async function emulateAll(
 ): Promise<EmulateSummary> {
   const names = surrogate.physicalParameters.map(({ name }) => name);
   const floats = ["Time", ...names, ...surrogate.species];
+  const { lower } = surrogate.abundancesClipping;
+  const units = new AbundanceUnits(surrogate.species);
   const pending = beginFile(output);
   try {
     const file = await createHdf5(pending.temporaryPath);
-    let [seconds, tracers, index] = [0, 0, 0];
+    let [seconds, index, raised] = [0, 0, 0];
+    const models: number[] = [];
     try {
       const order = ["Index", "Model", ...floats];
       const columns = histories.hasIntegerIds
@@ -83,6 +90,12 @@ async function emulateAll(
       const writer = new FrameWriter(file, "emulated", columns, histories.rows);
       for await (const group of histories.groups()) {
         tools.signal.throwIfAborted();
+        units.add(group.abundances, {
+          rows: group.models.length,
+          width: surrogate.species.length,
+          firstRow: models.length,
+        });
+        raised += raiseRounding(group.abundances, lower);
         const started = tools.now();
         const emulated = await emulateGroup(surrogate, group);
         seconds += (tools.now() - started) / 1000;
@@ -97,14 +110,17 @@ async function emulateAll(
             idRows(group),
           );
         index += rows;
-        tracers += group.models.length;
+        for (const model of group.models) models.push(model);
       }
       writer.finish();
     } finally {
       file.close();
     }
     pending.commit();
-    return { output, tracers, rows: index - tracers, seconds };
+    if (raised > 0) tools.log(roundingText(raised, lower));
+    const doubt = histories.isChecked ? null : units.doubt((start) => `the first row of tracer ${models[start]}`);
+    if (doubt !== null) tools.log(`warning: ${doubt}`);
+    return { output, tracers: models.length, rows: index - models.length, seconds };
   } catch (error) {
     pending.discard();
     throw error;

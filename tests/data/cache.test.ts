@@ -188,7 +188,7 @@ describe("autoencoderCache", () => {
 
   it.each([
     ["H2", Number.NaN],
-    ["CO", -1e-30],
+    ["CO", -1e-10],
     ["H", Number.POSITIVE_INFINITY],
   ])("names the place of an abundance (%s) of %d and leaves nothing behind", async (column, value) => {
     await withClean({ train: { tracers: [4], values: [{ row: 2, column, value }] } }, async (clean, caches) => {

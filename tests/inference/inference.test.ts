@@ -491,12 +491,12 @@ describe("a bad argument", () => {
     expect(await refused(() => surrogate.encode(bad))).toMatchInlineSnapshot(`
       "DataError: abundances holds NaN; abundances are finite and not negative
         at   abundances[2, 5]
-        fix  clean the input; values below the clipping range are raised to it, NaN and negative ones are not guessed"
+        fix  clean the input; values between -1e-20 and 1e-20 are raised to 1e-20, NaN and other negative ones are not guessed"
     `);
-    expect(await refused(() => surrogate.emulate(physical, changed(abundances, 332, -1e-30)))).toMatchInlineSnapshot(`
-      "DataError: abundances holds -1e-30; abundances are finite and not negative
+    expect(await refused(() => surrogate.emulate(physical, changed(abundances, 332, -1e-10)))).toMatchInlineSnapshot(`
+      "DataError: abundances holds -1e-10; abundances are finite and not negative
         at   abundances[0, 332]
-        fix  clean the input; values below the clipping range are raised to it, NaN and negative ones are not guessed"
+        fix  clean the input; values between -1e-20 and 1e-20 are raised to 1e-20, NaN and other negative ones are not guessed"
     `);
     expect(await refused(() => surrogate.encode(changed(abundances, species, Number.POSITIVE_INFINITY)))).toContain(
       "at   abundances[1, 0]",
