@@ -72,17 +72,18 @@ export class AbundanceUnits {
       ? `hydrogen nuclei sum to ${rounded(total)} instead of 1`
       : `the abundance of ${this.#species[species]} is ${rounded(value)}, above 1,`;
     const others = this.#rows === 1 ? "" : ` (the first of ${this.#rows} such rows)`;
-    return `${what} in ${placeOf(row)}${others}: ${this.#cause()}? Divide by the number of hydrogen nuclei (H + 2 H2 + …)`;
+    return `${what} in ${placeOf(row)}${others}: ${this.#cause()}`;
   }
 
   #cause(): string {
     if (this.#largestTotal <= 1 + tolerance && this.#largestValue <= 1 + tolerance) {
-      return "are the abundances mass fractions or relative to all nuclei, or is a species with much hydrogen missing";
+      return "mass fractions, relative to all nuclei, or a species with much hydrogen missing?";
     }
     // Relative to H2, hydrogen nuclei sum to 2 in molecular gas, and to more where H2 is rare, but then H2 itself is 1.
     const isRelativeToH2 =
       2 * this.#rowsOfH2 > this.#rows || (this.#largestTotal > 1 + tolerance && this.#largestTotal <= 4);
-    return isRelativeToH2 ? "are the abundances relative to H2" : "are these number densities (per cm^3)";
+    const cause = isRelativeToH2 ? "abundances relative to H2?" : "number densities (per cm^3)?";
+    return `${cause} Divide each row by its number of hydrogen nuclei (H + 2 H2 + …)`;
   }
 }
 

@@ -33,6 +33,7 @@ function frameFacts(frame: FrameInspection): (readonly [string, string])[] {
     ...(tracers === null ? [] : tracerFacts(tracers)),
     values !== null && ["abundances", abundancesText(values)],
     ...frame.problems.map((problem): readonly [string, string] => ["problem", problem]),
+    ...frame.doubts.map((doubt): readonly [string, string] => ["doubtful", doubt]),
     attributes.astrochem_hash !== undefined && ["hash", attributes.astrochem_hash.slice(0, 16)],
   ];
   return facts.filter((fact) => fact !== false);

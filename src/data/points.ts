@@ -10,7 +10,7 @@ const placeOfPoint =
   /^(?:(?:parcel|point|shell)?(?:radius|position)|(?:particle|zone|cell|shell|slab)s?(?:id|index|idx|number|num|no|nr)?)$/;
 
 /** The columns of numbers that may tell which point of a model a row belongs to, the surest first. */
-export function pointColumns(frame: Frame): string[] {
+export function pointColumns(frame: Pick<Frame, "columns" | "isNumeric">): string[] {
   const named = (pattern: RegExp): string[] => frame.columns.filter((column) => pattern.test(plain(column)));
   return [...named(numberOfPoint), ...named(placeOfPoint)].filter((column) => frame.isNumeric(column));
 }

@@ -27,8 +27,8 @@ export function raiseRounding(values: Float32Array, lower: number): number {
 
 /** For the log: what `raiseRounding` did. */
 export function roundingText(raised: number, lower: number): string {
-  const what = raised === 1 ? "1 abundance below 0 and above" : `${raised} abundances below 0 and above`;
-  return `raised ${what} -${lower} to ${lower}: a solver's rounding`;
+  const what = raised === 1 ? "1 negative abundance" : `${raised} negative abundances`;
+  return `raised ${what} (a solver's rounding, less than ${lower} in size) to ${lower}`;
 }
 
 /**

@@ -199,6 +199,23 @@ describe("autoencoderCache", () => {
   });
 });
 
+describe("a solver's rounding", () => {
+  const values = [
+    { row: 1, column: "CO", value: -1e-31 },
+    { row: 2, column: "H2", value: -9e-21 },
+  ];
+  const line = "raised 2 negative abundances (a solver's rounding, less than 1e-20 in size) to 1e-20";
+
+  it("is raised to the clipping and counted, in either cache", async () => {
+    await withClean({ train: { tracers: [4], values } }, async (clean, caches) => {
+      expect((await autoencoder(clean, caches, "both")).filter((message) => message === line)).toHaveLength(1);
+      const scaled = await stored(join(caches, "autoencoder_train_preprocessed.h5"), "dataset");
+      expect([scaled[1 * 3 + 2], scaled[2 * 3 + 1]]).toEqual([0, 0]);
+      expect((await emulator(clean, caches, "both")).filter((message) => message === line)).toHaveLength(1);
+    });
+  });
+});
+
 describe("emulatorCache", () => {
   it("holds [Index, Model, Time, physical, abundances, latents] of every row and the windows of both splits", async () => {
     await withClean({ train: { tracers: [4, 2, 3] }, val: { tracers: [3] } }, async (clean, caches) => {

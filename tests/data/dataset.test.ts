@@ -38,6 +38,14 @@ describe("a dataset", () => {
     dataset.close();
   });
 
+  it("suggests a column of the same name but for case", async () => {
+    const path = await writeClean(folder, "case.h5", { tracers: [2] }, { tracers: [1] });
+    const opened = () => Dataset.open(path, { species: ["h", "co"], physicalParameters: ["AV"] });
+    expect(await thrownBy(opened, folder)).toContain(
+      "no column `AV`\n  at   …/case.h5, key train\n  fix  did you mean `Av`?",
+    );
+  });
+
   it("says what is wrong: no such tracer, no such column, no clean file", async () => {
     const path = await writeClean(folder, "c.h5", { tracers: [2] }, { tracers: [1] });
     const dataset = await Dataset.open(path);

@@ -1,11 +1,14 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { AbundanceUnits } from "../../chemistry/abundance-units.ts";
 import type { Frame } from "../../data/frame.ts";
+import { pointColumns } from "../../data/points.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies, unitOf } from "./column-roles.ts";
 import { ColumnStatistics, type WatchedColumn } from "./column-statistics.ts";
 import type { ColumnSummary, FrameInspection, ValueSummary } from "./inspection.ts";
 import { problemOf } from "./problem-of.ts";
 import type { InspectionOptions, InspectionSettings } from "./settings.ts";
+import { inspectOrder } from "./tracer-order.ts";
 import { TracerStatistics } from "./tracer-statistics.ts";
 
 /** Values of a block in memory at once: 32 MB. */
@@ -66,16 +69,17 @@ export async function inspectFrame(
   };
   const typeProblems = problemsOfTypes(roles, unreadable);
   if (isQuick || frame.rows === 0) {
-    const inspection = { ...structure, tracers: null, physical: [], values: null, problems: typeProblems };
+    const inspection = { ...structure, tracers: null, physical: [], values: null, problems: typeProblems, doubts: [] };
     return { inspection, ids: null };
   }
   checkPlausible(frame, numeric.size, fileBytes);
-  const { columns, tracers, ids, problems } = await readValues(frame, roles, numeric, options);
+  const { columns, tracers, ids, problems, doubts } = await readValues(frame, roles, numeric, options);
   const inspection = {
     ...structure,
     tracers,
     ...sortColumns(columns, roles, settings),
     problems: [...typeProblems, ...problems],
+    doubts,
   };
   return { inspection, ids };
 }
@@ -92,6 +96,8 @@ async function readValues(
   const problems: string[] = [];
   const { tracer, codes } = tracerColumn(frame, roles, numeric, problems);
   const statistics = new ColumnStatistics(watched);
+  const listed = watched.filter(({ rounding }) => rounding > 0);
+  const units = new AbundanceUnits(listed.map(({ name }) => name));
   const ids = new TracerStatistics(tracer === undefined ? 0 : frame.rows);
   const columns = watched.map(({ column }) => column);
   const idAt = tracer !== undefined && codes === null ? columns.push(tracer.column) - 1 : -1;
@@ -103,6 +109,7 @@ async function readValues(
     const count = Math.min(blockRows, frame.rows - start);
     frame.read(start, count, columns, block);
     statistics.add(block, width, count, start);
+    units.add(block, { rows: count, width, offset: watched.length - listed.length, firstRow: start });
     for (let row = 0; tracer !== undefined && row < count; row++) {
       const id = codes === null ? block[row * width + idAt]! : codes[start + row]!;
       ids.add(id, timeAt < 0 ? Number.NaN : block[row * width + timeAt]!);
@@ -110,11 +117,18 @@ async function readValues(
     progress(start + count, frame.rows);
     await nextTurn();
   }
+  const summaries = statistics.summaries();
+  const tracers = tracer === undefined ? null : ids.summary(tracer.column);
+  const varying = new Set(summaries.filter(({ min, max }) => min !== max).map(({ column }) => column));
+  const isOrdered = tracers?.unsorted_rows === 0 && !pointColumns(frame).some((column) => varying.has(column));
+  const order = isOrdered || !tracer || !time ? null : await inspectOrder(frame, tracer.column, time.column);
+  if (order !== null && order.problem !== null) problems.push(order.problem);
   return {
-    columns: statistics.summaries(),
-    tracers: tracer === undefined ? null : ids.summary(tracer.column),
+    columns: summaries,
+    tracers,
     ids: tracer === undefined || codes !== null ? null : new Set(ids.ids()),
     problems,
+    doubts: [units.doubt((row) => `row ${row}`), order?.doubt ?? null].filter((doubt) => doubt !== null),
   };
 }
 
@@ -138,12 +152,9 @@ function tracerColumn(
 
 /** Physical parameters, times, other conditions, unknown columns, then abundances, each with the limits it should keep. */
 function watchedColumns(roles: ColumnRoles, { ranges, clipping }: InspectionSettings): WatchedColumn[] {
-  const watch = (lower: number, upper: number, isSampled: boolean) => (each: NamedColumn) => ({
-    ...each,
-    lower,
-    upper,
-    isSampled,
-  });
+  const watch =
+    (lower: number, upper: number, isSampled: boolean, rounding = 0) =>
+    (each: NamedColumn) => ({ ...each, lower, upper, isSampled, rounding });
   const unlimited = watch(0, Number.POSITIVE_INFINITY, true);
   return [
     ...roles.physical.map((each) => {
@@ -153,7 +164,7 @@ function watchedColumns(roles: ColumnRoles, { ranges, clipping }: InspectionSett
     ...roles.metadata.filter(({ name }) => name === "Time").map(unlimited),
     ...roles.ignored.map(unlimited),
     ...roles.unknown.map((each, i) => watch(0, Number.POSITIVE_INFINITY, i < mostSampled)(each)),
-    ...roles.species.map(watch(float32Below(clipping.lower), float32Above(clipping.upper), false)),
+    ...roles.species.map(watch(float32Below(clipping.lower), float32Above(clipping.upper), false, clipping.lower)),
   ];
 }
 
