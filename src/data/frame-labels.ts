@@ -1,5 +1,6 @@
 import { DataError } from "../errors.ts";
 import { decodePickledStrings } from "../formats/pickle.ts";
+import { beforeWriting } from "./column-types.ts";
 import type { FrameBlock } from "./frame-layout.ts";
 import { decodeText } from "./hdf5-types.ts";
 
@@ -27,7 +28,7 @@ export function readLabels(frame: LabelledRows, block: FrameBlock, column: strin
   const where = `${frame.path}, key ${frame.key}, column ${column}`;
   if (frame.rows === 0) return { values: [], codes: new Int32Array(0) };
   if (block.caveat !== undefined) {
-    const { what, fix } = block.caveat;
+    const { what, fix } = beforeWriting(block.caveat.what, "COLUMN = COLUMN.factorize()[0]");
     throw new DataError(`column \`${column}\` ${what}`, { where, fix: fix(column) });
   }
   if (block.dtype === "vlen") return pickledLabels(frame, block, column, where);
