@@ -51,6 +51,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** The candidate that is the same word but for case and spaces around it, however short. */
+export function sameButForCase(word: string, candidates: Iterable<string>): string | undefined {
+  const folded = word.trim().toLowerCase();
+  for (const candidate of candidates) if (candidate.trim().toLowerCase() === folded) return candidate;
+  return undefined;
+}
+
 /** Levenshtein's distance, one row at a time. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -12,9 +12,11 @@ export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError 
 export {
   Inference,
   type InferenceOptions,
+  type InputWarningKind,
   type Matrix,
   type MatrixInput,
   type PhysicalParameter,
   type ScaledOption,
   type TrainedStart,
+  type WarningListener,
 } from "./inference/inference.ts";

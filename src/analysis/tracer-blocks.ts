@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { AbundanceScaling, type ClippingRange } from "../chemistry/scaling.ts";
 import type { Frame } from "../data/frame.ts";
+import { isRounding } from "../data/value-checks.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 
@@ -165,8 +166,10 @@ export class TracerReader {
   }
 
   #checkValue(raw: Float32Array, at: number, start: number): void {
-    const value = raw[at]!;
     const column = at % this.#names.length;
+    const { lower } = this.columns.clipping;
+    if (column < this.columns.species.length && isRounding(raw[at]!, lower)) raw[at] = lower;
+    const value = raw[at]!;
     // Abundances of 0 are raised to the clipping range; times may be anything finite.
     const isZero = value === 0 && column < this.columns.species.length;
     const isTime = column === this.#names.length - 1;

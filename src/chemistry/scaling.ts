@@ -13,19 +13,19 @@ export interface ClippingRange {
 export class AbundanceScaling {
   readonly log10_lower: number;
   readonly log10_upper: number;
-  readonly #range: ClippingRange;
+  readonly range: ClippingRange;
 
   /** @throws ConfigError where the range has no logarithm or nothing in it */
   constructor(range: ClippingRange) {
     checkLogRange("abundances_clipping", range.lower, range.upper, "dataset.abundances_clipping");
-    this.#range = range;
+    this.range = range;
     this.log10_lower = Math.log10(range.lower);
     this.log10_upper = Math.log10(range.upper);
   }
 
   /** Linear → scaled, any shape. `target` may be the source. */
   scaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const { lower, upper } = this.#range;
+    const { lower, upper } = this.range;
     const [low, factor] = [this.log10_lower, 1 / (this.log10_upper - this.log10_lower)];
     for (let i = 0; i < source.length; i++) {
       const x = source[i]!;

@@ -27,12 +27,13 @@ function frameFacts(frame: FrameInspection): (readonly [string, string])[] {
     species.not_listed.length > 0 && ["not listed", listText(species.not_listed)],
     species.missing.length > 0 && ["missing species", listText(species.missing)],
     frame.unknown_columns.length > 0 && ["unknown columns", listText(frame.unknown_columns)],
-    frame.text_columns.length > 0 && ["text columns", listText(frame.text_columns)],
+    frame.text_columns.length > 0 && ["not numbers", listText(frame.text_columns)],
     frame.repeated_columns.length > 0 && ["repeated columns", listText(frame.repeated_columns)],
     frame.missing_physical.length > 0 && ["missing conditions", listText(frame.missing_physical)],
     ...(tracers === null ? [] : tracerFacts(tracers)),
     values !== null && ["abundances", abundancesText(values)],
     ...frame.problems.map((problem): readonly [string, string] => ["problem", problem]),
+    ...frame.doubts.map((doubt): readonly [string, string] => ["doubtful", doubt]),
     attributes.astrochem_hash !== undefined && ["hash", attributes.astrochem_hash.slice(0, 16)],
   ];
   return facts.filter((fact) => fact !== false);

@@ -4,7 +4,7 @@ import { type CacheMode, ensureCache } from "./cache.ts";
 import { type CleanData, forBlocks } from "./clean-data.ts";
 import type { Frame } from "./frame.ts";
 import type { Hdf5File } from "./hdf5.ts";
-import { checkAbundances } from "./value-checks.ts";
+import { checkAbundances, roundingText } from "./value-checks.ts";
 
 export interface AutoencoderCacheOptions {
   readonly clean: CleanData;
@@ -39,24 +39,30 @@ export async function autoencoderCache(options: AutoencoderCacheOptions): Promis
       command: "train-autoencoder",
       log,
       signal,
-      write: (file) => writeScaled(file, clean[split], species, scaling, signal),
+      write: async (file) => {
+        const raised = await writeScaled(file, clean[split], species, scaling, signal);
+        if (raised > 0) log(roundingText(raised, scaling.range.lower), { split, raised });
+      },
     });
   }
   return paths;
 }
 
+/** @returns how many values were raised to the lower clipping value */
 async function writeScaled(
   file: Hdf5File,
   frame: Frame,
   species: readonly string[],
   scaling: AbundanceScaling,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<number> {
+  let raised = 0;
   const dataset = file.createDataset("dataset", { shape: [frame.rows, species.length], dtype: "<f4" });
   const write = (values: Float32Array, start: number, count: number): void => {
-    checkAbundances(values, species, start, frame);
+    raised += checkAbundances(values, species, start, frame, scaling.range.lower);
     scaling.scaleInto(values, values);
     dataset.writeRows(start, count, values);
   };
   await forBlocks(frame, species, write, signal);
+  return raised;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { DataError, nearest } from "../errors.ts";
+import { DataError, nearest, sameButForCase } from "../errors.ts";
 import { type Frame, openFrame } from "./frame.ts";
 
 /** The columns that a training needs, in their order. */
@@ -58,8 +58,11 @@ function checkColumns(frame: Frame, { metadata, phys, species }: CleanColumns): 
   const missing = [...metadata, ...phys, ...species].filter((name) => !present.has(name));
   if (missing.length === 0) return;
   const near = nearest(missing[0]!, frame.columns);
-  const shown =
-    missing.length > 5 ? `${missing.slice(0, 5).join(", ")} and ${missing.length - 5} more` : missing.join(", ");
+  const described = missing.slice(0, 5).map((name) => {
+    const same = sameButForCase(name, frame.columns);
+    return same === undefined ? name : `${name} (is it ${same}?)`;
+  });
+  const shown = `${described.join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`;
   throw new DataError(`the clean dataset lacks the column${missing.length > 1 ? "s" : ""} ${shown}`, {
     where,
     fix: near ? `did you mean ${near}? else preprocess again` : "preprocess again, or correct dataset.species_path",

@@ -9,7 +9,7 @@ import type { Frame } from "./frame.ts";
 import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
 import { latentMoments } from "./latent-moments.ts";
 import { RangeWatch } from "./range-watch.ts";
-import { checkAbundances, checkPhysical } from "./value-checks.ts";
+import { checkAbundances, checkPhysical, roundingText } from "./value-checks.ts";
 import { permuted, tracerRuns, windowStarts } from "./windows.ts";
 
 export interface EmulatorCacheOptions {
@@ -168,12 +168,14 @@ async function writeRows(
   const parameters = phys.map((name) => ({ name, range: options.physicalRanges[name] }));
   const outside = new RangeWatch(parameters, "configured");
   const step = frame.blockRows;
+  let raised = 0;
   for (let start = 0; start < frame.rows; start += step) {
     const block = { start, count: Math.min(step, frame.rows - start), width };
-    await writeBlock(dataset, frame, block, latents, options, ranges, outside);
+    raised += await writeBlock(dataset, frame, block, latents, options, ranges, outside);
     await nextTurn();
     options.signal?.throwIfAborted();
   }
+  if (raised > 0) options.log(roundingText(raised, options.abundances.range.lower), { key: frame.key, raised });
   for (const [of, range] of Object.entries(ranges)) {
     const ends = file.createDataset(`${of}_range`, { shape: [2, range.lower.length], dtype: "<f4" });
     for (const [k, row] of [range.lower, range.upper].entries()) ends.writeRows(k, 1, row);
@@ -182,7 +184,7 @@ async function writeRows(
   if (lines.length > 0) file.writeStrings("outside", lines);
 }
 
-/** Writes a block of rows and widens the ranges by them. */
+/** Writes a block of rows and widens the ranges by them. @returns how many abundances were raised to the lower clipping value */
 async function writeBlock(
   dataset: Hdf5Dataset,
   frame: Frame,
@@ -191,7 +193,7 @@ async function writeBlock(
   options: EmulatorCacheOptions,
   ranges: { readonly latent: ColumnRange; readonly physical: ColumnRange },
   outside: RangeWatch,
-): Promise<void> {
+): Promise<number> {
   const { metadata, phys, species } = options.columns;
   const read = (columns: readonly string[]): Float32Array => {
     const values = new Float32Array(count * columns.length);
@@ -200,7 +202,7 @@ async function writeBlock(
   };
   const [meta, physical, abundances] = [read(metadata), read(phys), read(species)];
   checkPhysical(physical, phys, start, frame);
-  checkAbundances(abundances, species, start, frame);
+  const raised = checkAbundances(abundances, species, start, frame, options.abundances.range.lower);
   ranges.physical.add(physical);
   for (let row = 0; row < count; row++) outside.add(physical, row * phys.length, () => `row ${start + row}`);
   options.physical.scaleInto(physical, physical);
@@ -220,4 +222,5 @@ async function writeBlock(
   }
   ranges.latent.add(latents);
   dataset.writeRows(start, count, rows);
+  return raised;
 }

@@ -1,5 +1,6 @@
 import { DataError } from "../errors.ts";
 import { decodePickledStrings } from "../formats/pickle.ts";
+import { beforeWriting } from "./column-types.ts";
 import type { FrameBlock } from "./frame-layout.ts";
 import { decodeText } from "./hdf5-types.ts";
 
@@ -26,7 +27,10 @@ export interface Labels {
 export function readLabels(frame: LabelledRows, block: FrameBlock, column: string): Labels {
   const where = `${frame.path}, key ${frame.key}, column ${column}`;
   if (frame.rows === 0) return { values: [], codes: new Int32Array(0) };
-  if (block.caveat !== undefined) throw new DataError(`column \`${column}\` ${block.caveat}`, { where });
+  if (block.caveat !== undefined) {
+    const { what, fix } = beforeWriting(block.caveat.what, "COLUMN = COLUMN.factorize()[0]");
+    throw new DataError(`column \`${column}\` ${what}`, { where, fix: fix(column) });
+  }
   if (block.dtype === "vlen") return pickledLabels(frame, block, column, where);
   if (block.dtype.startsWith("|S")) return textLabels(frame, block, column);
   return numberLabels(frame, column, where, block.dtype.startsWith("<f") ? Number.MAX_VALUE : Number.MAX_SAFE_INTEGER);

@@ -1,5 +1,6 @@
 import { DataError } from "../errors.ts";
 import { decodePickledStrings } from "../formats/pickle.ts";
+import { type ColumnCaveat, columnCaveat } from "./column-types.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
 
 /** Columns of one element type that lie side by side in each row of a dataset. */
@@ -10,8 +11,8 @@ export interface FrameBlock {
   readonly dtype: string;
   /** Bytes before the first of these columns in a row of the dataset. */
   readonly offset: number;
-  /** Why the numbers do not mean what they say (codes of a categorical column); undefined where they do. */
-  readonly caveat: string | undefined;
+  /** Why the numbers do not mean what they say (dates, codes of a categorical column); undefined where they do. */
+  readonly caveat: ColumnCaveat | undefined;
 }
 
 /** Where the columns of a pandas frame lie in the file. */
@@ -61,8 +62,11 @@ function fixedLayout(file: Hdf5File, key: string, where: string): FrameLayout {
   for (let i = 0; i < Number(file.attribute(key, "nblocks") ?? 0); i++) {
     const items = `${key}/block${i}_items`;
     const columns = isEmptyArray(file, items) ? [] : file.dataset(items).readStrings();
-    const dataset = file.dataset(`${key}/block${i}_values`);
-    blocks.push({ dataset, columns, dtype: dataset.dtype, offset: 0, caveat: undefined });
+    const path = `${key}/block${i}_values`;
+    const dataset = file.dataset(path);
+    const { dtype } = dataset;
+    const caveat = columnCaveat({ dtype, declared: declaredType(file, path) });
+    blocks.push({ dataset, columns, dtype, offset: 0, caveat });
   }
   const rows = fixedRows(file, key, blocks);
   for (const { dataset, columns, dtype } of blocks) {
@@ -72,6 +76,18 @@ function fixedLayout(file: Hdf5File, key: string, where: string): FrameLayout {
     throw new DataError(what, { where, fix: "write the file again" });
   }
   return { columns: file.dataset(`${key}/axis0`).readStrings(), rows, blocks };
+}
+
+/** What pandas says of a fixed block; older versions tell a time zone or a frequency alone. */
+function declaredType(file: Hdf5File, path: string): string | undefined {
+  const type = textAttribute(file, path, "value_type");
+  if (type !== undefined) return type;
+  if (file.attribute(path, "tz") !== undefined) return "datetime64";
+  return file.attribute(path, "freq") === undefined ? undefined : "period";
+}
+
+function textAttribute(file: Hdf5File, path: string, name: string): string | undefined {
+  return file.attribute(path, name)?.toString();
 }
 
 /** A row index that is neither numbers nor plain text is one pickle, whose rows do not count: then the values tell. */
@@ -103,8 +119,9 @@ function tableLayout(file: Hdf5File, key: string, where: string): FrameLayout {
       const what = `field ${member.name} has ${member.length} columns but ${columns.length} names`;
       throw new DataError(what, { where, fix: "write the file again" });
     }
+    const declared = textAttribute(file, path, `${member.name}_dtype`);
     const isCategory = file.attribute(path, `${member.name}_meta`) === "category";
-    const caveat = isCategory ? "is categorical: only its codes are stored with the rows" : undefined;
+    const caveat = columnCaveat({ dtype: member.dtype, declared, isCategory });
     blocks.push({ dataset, columns, dtype: member.dtype, offset: member.offset, caveat });
   }
   return { columns: blocks.flatMap((block) => block.columns), rows: dataset.rows, blocks };

@@ -1,4 +1,5 @@
 import { DataError, nearest } from "../errors.ts";
+import { beforeWriting, type ColumnCaveat, isNumber } from "./column-types.ts";
 import { gather, makePicks, type Picks } from "./frame-gather.ts";
 import { type Labels, readLabels } from "./frame-labels.ts";
 import { type FrameBlock, type FrameLayout, readFrameLayout } from "./frame-layout.ts";
@@ -19,6 +20,8 @@ export interface Frame {
    * @throws DataError naming the column that is absent or not numeric
    */
   read(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void;
+  /** Whether the frame has that column and `read` reads it. */
+  isNumeric(column: string): boolean;
   /** A column of strings or numbers as codes. @throws DataError naming the row of a NaN */
   labels(column: string): Labels;
   /** A text attribute of the frame. */
@@ -76,6 +79,11 @@ export class HdfFrame implements Frame {
     }
   }
 
+  isNumeric(column: string): boolean {
+    const block = this.#layout.blocks.find(({ columns }) => columns.includes(column));
+    return block !== undefined && (block.caveat ?? unreadable(block)) === undefined;
+  }
+
   labels(column: string): Labels {
     return readLabels(this, this.#blockOf(column), column);
   }
@@ -107,12 +115,11 @@ export class HdfFrame implements Frame {
     const pairs = new Map<FrameBlock, [number, number][]>();
     for (const [target, column] of columns.entries()) {
       const block = this.#blockOf(column);
-      if (!isNumeric(block)) {
-        const what =
-          block.caveat ??
-          (block.dtype.startsWith("|S") || block.dtype === "vlen" ? "holds text" : "has an unknown type");
-        throw new DataError(`column \`${column}\` ${what}, expected numbers`, {
+      const caveat = block.caveat ?? unreadable(block);
+      if (caveat !== undefined) {
+        throw new DataError(`column \`${column}\` ${caveat.what}, expected numbers`, {
           where: `${this.path}, key ${this.key}`,
+          fix: caveat.fix(column),
         });
       }
       const list = pairs.get(block) ?? [];
@@ -152,10 +159,12 @@ function gatherPart(
   gather(raw, picks, target, width, firstRow);
 }
 
-function isNumeric(block: FrameBlock): boolean {
+function unreadable({ dtype, dataset }: FrameBlock): ColumnCaveat | undefined {
   // The library swaps the bytes of plain big-endian datasets, but not of the fields of a table.
-  const isReadable = !block.dtype.startsWith(">") || block.dataset.members === undefined;
-  return block.caveat === undefined && isReadable && /^[<>|][fiu]\d$/.test(block.dtype);
+  const isSwapped = dtype.startsWith(">") && dataset.members !== undefined;
+  if (isNumber(dtype) && !isSwapped) return undefined;
+  const what = isSwapped ? "is big-endian in a table" : "holds text";
+  return beforeWriting(what, 'COLUMN = COLUMN.astype("float64")');
 }
 
 function abridged(names: readonly string[]): string {

@@ -50,7 +50,7 @@ export function dtypeOf(metadata: Metadata): string {
     case ENUM:
       return `${order}${metadata.signed ? "i" : "u"}${metadata.size}`;
     case BITFIELD:
-      return `${order}u${metadata.size}`;
+      return `${order}b${metadata.size}`;
     case STRING:
       return metadata.vlen ? "string" : `|S${metadata.size}`;
     case COMPOUND:

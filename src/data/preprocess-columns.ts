@@ -1,5 +1,5 @@
 import { originalNames, renameColumn } from "../chemistry/species-names.ts";
-import { ConfigError, DataError, nearest } from "../errors.ts";
+import { ConfigError, DataError, nearest, sameButForCase } from "../errors.ts";
 import { timestepColumn } from "./time-steps.ts";
 
 /** The columns a clean dataset is to have. */
@@ -89,18 +89,25 @@ const SHOWN = 8;
 
 /** @param unused names that stand in the file and that nothing else asks for */
 function missingColumns(missing: string[], unused: string[], drop: Set<string>, where: string): DataError {
-  const described = missing.slice(0, SHOWN).map((name) => {
+  const renames: string[] = [];
+  const described = missing.map((name) => {
     const originals = originalNames(name);
+    const [same] = [...originals, name].flatMap((each) => sameButForCase(each, unused) ?? []);
     // Of names as short as H2 every other one is near.
-    const guess = name.length > 3 ? nearest(name, unused) : undefined;
+    const guess = same ?? (name.length > 3 ? nearest(name, unused) : undefined);
     if (drop.has(name)) return `\`${name}\` (listed under columns_to_drop)`;
-    if (originals.length > 0) return `\`${name}\` (raw files call it ${originals.map((o) => `\`${o}\``).join(" or ")})`;
-    return guess === undefined ? `\`${name}\`` : `\`${name}\` (is it \`${guess}\`?)`;
+    if (same !== undefined) renames.push(`${JSON.stringify(same)}: ${JSON.stringify(originals[0] ?? name)}`);
+    const notes = [
+      originals.length > 0 && `raw files call it ${originals.map((o) => `\`${o}\``).join(" or ")}`,
+      (same !== undefined || originals.length === 0) && guess !== undefined && `is it \`${guess}\`?`,
+    ].filter((note) => note !== false);
+    return notes.length > 0 ? `\`${name}\` (${notes.join("; ")})` : `\`${name}\``;
   });
   const rest = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : "";
   const what = missing.length === 1 ? "a column is missing" : `${missing.length} columns are missing`;
-  return new DataError(`${what}: ${described.join(", ")}${rest}`, {
+  const fix = "add them to the file, or correct the species list and the physical parameters of the dataset's config";
+  return new DataError(`${what}: ${described.slice(0, SHOWN).join(", ")}${rest}`, {
     where,
-    fix: "add them to the file, or correct the species list and the physical parameters of the dataset's config",
+    fix: renames.length > 0 ? `frame = frame.rename(columns={${renames.join(", ")}}); or ${fix}` : fix,
   });
 }

@@ -87,7 +87,9 @@ export async function preprocessDataset(
     logColumns(plan, log);
     const meter = new Meter(frame.rows, progress);
     const radfield = options.phys.indexOf("Radfield");
-    const index = await indexRows(frame, plan, { phys: options.phys.length, radfield }, meter.advance);
+    const checks = { phys: options.phys.length, radfield, lower: options.clipping.lower };
+    const index = await indexRows(frame, plan, checks, meter.advance);
+    for (const note of index.notes) log(note);
     const sources = plan.sources.slice(1 + options.phys.length);
     const isInput = options.phys.includes(timestepColumn);
     const starts = decideStarts(

@@ -1,18 +1,18 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { AbundanceUnits } from "../chemistry/abundance-units.ts";
 import { DataError } from "../errors.ts";
+import { severalHistories } from "./file-order.ts";
 import type { Frame } from "./frame.ts";
+import { PointColumn, pointColumns, pointsError, type TracerOrder } from "./points.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
+import { isRounding, roundingText } from "./value-checks.ts";
 
-/** Which raw row comes where when the rows are sorted by tracer and time. */
-export interface RawIndex {
-  /** Distinct tracer ids, ascending. */
-  readonly tracers: readonly (string | number)[];
-  /** [rows]: the raw row at each sorted position. */
-  readonly order: Int32Array;
-  /** [tracers + 1]: the sorted position where each tracer begins; the last entry is the number of rows. */
-  readonly starts: Int32Array;
+/** Tracers in ascending order, and which raw row comes where when the rows are sorted by tracer and time. */
+export interface RawIndex extends TracerOrder {
   /** [rows]: years, by raw row. */
   readonly times: Float64Array;
+  /** What is put right and what is doubtful, a line each. */
+  readonly notes: readonly string[];
 }
 
 /** What the rows are checked against. */
@@ -20,6 +20,8 @@ export interface RowChecks {
   phys: number;
   /** The physical parameter that is raised to a minimum afterwards and so may be 0 in the file; −1 without. */
   radfield: number;
+  /** The lower clipping value of abundances. */
+  lower: number;
 }
 
 /** The largest float32: what is beyond could only be stored as infinite. */
@@ -41,15 +43,31 @@ export async function indexRows(
   if (frame.rows === 0) throw new DataError("the frame has no rows", { where, fix: "give a file with data" });
   if (frame.rows > 0x7fffffff) throw new DataError(`${frame.rows} rows are more than 2^31 − 1`, { where });
   const { values, codes } = frame.labels(plan.tracer);
-  const times = await checkedTimes(frame, plan, checks, advance, where);
-  const { order, starts } = groupByCode(codes, values.length);
-  for (let tracer = 0; tracer < values.length; tracer++) {
-    const rows = order.subarray(starts[tracer], starts[tracer + 1]);
-    sortByTime(rows, times);
-    const twice = rows.findIndex((row, i) => i > 0 && times[row] === times[rows[i - 1]!]);
-    if (twice > 0) throw duplicateRow(values[tracer]!, times, rows[twice - 1]!, rows[twice]!, where);
+  const { times, points, units, raised } = await readColumns(frame, plan, checks, advance, where);
+  const grouped = { tracers: values, ...groupByCode(codes, values.length) };
+  const notes = [
+    raised > 0 && roundingText(raised, checks.lower),
+    warning(units.doubt((row) => `row ${row}, tracer ${values[codes[row]!]}`)),
+    warning(severalHistories(grouped, times)),
+  ].filter((note) => note !== false);
+  sortByTime(grouped, times);
+  const error = pointsError(points, grouped, times, { tracerColumn: plan.tracer, where });
+  if (error !== null) throw error;
+  refuseEqualTimes(grouped, times, where);
+  return { ...grouped, times, notes };
+}
+
+function warning(doubt: string | null): string | false {
+  return doubt !== null && `warning: ${doubt}`;
+}
+
+/** @throws DataError where a tracer has two rows at one time */
+function refuseEqualTimes({ tracers, order, starts }: TracerOrder, times: Float64Array, where: string): void {
+  for (const [i, tracer] of tracers.entries()) {
+    const rows = order.subarray(starts[i], starts[i + 1]);
+    const twice = rows.findIndex((row, k) => k > 0 && times[row] === times[rows[k - 1]!]);
+    if (twice > 0) throw duplicateRow(tracer, times, rows[twice - 1]!, rows[twice]!, where);
   }
-  return { tracers: values, order, starts, times };
 }
 
 /** A tracer's times in their order, years. */
@@ -65,7 +83,7 @@ export function countRuns(order: Int32Array): number {
 }
 
 /** Counting sort, stable: the rows of a tracer stay in file order. */
-function groupByCode(codes: Int32Array, count: number): { order: Int32Array; starts: Int32Array } {
+export function groupByCode(codes: Int32Array, count: number): { order: Int32Array; starts: Int32Array } {
   const starts = new Int32Array(count + 1);
   for (const code of codes) starts[code + 1]!++;
   for (let i = 0; i < count; i++) starts[i + 1]! += starts[i]!;
@@ -75,11 +93,12 @@ function groupByCode(codes: Int32Array, count: number): { order: Int32Array; sta
   return { order, starts };
 }
 
-function sortByTime(rows: Int32Array, times: Float64Array): void {
-  for (let i = 1; i < rows.length; i++) {
-    if (times[rows[i]!]! >= times[rows[i - 1]!]!) continue;
-    rows.sort((a, b) => times[a]! - times[b]! || a - b);
-    return;
+/** Sorts the rows of each tracer by time. */
+export function sortByTime({ tracers, order, starts }: TracerOrder, times: Float64Array): void {
+  for (let tracer = 0; tracer < tracers.length; tracer++) {
+    const rows = order.subarray(starts[tracer], starts[tracer + 1]);
+    const isSorted = rows.every((row, i) => i === 0 || times[row]! >= times[rows[i - 1]!]!);
+    if (!isSorted) rows.sort((a, b) => times[a]! - times[b]! || a - b);
   }
 }
 
@@ -94,50 +113,78 @@ function duplicateRow(tracer: string | number, times: Float64Array, a: number, b
 interface Findings {
   count: number;
   first: { row: number; column: number; value: number } | undefined;
+  /** Abundances that rounding made negative. */
+  raised: number;
 }
 
-async function checkedTimes(
+/** What one reading of the file gives. */
+interface ReadColumns {
+  readonly times: Float64Array;
+  readonly points: readonly PointColumn[];
+  readonly units: AbundanceUnits;
+  readonly raised: number;
+}
+
+async function readColumns(
   frame: Frame,
   plan: ColumnPlan,
   checks: RowChecks,
   advance: (rows: number) => void,
   where: string,
-): Promise<Float64Array> {
-  const width = plan.sources.length;
+): Promise<ReadColumns> {
+  const points = pointColumns(frame).map((name) => new PointColumn(name, frame.rows));
+  const columns = [...plan.sources, ...points.map(({ name }) => name)];
+  const [used, width] = [plan.sources.length, columns.length];
   const blockRows = Math.min(frame.rows, frame.blockRows);
   const block = new Float64Array(blockRows * width);
   const times = new Float64Array(frame.rows);
-  const findings: Findings = { count: 0, first: undefined };
+  const findings: Findings = { count: 0, first: undefined, raised: 0 };
+  const abundances = 1 + checks.phys;
+  const units = new AbundanceUnits(plan.floats.slice(abundances));
   for (let start = 0; start < frame.rows; start += blockRows) {
     const count = Math.min(blockRows, frame.rows - start);
-    frame.read(start, count, plan.sources, block);
-    for (let i = 0; i < count; i++) times[start + i] = block[i * width]!;
-    checkBlock(block, width, count, start, checks, findings);
+    frame.read(start, count, columns, block);
+    for (let i = 0; i < count; i++) {
+      times[start + i] = block[i * width]!;
+      for (const [k, point] of points.entries()) point.add(block[i * width + used + k]!, start + i);
+    }
+    checkBlock(block, { used, width, rows: count, firstRow: start }, checks, findings);
+    units.add(block, { rows: count, width, offset: abundances, firstRow: start });
     advance(count);
     await nextTurn();
   }
   if (findings.first !== undefined) throw badValue(findings.first, findings.count, plan, checks, where);
-  return times;
+  return { times, points, units, raised: findings.raised };
+}
+
+/** Rows in a block; the columns after the first `used` ones are not checked. */
+interface BlockRows {
+  readonly used: number;
+  readonly width: number;
+  readonly rows: number;
+  readonly firstRow: number;
 }
 
 function checkBlock(
   block: Float64Array,
-  width: number,
-  rows: number,
-  firstRow: number,
-  { phys, radfield }: RowChecks,
+  { used, width, rows, firstRow }: BlockRows,
+  { phys, radfield, lower }: RowChecks,
   findings: Findings,
 ): void {
   for (let i = 0; i < rows; i++) {
     const at = i * width;
     // The conditions of a row at Time 0 are replaced by those of the row after it: files put 0 there.
     const isStart = block[at] === 0;
-    for (let column = 0; column < width; column++) {
+    for (let column = 0; column < used; column++) {
       const value = block[at + column]!;
       if (value > 0 && value <= LARGEST) continue;
       const isPhysical = column > 0 && column <= phys;
       if (value === 0 && (!isPhysical || isStart || column - 1 === radfield)) continue;
       if (isPhysical && column - 1 === radfield && value < 0 && value >= -LARGEST) continue;
+      if (column > phys && isRounding(value, lower)) {
+        findings.raised++;
+        continue;
+      }
       findings.count++;
       findings.first ??= { row: firstRow + i, column, value };
     }

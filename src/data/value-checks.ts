@@ -6,14 +6,46 @@ export interface ValueOrigin {
   readonly key: string;
 }
 
-/** @param values [rows, columns], of rows from `start` on @throws DataError for the first NaN, infinite or negative abundance */
+/**
+ * Whether a negative abundance is a solver's rounding: smaller in size than the lower clipping value, to which it is raised. Others are
+ * mistakes.
+ */
+export function isRounding(value: number, lower: number): boolean {
+  return value < 0 && value > -lower;
+}
+
+/** Raises what rounding made negative to the lower clipping value. @returns how many values */
+export function raiseRounding(values: Float32Array, lower: number): number {
+  let raised = 0;
+  for (let at = 0; at < values.length; at++) {
+    if (!isRounding(values[at]!, lower)) continue;
+    values[at] = lower;
+    raised++;
+  }
+  return raised;
+}
+
+/** For the log: what `raiseRounding` did. */
+export function roundingText(raised: number, lower: number): string {
+  const what = raised === 1 ? "1 negative abundance" : `${raised} negative abundances`;
+  return `raised ${what} (a solver's rounding, less than ${lower} in size) to ${lower}`;
+}
+
+/**
+ * @param values [rows, columns], of rows from `start` on; what rounding made negative is raised to `lower`
+ * @returns how many values were raised
+ * @throws DataError for the first NaN, infinite or other negative abundance
+ */
 export function checkAbundances(
   values: Float32Array,
   columns: readonly string[],
   start: number,
   origin: ValueOrigin,
-): void {
+  lower: number,
+): number {
+  const raised = raiseRounding(values, lower);
   checkEach(values, columns, start, origin, (value) => value >= 0 && value < Number.POSITIVE_INFINITY, "an abundance");
+  return raised;
 }
 
 /** @param values [rows, columns], of rows from `start` on @throws DataError for the first that is not finite and above 0 */

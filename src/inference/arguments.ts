@@ -1,3 +1,4 @@
+import { isRounding } from "../data/value-checks.ts";
 import { DataError } from "../errors.ts";
 
 /** A row-major array with its shape, as scripts give and get it. */
@@ -63,12 +64,17 @@ export function checkValues(
   }
 }
 
-/** Linear abundances: finite, zero or more. Zeros are raised to the lower clipping value. */
-export const linearAbundance = {
-  test: (value: number): boolean => value >= 0,
-  words: "abundances are finite and not negative",
-  fix: "clean the input; values below the clipping range are raised to it, NaN and negative ones are not guessed",
-};
+/**
+ * Linear abundances: finite, zero or more. Zeros and what rounding made negative are raised to the lower clipping value.
+ * @param lower the lower clipping value
+ */
+export function linearAbundance(lower: number): Parameters<typeof checkValues>[2] {
+  return {
+    test: (value) => value >= 0 || isRounding(value, lower),
+    words: "abundances are finite and not negative",
+    fix: `clean the input; values between -${lower} and ${lower} are raised to ${lower}, NaN and other negative ones are not guessed`,
+  };
+}
 
 /** Physical parameters: finite and above zero, because they are scaled by their logarithm. */
 export const linearPhysical = {

@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
+import { AbundanceUnits } from "../chemistry/abundance-units.ts";
 import { FrameWriter } from "../data/frame.ts";
 import { createHdf5 } from "../data/hdf5.ts";
 import type { RangeWatch } from "../data/range-watch.ts";
+import { raiseRounding, roundingText } from "../data/value-checks.ts";
 import { ConfigError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import {
@@ -36,6 +38,8 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
     ...compute,
     autoencoder: path(request.autoencoder),
     emulator: path(request.emulator),
+    // Here tracers and rows have names, so that they are checked and told below.
+    onWarning: () => {},
   });
   try {
     if (surrogate.unknownFacts.length > 0) tools.log(describeUnknown(surrogate));
@@ -74,10 +78,13 @@ async function emulateAll(
   const names = surrogate.physicalParameters.map(({ name }) => name);
   const ranges = trainedRanges(surrogate);
   const floats = ["Time", ...names, ...surrogate.species];
+  const { lower } = surrogate.abundancesClipping;
+  const units = new AbundanceUnits(surrogate.species);
   const pending = beginFile(output);
   try {
     const file = await createHdf5(pending.temporaryPath);
-    let [seconds, tracers, index] = [0, 0, 0];
+    let [seconds, index, raised] = [0, 0, 0];
+    const models: number[] = [];
     try {
       const order = ["Index", "Model", ...floats];
       const columns = histories.hasIntegerIds
@@ -87,6 +94,12 @@ async function emulateAll(
       for await (const group of histories.groups()) {
         tools.signal.throwIfAborted();
         watchRanges(ranges, group, names.length);
+        units.add(group.abundances, {
+          rows: group.models.length,
+          width: surrogate.species.length,
+          firstRow: models.length,
+        });
+        raised += raiseRounding(group.abundances, lower);
         const started = tools.now();
         const emulated = await emulateGroup(surrogate, group);
         seconds += (tools.now() - started) / 1000;
@@ -101,7 +114,7 @@ async function emulateAll(
             idRows(group),
           );
         index += rows;
-        tracers += group.models.length;
+        for (const model of group.models) models.push(model);
       }
       ranges.tell(tools.log, strict === true, input);
       writer.finish();
@@ -109,7 +122,10 @@ async function emulateAll(
       file.close();
     }
     pending.commit();
-    return { output, tracers, rows: index - tracers, seconds };
+    if (raised > 0) tools.log(roundingText(raised, lower));
+    const doubt = histories.isChecked ? null : units.doubt((start) => `the first row of tracer ${models[start]}`);
+    if (doubt !== null) tools.log(`warning: ${doubt}`);
+    return { output, tracers: models.length, rows: index - models.length, seconds };
   } catch (error) {
     pending.discard();
     throw error;

@@ -60,6 +60,8 @@ export interface Histories {
   readonly rows: number;
   /** Whether all ids are integers, of which none is beyond 2^53. */
   readonly hasIntegerIds: boolean;
+  /** Whether `preprocess` has looked at all abundances and told its doubts. */
+  readonly isChecked: boolean;
   groups(): AsyncIterable<HistoryGroup> | Iterable<HistoryGroup>;
   close(): void;
 }
@@ -187,13 +189,16 @@ class FrameHistories implements Histories {
   readonly tracers: number;
   readonly rows: number;
   readonly hasIntegerIds: boolean;
+  readonly isChecked: boolean;
   readonly #runs: readonly Run[];
   readonly #frames: readonly Frame[];
   readonly #surrogate: Inference;
   readonly #remove: () => void;
 
-  constructor(frames: readonly Frame[], surrogate: Inference, remove: () => void = () => {}) {
-    [this.#frames, this.#surrogate, this.#remove] = [frames, surrogate, remove];
+  /** @param remove where the frames are temporary, made by `preprocess` */
+  constructor(frames: readonly Frame[], surrogate: Inference, remove?: () => void) {
+    [this.#frames, this.#surrogate, this.#remove] = [frames, surrogate, remove ?? (() => {})];
+    this.isChecked = remove !== undefined;
     this.#runs = frames.flatMap(runsOf).sort((a, b) => a.model - b.model);
     this.tracers = this.#runs.length;
     this.hasIntegerIds = this.#runs.every(({ model }) => Number.isSafeInteger(model));
@@ -273,7 +278,14 @@ function arrayHistories({ cwd, physical, abundances }: EmulateRequest, surrogate
     physical: withLastHeld(Float32Array.from<number | bigint>(conditions.data, Number), batch, steps, parameters),
     abundances: given === batch ? one : Float32Array.from({ length: batch * species }, (_, i) => one[i % species]!),
   };
-  return { tracers: batch, rows: batch * rows, hasIntegerIds: true, groups: () => [group], close: () => {} };
+  return {
+    tracers: batch,
+    rows: batch * rows,
+    hasIntegerIds: true,
+    isChecked: false,
+    groups: () => [group],
+    close: () => {},
+  };
 }
 
 /** Years since the start, [b, t + 1], by the surrogate's step or the steps that are given; NaN where neither is known. */

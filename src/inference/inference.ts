@@ -23,8 +23,10 @@ import {
   type Matrix,
   type MatrixInput,
 } from "./arguments.ts";
+import { InputWarnings, type WarningListener } from "./input-warnings.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
+export type { InputWarningKind, WarningListener } from "./input-warnings.ts";
 
 /** What to load and where to compute. */
 export interface InferenceOptions extends ComputeRequest {
@@ -32,6 +34,11 @@ export interface InferenceOptions extends ComputeRequest {
   readonly autoencoder: string;
   /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
   readonly emulator?: string | undefined;
+  /**
+   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei. Default: a warning of the
+   * process, of type `AstrochemWarning`.
+   */
+  readonly onWarning?: WarningListener | undefined;
 }
 
 /** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
@@ -91,12 +98,14 @@ export class Inference {
   readonly #encoder: Encoder;
   readonly #decoder: Decoder;
   readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
+  readonly #warnings: InputWarnings;
   #disposed = false;
 
   private constructor(
     { engine, choice }: { engine: Engine; choice: ComputeChoice },
     autoencoder: AutoencoderWeights,
     emulator: LoadedEmulator | null,
+    warnings: InputWarnings,
   ) {
     this.compute = choice;
     this.species = autoencoder.species;
@@ -108,6 +117,7 @@ export class Inference {
     this.unknownFacts = emulator ? unknownFacts(emulator.weights) : [];
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
+    this.#warnings = warnings;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
@@ -131,7 +141,8 @@ export class Inference {
       checkPair({ path: options.autoencoder, weights: autoencoder }, { path: options.emulator, weights });
       emulator = { weights, latents: latentsOf(options.autoencoder, autoencoder, weights) };
     }
-    return new Inference(await chooseEngine(options), autoencoder, emulator);
+    const warnings = new InputWarnings(options.onWarning);
+    return new Inference(await chooseEngine(options), autoencoder, emulator, warnings);
   }
 
   /**
@@ -216,10 +227,15 @@ export class Inference {
   }
 
   #scaledAbundances(name: string, abundances: MatrixInput, { scaled }: ScaledOption): Float32Array {
-    checkValues(name, abundances, scaled ? finite : linearAbundance);
+    const { lower } = this.abundancesClipping;
+    checkValues(name, abundances, scaled ? finite : linearAbundance(lower));
     const features = new Float32Array(abundances.data.length);
-    if (scaled) features.set(abundances.data);
-    else this.#abundanceScaling.scaleInto(abundances.data, features);
+    if (scaled) {
+      features.set(abundances.data);
+      return features;
+    }
+    this.#warnings.checkAbundances(name, abundances, this.species, lower);
+    this.#abundanceScaling.scaleInto(abundances.data, features);
     return features;
   }
 
@@ -228,6 +244,7 @@ export class Inference {
     const emulator = this.#requireEmulator();
     checkShape("physical", physical, ["b", "t", ["physical", this.physicalParameters.length]]);
     checkValues("physical", physical, scaled ? finite : linearPhysical);
+    if (!scaled) this.#warnings.checkConditions(physical, () => trainedRanges(this));
     const values = new Float32Array(physical.data.length);
     if (scaled) values.set(physical.data);
     else emulator.physical.scaleInto(physical.data, values);

@@ -606,6 +606,34 @@ describe("emulate", () => {
     );
   });
 
+  it("tells starts in another unit and a solver's rounding, once, and goes on", async () => {
+    const cwd = folderWith("weights");
+    const start = (await readFrame(join(made, "clean.h5"), "val", species)).values.slice(0, 333);
+    const starts = Float32Array.of(...start, ...start.map((x) => 2 * x), ...start.map((x) => 2 * x));
+    starts[2 * 333] = -1e-31;
+    writeNpy(join(cwd, "p.npy"), { shape: [3, 2, 4], data: Float32Array.from({ length: 24 }, () => 10) });
+    writeNpy(join(cwd, "a.npy"), { shape: [3, 333], data: starts });
+    const { code, stderr } = await command(["emulate", "--physical", "p.npy", "--abundances", "a.npy"], cwd);
+    expect(code).toBe(0);
+    const lines = stderr.split("\n").filter((line) => /warning|raised/.test(line) && !line.includes("trained range"));
+    expect(lines).toEqual([
+      "raised 1 negative abundance (a solver's rounding, less than 1e-20 in size) to 1e-20",
+      expect.stringMatching(
+        /^warning: hydrogen nuclei sum to 2 instead of 1 in the first row of tracer 1 \(the first of 2 such rows\): abundances relative to H2\?/,
+      ),
+    ]);
+    const out = await readFrame(join(cwd, "emulated.h5"), "emulated", species);
+    expect(out.values[6 * 333]).toBe(Math.fround(1e-20));
+  });
+
+  it("warns once of a raw file's rows in another unit", async () => {
+    const cwd = folderWith("raw.h5", "weights");
+    const { stderr } = await command(["emulate", "raw.h5"], cwd);
+    expect(
+      stderr.match(/hydrogen nuclei sum to .* in row 0, tracer \d+ \(the first of 96 such rows\): /g),
+    ).toHaveLength(1);
+  });
+
   it("says what is wrong, and what to do", async () => {
     const cwd = folderWith("clean.h5", "weights");
     writeNpy(join(cwd, "p.npy"), { shape: [2, 1, 3], data: new Float32Array(6).fill(1) });

@@ -30,6 +30,7 @@ describe("preprocess", () => {
       "read raw.h5: 71 rows × 344 columns
       renamed 46 columns
       dropped 5 columns (dustTemp, zeta, dstep, BULK, SURFACE)
+      warning: the rows of tracer 17 go back in time 6 times, first from 16722 to 12077 (rows 6 and 12); 5 other tracers likewise: they are sorted by time into one history. If an id stands for several, give each its own
       start: 8 tracers from utils/initial_abundances.npy, put before the rows at Time 0
       warning: rows are not one step apart: in tracer 3, its first row comes 92.9 yr after the start row at Time 0 (the first of 63 such steps of 71); the median step is 2323 yr; the surrogate will take each row for one step of 2323 yr
       sorted 8 tracers and added 8 start rows: 79 rows

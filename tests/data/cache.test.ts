@@ -188,13 +188,30 @@ describe("autoencoderCache", () => {
 
   it.each([
     ["H2", Number.NaN],
-    ["CO", -1e-30],
+    ["CO", -1e-10],
     ["H", Number.POSITIVE_INFINITY],
   ])("names the place of an abundance (%s) of %d and leaves nothing behind", async (column, value) => {
     await withClean({ train: { tracers: [4], values: [{ row: 2, column, value }] } }, async (clean, caches) => {
       const message = await thrownBy(() => autoencoder(clean, caches, "both"), dirname(caches));
       expect(message).toContain(`key train, row 2, column ${column}`);
       expect(existsSync(caches) ? readdirSync(caches) : []).toEqual([]);
+    });
+  });
+});
+
+describe("a solver's rounding", () => {
+  const values = [
+    { row: 1, column: "CO", value: -1e-31 },
+    { row: 2, column: "H2", value: -9e-21 },
+  ];
+  const line = "raised 2 negative abundances (a solver's rounding, less than 1e-20 in size) to 1e-20";
+
+  it("is raised to the clipping and counted, in either cache", async () => {
+    await withClean({ train: { tracers: [4], values } }, async (clean, caches) => {
+      expect((await autoencoder(clean, caches, "both")).filter((message) => message === line)).toHaveLength(1);
+      const scaled = await stored(join(caches, "autoencoder_train_preprocessed.h5"), "dataset");
+      expect([scaled[1 * 3 + 2], scaled[2 * 3 + 1]]).toEqual([0, 0]);
+      expect((await emulator(clean, caches, "both")).filter((message) => message === line)).toHaveLength(1);
     });
   });
 });

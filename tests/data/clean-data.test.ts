@@ -54,6 +54,14 @@ describe("openCleanData", () => {
     expect(await hashOf(pandas, { ...columns, species: others.slice(3, 5) })).not.toBe(hash);
   });
 
+  it("suggests columns that are the same but for case, however short", async () => {
+    const path = await writeClean(folder, "case.h5", { tracers: [2] }, { tracers: [2] });
+    const columns = { ...cleanColumns, phys: ["density", "AV"], species: ["H", "Co"] };
+    expect(await thrownBy(() => openCleanData(path, columns), folder)).toContain(
+      "the clean dataset lacks the columns density (is it Density?), AV (is it Av?), Co (is it CO?)",
+    );
+  });
+
   it("explains what is missing", async () => {
     expect(await thrownBy(() => openCleanData(join(folder, "none.h5"), cleanColumns), folder)).toMatchInlineSnapshot(`
       "DataError: there is no clean dataset …/none.h5

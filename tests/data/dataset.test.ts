@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Dataset } from "../../src/data/dataset.ts";
+import { FrameWriter } from "../../src/data/frame.ts";
+import { createHdf5 } from "../../src/data/hdf5.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
 import { writeRawRows } from "../helpers/raw-frame.ts";
 import { cleanColumns, cleanValue, writeClean } from "./clean-sample.ts";
@@ -36,6 +38,32 @@ describe("a dataset", () => {
     expect([...physical.data]).toEqual(["Av", "Density"].map((column) => cleanValue(column, 0)));
     expect(dataset.physicalParameters).toEqual(["Av", "Density"]);
     dataset.close();
+  });
+
+  it("suggests a column of the same name but for case", async () => {
+    const path = await writeClean(folder, "case.h5", { tracers: [2] }, { tracers: [1] });
+    const opened = () => Dataset.open(path, { species: ["h", "co"], physicalParameters: ["AV"] });
+    expect(await thrownBy(opened, folder)).toContain(
+      "no column `AV`\n  at   …/case.h5, key train\n  fix  did you mean `Av`?",
+    );
+  });
+
+  it("refuses times that are dates, with the line that converts them", async () => {
+    const path = join(folder, "dates.h5");
+    const file = await createHdf5(path);
+    const columns = { float32: ["Time", "H"], int64: ["Index", "Model"], order: ["Index", "Model", "Time", "H"] };
+    for (const key of ["train", "val"]) {
+      const writer = new FrameWriter(file, key, columns, 1);
+      writer.append(Float32Array.of(1, 1), BigInt64Array.of(0n, 0n), 1);
+      writer.finish();
+      file.setAttribute(`${key}/block0_values`, "value_type", "datetime64[ns]");
+    }
+    file.close();
+    expect(await thrownBy(() => Dataset.open(path), folder)).toMatchInlineSnapshot(`
+      "DataError: column \`Time\` holds dates (datetime64[ns]), expected numbers
+        at   …/dates.h5, key train
+        fix  before to_hdf: frame["Time"] = (frame["Time"] - frame["Time"].min()) / pandas.Timedelta(days=365.25)"
+    `);
   });
 
   it("says what is wrong: no such tracer, no such column, no clean file", async () => {

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { openFrame } from "../../src/data/frame.ts";
 import { openHdf5 } from "../../src/data/hdf5.ts";
 import { type PreprocessOptions, preprocessDataset } from "../../src/data/preprocess.ts";
+import { planColumns } from "../../src/data/preprocess-columns.ts";
 import type { StartState } from "../../src/data/start-rows.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
 import { makeRaw, rawSpecies, rawTracerId, rawValue } from "../helpers/make-raw.ts";
@@ -136,6 +137,40 @@ describe("rows", () => {
     expect(result.Radfield).toEqual([1e-4, 5, 5].map(Math.fround));
     expect(result.H2).toEqual([0.5, 1e-20, 1].map(Math.fround));
     expect(result["#CH4O"]).toEqual([1e-20, 1e-20, 1e-6].map(Math.fround));
+  });
+
+  it("raises what a solver's rounding made negative, and counts it", async () => {
+    const logged: string[] = [];
+    await writeRawRows(small.inputPath, [row(1, 10, { H2: -1e-31, "#CH3OH": -9e-21 }), row(1, 20)]);
+    await preprocessDataset(small, (message) => logged.push(message));
+    const result = await readClean(small.outputPath, "train");
+    expect(result.H2![1]).toBe(Math.fround(1e-20));
+    expect(result["#CH4O"]![1]).toBe(Math.fround(1e-20));
+    expect(logged).toContain("raised 2 negative abundances (a solver's rounding, less than 1e-20 in size) to 1e-20");
+  });
+
+  it("warns of another unit and of several histories under one id, and goes on", async () => {
+    const logged: string[] = [];
+    const times = [10, 20, 30, 15, 25, 35];
+    await writeRawRows(
+      small.inputPath,
+      times.map((time) => row(4, time, { H2: 2e4 })),
+    );
+    await preprocessDataset(small, (message) => logged.push(message));
+    const warnings = logged.filter((message) => message.startsWith("warning") && !message.includes("one step"));
+    expect(warnings).toEqual([
+      "warning: hydrogen nuclei sum to 40000 instead of 1 in row 0, tracer 4 (the first of 6 such rows): " +
+        "number densities (per cm^3)? Divide each row by its number of hydrogen nuclei (H + 2 H2 + …)",
+      "warning: the rows of tracer 4 go back in time once, first from 30 to 15 (rows 2 and 3): " +
+        "they are sorted by time into one history. If an id stands for several, give each its own",
+    ]);
+  });
+
+  it("says nothing of the kind about sound rows", async () => {
+    const logged: string[] = [];
+    await writeRawRows(small.inputPath, [row(1, 10), row(2, 10), row(1, 20), row(2, 20)]);
+    await preprocessDataset(small, (message) => logged.push(message));
+    expect(logged.filter((message) => /warning|raised/.test(message))).toEqual([]);
   });
 
   it("makes the same of rows in any order", async () => {
@@ -345,6 +380,25 @@ describe("bad input is a clear error and leaves no file", () => {
       "DataError: tracer 5 has two rows at time 20: rows 1 and 3
         at   …/raw.h5, key df
         fix  remove one of them, or give the tracers different ids"
+    `);
+  });
+
+  it.each([0, 0.5])("names the points that one tracer has, with times that differ by %d years", async (shift) => {
+    const parcel = (Point: number): RawRow[] =>
+      [10, 20, 30].map((time) => row(7, time + shift * Point, { Point, parcel_radius: 0.1 * Point }));
+    expect(await failing([...parcel(1), ...parcel(2)])).toMatchInlineSnapshot(`
+      "DataError: the rows of tracer 7 belong to 2 points (\`Point\` is 1, 2)
+        at   …/raw.h5, key df
+        fix  make the tracer Tracer × Point: frame["Tracer"] = frame.groupby(["Tracer", "Point"]).ngroup()"
+    `);
+  });
+
+  it("says which column has the same name but for case, however short", () => {
+    const raw = ["tracer", "Time", "Density", "RADFIELD", "av", "gasTemp", "#CH3OH", "h2"];
+    expect(() => planColumns(raw, small, "raw.h5")).toThrowErrorMatchingInlineSnapshot(`
+      [DataError: 4 columns are missing: \`Model\` (raw files call it \`Tracer\`; is it \`tracer\`?), \`Radfield\` (raw files call it \`radfield\`; is it \`RADFIELD\`?), \`Av\` (is it \`av\`?), \`H2\` (is it \`h2\`?)
+        at   raw.h5
+        fix  frame = frame.rename(columns={"tracer": "Tracer", "RADFIELD": "radfield", "av": "Av", "h2": "H2"}); or add them to the file, or correct the species list and the physical parameters of the dataset's config]
     `);
   });
 

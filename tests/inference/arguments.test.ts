@@ -65,7 +65,12 @@ describe("a value", () => {
   const { POSITIVE_INFINITY, NEGATIVE_INFINITY, NaN: nan } = Number;
 
   it.each([
-    ["an abundance", linearAbundance, [0, -0, 1e-300, 1, 1e30], [-1e-300, nan, POSITIVE_INFINITY, NEGATIVE_INFINITY]],
+    [
+      "an abundance",
+      linearAbundance(1e-20),
+      [0, -0, 1e-300, -1e-300, -9.9e-21, 1, 1e30],
+      [-1e-20, -1e-3, nan, POSITIVE_INFINITY, NEGATIVE_INFINITY],
+    ],
     ["a physical parameter", linearPhysical, [1e-300, 1, 1e30], [0, -0, -1, nan, POSITIVE_INFINITY, NEGATIVE_INFINITY]],
     ["a scaled value or latent", finite, [0, -5, 1e30], [nan, POSITIVE_INFINITY, NEGATIVE_INFINITY]],
   ])("that is %s is allowed or refused", (_, allowed, good, bad) => {
@@ -77,7 +82,7 @@ describe("a value", () => {
 
   it("that is no number is refused: JSON turns NaN into null, which would pass for 0", () => {
     for (const value of [null, undefined, "0.5", "", true, 1n]) {
-      for (const allowed of [linearAbundance, linearPhysical, finite]) {
+      for (const allowed of [linearAbundance(1e-20), linearPhysical, finite]) {
         expect(check(value, allowed), String(value)).toThrow("  at   x[0, 1]\n");
       }
     }
@@ -100,10 +105,10 @@ describe("a value", () => {
   });
 
   it("is refused with what to do", () => {
-    expect(check(-1, linearAbundance)).toThrowErrorMatchingInlineSnapshot(`
+    expect(check(-1, linearAbundance(1e-20))).toThrowErrorMatchingInlineSnapshot(`
       [DataError: x holds -1; abundances are finite and not negative
         at   x[0, 1]
-        fix  clean the input; values below the clipping range are raised to it, NaN and negative ones are not guessed]
+        fix  clean the input; values between -1e-20 and 1e-20 are raised to 1e-20, NaN and other negative ones are not guessed]
     `);
     expect(check(0, linearPhysical)).toThrowErrorMatchingInlineSnapshot(`
       [DataError: x holds 0; physical parameters are finite and above 0

@@ -369,6 +369,33 @@ describe("loading", () => {
   });
 });
 
+describe("doubtful abundances", () => {
+  it("are told once of each kind by an instance, and computed all the same", async () => {
+    const told: string[] = [];
+    const files = { autoencoder: path("autoencoder"), emulator: path("emulator") };
+    const surrogate = await Inference.load({ ...files, onWarning: (message) => told.push(message) });
+    const dense = matrix(
+      linear(features.subarray(0, windows * species)).map((x) => x * 1e9),
+      windows,
+      species,
+    );
+    const withValue = (value: number): MatrixInput =>
+      matrix(Array.from(abundances.data).with(332, value), windows, species);
+    await surrogate.encode(dense);
+    await surrogate.emulate(physical, dense);
+    expect(told).toEqual([expect.stringContaining(" in abundances[0] (the first of 12 such rows): number densities")]);
+    const rounding = await surrogate.encode(withValue(-1e-30));
+    const { data } = await surrogate.encode(withValue(1e-20));
+    expect(rounding.data).toEqual(data);
+    expect(told[1]).toBe(
+      "raised 1 negative abundance (a solver's rounding, less than 1e-20 in size) to 1e-20, first in abundances[0, 332]",
+    );
+    await surrogate.encode(matrix(features, rows, species), { scaled: true });
+    expect(told).toHaveLength(2);
+    surrogate.dispose();
+  });
+});
+
 describe("a bad argument", () => {
   let surrogate: Inference;
   beforeAll(async () => {
@@ -491,12 +518,12 @@ describe("a bad argument", () => {
     expect(await refused(() => surrogate.encode(bad))).toMatchInlineSnapshot(`
       "DataError: abundances holds NaN; abundances are finite and not negative
         at   abundances[2, 5]
-        fix  clean the input; values below the clipping range are raised to it, NaN and negative ones are not guessed"
+        fix  clean the input; values between -1e-20 and 1e-20 are raised to 1e-20, NaN and other negative ones are not guessed"
     `);
-    expect(await refused(() => surrogate.emulate(physical, changed(abundances, 332, -1e-30)))).toMatchInlineSnapshot(`
-      "DataError: abundances holds -1e-30; abundances are finite and not negative
+    expect(await refused(() => surrogate.emulate(physical, changed(abundances, 332, -1e-10)))).toMatchInlineSnapshot(`
+      "DataError: abundances holds -1e-10; abundances are finite and not negative
         at   abundances[0, 332]
-        fix  clean the input; values below the clipping range are raised to it, NaN and negative ones are not guessed"
+        fix  clean the input; values between -1e-20 and 1e-20 are raised to 1e-20, NaN and other negative ones are not guessed"
     `);
     expect(await refused(() => surrogate.encode(changed(abundances, species, Number.POSITIVE_INFINITY)))).toContain(
       "at   abundances[1, 0]",

@@ -1,3 +1,4 @@
+import { isRounding } from "../../data/value-checks.ts";
 import { DecimatedSample } from "./decimated-sample.ts";
 import type { ColumnSummary } from "./inspection.ts";
 
@@ -9,6 +10,8 @@ export interface WatchedColumn {
   readonly upper: number;
   /** Whether its median is wanted. */
   readonly isSampled: boolean;
+  /** Of abundances: negative values of less than this size are a solver's rounding and count as below; else 0. */
+  readonly rounding: number;
 }
 
 /** Counts what is wrong with the values of columns, block by block. */
@@ -84,6 +87,8 @@ export class ColumnStatistics {
   #addUnusual(value: number, column: number, row: number): void {
     if (value === 0) {
       this.#counts.zero[column]!++;
+    } else if (isRounding(value, this.#columns[column]!.rounding)) {
+      this.#counts.below[column]!++;
     } else {
       const kind = Number.isNaN(value) ? "nan" : Number.isFinite(value) ? "negative" : "infinite";
       this.#counts[kind][column]!++;

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { isOneStep, timestepColumn, years } from "../../data/time-steps.ts";
+import { sameButForCase } from "../../errors.ts";
 import type {
   ArrayInspection,
   DataInspection,
@@ -75,8 +76,9 @@ function dataHints(data: DataInspection, context: HintContext): Hint[] {
   }
   const overrides = [...context.overrides, ...ranges, ...stepOverride(data.frames, context)];
   const isEmpty = !data.frames.some(({ form, rows }) => form === data.form && rows > 0);
-  if (data.form === "raw" && !isEmpty) hints.push(preprocessHint(data, overrides, context));
-  if (data.form === "clean" && !isEmpty) {
+  const isStopped = data.frames.some(({ form, problems }) => form === data.form && problems.length > 0);
+  if (data.form === "raw" && !isEmpty && !isStopped) hints.push(preprocessHint(data, overrides, context));
+  if (data.form === "clean" && !isEmpty && !isStopped) {
     const words = [...overrides, `dataset.dataset_path=${context.path}`];
     hints.push({ text: "train on it", command: command("train-autoencoder", words) });
     const window = windowOf(data.frames, context.settings);
@@ -102,12 +104,13 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
   const { tracers, values, species, key } = frame;
   const texts: (string | false)[] = [
     ...frame.problems,
+    ...frame.doubts,
     frame.repeated_columns.length > 0 &&
       `columns that become one when renamed (${listed(frame.repeated_columns)}): name one of each under dataset.preprocessing.columns_to_drop`,
     frame.missing_physical.length > 0 &&
-      `conditions that the configuration asks for are not there: ${listed(frame.missing_physical)} (set dataset.phys, or add them)`,
+      `conditions that the configuration asks for are not there: ${listed(withSuggestions(frame.missing_physical, frame.columns))} (set dataset.phys, or add them)`,
     species.missing.length > 0 &&
-      `${species.missing.length} species of the list are not there: write a list of the file's own, one name a line, and set dataset.species_path, dataset.initial_abundances_path and dataset.stoichiometric_matrix_path=null`,
+      `${species.missing.length} species of the list are not there${suggestions(species.missing, frame.columns)}: write a list of the file's own, one name a line, and set dataset.species_path, dataset.initial_abundances_path and dataset.stoichiometric_matrix_path=null`,
     values !== null &&
       values.nan + values.infinite + values.negative > 0 &&
       `abundances that are NaN, infinite or negative stop ${frame.form === "raw" ? "the preprocessing" : "a training"}: repair or remove their rows`,
@@ -143,8 +146,24 @@ function foreignHints({ key, species, columns }: FrameInspection): Hint[] {
   if (species.count === 0) return [];
   const absent = ["Tracer", "Time"].filter((name) => !columns.includes(name));
   return [
-    note(`${key}: it would be raw data with columns named ${absent.join(" and ")}: rename the file's own, or add them`),
+    note(
+      `${key}: it would be raw data with columns named ${withSuggestions(absent, columns).join(" and ")}: rename the file's own, or add them`,
+    ),
   ];
+}
+
+/** `Av (is it av?)` where a column has the same name but for case. */
+function withSuggestions(names: readonly string[], columns: readonly string[]): string[] {
+  return names.map((name) => {
+    const same = sameButForCase(name, columns);
+    return same === undefined ? name : `${name} (is it ${same.trim()}?)`;
+  });
+}
+
+/** Those of many names alone that have a suggestion. */
+function suggestions(names: readonly string[], columns: readonly string[]): string {
+  const found = withSuggestions(names, columns).filter((text) => text.endsWith("?)"));
+  return found.length === 0 ? "" : ` (${listed(found)})`;
 }
 
 /** The windows of an emulator must fit into the tracers of either split. */

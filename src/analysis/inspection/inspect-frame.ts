@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { AbundanceUnits } from "../../chemistry/abundance-units.ts";
 import type { Frame } from "../../data/frame.ts";
+import { pointColumns } from "../../data/points.ts";
 import { timeStepAttribute, timestepColumn } from "../../data/time-steps.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies, unitOf } from "./column-roles.ts";
@@ -7,6 +9,7 @@ import { ColumnStatistics, type WatchedColumn } from "./column-statistics.ts";
 import type { ColumnSummary, FrameInspection, ValueSummary } from "./inspection.ts";
 import { problemOf } from "./problem-of.ts";
 import type { InspectionOptions, InspectionSettings } from "./settings.ts";
+import { inspectOrder } from "./tracer-order.ts";
 import { TracerStatistics } from "./tracer-statistics.ts";
 
 /** Values of a block in memory at once: 32 MB. */
@@ -16,6 +19,7 @@ const mostColumns = 20_000;
 /** Deflate shrinks to a thousandth at best: what claims to be greater was never written. */
 const greatestRatio = 1100;
 const shownBadColumns = 20;
+const shownTypeProblems = 4;
 /** Unknown columns whose median is told: a sample of each takes half a megabyte. */
 const mostSampled = 20;
 
@@ -41,15 +45,20 @@ export async function inspectFrame(
     throw new DataError(`${frame.columns.length} columns are more than ${mostColumns}`, { where: placeOf(frame) });
   }
   const roles = columnRoles(frame.columns, settings);
-  const [textColumns, numeric] = [new Set<string>(), new Set<string>()];
-  for (const column of frame.columns) (isNumeric(frame, column) ? numeric : textColumns).add(column);
+  const numeric = new Set<string>();
+  const unreadable = new Map<string, string>();
+  for (const column of frame.columns) {
+    const problem = problemOfReading(frame, column);
+    if (problem === null) numeric.add(column);
+    else unreadable.set(column, problem);
+  }
   const present = new Set(roles.physical.map(({ name }) => name));
   const structure = {
     key: frame.key,
     form: formOf(frame.columns, roles),
     rows: frame.rows,
     columns: frame.columns,
-    text_columns: [...textColumns],
+    text_columns: [...unreadable.keys()],
     repeated_columns: roles.repeated,
     species: summarizeSpecies(
       roles.species.map(({ name }) => name),
@@ -60,12 +69,20 @@ export async function inspectFrame(
     missing_physical: settings.phys.filter((name) => !present.has(name) && name !== timestepColumn),
     attributes: attributesOf(frame),
   };
+  const typeProblems = problemsOfTypes(roles, unreadable);
   if (isQuick || frame.rows === 0) {
-    return { inspection: { ...structure, tracers: null, physical: [], values: null, problems: [] }, ids: null };
+    const inspection = { ...structure, tracers: null, physical: [], values: null, problems: typeProblems, doubts: [] };
+    return { inspection, ids: null };
   }
   checkPlausible(frame, numeric.size, fileBytes);
-  const { columns, tracers, ids, problems } = await readValues(frame, roles, numeric, options);
-  const inspection = { ...structure, tracers, ...sortColumns(columns, roles, settings), problems };
+  const { columns, tracers, ids, problems, doubts } = await readValues(frame, roles, numeric, options);
+  const inspection = {
+    ...structure,
+    tracers,
+    ...sortColumns(columns, roles, settings),
+    problems: [...typeProblems, ...problems],
+    doubts,
+  };
   return { inspection, ids };
 }
 
@@ -81,6 +98,8 @@ async function readValues(
   const problems: string[] = [];
   const { tracer, codes } = tracerColumn(frame, roles, numeric, problems);
   const statistics = new ColumnStatistics(watched);
+  const listed = watched.filter(({ rounding }) => rounding > 0);
+  const units = new AbundanceUnits(listed.map(({ name }) => name));
   const ids = new TracerStatistics(tracer === undefined ? 0 : frame.rows);
   const columns = watched.map(({ column }) => column);
   const idAt = tracer !== undefined && codes === null ? columns.push(tracer.column) - 1 : -1;
@@ -92,6 +111,7 @@ async function readValues(
     const count = Math.min(blockRows, frame.rows - start);
     frame.read(start, count, columns, block);
     statistics.add(block, width, count, start);
+    units.add(block, { rows: count, width, offset: watched.length - listed.length, firstRow: start });
     for (let row = 0; tracer !== undefined && row < count; row++) {
       const id = codes === null ? block[row * width + idAt]! : codes[start + row]!;
       ids.add(id, timeAt < 0 ? Number.NaN : block[row * width + timeAt]!);
@@ -99,11 +119,18 @@ async function readValues(
     progress(start + count, frame.rows);
     await nextTurn();
   }
+  const summaries = statistics.summaries();
+  const tracers = tracer === undefined ? null : ids.summary(tracer.column);
+  const varying = new Set(summaries.filter(({ min, max }) => min !== max).map(({ column }) => column));
+  const isOrdered = tracers?.unsorted_rows === 0 && !pointColumns(frame).some((column) => varying.has(column));
+  const order = isOrdered || !tracer || !time ? null : await inspectOrder(frame, tracer.column, time.column);
+  if (order !== null && order.problem !== null) problems.push(order.problem);
   return {
-    columns: statistics.summaries(),
-    tracers: tracer === undefined ? null : ids.summary(tracer.column),
+    columns: summaries,
+    tracers,
     ids: tracer === undefined || codes !== null ? null : new Set(ids.ids()),
     problems,
+    doubts: [units.doubt((row) => `row ${row}`), order?.doubt ?? null].filter((doubt) => doubt !== null),
   };
 }
 
@@ -127,12 +154,9 @@ function tracerColumn(
 
 /** Physical parameters, times, other conditions, unknown columns, then abundances, each with the limits it should keep. */
 function watchedColumns(roles: ColumnRoles, { ranges, clipping }: InspectionSettings): WatchedColumn[] {
-  const watch = (lower: number, upper: number, isSampled: boolean) => (each: NamedColumn) => ({
-    ...each,
-    lower,
-    upper,
-    isSampled,
-  });
+  const watch =
+    (lower: number, upper: number, isSampled: boolean, rounding = 0) =>
+    (each: NamedColumn) => ({ ...each, lower, upper, isSampled, rounding });
   const unlimited = watch(0, Number.POSITIVE_INFINITY, true);
   return [
     ...roles.physical.map((each) => {
@@ -142,7 +166,7 @@ function watchedColumns(roles: ColumnRoles, { ranges, clipping }: InspectionSett
     ...roles.metadata.filter(({ name }) => name === "Time").map(unlimited),
     ...roles.ignored.map(unlimited),
     ...roles.unknown.map((each, i) => watch(0, Number.POSITIVE_INFINITY, i < mostSampled)(each)),
-    ...roles.species.map(watch(float32Below(clipping.lower), float32Above(clipping.upper), false)),
+    ...roles.species.map(watch(float32Below(clipping.lower), float32Above(clipping.upper), false, clipping.lower)),
   ];
 }
 
@@ -206,14 +230,26 @@ function formOf(columns: readonly string[], { metadata }: ColumnRoles): FrameIns
   return columns.includes("Index") && columns.includes("Model") ? "clean" : "raw";
 }
 
-function isNumeric(frame: Frame, column: string): boolean {
+/** Why a column cannot be read as numbers; null where it can. */
+function problemOfReading(frame: Frame, column: string): string | null {
   try {
     frame.read(0, 0, [column], new Float64Array(0));
-    return true;
+    return null;
   } catch (error) {
-    if (error instanceof AstrochemError) return false;
+    if (error instanceof AstrochemError) return problemOf(error);
     throw error;
   }
+}
+
+/** Times, conditions and abundances must be numbers. Of many such columns the first ones are told. */
+function problemsOfTypes(
+  { metadata, physical, species }: ColumnRoles,
+  unreadable: ReadonlyMap<string, string>,
+): string[] {
+  const times = metadata.filter(({ name }) => name === "Time");
+  const problems = [...times, ...physical, ...species].flatMap(({ column }) => unreadable.get(column) ?? []);
+  const rest = problems.length - shownTypeProblems;
+  return rest <= 0 ? problems : [...problems.slice(0, shownTypeProblems), `${rest} more columns hold no numbers`];
 }
 
 function attributesOf(frame: Frame): Record<string, string> {

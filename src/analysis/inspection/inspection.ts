@@ -52,7 +52,7 @@ export interface FrameInspection {
   readonly rows: number;
   /** All columns, as the file names them, in its order. */
   readonly columns: readonly string[];
-  /** Columns without numbers: texts, categories. */
+  /** Columns without numbers: texts, categories, dates, time spans, True and False. */
   readonly text_columns: readonly string[];
   /** Names that several columns have, once renamed as `preprocess` renames them. */
   readonly repeated_columns: readonly string[];
@@ -65,8 +65,10 @@ export interface FrameInspection {
   /** Every column of numbers that is neither an id nor an abundance: conditions first, unknown ones last. */
   readonly physical: readonly PhysicalColumn[];
   readonly values: ValueSummary | null;
-  /** What could not be found out, and why. */
+  /** What stops the preprocessing beside bad values, and what could not be found out, and why. */
   readonly problems: readonly string[];
+  /** What `preprocess` will warn of: abundances in another unit, several histories under one id. */
+  readonly doubts: readonly string[];
   /** Text attributes that `preprocess` leaves: format version, hash, settings. */
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -127,7 +129,7 @@ export interface ColumnSummary {
   readonly infinite: number;
   readonly negative: number;
   readonly zero: number;
-  /** Above 0 and below the range, or below the clipping of abundances. */
+  /** Above 0 and below the range; of abundances below the clipping, negative ones of that size included. */
   readonly below: number;
   /** Finite and above the range, or above the clipping. */
   readonly above: number;

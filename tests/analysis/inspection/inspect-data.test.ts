@@ -37,6 +37,45 @@ async function inspected(name: string, changed: readonly RawRow[]): Promise<Fram
   return data.frames[0]!;
 }
 
+describe("what preprocess will refuse or doubt", () => {
+  it("is told: several points under one tracer", async () => {
+    const points = rows().flatMap((row) => [1, 2].map((Point) => ({ ...row, Point, Time: row.Time! + Point })));
+    const frame = await inspected("points.h5", points);
+    expect(frame.problems).toEqual([
+      "the rows of tracer 3 belong to 2 points (`Point` is 1, 2), and 1 other tracer likewise; make the tracer Tracer × Point: " +
+        'frame["Tracer"] = frame.groupby(["Tracer", "Point"]).ngroup()',
+    ]);
+    const constant = await inspected(
+      "point.h5",
+      rows().map((row) => ({ ...row, Point: row.Tracer! })),
+    );
+    expect(constant.problems).toEqual([]);
+  });
+
+  it("is told: another unit, several histories under one id", async () => {
+    const two = [0, 5].flatMap((shift) =>
+      rows()
+        .slice(0, 4)
+        .map((row) => ({ ...row, Time: row.Time! + shift, H2: 1 })),
+    );
+    expect((await inspected("units.h5", two)).doubts).toEqual([
+      "hydrogen nuclei sum to 2.5 instead of 1 in row 0 (the first of 8 such rows): abundances relative to H2? " +
+        "Divide each row by its number of hydrogen nuclei (H + 2 H2 + …)",
+      "the rows of tracer 3 go back in time once, first from 40 to 15 (rows 3 and 4): " +
+        "they are sorted by time into one history. If an id stands for several, give each its own",
+    ]);
+    expect((await inspected("sound.h5", rows())).doubts).toEqual([]);
+  });
+
+  it("is not a solver's rounding, which counts as below the clipping", async () => {
+    const frame = await inspected(
+      "tiny.h5",
+      rows().map((row, i) => ({ ...row, CO: i === 2 ? -1e-31 : 1e-5 })),
+    );
+    expect(frame.values).toMatchObject({ negative: 0, below_clipping: 1, bad_columns: [] });
+  });
+});
+
 describe("a raw frame", () => {
   it("is told by its columns: tracers, conditions, species by phase", async () => {
     const frame = await inspected("plain.h5", rows());

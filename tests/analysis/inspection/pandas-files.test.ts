@@ -37,6 +37,7 @@ texts.iloc[:0].to_hdf(at("empty.h5"), key="df")
 texts["H"].to_hdf(at("series.h5"), key="s")
 d.to_hdf(at("nested.h5"), key="a/b", format="table")
 d.assign(when=pd.Timestamp("2020-01-01"), flag=True, odd=None).to_hdf(at("mixed.h5"), key="df")
+d.assign(Time=pd.to_timedelta(d.Time, unit="s"), CO=d.CO > 0).to_hdf(at("spans.h5"), key="df")
 d.to_hdf(at("blosc.h5"), key="df", format="table", complib="blosc", complevel=5)
 `;
 
@@ -75,11 +76,24 @@ describe.skipIf(lacking !== undefined)("files that pandas writes", () => {
   it("are told as far as they can be read: categories, odd columns, no rows, nested keys", async () => {
     const [categories] = await framesOf("categories.h5");
     expect(categories).toMatchObject({ tracers: null, values: { nan: 1 } });
-    expect(categories!.problems).toEqual(["column `Tracer` is categorical: only its codes are stored with the rows"]);
+    const line = 'frame["Tracer"] = frame["Tracer"].factorize()[0]';
+    expect(categories!.problems).toEqual([
+      `column \`Tracer\` is categorical: only its codes are stored with the rows; before to_hdf: ${line}`,
+    ]);
     const [mixed] = await framesOf("mixed.h5");
-    expect(mixed).toMatchObject({ unknown_columns: ["when", "flag", "odd"], text_columns: ["odd"] });
+    expect(mixed).toMatchObject({ unknown_columns: ["when", "flag", "odd"], text_columns: ["when", "flag", "odd"] });
     expect((await framesOf("empty.h5"))[0]).toMatchObject({ rows: 0, tracers: null });
     expect((await framesOf("nested.h5"))[0]).toMatchObject({ key: "a/b", form: "raw" });
+  });
+
+  it("with times or abundances of another type say what converts them", async () => {
+    const [frame] = await framesOf("spans.h5");
+    expect(frame!.problems).toEqual([
+      expect.stringMatching(
+        /^column `Time` holds time spans \(timedelta64.*\), expected numbers; before to_hdf: frame\["Time"\] = frame\["Time"\] \/ pandas\.Timedelta\(days=365\.25\)$/,
+      ),
+      expect.stringContaining("column `CO` holds True and False (bool)"),
+    ]);
   });
 
   it("that are no frames say what to do", async () => {
