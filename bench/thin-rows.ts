@@ -38,4 +38,4 @@ for (const { row: at, id } of kept) {
 writer.finish();
 file.close();
 frame.close();
-console.log(`${kept.length} of ${frame.rows} rows`);
+process.stdout.write(`${kept.length} of ${frame.rows} rows\n`);
