@@ -90,7 +90,7 @@ export interface StepErrors {
   readonly relative: ErrorBands;
 }
 
-/** Relative error of a total, |predicted − true| / true, over rows. */
+/** Relative error of a total, |predicted − true| / true, over rows; 0 where float32 cannot tell the two apart. */
 export interface ConservationErrors {
   /** An element (H, HE, C …), or `charge`: |net charge predicted − true| / Σ |charge| · true abundance. */
   readonly element: string;
@@ -369,8 +369,15 @@ export interface TracerFeatures {
 
 /** An epoch of a training log as weights/*.json holds it, the fields that the curves need. */
 export interface TrainingEpoch {
+  /** Counted from 0. */
   readonly epoch: number;
+  /** Absent in logs of earlier versions: 0. */
+  readonly phase?: number;
+  /** Mean relative error. */
   readonly mean: number;
+  /** Absent in logs of earlier versions, as is `metric`, which then is `mean`. */
+  readonly dex?: number;
+  readonly metric?: number;
   readonly dropout: number;
   readonly learning_rate: number;
   readonly train_loss: { readonly total: number };

@@ -197,13 +197,19 @@ export class PredictionErrors {
 
   /** Totals of the row just measured. Their relative error is kept as if it were one in dex. */
   #addTotals({ totals }: TrueRows, row: number): void {
+    const { differences } = this.#tile;
+    const { resolution } = this.scale;
     const { names } = this.scale.totals;
     for (let total = 0; total < names.length; total++) {
       const size = totals[row * names.length + total]!;
       // There is none of it.
       if (!(size > 0)) continue;
-      const relative = Math.abs(this.scale.totals.sum(total, this.#tile.differences)) / size;
-      const capped = Math.min(relative, largestRelative);
+      const difference = Math.abs(this.scale.totals.sum(total, differences));
+      // Charges cancel: those of a prediction may be many more than the true ones, and so its rounding.
+      const isCharge = names[total] === "charge";
+      const added = isCharge ? this.scale.totals.size(total, differences, 0) : difference;
+      const isNoise = difference <= resolution * (2 * size + added);
+      const capped = isNoise ? 0 : Math.min(difference / size, largestRelative);
       this.conservation.add(total, capped, capped, sketchBin(Math.log10(1 + capped)));
     }
   }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readSafetensors } from "../formats/safetensors.ts";
-import { checkEpochVersions } from "../training/epoch-log.ts";
+import { checkEpochVersions, metricNames, metricOf } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { Environment } from "./environment.ts";
 
@@ -66,7 +66,7 @@ function compareLoosely(then: readonly EpochRecord[], now: readonly EpochRecord[
   const best = (records: readonly EpochRecord[]): number => Math.min(...records.map(({ metric }) => metric));
   const pairs = [
     ["loss of the first epoch", then[0]?.train_loss.total, now[0]?.train_loss.total, tolerance.first],
-    ["best error", best(then), best(now), tolerance.best],
+    [`best ${metricNames[metricOf(then)]}`, best(then), best(now), tolerance.best],
   ] as const;
   return pairs.map(([what, a = Number.NaN, b = Number.NaN, allowed]) => {
     const off = Math.abs(b - a) / Math.abs(a);

@@ -55,20 +55,24 @@ export const demo: Command = {
 };
 
 async function evaluateDemo(context: CommandContext): Promise<Metrics> {
-  const [{ evaluateSurrogate }, { openEvaluation }, { loadConfig }, { writeReport }] = await Promise.all([
-    import("../analysis/evaluate.ts"),
-    import("./evaluation-job.ts"),
-    import("../config/load.ts"),
-    import("../analysis/report/write-report.ts"),
-  ]);
+  const [{ evaluateSurrogate }, { writeMetrics }, { openEvaluation }, { loadConfig }, { writeReport }] =
+    await Promise.all([
+      import("../analysis/evaluate.ts"),
+      import("../analysis/metrics-file.ts"),
+      import("./evaluation-job.ts"),
+      import("../config/load.ts"),
+      import("../analysis/report/write-report.ts"),
+    ]);
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
   const { request, training, close } = await openEvaluation(config);
   try {
-    const { metrics, samples } = await evaluateSurrogate(request, { log: () => {}, signal, now });
+    const { metrics, samples: found } = await evaluateSurrogate(request, { log: () => {}, signal, now });
+    const samples = { ...found, training };
     context.stderr.write("drawing the report\n");
-    await writeReport(join(cwd, folder), metrics, { ...samples, training }, signal);
+    writeMetrics(join(cwd, folder), metrics, samples);
+    await writeReport(join(cwd, folder), metrics, samples, signal);
     return metrics;
   } finally {
     close();
@@ -120,7 +124,7 @@ export function summaryText({ predictions, validation, provenance, conclusions }
     `elements conserved to ${(100 * conserved(all.emulation)).toPrecision(2)} % on average`,
     `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each;`,
     `  the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${times} times as long), ${solverSeconds.shipped} as shipped`,
-    `figures and all numbers: ${folder}/report.html`,
+    `figures: ${folder}/report.html; all numbers: ${folder}/metrics.json`,
   ].join("\n");
 }
 

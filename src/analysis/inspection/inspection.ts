@@ -245,8 +245,10 @@ export interface RunInspection extends Inspected<"run"> {
 
 export interface EpochSummary {
   readonly count: number;
+  /** What chose the best epoch: the mean over species of the mean relative error, or of the mean error in dex; null where no record has it. */
+  readonly metric: "relative" | "dex" | null;
+  /** Counted from 0, as in the log. */
   readonly best_epoch: number | null;
-  /** Mean over species of the mean relative validation error. */
   readonly best_metric: number | null;
   readonly last_metric: number | null;
   readonly last_learning_rate: number | null;

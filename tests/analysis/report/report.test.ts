@@ -139,7 +139,7 @@ it("a comparison is a page too", async () => {
   const page = readFileSync(await writeComparison(folder, comparison), "utf8");
   expectHarmless(page);
   expect(page).toContain("<td>0.200 [0.190, 0.210]</td><td>-0.100 [-0.110, -0.0900]</td><td>better</td>");
-  expect(page).toContain("<td>no difference</td>");
+  expect(page).toContain("<td>not told apart</td>");
   expect(page).toContain("second is better than &lt;/script&gt;");
-  expect(page).toContain("third is as good as &lt;/script&gt;");
+  expect(page).toContain("these tracers do not tell third and &lt;/script&gt;");
 });
