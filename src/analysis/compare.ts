@@ -1,4 +1,5 @@
 import { derivedSeed, RandomStream } from "../data/random.ts";
+import { splitWords } from "../data/splits.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import type { Comparison, Interval, Metrics, PredictionKind, TracerSummary } from "./evaluation-types.ts";
 import { baselineKinds, surrogateKinds } from "./evaluation-types.ts";
@@ -77,11 +78,12 @@ function checkRows(runs: readonly NamedRun[]): void {
     if (metrics.provenance.rows_hash === first.metrics.provenance.rows_hash) continue;
     const count = ({ tracers, validation, provenance }: Metrics): string => {
       const rows = tracers.reduce((sum, tracer) => sum + scoredRows(tracer), 0);
-      return `${rows} rows of ${validation.tracers} tracers of ${provenance.dataset.path}`;
+      const { path } = provenance.test_dataset ?? provenance.dataset;
+      return `${rows} rows of ${validation.tracers} ${splitWords[provenance.split ?? "val"]} tracers of ${path}`;
     };
     throw new DataError(
       `${name} was evaluated on other rows than ${first.name}: ${count(metrics)}, not ${count(first.metrics)}`,
-      { where: name, fix: "evaluate both with the same dataset=…, max_tracers=…, max_rows=… and seed=…" },
+      { where: name, fix: "evaluate both with the same dataset=…, split=…, max_tracers=…, max_rows=… and seed=…" },
     );
   }
 }

@@ -1,6 +1,7 @@
 import { PhysicalScaling } from "../chemistry/scaling.ts";
 import { parseSpecies } from "../chemistry/species.ts";
-import type { CleanData } from "../data/clean-data.ts";
+import type { CleanData, CleanSplit } from "../data/clean-data.ts";
+import { splitWords } from "../data/splits.ts";
 import { DataError } from "../errors.ts";
 import type { Inference } from "../inference/inference.ts";
 import { errorScale } from "./error-scale.ts";
@@ -37,12 +38,14 @@ const units: Readonly<Record<string, string>> = { Density: "cm^-3", Radfield: "H
 export interface EvaluationRequest {
   readonly surrogate: Inference;
   readonly clean: CleanData;
+  /** Tracers to score instead of the validation tracers. */
+  readonly test?: CleanSplit | null;
   /** Physical parameters of the data, for a surrogate without emulator. */
   readonly physical: readonly string[];
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
   /** Species shown in figures in any case. */
   readonly chosen: readonly string[];
-  /** Validation tracers at most, spread evenly over the ids; null for all. */
+  /** Tracers to score at most, spread evenly over the ids; null for all. */
   readonly maxTracers: number | null;
   /** Rows at most that are scored, and as many of windows, spread evenly over tracers and steps; null for all. */
   readonly maxRows: number | null;
@@ -67,8 +70,8 @@ export interface Evaluation {
 }
 
 /**
- * Evaluates a surrogate, with or without emulator, and the baselines on the same validation rows. Both splits are streamed.
- * @throws DataError where no validation tracer has two rows, or a value has no logarithm
+ * Evaluates a surrogate, with or without emulator, and the baselines on the same rows of validation or test tracers. Both splits are streamed.
+ * @throws DataError where no tracer has two rows, or a value has no logarithm
  */
 export async function evaluateSurrogate(request: EvaluationRequest, tools: EvaluationTools): Promise<Evaluation> {
   const started = tools.now().getTime();
@@ -82,7 +85,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
     vectors: describedTracers,
     checkpoint: setup.checkpoint,
   });
-  tools.log(`evaluating ${validation.length} validation tracers`);
+  tools.log(`evaluating ${validation.length} ${splitWords[setup.split]} tracers`);
   const kept = {
     histories: new Set(spread(validation, keptHistories)),
     vectors: new Set(spread(validation, describedTracers)),
@@ -107,10 +110,12 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
   const ranges = { ...request.physicalRanges, ...Object.fromEntries(emulated.map(({ name, range }) => [name, range])) };
   const columns: Columns = { species: surrogate.species, physical: names, clipping: surrogate.abundancesClipping };
   const training = tracerPlaces(clean.train);
-  const usable = tracerPlaces(clean.val).filter(({ rows }) => rows > 1);
+  const split: "val" | "test" = request.test ? "test" : "val";
+  const scored = request.test?.frame ?? clean.val;
+  const usable = tracerPlaces(scored).filter(({ rows }) => rows > 1);
   if (usable.length === 0) {
-    throw new DataError("no validation tracer has a second row: there is nothing to predict", {
-      where: `${clean.path}, key val`,
+    throw new DataError(`no ${splitWords[split]} tracer has a second row: there is nothing to predict`, {
+      where: `${scored.path}, key ${split}`,
       fix: "preprocess again with longer tracers, or a smaller train_split",
     });
   }
@@ -127,7 +132,8 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     surrogate,
     choice: chosenSteps(validation.map((place) => [place, place.rows - 1])),
     windowChoice: chosenSteps(Array.from({ length: windows?.evaluated ?? 0 }, (_, index) => [index, windowSteps])),
-    reader: new TracerReader(clean.val, columns, true),
+    split,
+    reader: new TracerReader(scored, columns, true),
     trainingReader: new TracerReader(clean.train, columns),
     training,
     validation,
@@ -183,6 +189,8 @@ async function metricsOf(
       created_at: tools.now().toISOString(),
       ...request.files,
       dataset: { path: request.clean.path, hash: request.clean.hash },
+      split: setup.split,
+      ...testDataset(request),
       rows_hash,
       seed: request.seed,
       backend: `${surrogate.compute.engine}, ${surrogate.compute.device}`,
@@ -224,11 +232,16 @@ async function metricsOf(
   };
 }
 
+/** The file of the scored tracers, where it is another than the one of the training tracers. */
+function testDataset({ clean, test }: EvaluationRequest): { test_dataset?: FileReference } {
+  return !test || test.path === clean.path ? {} : { test_dataset: { path: test.path, hash: test.hash } };
+}
+
 function unitOf(parameter: string): string {
   return units[parameter] ?? "";
 }
 
-/** Median step between the rows of the first validation tracer. */
+/** Median step between the rows of the first scored tracer. */
 function timeStep({ reader, validation }: Setup): number {
   const { times } = reader.read([validation[0]!]);
   const steps = Array.from(times.subarray(1), (time, row) => time - times[row]!).sort((a, b) => a - b);

@@ -196,7 +196,7 @@ export interface Sensitivity {
   readonly final_amplification: number;
 }
 
-/** One validation tracer of which a row was scored. */
+/** One tracer of the scored split of which a row was scored. */
 export interface TracerSummary {
   readonly id: number;
   readonly rows: number;
@@ -239,7 +239,12 @@ export interface Metrics {
     readonly created_at: string;
     readonly autoencoder: FileReference;
     readonly emulator: FileReference | null;
+    /** What the baselines are made of, and, unless `test_dataset` is there, what was scored. */
     readonly dataset: FileReference;
+    /** Which tracers were scored. Absent in files of earlier versions: `val`. */
+    readonly split?: "val" | "test";
+    /** The file of the scored test tracers; absent where it is `dataset`. */
+    readonly test_dataset?: FileReference;
     /** sha256 over the evaluated tracers' ids, rows and values: two evaluations with the same are of the same rows. */
     readonly rows_hash: string;
     readonly seed: number;
@@ -247,7 +252,7 @@ export interface Metrics {
     readonly backend: string;
     /** Of the whole evaluation. */
     readonly seconds: number;
-    /** Of emulating all validation tracers over their full lengths; null without an emulator. */
+    /** Of emulating all scored tracers over their full lengths; null without an emulator. */
     readonly emulation_seconds: number | null;
   };
   readonly latent_dim: number;
@@ -280,9 +285,10 @@ export interface Metrics {
     readonly fitted_rows: number;
     readonly averaged_rows?: number;
   };
+  /** The tracers that were scored: of the split in `provenance`. */
   readonly validation: { readonly tracers: number; readonly rows: number };
   /**
-   * Rows after the first of each validation tracer, and how many of them every kind of prediction but `windows` was scored on: all, or
+   * Rows after the first of each scored tracer, and how many of them every kind of prediction but `windows` was scored on: all, or
    * a seeded sample spread over tracers and steps. Absent in files of earlier versions: all.
    */
   readonly scored?: { readonly all: number; readonly rows: number };
@@ -359,6 +365,7 @@ export interface DensityPlot {
 /** A tracer as a vector, for PCA and t-SNE maps. */
 export interface TracerFeatures {
   readonly id: number;
+  /** `val`: scored, whatever split that was. */
   readonly split: "train" | "val";
   readonly final_density: number | null;
   /** Mean dex (of emulation, else of reconstruction); null for training tracers. */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { splitNames } from "../data/splits.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { checkEpochVersions, metricNames, metricOf } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
@@ -78,11 +79,13 @@ function compareLoosely(then: readonly EpochRecord[], now: readonly EpochRecord[
 /** Compares two preprocessings by the hashes of their splits, in their summaries. */
 export function comparePreprocessings(before: object, now: object): RunComparison {
   const hashes = (summary: object) =>
-    (["train", "val"] as const).map((name) => (summary as Record<string, { hash?: string } | undefined>)[name]?.hash);
+    splitNames.map((name) => (summary as Record<string, { hash?: string } | undefined>)[name]?.hash);
   const current = hashes(now);
-  const results = hashes(before).map((hash, i) => {
+  const results = hashes(before).flatMap((hash, i) => {
+    const isAbsent = hash === current[i] && (hash === "" || (hash === undefined && splitNames[i] === "test"));
+    if (isAbsent) return [];
     const agrees = hash !== undefined && hash === current[i];
-    return { what: `/${["train", "val"][i]}`, found: agrees ? "the same values" : "other values", agrees };
+    return { what: `/${splitNames[i]}`, found: agrees ? "the same values" : "other values", agrees };
   });
   return { otherwise: [], results };
 }

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
-import { predictionStyles } from "../analysis/figures/prediction-style.ts";
+import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { printable } from "./printable.ts";
@@ -10,7 +10,7 @@ import { formatNumber, formatTable } from "./tables.ts";
 /** Says how good a surrogate is, and where it fails. */
 export const evaluateCommand: Command = {
   describe:
-    "Runs the autoencoder and the emulator over the validation tracers, beside baselines that need no network, and writes what comes " +
+    "Runs the autoencoder and the emulator over the validation tracers (split=test: the test tracers), beside baselines that need no network, and writes what comes " +
     "of it into the run's folder: report.html (opens offline, in any browser), figures/ as SVG, PNG and Vega-Lite, metrics.json, " +
     "metrics.csv per species, samples.json. emulator=null evaluates the autoencoder alone.",
   positionals: {},
@@ -47,7 +47,7 @@ export function describeMetrics(metrics: Metrics): string {
   const table = formatTable<PredictionMetrics>(
     [
       {
-        title: `${formatNumber(validation.tracers)} validation tracers`,
+        title: `${formatNumber(validation.tracers)} ${scoredSplit(provenance)} tracers`,
         value: ({ kind }) => predictionStyles[kind].title,
       },
       { title: "rows", value: ({ rows: count }) => count },

@@ -57,7 +57,7 @@ function bodyOf(inspection: Inspection): string[] {
         ...inspection.frames.map((frame) => frameText(frame)),
         inspection.shared_tracers === null
           ? ""
-          : factLines([["in both splits", `${formatNumber(inspection.shared_tracers)} tracers`]]),
+          : factLines([["in two splits", `${formatNumber(inspection.shared_tracers)} tracers`]]),
         problemsText(inspection.unreadable),
       ];
     case "cache":

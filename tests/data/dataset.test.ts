@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Dataset } from "../../src/data/dataset.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
 import { writeRawRows } from "../helpers/raw-frame.ts";
-import { cleanColumns, cleanValue, writeClean } from "./clean-sample.ts";
+import { cleanColumns, cleanValue, writeClean, writeSplits } from "./clean-sample.ts";
 
 const folder = testFolder();
 
@@ -36,6 +36,22 @@ describe("a dataset", () => {
     expect([...physical.data]).toEqual(["Av", "Density"].map((column) => cleanValue(column, 0)));
     expect(dataset.physicalParameters).toEqual(["Av", "Density"]);
     dataset.close();
+  });
+
+  it("has test tracers where the file has, also such a file of these alone", async () => {
+    const without = await Dataset.open(await writeClean(folder, "without.h5", { tracers: [2] }, { tracers: [1] }));
+    expect([...without.test, without.test.length, without.test.rows]).toEqual([0, 0]);
+    expect(await thrownBy(() => without.test.tracer(0), folder)).toContain("there is no tracer 0: there are 0");
+    without.close();
+    const splits = { train: { tracers: [2] }, val: { tracers: [1] }, test: { tracers: [3, 2] } };
+    const three = await Dataset.open(await writeSplits(folder, "three.h5", splits));
+    expect([three.train.rows, three.val.rows, three.test.rows, three.test.length]).toEqual([2, 1, 5, 2]);
+    expect([...three.test.tracer(0).times]).toEqual([0, 1, 2].map((row) => cleanValue("Time", row)));
+    three.close();
+    const alone = await Dataset.open(await writeSplits(folder, "alone.h5", { test: { tracers: [3] } }));
+    expect([alone.train.length, alone.val.length, alone.test.length]).toEqual([0, 0, 1]);
+    expect(alone.species).toEqual(cleanColumns.species);
+    alone.close();
   });
 
   it("says what is wrong: no such tracer, no such column, no clean file", async () => {

@@ -41,7 +41,7 @@ export interface DataInspection extends Inspected<"data"> {
   readonly frames: readonly FrameInspection[];
   /** Keys of the file that hold no frame that can be read, and why. */
   readonly unreadable: readonly { readonly key: string; readonly problem: string }[];
-  /** Tracers that stand both in /train and in /val; null where there are no such frames, or a quick look. */
+  /** Tracers that stand in more than one of /train, /val and /test; null where there are no two of these, or a quick look. */
   readonly shared_tracers: number | null;
 }
 

@@ -1,5 +1,5 @@
 import { type Comparison, type Interval, surrogateKinds } from "../evaluation-types.ts";
-import { predictionStyles } from "../figures/prediction-style.ts";
+import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
 
@@ -28,7 +28,7 @@ export function comparisonPage(comparison: Comparison, sections: readonly DrawnS
     { title: "bulk", value: ({ phases_dex }) => phases_dex.bulk ?? null },
   ];
   const body = html`<header><h1>${title}</h1>
-<p class="muted">${count(runs.length)} runs on the same rows of ${count(tracers)} validation tracers. Intervals: 95 % of ${count(resamples)} bootstrap resamples
+<p class="muted">${count(runs.length)} runs on the same rows of ${count(tracers)} ${scoredSplit(runs[0]!.provenance)} tracers. Intervals: 95 % of ${count(resamples)} bootstrap resamples
 of the tracers, seed ${seed}.</p></header>
 <main>
 <section><h2 id="in-short">In short</h2>

@@ -1,5 +1,5 @@
-import type { Metrics, PredictionMetrics } from "../evaluation-types.ts";
-import { predictionStyles } from "../figures/prediction-style.ts";
+import type { FileReference, Metrics, PredictionMetrics } from "../evaluation-types.ts";
+import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, contents, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
 
@@ -12,7 +12,7 @@ export function evaluationPage(metrics: Metrics, sections: readonly DrawnSection
   const floor = metrics.floor.toExponential(0);
   const body = html`<header><h1>${title}</h1>
 <p class="muted">${count(species.length)} species, ${latent_dim} latents. Judged on ${judged(validation, scored)} of
-${count(validation.tracers)} validation tracers, trained on ${count(train.tracers)} others. ${provenance.created_at.slice(0, 10)}</p></header>
+${count(validation.tracers)} ${scoredSplit(provenance)} tracers, trained on ${count(train.tracers)} others. ${provenance.created_at.slice(0, 10)}</p></header>
 ${contents(titles)}
 <main>
 <section><h2 id="in-short">In short</h2>
@@ -29,6 +29,13 @@ ${figureSections(sections)}
 </main>
 <footer>Made by astrochem ${provenance.version}. The figures lie beside this page as SVG, PNG and Vega-Lite, the numbers in metrics.json.</footer>`;
   return page(title, body);
+}
+
+/** Which split they are, what that is worth, and where they are from. */
+function scoredFrom(provenance: Metrics["provenance"], file: (reference: FileReference) => string): string {
+  const { split = "val", test_dataset } = provenance;
+  if (split === "val") return "/val: these chose the epoch that was kept";
+  return `/test: these chose nothing${test_dataset === undefined ? "" : `; ${file(test_dataset)}`}`;
 }
 
 /** The rows that were scored. */
@@ -123,6 +130,7 @@ function provenanceList({ provenance, windows, window_size, time_step_yr, abunda
     ["autoencoder", file(provenance.autoencoder)],
     ["emulator", provenance.emulator && file(provenance.emulator)],
     ["data", file(provenance.dataset)],
+    ["scored tracers", scoredFrom(provenance, file)],
     ["rows", `sha256 ${provenance.rows_hash.slice(0, 16)}…`],
     ["windows", windows && `${count(windows.evaluated)} of ${count(windows.all)}, ${window_size} rows each`],
     ["time step", time_step_yr === null ? null : `${shortNumber(time_step_yr)} yr`],
