@@ -13,9 +13,10 @@ import {
   metricsFormatVersion,
   type PredictionKind,
   type TracerFeatures,
+  type TracerSummary,
 } from "./evaluation-types.ts";
 import { EvenChoice } from "./even-choice.ts";
-import type { PlaneAxes } from "./failure-maps.ts";
+import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
@@ -23,6 +24,7 @@ import { shownTracers, tracerSamples } from "./tracer-samples.ts";
 import { type TrainingKnowledge, trainingPass } from "./training-pass.ts";
 import { ValidationPass } from "./validation-pass.ts";
 import { conclusionsOf, verdictsOf } from "./verdicts.ts";
+import { intervalsOf, weaknessesOf } from "./weaknesses.ts";
 import { chooseWindows } from "./window-choice.ts";
 
 /** True abundances above count as present. */
@@ -140,7 +142,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     longestRows,
     scale: errorScale(surrogate.species, columns.clipping, floor),
     physical: new PhysicalScaling(names, ranges),
-    axes: planeAxes(names, ranges),
+    ...conditionAxes(names, ranges),
     windows: windows !== null && windows.evaluated > 0 ? windows : null,
     checkpoint: async (): Promise<void> => {
       // Lets a signal be heard between two blocks.
@@ -150,16 +152,17 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
   };
 }
 
-function planeAxes(
+/** The axis of each parameter, and of the plane of density and temperature where there are both. */
+function conditionAxes(
   names: readonly string[],
   ranges: Readonly<Record<string, readonly [number, number]>>,
-): PlaneAxes | null {
-  const axis = (name: string) => {
+): { conditions: readonly ConditionAxis[]; axes: PlaneAxes | null } {
+  const conditions = names.map((name, column) => {
     const [low, high] = (ranges[name] ?? [1, 10]).map(Math.log10) as [number, number];
-    return { column: names.indexOf(name), low, high };
-  };
-  const [density, temperature] = [axis("Density"), axis("gasTemp")];
-  return density.column < 0 || temperature.column < 0 ? null : { density, temperature };
+    return { name, column, low, high };
+  });
+  const [density, temperature] = ["Density", "gasTemp"].map((wanted) => conditions.find(({ name }) => name === wanted));
+  return { conditions, axes: density && temperature ? { density, temperature } : null };
 }
 
 async function metricsOf(
@@ -181,6 +184,14 @@ async function metricsOf(
   const study = trainedSteps === null ? null : studyOf(setup, knowledge, trainedSteps, time_step_yr);
   const long_rollouts = study ? [await longRollout(study, "held"), await longRollout(study, "repeated")] : [];
   const verdicts = verdictsOf(predictions);
+  const failure_maps = Object.fromEntries([...pass.maps].map(([kind, maps]) => [kind, maps.maps()]));
+  const physical_parameters = setup.reader.columns.physical.map((name, i) => ({
+    name,
+    unit: unitOf(name),
+    range: [10 ** pass.parameters[i]!.low, 10 ** pass.parameters[i]!.high] as const,
+  }));
+  const intervals = intervalsOf(pass.tracers, predictions, request.seed);
+  const { tracers } = pass;
   return {
     format: metricsFormat,
     format_version: metricsFormatVersion,
@@ -204,11 +215,7 @@ async function metricsOf(
       const { phase, charge, atoms } = parseSpecies(name);
       return { name, phase, charge, atoms: Object.fromEntries(atoms) };
     }),
-    physical_parameters: setup.reader.columns.physical.map((name, i) => ({
-      name,
-      unit: unitOf(name),
-      range: [10 ** pass.parameters[i]!.low, 10 ** pass.parameters[i]!.high],
-    })),
+    physical_parameters,
     abundances_clipping: surrogate.abundancesClipping,
     floor: scale.floor,
     train: {
@@ -222,14 +229,23 @@ async function metricsOf(
     windows: windows && { all: windows.all, evaluated: windows.evaluated },
     pca_explained: knowledge.components.explained,
     predictions,
-    failure_maps: Object.fromEntries([...pass.maps].map(([kind, maps]) => [kind, maps.maps()])),
+    failure_maps,
     error_growth: trainedSteps === null ? null : errorGrowth(predictions.emulation!.steps, trainedSteps),
     long_rollouts,
     sensitivity: study && (await sensitivity(study, request.seed)),
-    tracers: pass.tracers,
+    tracers,
     verdicts,
-    conclusions: conclusionsOf(verdicts, predictions),
+    conclusions: [...conclusionsOf(verdicts, predictions), ...knownTracers(pass.tracers)],
+    ...(intervals && { intervals }),
+    weaknesses: weaknessesOf({ predictions, failure_maps, physical_parameters, tracers, floor: scale.floor }),
   };
+}
+
+/** Scored tracers whose every row the nearest training tracer has. */
+function knownTracers(tracers: readonly TracerSummary[]): string[] {
+  const known = tracers.filter(({ errors }) => errors.nearest_history?.[0] === 0).length;
+  if (known === 0) return [];
+  return [`${known} of the ${tracers.length} scored tracers are training tracers, too: all errors look too small.`];
 }
 
 /** The file of the scored tracers, where it is another than the one of the training tracers. */

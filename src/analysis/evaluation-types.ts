@@ -98,6 +98,11 @@ export interface ConservationErrors {
   readonly median: number;
   readonly p99: number;
   readonly max: number;
+  /**
+   * The row of the largest error: (predicted − true) / true, its step and its tracer (null in windows). Absent where nothing is wrong, and
+   * in files of earlier versions.
+   */
+  readonly worst?: { readonly error: number; readonly step: number; readonly tracer: number | null };
 }
 
 /** Errors of one kind of prediction. */
@@ -147,6 +152,17 @@ export interface FailureMaps {
     readonly rows: readonly number[];
     readonly mean_dex: readonly (number | null)[];
   } | null;
+  /**
+   * Along each physical parameter: of the rows whose conditions lie in its bins (what is outside the range in the outermost ones).
+   * Absent in files of earlier versions.
+   */
+  readonly conditions?: readonly {
+    readonly name: string;
+    readonly edges_log10: readonly number[];
+    /** 0: mean_dex is null. */
+    readonly rows: readonly number[];
+    readonly mean_dex: readonly (number | null)[];
+  }[];
   /** Mean dex, [species][bins of steps] row-major, species in the order of `Metrics.species`; step bin i covers steps from step_edges[i] to step_edges[i + 1] − 1. */
   readonly heat_map: { readonly step_edges: readonly number[]; readonly mean_dex: readonly (number | null)[] };
 }
@@ -219,8 +235,62 @@ export interface Verdict {
   readonly above_floor: boolean;
   readonly subject_dex: number;
   readonly baseline_dex: number;
+  /** By the error in dex. */
   readonly beats: boolean;
+  /** Mean relative errors of the same values. Absent in files of earlier versions, as is what follows. */
+  readonly subject_relative?: number;
+  readonly baseline_relative?: number;
+  readonly beats_relative?: boolean;
+  /**
+   * Mean relative error of the elements' totals, for all phases and values only. A baseline that copies rows conserves by construction
+   * (0): that is not counted as a loss.
+   */
+  readonly subject_conservation?: number;
+  readonly baseline_conservation?: number;
 }
+
+/** Where the emulation, else the reconstruction, is worst; numbers, and the sentence that tells them. */
+export type Weakness = { readonly sentence: string } & (
+  | {
+      readonly about: "time";
+      /** The step with the largest mean error, and the stretch around it where the error is at least half as large. */
+      readonly step: number;
+      readonly dex: number;
+      readonly from_step: number;
+      readonly to_step: number;
+      readonly from_yr: number;
+      readonly to_yr: number;
+      readonly stretch_dex: number;
+    }
+  | {
+      readonly about: "conditions";
+      readonly parameter: string;
+      readonly from: number;
+      readonly to: number;
+      readonly dex: number;
+      /** Share of the scored rows. */
+      readonly share: number;
+    }
+  | { readonly about: "tracer"; readonly id: number; readonly dex: number; readonly median_dex: number }
+  | {
+      readonly about: "species";
+      readonly worst: readonly { readonly species: string; readonly dex: number }[];
+    }
+  | {
+      readonly about: "species above the floor";
+      readonly mean_relative: number;
+      readonly worst: readonly { readonly species: string; readonly mean_relative: number }[];
+    }
+  | {
+      readonly about: "conservation";
+      readonly mean: number;
+      readonly charge_mean: number | null;
+      readonly element: string;
+      readonly error: number;
+      readonly step: number;
+      readonly tracer: number | null;
+    }
+);
 
 export interface FileReference {
   readonly path: string;
@@ -309,6 +379,13 @@ export interface Metrics {
   readonly verdicts: readonly Verdict[];
   /** The verdicts as plain sentences, one a baseline. */
   readonly conclusions: readonly string[];
+  /** Mean errors in dex with their intervals. Absent for a single tracer, and in files of earlier versions. */
+  readonly intervals?: {
+    readonly resamples: number;
+    readonly dex: Readonly<Partial<Record<PredictionKind, Interval>>>;
+  };
+  /** Absent in files of earlier versions. */
+  readonly weaknesses?: readonly Weakness[];
 }
 
 /** Why a species is shown: asked for, the most variable, the worst predicted. */

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
+import { headlineOf } from "../analysis/verdicts.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { printable } from "./printable.ts";
@@ -32,12 +33,12 @@ export const evaluateCommand: Command = {
 };
 
 /** What `--json` prints: the whole is in metrics.json. */
-function summaryOf({ predictions, validation, conclusions }: Metrics): object {
+function summaryOf({ predictions, validation, conclusions, intervals, weaknesses }: Metrics): object {
   const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
     kind,
     { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
   ]);
-  return { validation, predictions: Object.fromEntries(kinds), conclusions };
+  return { validation, predictions: Object.fromEntries(kinds), intervals, conclusions, weaknesses };
 }
 
 /** The table that a person reads, and the conclusions. */
@@ -55,7 +56,7 @@ export function describeMetrics(metrics: Metrics): string {
       { title: "above 1e-12", value: ({ overall }) => overall.above_floor?.dex.mean ?? "" },
       { title: "99 %", value: ({ overall }) => overall.all.dex.p99 },
       { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
-      { title: "mean", value: ({ overall }) => overall.all.relative.mean },
+      { title: "relative, mean", value: ({ overall }) => overall.all.relative.mean },
     ],
     rows,
   );
@@ -63,7 +64,9 @@ export function describeMetrics(metrics: Metrics): string {
     sampled("rows", scored?.rows, scored?.all, "max_rows"),
     sampled("windows", windows?.evaluated, windows?.all, "max_windows"),
   ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
-  return [table, ...sample, "", ...conclusions].join("\n");
+  const worst = metrics.weaknesses ?? [];
+  const weak = worst.length > 0 ? ["", "Where it is worst", ...worst.map(({ sentence }) => sentence)] : [];
+  return [table, ...sample, "", headlineOf(metrics), ...conclusions, ...weak].join("\n");
 }
 
 /** How many were evaluated of how many; null where all were. */

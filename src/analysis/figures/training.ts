@@ -38,11 +38,12 @@ export function trainingFigure(model: "autoencoder" | "emulator", epochs: readon
       },
     });
   }
+  const what = metric === "dex" ? "mean error in dex" : "mean relative error";
   const chosen = kept === undefined ? "" : ` The point is the epoch that was kept, ${kept.epoch} of ${epochs.length}.`;
   return {
     name: `training-${model}`,
     title: `Training of the ${model}`,
-    caption: `Mean over species of the ${metricNames[metric]}, on the validation rows after each epoch: what chose the weights.${chosen}`,
+    caption: `Mean over species of the ${what} on the validation rows after each epoch: what chose the weights.${chosen}`,
     spec: figureSpec({ height: 220, layer: layers }),
   };
 }

@@ -1,5 +1,6 @@
 import type { FileReference, Metrics, PredictionMetrics } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
+import { headlineOf } from "../verdicts.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, contents, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
 
@@ -18,6 +19,7 @@ ${contents(titles)}
 <section><h2 id="in-short">In short</h2>
 <p class="lead">${lead(metrics)}</p>
 ${verdicts(metrics)}
+${weaknesses(metrics)}
 <div class="scroll">${predictionTable(metrics)}</div>
 <p class="muted">Errors in dex are |log10 predicted − log10 true|: 0.3 is a factor of 2. “Above ${floor}” counts larger abundances only.
 Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p></section>
@@ -56,6 +58,16 @@ function verdicts({ conclusions, verdicts: all }: Metrics): Html {
   return html`<ul class="verdicts">${items}</ul>${losses.length > 0 && html`<p>By phase: ${lossesByBaseline(losses)}.</p>`}`;
 }
 
+/** Where it is worst: what a reader has to know before using it there. */
+function weaknesses({ weaknesses: list = [] }: Metrics): Html | null {
+  if (list.length === 0) return null;
+  const items = list.map(({ sentence }) => {
+    const [about, ...rest] = sentence.split(": ");
+    return html`<li><b>${about}</b>: ${rest.join(": ").replaceAll(" %", "\u00a0%")}</li>\n`;
+  });
+  return html`<h3>Where it is worst</h3><ul class="weaknesses">${items}</ul>`;
+}
+
 /** What is lost; baselines to which the same phases are lost are named together. */
 function lossesByBaseline(losses: Metrics["verdicts"]): string {
   const phasesOf = (subject: string, baseline: string): string =>
@@ -73,23 +85,15 @@ function listed(words: readonly string[]): string {
 }
 
 /** The verdict in a sentence or two. */
-function lead({ predictions, verdicts: all }: Metrics): string {
+function lead(metrics: Metrics): string {
+  const { predictions, verdicts: all } = metrics;
   const subject = predictions.emulation ? "emulation" : "reconstruction";
-  const dex = predictions[subject]!.overall.all.dex.mean;
+  const error = headlineOf(metrics);
   const own = all.filter((verdict) => verdict.subject === subject && verdict.phase === "all" && !verdict.above_floor);
   const lost = own.filter(({ beats }) => !beats).length;
-  const what = subject === "emulation" ? "An abundance emulated over a whole trajectory" : "A reconstructed abundance";
-  const error = `${what} is off by ${shortNumber(dex)} dex on average, a factor of ${factor(dex)}.`;
   if (own.length === 0) return error;
   if (lost === 0) return `${error} That beats all ${own.length} baselines.`;
   return `${error} ${lost === own.length ? `All ${lost}` : `${lost} of ${own.length}`} baselines, which need no network, do better.`;
-}
-
-/** 10^dex, in the precision that it has. */
-function factor(dex: number): string {
-  const value = 10 ** dex;
-  if (value >= 1e6) return `10^${dex.toFixed(1)}`;
-  return value < 100 ? value.toPrecision(value < 1.1 ? 3 : 2) : count(Number(value.toPrecision(2)));
 }
 
 function predictionTable({ predictions, floor }: Metrics): Html {
@@ -103,7 +107,7 @@ function predictionTable({ predictions, floor }: Metrics): Html {
     },
     { title: "99 %", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
     { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
-    { title: "mean over species", value: ({ over_species }) => over_species.mean },
+    { title: "relative, mean over species", value: ({ over_species }) => over_species.mean },
     { title: "rows", value: ({ rows }) => count(rows) },
   ];
   return table(columns, Object.values(predictions));
