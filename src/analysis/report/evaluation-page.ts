@@ -42,8 +42,8 @@ function scoredFrom(provenance: Metrics["provenance"], file: (reference: FileRef
 
 /** The rows that were scored. */
 function judged({ rows }: Metrics["validation"], scored: Metrics["scored"]): string {
-  if (scored === undefined || scored.rows === scored.all) return `${count(rows)} rows`;
-  return `${count(scored.rows)} rows out of ${count(rows)}, spread over all steps`;
+  if (scored === undefined || scored.rows === scored.all) return `${count(scored?.all ?? rows)} rows`;
+  return `${count(scored.rows)} rows out of ${count(scored.all)}, spread over all steps`;
 }
 
 function sentence(text: string): string {
