@@ -1,6 +1,7 @@
-import type { BaselineKind, GroupErrors, Metrics, PredictionMetrics, Verdict } from "./evaluation-types.ts";
+import type { BaselineKind, GroupErrors, Metrics, PredictionMetrics } from "./evaluation-types.ts";
 import { baselineKinds } from "./evaluation-types.ts";
 import { decimals, factorOfDex, percent } from "./plain-numbers.ts";
+import type { Verdict } from "./verdict-types.ts";
 import { elementsMean } from "./weaknesses.ts";
 
 type Predictions = Metrics["predictions"];

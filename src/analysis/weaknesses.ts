@@ -1,6 +1,7 @@
 import { interval, meanError, resampledCounts } from "./bootstrap.ts";
-import type { FailureMaps, Metrics, PredictionMetrics, TracerSummary, Weakness } from "./evaluation-types.ts";
+import type { FailureMaps, Metrics, PredictionMetrics, TracerSummary } from "./evaluation-types.ts";
 import { decimals, factor, mainly, percent, years } from "./plain-numbers.ts";
+import type { Weakness } from "./verdict-types.ts";
 
 /** Bootstrap resamples of the intervals. */
 const resamples = 2000;

@@ -24,7 +24,7 @@ th, td { padding: .35rem .6rem; text-align: right; vertical-align: baseline; whi
 thead th { white-space: normal; }
 /* What a row is about stays in sight where the table is wider than the screen. */
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--surface); }
-.text { text-align: left; } td.text { white-space: normal; overflow-wrap: anywhere; min-width: 6.2rem; }
+.text { text-align: left; } td.text { white-space: normal; overflow-wrap: anywhere; min-width: 7.2rem; }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { font-weight: 600; color: var(--muted); position: sticky; top: 0; z-index: 1; background: var(--surface); }
 thead th:first-child { z-index: 2; }
