@@ -1,5 +1,5 @@
 // How well does an autoencoder give abundances back? Every validation row is encoded and decoded; errors are averaged over rows, each
-// row weighted the same, then told per species. Also: when the training lowered its learning rate.
+// row weighted the same, then told per species. Also: how the training went.
 //
 // node examples/autoencoder-errors.mjs [weights/autoencoder.safetensors] [clean.h5] [weights/autoencoder.json]
 import { readFileSync } from "node:fs";
@@ -46,19 +46,20 @@ printTable([
 print("\nthe worst species");
 printTable(errors.slice(0, 10));
 
-// The curve of the training: the epochs in which the learning rate changed, and the best one.
+// The curve of the training: ten epochs spread over it, and the one that was kept. The log counts epochs from 0.
 const epochs = JSON.parse(readFileSync(log, "utf8"));
 const best = epochs.reduce((a, b) => (b.metric < a.metric ? b : a));
-const turns = epochs.filter((each, i) => i === 0 || each.learning_rate !== epochs[i - 1].learning_rate);
-print(`\nthe training: ${epochs.length} epochs, the best is ${best.epoch}`);
+const chosenBy = best.metric === best.dex ? "error in dex" : "mean relative error";
+const shown = Array.from({ length: 10 }, (_, i) => epochs[Math.round((i * (epochs.length - 1)) / 9)]);
+print(`\nthe training: ${epochs.length} epochs; the ${chosenBy} chose epoch ${best.epoch + 1}`);
 printTable(
-  [...new Set([...turns, best, epochs.at(-1)])]
+  [...new Set([...shown, best])]
     .sort((a, b) => a.epoch - b.epoch)
-    .map(({ epoch, learning_rate, metric }) => ({
-      epoch: String(epoch),
+    .map(({ epoch, learning_rate, dex, mean }) => ({
+      epoch: `${epoch + 1}${epoch === best.epoch ? " (kept)" : ""}`,
       "learning rate": learning_rate,
-      "mean relative error": metric,
-      "its log10": Math.log10(metric),
+      "error, dex": dex,
+      "mean relative error": mean,
     })),
 );
 

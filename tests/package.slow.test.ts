@@ -61,7 +61,9 @@ describe("the published package", () => {
     });
 
     it("runs the demo", () => {
-      expect(astrochem(["demo", "--quick"])).toContain("figures and all numbers: outputs/demo/report.html");
+      expect(astrochem(["demo", "--quick"])).toContain(
+        "figures: outputs/demo/report.html; all numbers: outputs/demo/metrics.json",
+      );
     });
 
     it.each([

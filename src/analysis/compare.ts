@@ -1,6 +1,7 @@
-import { derivedSeed, RandomStream } from "../data/random.ts";
+import { splitWords } from "../data/splits.ts";
 import { ConfigError, DataError } from "../errors.ts";
-import type { Comparison, Interval, Metrics, PredictionKind, TracerSummary } from "./evaluation-types.ts";
+import { interval, meanError, resampledCounts, type Statistic, scoredRows } from "./bootstrap.ts";
+import type { Comparison, Metrics, PredictionKind, TracerSummary } from "./evaluation-types.ts";
 import { baselineKinds, surrogateKinds } from "./evaluation-types.ts";
 
 /** An evaluation and how it is called in the table. */
@@ -8,9 +9,6 @@ export interface NamedRun {
   readonly name: string;
   readonly metrics: Metrics;
 }
-
-/** Share of the resamples that lies within an interval. */
-const confidence = 0.95;
 
 /**
  * Compares evaluations of the same rows. Intervals are percentiles over resamples of the tracers, the same tracers for all runs: rows
@@ -48,14 +46,11 @@ function comparedRun(
   r: number,
   draws: readonly Uint16Array[],
 ): ComparedRun {
-  const meanOf =
-    (run: number, column: 0 | 1) =>
-    (counts: ArrayLike<number> | null): number =>
-      weightedMean(tracers[run]!, kind, column, counts);
-  const difference =
-    (column: 0 | 1) =>
-    (counts: ArrayLike<number> | null): number =>
-      meanOf(r, column)(counts) - meanOf(0, column)(counts);
+  const meanOf = (run: number, column: 0 | 1): Statistic => meanError(tracers[run]!, kind, column);
+  const difference = (column: 0 | 1): Statistic => {
+    const [own, first] = [meanOf(r, column), meanOf(0, column)];
+    return (counts) => own(counts) - first(counts);
+  };
   const difference_dex = r === 0 ? null : interval(difference(0), draws);
   return {
     mean_dex: interval(meanOf(r, 0), draws),
@@ -77,52 +72,16 @@ function checkRows(runs: readonly NamedRun[]): void {
     if (metrics.provenance.rows_hash === first.metrics.provenance.rows_hash) continue;
     const count = ({ tracers, validation, provenance }: Metrics): string => {
       const rows = tracers.reduce((sum, tracer) => sum + scoredRows(tracer), 0);
-      return `${rows} rows of ${validation.tracers} tracers of ${provenance.dataset.path}`;
+      const { path } = provenance.test_dataset ?? provenance.dataset;
+      return `${rows} rows of ${validation.tracers} ${splitWords[provenance.split ?? "val"]} tracers of ${path}`;
     };
     throw new DataError(
       `${name} was evaluated on other rows than ${first.name}: ${count(metrics)}, not ${count(first.metrics)}`,
-      { where: name, fix: "evaluate both with the same dataset=…, max_tracers=…, max_rows=… and seed=…" },
+      { where: name, fix: "evaluate both with the same dataset=…, split=…, max_tracers=…, max_rows=… and seed=…" },
     );
   }
 }
 
 function byId({ tracers }: Metrics): TracerSummary[] {
   return tracers.toSorted((a, b) => a.id - b.id || a.rows - b.rows);
-}
-
-/** How often each tracer is drawn, in each resample. */
-function resampledCounts(tracers: number, resamples: number, seed: number): Uint16Array[] {
-  const random = new RandomStream(derivedSeed(seed, "bootstrap over tracers"));
-  return Array.from({ length: resamples }, () => {
-    const counts = new Uint16Array(tracers);
-    for (let i = 0; i < tracers; i++) counts[Math.floor(random.uniform() * tracers)]! += 1;
-    return counts;
-  });
-}
-
-/** The first row is no prediction. */
-function scoredRows({ scored_rows, rows }: TracerSummary): number {
-  return scored_rows ?? rows - 1;
-}
-
-/** Mean over rows, each tracer `counts` times; once where it is null. */
-function weightedMean(
-  tracers: readonly TracerSummary[],
-  kind: PredictionKind,
-  column: 0 | 1,
-  counts: ArrayLike<number> | null,
-): number {
-  let [sum, rows] = [0, 0];
-  for (const [k, tracer] of tracers.entries()) {
-    const weight = (counts === null ? 1 : counts[k]!) * scoredRows(tracer);
-    sum += weight * tracer.errors[kind]![column];
-    rows += weight;
-  }
-  return sum / rows;
-}
-
-function interval(statistic: (counts: ArrayLike<number> | null) => number, draws: readonly Uint16Array[]): Interval {
-  const values = draws.map(statistic).sort((a, b) => a - b);
-  const at = (share: number): number => values[Math.min(Math.floor(share * values.length), values.length - 1)]!;
-  return { value: statistic(null), low: at((1 - confidence) / 2), high: at((1 + confidence) / 2) };
 }

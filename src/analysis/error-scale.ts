@@ -10,6 +10,8 @@ export interface ErrorScale {
   readonly log10_upper: number;
   /** Linear abundance. */
   readonly floor: number;
+  /** Relative error of an abundance that is kept as a float32 on the scaled axis: errors of totals below it are rounding. */
+  readonly resolution: number;
   /** Decades of abundance: level l goes from log10_lower + l to one more. */
   readonly levels: number;
   readonly powers: PowerTable;
@@ -28,6 +30,8 @@ export function errorScale(
     log10_lower,
     log10_upper,
     floor,
+    // Two roundings of a value up to 1, by half of 2^-24 each.
+    resolution: (log10_upper - log10_lower) * Math.LN10 * 2 ** -24,
     levels: Math.ceil(log10_upper - log10_lower) + 1,
     powers: new PowerTable(log10_lower, log10_upper),
     totals: new SparseTotals(species),

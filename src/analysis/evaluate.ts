@@ -1,6 +1,7 @@
 import { PhysicalScaling } from "../chemistry/scaling.ts";
 import { parseSpecies } from "../chemistry/species.ts";
-import type { CleanData } from "../data/clean-data.ts";
+import type { CleanData, CleanSplit } from "../data/clean-data.ts";
+import { splitWords } from "../data/splits.ts";
 import { timestepColumn } from "../data/time-steps.ts";
 import { DataError } from "../errors.ts";
 import { type Inference, trainedRanges } from "../inference/inference.ts";
@@ -13,9 +14,10 @@ import {
   metricsFormatVersion,
   type PredictionKind,
   type TracerFeatures,
+  type TracerSummary,
 } from "./evaluation-types.ts";
 import { EvenChoice } from "./even-choice.ts";
-import type { PlaneAxes } from "./failure-maps.ts";
+import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
@@ -23,6 +25,7 @@ import { shownTracers, tracerSamples } from "./tracer-samples.ts";
 import { type TrainingKnowledge, trainingPass } from "./training-pass.ts";
 import { ValidationPass } from "./validation-pass.ts";
 import { conclusionsOf, verdictsOf } from "./verdicts.ts";
+import { intervalsOf, weaknessesOf } from "./weaknesses.ts";
 import { chooseWindows } from "./window-choice.ts";
 
 /** True abundances above count as present. */
@@ -44,12 +47,14 @@ const units: Readonly<Record<string, string>> = {
 export interface EvaluationRequest {
   readonly surrogate: Inference;
   readonly clean: CleanData;
+  /** Tracers to score instead of the validation tracers. */
+  readonly test?: CleanSplit | null;
   /** Physical parameters of the data, for a surrogate without emulator. */
   readonly physical: readonly string[];
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
   /** Species shown in figures in any case. */
   readonly chosen: readonly string[];
-  /** Validation tracers at most, spread evenly over the ids; null for all. */
+  /** Tracers to score at most, spread evenly over the ids; null for all. */
   readonly maxTracers: number | null;
   /** Rows at most that are scored, and as many of windows, spread evenly over tracers and steps; null for all. */
   readonly maxRows: number | null;
@@ -76,8 +81,8 @@ export interface Evaluation {
 }
 
 /**
- * Evaluates a surrogate, with or without emulator, and the baselines on the same validation rows. Both splits are streamed.
- * @throws DataError where no validation tracer has two rows, or a value has no logarithm
+ * Evaluates a surrogate, with or without emulator, and the baselines on the same rows of validation or test tracers. Both splits are streamed.
+ * @throws DataError where no tracer has two rows, or a value has no logarithm
  */
 export async function evaluateSurrogate(request: EvaluationRequest, tools: EvaluationTools): Promise<Evaluation> {
   const started = tools.now().getTime();
@@ -91,7 +96,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
     vectors: describedTracers,
     checkpoint: setup.checkpoint,
   });
-  tools.log(`evaluating ${validation.length} validation tracers`);
+  tools.log(`evaluating ${validation.length} ${splitWords[setup.split]} tracers`);
   const kept = {
     histories: new Set(spread(validation, keptHistories)),
     vectors: new Set(spread(validation, describedTracers)),
@@ -117,10 +122,12 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
   const ranges = { ...request.physicalRanges, ...Object.fromEntries(emulated.map(({ name, range }) => [name, range])) };
   const columns: Columns = { species: surrogate.species, physical: names, clipping: surrogate.abundancesClipping };
   const training = tracerPlaces(clean.train);
-  const usable = tracerPlaces(clean.val).filter(({ rows }) => rows > 1);
+  const split: "val" | "test" = request.test ? "test" : "val";
+  const scored = request.test?.frame ?? clean.val;
+  const usable = tracerPlaces(scored).filter(({ rows }) => rows > 1);
   if (usable.length === 0) {
-    throw new DataError("no validation tracer has a second row: there is nothing to predict", {
-      where: `${clean.path}, key val`,
+    throw new DataError(`no ${splitWords[split]} tracer has a second row: there is nothing to predict`, {
+      where: `${scored.path}, key ${split}`,
       fix: "preprocess again with longer tracers, or a smaller train_split",
     });
   }
@@ -137,7 +144,8 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     surrogate,
     choice: chosenSteps(validation.map((place) => [place, place.rows - 1])),
     windowChoice: chosenSteps(Array.from({ length: windows?.evaluated ?? 0 }, (_, index) => [index, windowSteps])),
-    reader: new TracerReader(clean.val, columns, true),
+    split,
+    reader: new TracerReader(scored, columns, true),
     trainingReader: new TracerReader(clean.train, columns),
     training,
     validation,
@@ -145,7 +153,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     scale: errorScale(surrogate.species, columns.clipping, floor),
     physical: new PhysicalScaling(names, ranges),
     ranges: trainedRanges(surrogate),
-    axes: planeAxes(names, ranges),
+    ...conditionAxes(names, ranges),
     windows: windows !== null && windows.evaluated > 0 ? windows : null,
     checkpoint: async (): Promise<void> => {
       // Lets a signal be heard between two blocks.
@@ -155,16 +163,17 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
   };
 }
 
-function planeAxes(
+/** The axis of each parameter, and of the plane of density and temperature where there are both. */
+function conditionAxes(
   names: readonly string[],
   ranges: Readonly<Record<string, readonly [number, number]>>,
-): PlaneAxes | null {
-  const axis = (name: string) => {
+): { conditions: readonly ConditionAxis[]; axes: PlaneAxes | null } {
+  const conditions = names.map((name, column) => {
     const [low, high] = (ranges[name] ?? [1, 10]).map(Math.log10) as [number, number];
-    return { column: names.indexOf(name), low, high };
-  };
-  const [density, temperature] = [axis("Density"), axis("gasTemp")];
-  return density.column < 0 || temperature.column < 0 ? null : { density, temperature };
+    return { name, column, low, high };
+  });
+  const [density, temperature] = ["Density", "gasTemp"].map((wanted) => conditions.find(({ name }) => name === wanted));
+  return { conditions, axes: density && temperature ? { density, temperature } : null };
 }
 
 async function metricsOf(
@@ -188,6 +197,14 @@ async function metricsOf(
   const study = trainedSteps === null ? null : studyOf(setup, knowledge, trainedSteps, time_step_yr);
   const long_rollouts = study ? [await longRollout(study, "held"), await longRollout(study, "repeated")] : [];
   const verdicts = verdictsOf(predictions);
+  const failure_maps = Object.fromEntries([...pass.maps].map(([kind, maps]) => [kind, maps.maps()]));
+  const physical_parameters = setup.reader.columns.physical.map((name, i) => ({
+    name,
+    unit: unitOf(name),
+    range: [10 ** pass.parameters[i]!.low, 10 ** pass.parameters[i]!.high] as const,
+  }));
+  const intervals = intervalsOf(pass.tracers, predictions, request.seed);
+  const { tracers } = pass;
   return {
     format: metricsFormat,
     format_version: metricsFormatVersion,
@@ -196,6 +213,8 @@ async function metricsOf(
       created_at: tools.now().toISOString(),
       ...request.files,
       dataset: { path: request.clean.path, hash: request.clean.hash },
+      split: setup.split,
+      ...testDataset(request),
       rows_hash,
       seed: request.seed,
       backend: `${surrogate.compute.engine}, ${surrogate.compute.device}`,
@@ -209,11 +228,7 @@ async function metricsOf(
       const { phase, charge, atoms } = parseSpecies(name);
       return { name, phase, charge, atoms: Object.fromEntries(atoms) };
     }),
-    physical_parameters: setup.reader.columns.physical.map((name, i) => ({
-      name,
-      unit: unitOf(name),
-      range: [10 ** pass.parameters[i]!.low, 10 ** pass.parameters[i]!.high],
-    })),
+    physical_parameters,
     abundances_clipping: surrogate.abundancesClipping,
     floor: scale.floor,
     train: {
@@ -227,21 +242,35 @@ async function metricsOf(
     windows: windows && { all: windows.all, evaluated: windows.evaluated },
     pca_explained: knowledge.components.explained,
     predictions,
-    failure_maps: Object.fromEntries([...pass.maps].map(([kind, maps]) => [kind, maps.maps()])),
+    failure_maps,
     error_growth: trainedSteps === null ? null : errorGrowth(predictions.emulation!.steps, trainedSteps),
     long_rollouts,
     sensitivity: study && (await sensitivity(study, request.seed)),
-    tracers: pass.tracers,
+    tracers,
     verdicts,
-    conclusions: conclusionsOf(verdicts, predictions),
+    conclusions: [...conclusionsOf(verdicts, predictions), ...knownTracers(pass.tracers)],
+    ...(intervals && { intervals }),
+    weaknesses: weaknessesOf({ predictions, failure_maps, physical_parameters, tracers, floor: scale.floor }),
   };
+}
+
+/** Scored tracers whose every row the nearest training tracer has. */
+function knownTracers(tracers: readonly TracerSummary[]): string[] {
+  const known = tracers.filter(({ errors }) => errors.nearest_history?.[0] === 0).length;
+  if (known === 0) return [];
+  return [`${known} of the ${tracers.length} scored tracers are training tracers, too: all errors look too small.`];
+}
+
+/** The file of the scored tracers, where it is another than the one of the training tracers. */
+function testDataset({ clean, test }: EvaluationRequest): { test_dataset?: FileReference } {
+  return !test || test.path === clean.path ? {} : { test_dataset: { path: test.path, hash: test.hash } };
 }
 
 function unitOf(parameter: string): string {
   return units[parameter] ?? "";
 }
 
-/** Median step between the rows of the first validation tracer. */
+/** Median step between the rows of the first scored tracer. */
 function timeStep({ reader, validation }: Setup): number {
   const { times } = reader.read([validation[0]!]);
   const steps = Array.from(times.subarray(1), (time, row) => time - times[row]!).sort((a, b) => a - b);

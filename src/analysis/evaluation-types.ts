@@ -1,4 +1,5 @@
 import type { Phase } from "../chemistry/species.ts";
+import type { Verdict, Weakness } from "./verdict-types.ts";
 
 /**
  * What an evaluation finds. `Metrics` is metrics.json as written (docs/metrics.md); `EvaluationSamples` are the bounded arrays that
@@ -90,7 +91,7 @@ export interface StepErrors {
   readonly relative: ErrorBands;
 }
 
-/** Relative error of a total, |predicted − true| / true, over rows. */
+/** Relative error of a total, |predicted − true| / true, over rows; 0 where float32 cannot tell the two apart. */
 export interface ConservationErrors {
   /** An element (H, HE, C …), or `charge`: |net charge predicted − true| / Σ |charge| · true abundance. */
   readonly element: string;
@@ -98,6 +99,11 @@ export interface ConservationErrors {
   readonly median: number;
   readonly p99: number;
   readonly max: number;
+  /**
+   * The row of the largest error: (predicted − true) / true, its step and its tracer (null in windows). Absent where nothing is wrong, and
+   * in files of earlier versions.
+   */
+  readonly worst?: { readonly error: number; readonly step: number; readonly tracer: number | null };
 }
 
 /** Errors of one kind of prediction. */
@@ -147,6 +153,17 @@ export interface FailureMaps {
     readonly rows: readonly number[];
     readonly mean_dex: readonly (number | null)[];
   } | null;
+  /**
+   * Along each physical parameter: of the rows whose conditions lie in its bins (what is outside the range in the outermost ones).
+   * Absent in files of earlier versions.
+   */
+  readonly conditions?: readonly {
+    readonly name: string;
+    readonly edges_log10: readonly number[];
+    /** 0: mean_dex is null. */
+    readonly rows: readonly number[];
+    readonly mean_dex: readonly (number | null)[];
+  }[];
   /** Mean dex, [species][bins of steps] row-major, species in the order of `Metrics.species`; step bin i covers steps from step_edges[i] to step_edges[i + 1] − 1. */
   readonly heat_map: { readonly step_edges: readonly number[]; readonly mean_dex: readonly (number | null)[] };
 }
@@ -196,7 +213,7 @@ export interface Sensitivity {
   readonly final_amplification: number;
 }
 
-/** One validation tracer of which a row was scored. */
+/** One tracer of the scored split of which a row was scored. */
 export interface TracerSummary {
   readonly id: number;
   readonly rows: number;
@@ -208,18 +225,6 @@ export interface TracerSummary {
   readonly errors: Readonly<Partial<Record<PredictionKind, readonly [mean_dex: number, mean_relative: number]>>>;
   /** Coordinates of the tracer's mean state on the first three principal components of the training rows. */
   readonly pca: readonly number[];
-}
-
-/** One comparison of a surrogate's error with a baseline's. */
-export interface Verdict {
-  readonly subject: "reconstruction" | "emulation";
-  readonly baseline: BaselineKind;
-  readonly phase: Phase | "all";
-  /** Whether only true abundances above the floor count. */
-  readonly above_floor: boolean;
-  readonly subject_dex: number;
-  readonly baseline_dex: number;
-  readonly beats: boolean;
 }
 
 export interface FileReference {
@@ -239,7 +244,12 @@ export interface Metrics {
     readonly created_at: string;
     readonly autoencoder: FileReference;
     readonly emulator: FileReference | null;
+    /** What the baselines are made of, and, unless `test_dataset` is there, what was scored. */
     readonly dataset: FileReference;
+    /** Which tracers were scored. Absent in files of earlier versions: `val`. */
+    readonly split?: "val" | "test";
+    /** The file of the scored test tracers; absent where it is `dataset`. */
+    readonly test_dataset?: FileReference;
     /** sha256 over the evaluated tracers' ids, rows and values: two evaluations with the same are of the same rows. */
     readonly rows_hash: string;
     readonly seed: number;
@@ -247,7 +257,7 @@ export interface Metrics {
     readonly backend: string;
     /** Of the whole evaluation. */
     readonly seconds: number;
-    /** Of emulating all validation tracers over their full lengths; null without an emulator. */
+    /** Of emulating all scored tracers over their full lengths; null without an emulator. */
     readonly emulation_seconds: number | null;
   };
   readonly latent_dim: number;
@@ -280,9 +290,10 @@ export interface Metrics {
     readonly fitted_rows: number;
     readonly averaged_rows?: number;
   };
+  /** The tracers that were scored: of the split in `provenance`. */
   readonly validation: { readonly tracers: number; readonly rows: number };
   /**
-   * Rows after the first of each validation tracer, and how many of them every kind of prediction but `windows` was scored on: all, or
+   * Rows after the first of each scored tracer, and how many of them every kind of prediction but `windows` was scored on: all, or
    * a seeded sample spread over tracers and steps. Absent in files of earlier versions: all.
    */
   readonly scored?: { readonly all: number; readonly rows: number };
@@ -303,6 +314,13 @@ export interface Metrics {
   readonly verdicts: readonly Verdict[];
   /** The verdicts as plain sentences, one a baseline. */
   readonly conclusions: readonly string[];
+  /** Mean errors in dex with their intervals. Absent for a single tracer, and in files of earlier versions. */
+  readonly intervals?: {
+    readonly resamples: number;
+    readonly dex: Readonly<Partial<Record<PredictionKind, Interval>>>;
+  };
+  /** Absent in files of earlier versions. */
+  readonly weaknesses?: readonly Weakness[];
 }
 
 /** Why a species is shown: asked for, the most variable, the worst predicted. */
@@ -359,6 +377,7 @@ export interface DensityPlot {
 /** A tracer as a vector, for PCA and t-SNE maps. */
 export interface TracerFeatures {
   readonly id: number;
+  /** `val`: scored, whatever split that was. */
   readonly split: "train" | "val";
   readonly final_density: number | null;
   /** Mean dex (of emulation, else of reconstruction); null for training tracers. */
@@ -369,8 +388,15 @@ export interface TracerFeatures {
 
 /** An epoch of a training log as weights/*.json holds it, the fields that the curves need. */
 export interface TrainingEpoch {
+  /** Counted from 0. */
   readonly epoch: number;
+  /** Absent in logs of earlier versions: 0. */
+  readonly phase?: number;
+  /** Mean relative error. */
   readonly mean: number;
+  /** Absent in logs of earlier versions, as is `metric`, which then is `mean`. */
+  readonly dex?: number;
+  readonly metric?: number;
   readonly dropout: number;
   readonly learning_rate: number;
   readonly train_loss: { readonly total: number };

@@ -5,13 +5,21 @@ import type { FailureMaps } from "./evaluation-types.ts";
 import { gradientBins, gradients } from "./gradient-bins.ts";
 import type { TrueRows } from "./true-rows.ts";
 
-const [densityBins, temperatureBins] = [24, 16];
+const [densityBins, temperatureBins, conditionBins] = [24, 16, 12];
 const stepBins = 60;
 
-/** The plane's axes: the parameters' places among the columns, and their ranges in log10. */
+/** A parameter's place among the columns, and its range in log10. */
+export interface ConditionAxis {
+  readonly name: string;
+  readonly column: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The axes of the plane. */
 export interface PlaneAxes {
-  readonly density: { readonly column: number; readonly low: number; readonly high: number };
-  readonly temperature: { readonly column: number; readonly low: number; readonly high: number };
+  readonly density: ConditionAxis;
+  readonly temperature: ConditionAxis;
 }
 
 /** What failure is mapped against, of some rows. */
@@ -25,10 +33,14 @@ export interface MappedRows {
   readonly gradient: Uint8Array;
 }
 
-/** Sums up where a prediction fails: against gradients, over density and temperature, species by step. */
+/** Sums up where a prediction fails: against gradients, over density and temperature, along each parameter, species by step. */
 export class FailureMapSums {
   readonly #scale: ErrorScale;
   readonly #axes: PlaneAxes | null;
+  readonly #conditions: readonly ConditionAxis[];
+  /** [conditions, conditionBins] */
+  readonly #conditionRows: Float64Array;
+  readonly #conditionDex: Float64Array;
   readonly #gradient = new ErrorGroups(gradientBins);
   readonly #planeRows = new Float64Array(densityBins * temperatureBins);
   readonly #planeDex = new Float64Array(densityBins * temperatureBins);
@@ -39,8 +51,14 @@ export class FailureMapSums {
   readonly #heatRows: Float64Array;
 
   /** @param steps of the longest tracer */
-  constructor(scale: ErrorScale, axes: PlaneAxes | null, steps: number) {
-    [this.#scale, this.#axes] = [scale, axes];
+  constructor(
+    scale: ErrorScale,
+    { plane, conditions }: { readonly plane: PlaneAxes | null; readonly conditions: readonly ConditionAxis[] },
+    steps: number,
+  ) {
+    [this.#scale, this.#axes, this.#conditions] = [scale, plane, conditions];
+    this.#conditionRows = new Float64Array(conditions.length * conditionBins);
+    this.#conditionDex = new Float64Array(conditions.length * conditionBins);
     const bins = Math.min(stepBins, steps);
     this.#stepEdges = Array.from({ length: bins + 1 }, (_, bin) => 1 + Math.round((bin * steps) / bins));
     this.#binOfStep = Int32Array.from({ length: steps }, (_, at) =>
@@ -59,7 +77,13 @@ export class FailureMapSums {
       const bin = this.#binOfStep[steps[row]! - 1]!;
       const sum = this.#addRow(predicted, mapped, row, bin);
       this.#heatRows[bin]! += 1;
-      const cell = this.#cell(conditions.subarray(row * parameters));
+      const own = conditions.subarray(row * parameters);
+      for (const [i, axis] of this.#conditions.entries()) {
+        const place = i * conditionBins + binAlong(axis, conditionBins, own);
+        this.#conditionRows[place]! += 1;
+        this.#conditionDex[place]! += sum / width;
+      }
+      const cell = this.#cell(own);
       if (cell === null) continue;
       this.#planeRows[cell]! += 1;
       this.#planeDex[cell]! += sum / width;
@@ -104,6 +128,12 @@ export class FailureMapSums {
         rows: [...this.#planeRows],
         mean_dex: Array.from(this.#planeDex, (sum, cell) => ratio(sum, this.#planeRows[cell]!)),
       },
+      conditions: this.#conditions.map((axis, i) => {
+        const part = (all: Float64Array) => all.subarray(i * conditionBins, (i + 1) * conditionBins);
+        const rows = [...part(this.#conditionRows)];
+        const mean_dex = Array.from(part(this.#conditionDex), (sum, bin) => ratio(sum, rows[bin]!));
+        return { name: axis.name, edges_log10: edges(axis, conditionBins), rows, mean_dex };
+      }),
       heat_map: {
         step_edges: this.#stepEdges,
         mean_dex: this.#scale.species.flatMap((_, s) =>
@@ -116,15 +146,19 @@ export class FailureMapSums {
   #cell(conditions: Float32Array): number | null {
     if (this.#axes === null) return null;
     const { density, temperature } = this.#axes;
-    const along = ({ column, low, high }: PlaneAxes["density"], bins: number): number => {
-      const bin = Math.floor(((Math.log10(conditions[column]!) - low) / (high - low)) * bins);
-      return Math.min(Math.max(bin, 0), bins - 1);
-    };
-    return along(density, densityBins) * temperatureBins + along(temperature, temperatureBins);
+    return (
+      binAlong(density, densityBins, conditions) * temperatureBins + binAlong(temperature, temperatureBins, conditions)
+    );
   }
 }
 
-function edges({ low, high }: PlaneAxes["density"], bins: number): number[] {
+/** The bin of a row; what is outside the range is in the outermost ones. */
+function binAlong({ column, low, high }: ConditionAxis, bins: number, conditions: Float32Array): number {
+  const bin = Math.floor(((Math.log10(conditions[column]!) - low) / (high - low)) * bins);
+  return Math.min(Math.max(bin, 0), bins - 1);
+}
+
+function edges({ low, high }: ConditionAxis, bins: number): number[] {
   return Array.from({ length: bins + 1 }, (_, bin) => low + ((high - low) * bin) / bins);
 }
 

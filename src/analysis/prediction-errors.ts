@@ -1,6 +1,7 @@
 import { cappedDex, ErrorGroups } from "./error-groups.ts";
 import type { ErrorScale } from "./error-scale.ts";
 import { largestDex, largestRelative, sketchBin, sketchBinOf, sketchBins } from "./error-sketch.ts";
+import type { ConservationErrors } from "./evaluation-types.ts";
 import { SketchBuffer } from "./sketch-buffer.ts";
 import type { TrueRows } from "./true-rows.ts";
 
@@ -11,6 +12,8 @@ export interface ScoredRows {
   readonly steps: ArrayLike<number>;
   /** Years since the start, [rows]. */
   readonly times: ArrayLike<number>;
+  /** Whose rows these are, where they are one tracer's. */
+  readonly tracer?: number;
 }
 
 /** Sums of what was added together. */
@@ -27,6 +30,8 @@ export class PredictionErrors {
   readonly bySteps: ErrorGroups;
   /** Groups: `scale.totals.names`. */
   readonly conservation: ErrorGroups;
+  /** The row of each total's largest error. */
+  readonly worstTotals: ConservationErrors["worst"][] = [];
   readonly stepRows: Float64Array;
   readonly stepTimes: Float64Array;
   /** Per species, over rows, of true log10 abundance. */
@@ -85,7 +90,7 @@ export class PredictionErrors {
         const step = scored.steps[row]! - 1;
         this.#measureRow(predicted, scored.truth, row, row - from);
         this.#addStep(step, row - from, sums);
-        this.#addTotals(scored.truth, row);
+        this.#addTotals(scored, row);
         this.stepRows[step]! += 1;
         this.stepTimes[step]! += scored.times[row]!;
       }
@@ -196,14 +201,23 @@ export class PredictionErrors {
   }
 
   /** Totals of the row just measured. Their relative error is kept as if it were one in dex. */
-  #addTotals({ totals }: TrueRows, row: number): void {
+  #addTotals({ truth: { totals }, steps, tracer }: ScoredRows, row: number): void {
+    const { differences } = this.#tile;
+    const { resolution } = this.scale;
     const { names } = this.scale.totals;
     for (let total = 0; total < names.length; total++) {
       const size = totals[row * names.length + total]!;
       // There is none of it.
       if (!(size > 0)) continue;
-      const relative = Math.abs(this.scale.totals.sum(total, this.#tile.differences)) / size;
-      const capped = Math.min(relative, largestRelative);
+      const signed = this.scale.totals.sum(total, differences);
+      const difference = Math.abs(signed);
+      // Charges cancel: those of a prediction may be many more than the true ones, and so its rounding.
+      const isCharge = names[total] === "charge";
+      const added = isCharge ? this.scale.totals.size(total, differences, 0) : difference;
+      const isNoise = difference <= resolution * (2 * size + added);
+      const capped = isNoise ? 0 : Math.min(difference / size, largestRelative);
+      if (capped > this.conservation.largestRelative[total]!)
+        this.worstTotals[total] = { error: Math.sign(signed) * capped, step: steps[row]!, tracer: tracer ?? null };
       this.conservation.add(total, capped, capped, sketchBin(Math.log10(1 + capped)));
     }
   }

@@ -1,5 +1,4 @@
 import { elements, type Phase } from "../chemistry/species.ts";
-import type { ErrorGroups } from "./error-groups.ts";
 import { dexQuantiles, relativeQuantiles, sketchBins } from "./error-sketch.ts";
 import type {
   ConservationErrors,
@@ -52,7 +51,7 @@ export function predictionMetrics(errors: PredictionErrors, facts: PredictionFac
     levels: levels(errors),
     species: bySpecies,
     steps: steps(errors),
-    conservation: errors.scale.totals.names.map((element, total) => conservation(errors.conservation, total, element)),
+    conservation: errors.scale.totals.names.map((element, total) => conservation(errors, total, element)),
   };
 }
 
@@ -122,7 +121,15 @@ function bands(quantiles: readonly number[], mean: number, max: number): ErrorBa
   return { p10: p10!, p25: p25!, median: middle!, p75: p75!, p90: p90!, p99: p99!, mean };
 }
 
-function conservation(groups: ErrorGroups, total: number, element: string): ConservationErrors {
-  const { relative } = groups.stats([total]) ?? { relative: { mean: 0, median: 0, p99: 0, max: 0 } };
-  return { element, mean: relative.mean, median: relative.median, p99: relative.p99, max: relative.max };
+function conservation(errors: PredictionErrors, total: number, element: string): ConservationErrors {
+  const { relative } = errors.conservation.stats([total]) ?? { relative: { mean: 0, median: 0, p99: 0, max: 0 } };
+  const worst = errors.worstTotals[total];
+  return {
+    element,
+    mean: relative.mean,
+    median: relative.median,
+    p99: relative.p99,
+    max: relative.max,
+    ...(worst && { worst }),
+  };
 }

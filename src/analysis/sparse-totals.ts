@@ -32,12 +32,12 @@ export class SparseTotals {
     return sum + other;
   }
 
-  /** Σ |weight| · value. @param start of the row in `values` */
-  size(total: number, values: Float32Array, start: number): number {
+  /** Σ |weight| · |value|, which for abundances is all that a total adds up. @param start of the row in `values` */
+  size(total: number, values: Float32Array | Float64Array, start: number): number {
     const species = this.#species[total]!;
     const weights = this.#weights[total]!;
     let sum = 0;
-    for (let i = 0; i < species.length; i++) sum += Math.abs(weights[i]!) * values[start + species[i]!]!;
+    for (let i = 0; i < species.length; i++) sum += Math.abs(weights[i]! * values[start + species[i]!]!);
     return sum;
   }
 }

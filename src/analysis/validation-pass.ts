@@ -6,7 +6,7 @@ import { type ChosenSteps, gathered, joined, placesOf } from "./chosen-steps.ts"
 import type { ErrorScale } from "./error-scale.ts";
 import type { PredictionKind, TracerSummary } from "./evaluation-types.ts";
 import type { EvenChoice } from "./even-choice.ts";
-import { FailureMapSums, type MappedRows, type PlaneAxes } from "./failure-maps.ts";
+import { type ConditionAxis, FailureMapSums, type MappedRows, type PlaneAxes } from "./failure-maps.ts";
 import { gradientBinsOf } from "./gradient-bins.ts";
 import { DensityPlotSums, LogHistogram } from "./histograms.ts";
 import { PredictionErrors, type ScoredRows } from "./prediction-errors.ts";
@@ -44,6 +44,8 @@ export interface ValidationTools {
   readonly scale: ErrorScale;
   readonly physical: PhysicalScaling;
   readonly axes: PlaneAxes | null;
+  /** Of each physical parameter. */
+  readonly conditions: readonly ConditionAxis[];
   /** Null without an emulator, and where no tracer has the rows of a window. */
   readonly windows: WindowChoice | null;
   /** The steps to score, counted from 0: of the tracers, and of the windows in the order in which they come. */
@@ -128,6 +130,7 @@ export class ValidationPass {
     const parameters = block.physical.length / block.times.length;
     return {
       ...chosen,
+      ids: block.places.map(({ id }) => id),
       rows,
       truth,
       times: Float64Array.from(rows, (row) => block.times[row]!),
@@ -216,13 +219,16 @@ export class ValidationPass {
     scored: ScoredBlock,
     sums: readonly Errors[],
   ): void {
-    const { scale, axes, longestRows, surrogate } = this.#tools;
+    const { scale, axes, conditions, longestRows, surrogate } = this.#tools;
     const width = surrogate.species.length;
     for (const [k, errors] of sums.entries()) {
       const part = predicted.subarray(scored.starts[k]! * width, scored.starts[k + 1]! * width);
       this.#add(kind, part, scoredTracer(scored, k), errors);
     }
-    obtain(this.maps, kind, () => new FailureMapSums(scale, axes, longestRows - 1)).add(predicted, scored);
+    obtain(this.maps, kind, () => new FailureMapSums(scale, { plane: axes, conditions }, longestRows - 1)).add(
+      predicted,
+      scored,
+    );
     obtain(this.densities, kind, () => new DensityPlotSums(densityBins)).add(predicted, scored.truth.scaled);
   }
 
@@ -263,6 +269,8 @@ export class ValidationPass {
 
 /** The scored rows of a block, tracer by tracer. */
 interface ScoredBlock extends ChosenSteps, MappedRows {
+  /** The tracers'. */
+  readonly ids: readonly number[];
   /** Counted through the block's tracers. */
   readonly rows: Int32Array;
   readonly truth: TrueRows;
@@ -272,12 +280,16 @@ interface ScoredBlock extends ChosenSteps, MappedRows {
 }
 
 /** Those of tracer k. */
-function scoredTracer({ truth, steps, times, starts }: ScoredBlock, k: number): ScoredRows & { steps: Int32Array } {
+function scoredTracer(
+  { ids, truth, steps, times, starts }: ScoredBlock,
+  k: number,
+): ScoredRows & { steps: Int32Array } {
   const [from, to] = [starts[k]!, starts[k + 1]!];
   return {
     truth: someRows(truth, from, to, steps.length),
     steps: steps.subarray(from, to),
     times: times.subarray(from, to),
+    tracer: ids[k]!,
   };
 }
 

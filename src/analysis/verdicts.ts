@@ -1,5 +1,8 @@
-import type { BaselineKind, GroupErrors, Metrics, PredictionMetrics, Verdict } from "./evaluation-types.ts";
+import type { BaselineKind, GroupErrors, Metrics, PredictionMetrics } from "./evaluation-types.ts";
 import { baselineKinds } from "./evaluation-types.ts";
+import { decimals, factorOfDex, percent } from "./plain-numbers.ts";
+import type { Verdict } from "./verdict-types.ts";
+import { elementsMean } from "./weaknesses.ts";
 
 type Predictions = Metrics["predictions"];
 
@@ -36,9 +39,23 @@ function compared(
       const [a, b] = above_floor ? [mine.above_floor, other?.above_floor] : [mine.all, other?.all];
       if (!a || !b) return [];
       const [subject_dex, baseline_dex] = [a.dex.mean, b.dex.mean];
-      return [{ subject, baseline, phase, above_floor, subject_dex, baseline_dex, beats: subject_dex < baseline_dex }];
+      const [subject_relative, baseline_relative] = [a.relative.mean, b.relative.mean];
+      return [
+        {
+          ...{ subject, baseline, phase, above_floor, subject_dex, baseline_dex, beats: subject_dex < baseline_dex },
+          ...{ subject_relative, baseline_relative, beats_relative: subject_relative < baseline_relative },
+          ...(phase === "all" && !above_floor ? conserved(ours, theirs) : {}),
+        },
+      ];
     }),
   );
+}
+
+function conserved(ours: PredictionMetrics, theirs: PredictionMetrics): Partial<Verdict> {
+  const [subject_conservation, baseline_conservation] = [ours, theirs].map((each) => elementsMean(each.conservation));
+  return subject_conservation == null || baseline_conservation == null
+    ? {}
+    : { subject_conservation, baseline_conservation };
 }
 
 /** One sentence a baseline: beaten or not, by how much, and in which phases it is otherwise. */
@@ -58,9 +75,32 @@ export function conclusionsOf(verdicts: readonly Verdict[], predictions: Predict
 function sentence(overall: Verdict, verdicts: readonly Verdict[]): string {
   const who = overall.subject === "emulation" ? "The surrogate" : "The autoencoder";
   const does = overall.beats ? "beats" : "loses to";
-  const exceptions = verdicts.filter(({ beats }) => beats !== overall.beats).map(describeGroup);
-  const but = exceptions.length > 0 ? `, but ${overall.beats ? "loses" : "wins"} for ${exceptions.join(", ")}` : "";
-  return `${who} ${does} ${names[overall.baseline]}: ${dex(overall.subject_dex)} against ${dex(overall.baseline_dex)} dex${but}.`;
+  const groups = verdicts.filter(({ beats }) => beats !== overall.beats).map(describeGroup);
+  const exceptions = [
+    ...(groups.length > 0 ? [`for ${groups.join(", ")}`] : []),
+    ...otherMeasures(
+      overall,
+      verdicts.find(({ phase, above_floor }) => phase === "all" && above_floor),
+    ),
+  ];
+  const but = exceptions.length > 0 ? `, but ${overall.beats ? "loses" : "wins"} ${exceptions.join(" and ")}` : "";
+  return `${who} ${does} ${names[overall.baseline]}: ${decimals(overall.subject_dex)} against ${decimals(overall.baseline_dex)} dex${but}.`;
+}
+
+/** Where the relative error above the floor, or the conservation of the elements, says otherwise than the error in dex. */
+function otherMeasures(overall: Verdict, above: Verdict | undefined): string[] {
+  const { beats, subject_conservation: kept, baseline_conservation: theirs } = overall;
+  const relative =
+    above?.beats_relative !== undefined && above.beats_relative !== beats
+      ? [
+          `in the mean relative error above the floor (${percent(above.subject_relative!)} against ${percent(above.baseline_relative!)})`,
+        ]
+      : [];
+  // What copies rows conserves by construction: no contest.
+  const isContest = kept !== undefined && theirs !== undefined && theirs > 0 && kept < theirs !== beats;
+  return isContest
+    ? [...relative, `in the elements' totals (${percent(kept)} off against ${percent(theirs)})`]
+    : relative;
 }
 
 function describeGroup({ phase, above_floor }: Verdict): string {
@@ -68,6 +108,18 @@ function describeGroup({ phase, above_floor }: Verdict): string {
   return above_floor ? `${values} above the floor` : values;
 }
 
-function dex(value: number): string {
-  return value.toPrecision(3);
+/** The figure above all others, with its interval where there is one. */
+export function headlineOf({
+  predictions,
+  intervals,
+  tracers,
+}: Pick<Metrics, "predictions" | "intervals" | "tracers">): string {
+  const subject = predictions.emulation ? "emulation" : "reconstruction";
+  const what = subject === "emulation" ? "An abundance emulated over a whole trajectory" : "A reconstructed abundance";
+  const dex = predictions[subject]!.overall.all.dex.mean;
+  const found = intervals?.dex[subject];
+  const between = found
+    ? ` (95 % interval over ${tracers.length} tracers: ${decimals(found.low)} to ${decimals(found.high)})`
+    : "";
+  return `${what} is off by ${decimals(dex)} dex on average${between}, a factor of ${factorOfDex(dex)}.`;
 }

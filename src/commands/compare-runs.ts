@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { splitNames } from "../data/splits.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
-import { checkEpochVersions } from "../training/epoch-log.ts";
+import { checkEpochVersions, metricNames, metricOf } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { Environment } from "./environment.ts";
 
@@ -66,7 +67,7 @@ function compareLoosely(then: readonly EpochRecord[], now: readonly EpochRecord[
   const best = (records: readonly EpochRecord[]): number => Math.min(...records.map(({ metric }) => metric));
   const pairs = [
     ["loss of the first epoch", then[0]?.train_loss.total, now[0]?.train_loss.total, tolerance.first],
-    ["best error", best(then), best(now), tolerance.best],
+    [`best ${metricNames[metricOf(then)]}`, best(then), best(now), tolerance.best],
   ] as const;
   return pairs.map(([what, a = Number.NaN, b = Number.NaN, allowed]) => {
     const off = Math.abs(b - a) / Math.abs(a);
@@ -78,11 +79,13 @@ function compareLoosely(then: readonly EpochRecord[], now: readonly EpochRecord[
 /** Compares two preprocessings by the hashes of their splits, in their summaries. */
 export function comparePreprocessings(before: object, now: object): RunComparison {
   const hashes = (summary: object) =>
-    (["train", "val"] as const).map((name) => (summary as Record<string, { hash?: string } | undefined>)[name]?.hash);
+    splitNames.map((name) => (summary as Record<string, { hash?: string } | undefined>)[name]?.hash);
   const current = hashes(now);
-  const results = hashes(before).map((hash, i) => {
+  const results = hashes(before).flatMap((hash, i) => {
+    const isAbsent = hash === current[i] && (hash === "" || (hash === undefined && splitNames[i] === "test"));
+    if (isAbsent) return [];
     const agrees = hash !== undefined && hash === current[i];
-    return { what: `/${["train", "val"][i]}`, found: agrees ? "the same values" : "other values", agrees };
+    return { what: `/${splitNames[i]}`, found: agrees ? "the same values" : "other values", agrees };
   });
   return { otherwise: [], results };
 }

@@ -135,7 +135,7 @@ export function describeComparison({ kinds, runs, tracers, resamples }: Comparis
 
 function verdict({ difference_dex, differs }: Comparison["kinds"][number]["runs"][number]): string {
   if (difference_dex === null) return "";
-  if (!differs) return "no difference";
+  if (!differs) return "not told apart";
   return difference_dex.value < 0 ? "better" : "worse";
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ErrorStats, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
+import { headlineOf } from "../analysis/verdicts.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { preprocess } from "./preprocess.ts";
 import { printable } from "./printable.ts";
@@ -55,20 +56,24 @@ export const demo: Command = {
 };
 
 async function evaluateDemo(context: CommandContext): Promise<Metrics> {
-  const [{ evaluateSurrogate }, { openEvaluation }, { loadConfig }, { writeReport }] = await Promise.all([
-    import("../analysis/evaluate.ts"),
-    import("./evaluation-job.ts"),
-    import("../config/load.ts"),
-    import("../analysis/report/write-report.ts"),
-  ]);
+  const [{ evaluateSurrogate }, { writeMetrics }, { openEvaluation }, { loadConfig }, { writeReport }] =
+    await Promise.all([
+      import("../analysis/evaluate.ts"),
+      import("../analysis/metrics-file.ts"),
+      import("./evaluation-job.ts"),
+      import("../config/load.ts"),
+      import("../analysis/report/write-report.ts"),
+    ]);
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
   const { request, training, close } = await openEvaluation(config);
   try {
-    const { metrics, samples } = await evaluateSurrogate(request, { log: () => {}, signal, now });
+    const { metrics, samples: found } = await evaluateSurrogate(request, { log: () => {}, signal, now });
+    const samples = { ...found, training };
     context.stderr.write("drawing the report\n");
-    await writeReport(join(cwd, folder), metrics, { ...samples, training }, signal);
+    writeMetrics(join(cwd, folder), metrics, samples);
+    await writeReport(join(cwd, folder), metrics, samples, signal);
     return metrics;
   } finally {
     close();
@@ -76,20 +81,29 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
 }
 
 /** What `--json` prints. */
-function demoSummary({ predictions, validation, provenance, conclusions }: Metrics): object {
+function demoSummary({ predictions, validation, provenance, conclusions, intervals, weaknesses }: Metrics): object {
   const errors = Object.values(predictions).map(({ kind, overall, over_species, as_trained }) => [
     kind,
     { dex: overall.all.dex, relative: overall.all.relative, over_species, as_trained },
   ]);
   const { backend, emulation_seconds } = provenance;
-  return { tracers: validation.tracers, ...Object.fromEntries(errors), conclusions, emulation_seconds, backend };
+  return {
+    tracers: validation.tracers,
+    ...Object.fromEntries(errors),
+    intervals,
+    conclusions,
+    weaknesses,
+    emulation_seconds,
+    backend,
+  };
 }
 
 /** What the solver takes for one tracer, in CPU seconds: tuned build, and as shipped. See data/README.md. */
 const solverSeconds = { tuned: 47, shipped: "107 to 126" };
 
 /** The summary that a person reads. */
-export function summaryText({ predictions, validation, provenance, conclusions }: Metrics): string {
+export function summaryText(metrics: Metrics): string {
+  const { predictions, validation, provenance, conclusions, weaknesses = [] } = metrics;
   const all = predictions as Required<Metrics["predictions"]>;
   const rows: { readonly name: string; readonly errors: ErrorStats; readonly above?: ErrorStats | null }[] = [
     row("surrogate, whole trajectory", all.emulation),
@@ -115,12 +129,12 @@ export function summaryText({ predictions, validation, provenance, conclusions }
   return [
     table,
     "",
+    headlineOf(metrics),
     ...conclusions,
-    `worst species (dex): ${worstSpecies(all.emulation)}`,
-    `elements conserved to ${(100 * conserved(all.emulation)).toPrecision(2)} % on average`,
+    ...weaknesses.map(({ sentence }) => sentence),
     `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each;`,
     `  the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${times} times as long), ${solverSeconds.shipped} as shipped`,
-    `figures and all numbers: ${folder}/report.html`,
+    `figures: ${folder}/report.html; all numbers: ${folder}/metrics.json`,
   ].join("\n");
 }
 
@@ -129,15 +143,4 @@ function row(
   { overall }: PredictionMetrics,
 ): { name: string; errors: ErrorStats; above: ErrorStats | null } {
   return { name, errors: overall.all, above: overall.above_floor };
-}
-
-function worstSpecies({ species }: PredictionMetrics): string {
-  const worst = species.toSorted((a, b) => b.all.dex.mean - a.all.dex.mean).slice(0, 5);
-  return worst.map(({ species: name, all }) => `${name} ${all.dex.mean.toFixed(2)}`).join(", ");
-}
-
-/** Mean relative error of the elements' totals. */
-function conserved({ conservation }: PredictionMetrics): number {
-  const elements = conservation.filter(({ element }) => element !== "charge");
-  return elements.reduce((sum, { mean }) => sum + mean, 0) / elements.length;
 }

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
-import { predictionStyles } from "../analysis/figures/prediction-style.ts";
+import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
+import { headlineOf } from "../analysis/verdicts.ts";
 import { checkOptions } from "./check-options.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
@@ -11,7 +12,7 @@ import { formatNumber, formatTable } from "./tables.ts";
 /** Says how good a surrogate is, and where it fails. */
 export const evaluateCommand: Command = {
   describe:
-    "Runs the autoencoder and the emulator over the validation tracers, beside baselines that need no network, and writes what comes " +
+    "Runs the autoencoder and the emulator over the validation tracers (split=test: the test tracers), beside baselines that need no network, and writes what comes " +
     "of it into the run's folder: report.html (opens offline, in any browser), figures/ as SVG, PNG and Vega-Lite, metrics.json, " +
     "metrics.csv per species, samples.json. emulator=null evaluates the autoencoder alone.",
   positionals: {},
@@ -33,12 +34,12 @@ export const evaluateCommand: Command = {
 };
 
 /** What `--json` prints: the whole is in metrics.json. */
-function summaryOf({ predictions, validation, conclusions }: Metrics): object {
+function summaryOf({ predictions, validation, conclusions, intervals, weaknesses }: Metrics): object {
   const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
     kind,
     { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
   ]);
-  return { validation, predictions: Object.fromEntries(kinds), conclusions };
+  return { validation, predictions: Object.fromEntries(kinds), intervals, conclusions, weaknesses };
 }
 
 /** The table that a person reads, and the conclusions. */
@@ -48,7 +49,7 @@ export function describeMetrics(metrics: Metrics): string {
   const table = formatTable<PredictionMetrics>(
     [
       {
-        title: `${formatNumber(validation.tracers)} validation tracers`,
+        title: `${formatNumber(validation.tracers)} ${scoredSplit(provenance)} tracers`,
         value: ({ kind }) => predictionStyles[kind].title,
       },
       { title: "rows", value: ({ rows: count }) => count },
@@ -56,7 +57,7 @@ export function describeMetrics(metrics: Metrics): string {
       { title: "above 1e-12", value: ({ overall }) => overall.above_floor?.dex.mean ?? "" },
       { title: "99 %", value: ({ overall }) => overall.all.dex.p99 },
       { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
-      { title: "mean", value: ({ overall }) => overall.all.relative.mean },
+      { title: "relative, mean", value: ({ overall }) => overall.all.relative.mean },
     ],
     rows,
   );
@@ -64,7 +65,9 @@ export function describeMetrics(metrics: Metrics): string {
     sampled("rows", scored?.rows, scored?.all, "max_rows"),
     sampled("windows", windows?.evaluated, windows?.all, "max_windows"),
   ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
-  return [table, ...sample, "", ...conclusions].join("\n");
+  const worst = metrics.weaknesses ?? [];
+  const weak = worst.length > 0 ? ["", "Where it is worst", ...worst.map(({ sentence }) => sentence)] : [];
+  return [table, ...sample, "", headlineOf(metrics), ...conclusions, ...weak].join("\n");
 }
 
 /** How many were evaluated of how many; null where all were. */

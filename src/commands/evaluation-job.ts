@@ -4,9 +4,10 @@ import type { EvaluationRequest } from "../analysis/evaluate.ts";
 import type { EvaluationSamples, FileReference, TrainingEpoch } from "../analysis/evaluation-types.ts";
 import { resolveIn } from "../config/paths.ts";
 import type { ConfigOf } from "../config/schemas.ts";
-import { openCleanData } from "../data/clean-data.ts";
+import { type CleanColumns, type CleanSplit, openCleanData, openCleanSplit } from "../data/clean-data.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
-import { ConfigError, nearest } from "../errors.ts";
+import { openHdf5 } from "../data/hdf5.ts";
+import { ConfigError, DataError, nearest } from "../errors.ts";
 import { Inference } from "../inference/inference.ts";
 import { checkEpochVersions, epochLogPath } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
@@ -37,18 +38,23 @@ export async function openEvaluation(
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
     const columns = { metadata: ["Model", "Time"], phys, species: surrogate.species };
     const clean = await openCleanData(path(dataset.dataset_path), columns);
-    try {
-      if (!ignoreTimeStep && surrogate.timeStepYears !== null) {
-        await checkStepsOf(clean.val, ["Index", "Model", "Time"], surrogate.timeStepYears);
-      }
-    } catch (error) {
+    const test = await openTest(config, columns).catch((error: unknown) => {
       clean.close();
       throw error;
+    });
+    if (!ignoreTimeStep && surrogate.timeStepYears !== null) {
+      const scored = test?.frame ?? clean.val;
+      await checkStepsOf(scored, ["Index", "Model", "Time"], surrogate.timeStepYears).catch((error: unknown) => {
+        clean.close();
+        test?.frame.close();
+        throw error;
+      });
     }
     return {
       request: {
         surrogate,
         clean,
+        test,
         physical: dataset.phys,
         physicalRanges: dataset.physical_parameter_ranges,
         chosen: config.species,
@@ -63,12 +69,53 @@ export async function openEvaluation(
       training: { autoencoder: epochLog(autoencoder), emulator: emulator === null ? null : epochLog(emulator) },
       close() {
         clean.close();
+        test?.frame.close();
         surrogate.dispose();
       },
     };
   } catch (error) {
     surrogate.dispose();
     throw error;
+  }
+}
+
+/** The test tracers that are to be scored; null where the validation tracers are. */
+async function openTest(config: ConfigOf<"config_evaluate">, columns: CleanColumns): Promise<CleanSplit | null> {
+  const { split, test_path, dataset, working_path } = config;
+  if (split === "val") {
+    if (test_path === null) return null;
+    throw new ConfigError("test_path is given, but the validation tracers of the dataset are to be scored", {
+      where: "test_path",
+      fix: "add split=test, or leave test_path out",
+    });
+  }
+  const file = resolveIn(working_path, test_path ?? dataset.dataset_path);
+  if (!existsSync(file)) {
+    const fix = "make it: astrochem preprocess train_split=0 test_split=1 input_path=… output_path=…";
+    throw new DataError(`there is no clean file ${file}`, {
+      where: test_path === null ? "dataset.dataset_path" : "test_path",
+      fix,
+    });
+  }
+  const keys = await keysOf(file);
+  if (!keys.includes("test")) {
+    throw new DataError(
+      `the file has no test tracers: it has ${keys.map((key) => `/${key}`).join(", ") || "nothing"}`,
+      {
+        where: file,
+        fix: "preprocess again with test_split=0.1, or give test_path: a file made with train_split=0 test_split=1",
+      },
+    );
+  }
+  return openCleanSplit(file, "test", columns);
+}
+
+async function keysOf(path: string): Promise<readonly string[]> {
+  const file = await openHdf5(path);
+  try {
+    return file.keys();
+  } finally {
+    file.close();
   }
 }
 

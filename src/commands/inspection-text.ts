@@ -7,6 +7,7 @@ import type {
   TensorSummary,
 } from "../analysis/inspection/inspection.ts";
 import type { OnnxPortSummary } from "../backend/onnx-model.ts";
+import { metricNames } from "../training/epoch-log.ts";
 import { frameText } from "./frame-text.ts";
 import { factLines, formatBytes, formatShape, printable, wrapped } from "./report-lines.ts";
 import { type Column, formatNumber, formatTable } from "./tables.ts";
@@ -56,7 +57,7 @@ function bodyOf(inspection: Inspection): string[] {
         ...inspection.frames.map((frame) => frameText(frame)),
         inspection.shared_tracers === null
           ? ""
-          : factLines([["in both splits", `${formatNumber(inspection.shared_tracers)} tracers`]]),
+          : factLines([["in two splits", `${formatNumber(inspection.shared_tracers)} tracers`]]),
         problemsText(inspection.unreadable),
       ];
     case "cache":
@@ -148,10 +149,11 @@ function runSections(run: Inspection & { kind: "run" }): string[] {
 
 function epochsText(epochs: EpochSummary): string {
   const number = (value: number | null): string => (value === null ? "none" : formatNumber(value));
-  const best = epochs.best_epoch === null ? "none" : `${number(epochs.best_metric)} in epoch ${epochs.best_epoch}`;
+  const best = epochs.best_epoch === null ? "none" : `${number(epochs.best_metric)} in epoch ${epochs.best_epoch + 1}`;
+  const kind = epochs.metric === null ? "" : ` (${metricNames[epochs.metric]}, validation)`;
   return factLines([
     ["epochs", `${formatNumber(epochs.count)} in ${formatNumber(Math.round(epochs.seconds))} s`],
-    ["best error", `${best} (mean relative error, validation)`],
+    ["best error", `${best}${kind}`],
     ["last error", number(epochs.last_metric)],
     ["last rates", `learning rate ${number(epochs.last_learning_rate)}, dropout ${number(epochs.last_dropout)}`],
   ]);
@@ -224,12 +226,17 @@ function valueText(value: unknown): string {
   return /^[\da-f]{40,}$/.test(value) ? `${value.slice(0, 16)}…` : value;
 }
 
-/** One level of nesting is told by paths. */
+/** One level of nesting is told by paths. People count epochs from 1. */
 function flatMetadata(metadata: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(metadata).flatMap(([key, value]): [string, unknown][] => {
       const isNested = typeof value === "object" && value !== null && !Array.isArray(value);
-      return isNested ? Object.entries(value).map(([inner, each]) => [`${key}.${inner}`, each]) : [[key, value]];
+      if (!isNested) return [[key, value]];
+      return Object.entries(value).map(([inner, each]) =>
+        key === "provenance" && inner === "epoch" && typeof each === "number"
+          ? ["provenance.epoch (from 1)", each + 1]
+          : [`${key}.${inner}`, each],
+      );
     }),
   );
 }

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { resolveIn, resolveInput } from "../config/paths.ts";
 import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
+import { splitNames } from "../data/splits.ts";
 import { whileWriting } from "../formats/lock.ts";
 import { cut, drawBar } from "../training/terminal-text.ts";
 import { strictOption } from "./check-options.ts";
@@ -14,7 +15,7 @@ import { formatTable } from "./tables.ts";
 export const preprocess: Command = {
   describe:
     "Makes the clean dataset of a raw UCLCHEM file: columns renamed and picked, a start row before each tracer, " +
-    "abundances clipped, tracers split into /train and /val.",
+    "abundances clipped, tracers split into /train, /val and, with test_split, /test.",
   positionals: {},
   options: { strict: strictOption },
   config: {
@@ -25,6 +26,7 @@ export const preprocess: Command = {
       output_path: "dataset.preprocessing.output_path",
       columns_to_drop: "dataset.preprocessing.columns_to_drop",
       train_split: "dataset.preprocessing.train_split",
+      test_split: "dataset.preprocessing.test_split",
       min_radfield: "dataset.preprocessing.min_radfield",
       seed: "dataset.preprocessing.seed",
     },
@@ -84,6 +86,7 @@ async function optionsFrom(loaded: LoadedConfig<"config">): Promise<PreprocessOp
     unevenSteps: preprocessing.uneven_steps,
     clipping: dataset.abundances_clipping,
     trainSplit: preprocessing.train_split,
+    testSplit: preprocessing.test_split,
     seed: preprocessing.seed,
     minRadfield: preprocessing.min_radfield,
     physicalRanges: dataset.physical_parameter_ranges,
@@ -105,7 +108,10 @@ function printSummary(summary: PreprocessSummary, folder: string, { stdout, json
     stdout.write(`${JSON.stringify({ ...summary, run: folder })}\n`);
     return;
   }
-  const splits = (["train", "val"] as const).map((name) => ({ name: `/${name}`, ...summary[name] }));
+  const splits = splitNames.flatMap((name) => {
+    const split = summary[name];
+    return split === undefined || split.hash === "" ? [] : [{ name: `/${name}`, ...split }];
+  });
   const table = formatTable(
     [
       { title: "split", value: (split: (typeof splits)[number]) => split.name },

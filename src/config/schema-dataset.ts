@@ -35,26 +35,42 @@ const AbundancesClipping = z
   })
   .refine(({ lower, upper }) => lower < upper, { message: "must have lower < upper" });
 
-const Preprocessing = z.strictObject({
-  input_path: z.string().min(1).describe("Raw HDF5 file: one row per tracer and time."),
-  output_path: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Clean HDF5 file to write, with `/train` and `/val`. Derived: `dataset.dataset_path`."),
-  input_key: z.string().min(1).default("df").describe("Key of the frame in the raw file."),
-  columns_to_drop: z
-    .array(name)
-    .default(["dustTemp", "dstep", "zeta", "SURFACE", "BULK"])
-    .describe("Columns of the raw file to leave out; absent ones are ignored."),
-  train_split: z.number().gt(0).lt(1).default(0.75).describe("Share of the tracers for training; the others validate."),
-  seed: Seed.default(42).describe("Seed of the split into training and validation tracers."),
-  min_radfield: z.number().gt(0).default(1e-4).describe("Radiation fields below are raised to it (Habing)."),
-  uneven_steps: z
-    .enum(["error", "allow"])
-    .default("error")
-    .describe("Rows that are not one step apart, by more than 1 % of the median: an error, or taken as they are."),
-});
+const Preprocessing = z
+  .strictObject({
+    input_path: z.string().min(1).describe("Raw HDF5 file: one row per tracer and time."),
+    output_path: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Clean HDF5 file to write, with `/train`, `/val` and `/test`. Derived: `dataset.dataset_path`."),
+    input_key: z.string().min(1).default("df").describe("Key of the frame in the raw file."),
+    columns_to_drop: z
+      .array(name)
+      .default(["dustTemp", "dstep", "zeta", "SURFACE", "BULK"])
+      .describe("Columns of the raw file to leave out; absent ones are ignored."),
+    train_split: z.number().min(0).lt(1).default(0.75).describe("Share of the tracers for training."),
+    test_split: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe(
+        "Share of the tracers that choose nothing, for `evaluate split=test`; what neither trains nor tests validates.",
+      ),
+    seed: Seed.default(42).describe("Seed of the split of the tracers."),
+    min_radfield: z.number().gt(0).default(1e-4).describe("Radiation fields below are raised to it (Habing)."),
+    uneven_steps: z
+      .enum(["error", "allow"])
+      .default("error")
+      .describe("Rows that are not one step apart, by more than 1 % of the median: an error, or taken as they are."),
+  })
+  .refine(({ train_split, test_split }) => (train_split === 0 ? test_split === 1 : train_split + test_split < 1), {
+    path: ["train_split"],
+    error: ({ input }) => {
+      const { train_split, test_split } = input as { train_split: number; test_split: number };
+      return `and test_split (${train_split} + ${test_split}) must leave tracers to validate: below 1 together; 0 and 1 make a file of test tracers alone`;
+    },
+  });
 
 /** Every dataset's keys (`configs/datasets/*.yaml`). */
 export const DatasetConfig = z

@@ -106,7 +106,9 @@ export const AutoencoderModel = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe("Also write and read the latent range as .npy, as the original did; the weights file holds it anyway."),
+    .describe(
+      "Also write the latent range to this .npy file, as the original did; nothing reads it, the weights hold the range.",
+    ),
   ...trainingKeys({
     lr_decay_patience: 12,
     betas: [0.99, 0.999],

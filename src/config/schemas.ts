@@ -73,17 +73,26 @@ export const evaluationKeys = {
   emulator: Weights.nullable()
     .default("weights/emulator.safetensors")
     .describe("Weights of the emulator; null: the autoencoder alone."),
+  split: z
+    .enum(["val", "test"])
+    .default("val")
+    .describe("Which tracers are scored: those that chose the epoch (val), or those that chose nothing (test)."),
+  test_path: Weights.nullable()
+    .default(null)
+    .describe(
+      "Clean file whose `/test` is scored (split=test) beside baselines of the dataset's training tracers; null: the dataset's own.",
+    ),
   species: z
     .array(z.string().min(1))
     .default(["CO", "H2O", "#H2O"])
     .describe("Species whose abundances are shown against time; those that the weights do not have are an error."),
   max_tracers: PositiveInteger.nullable()
     .default(null)
-    .describe("Validation tracers to evaluate at most, spread over all of them; null: all."),
+    .describe("Tracers to evaluate at most, spread over all of the split; null: all."),
   max_rows: PositiveInteger.nullable()
     .default(32_768)
     .describe(
-      "Rows to score at most, of all validation tracers and steps in proportion, and as many of their windows; null: all.",
+      "Rows to score at most, of all tracers of the split and steps in proportion, and as many of their windows; null: all.",
     ),
   max_windows: PositiveInteger.nullable()
     .default(4096)

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { DataError, nearest, sameButForCase } from "../errors.ts";
 import { type Frame, openFrame } from "./frame.ts";
+import type { SplitName } from "./splits.ts";
 
 /** The columns that a training needs, in their order. */
 export interface CleanColumns {
@@ -46,6 +47,29 @@ export async function openCleanData(path: string, columns: CleanColumns): Promis
     return { path, train, val, hash: createHash("sha256").update(parts.join()).digest("hex"), close };
   } catch (error) {
     close();
+    throw error;
+  }
+}
+
+/** One split of a clean file. The frame is the caller's to close. */
+export interface CleanSplit {
+  readonly path: string;
+  readonly frame: Frame;
+  /** sha256 over its columns and values. */
+  readonly hash: string;
+}
+
+/**
+ * Opens one split of a clean file.
+ * @throws DataError where the file or the split is absent, empty or lacks a column
+ */
+export async function openCleanSplit(path: string, split: SplitName, columns: CleanColumns): Promise<CleanSplit> {
+  const frame = await openFrame(path, split);
+  try {
+    checkColumns(frame, columns);
+    return { path, frame, hash: frame.attribute("astrochem_hash") ?? (await hashValues(frame, columns)) };
+  } catch (error) {
+    frame.close();
     throw error;
   }
 }

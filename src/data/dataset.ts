@@ -2,6 +2,8 @@ import { parseSpecies } from "../chemistry/species.ts";
 import { DataError } from "../errors.ts";
 import { checkStepsOf } from "./data-facts.ts";
 import { type Frame, openFrame } from "./frame.ts";
+import { openHdf5 } from "./hdf5.ts";
+import { type SplitName, splitNames } from "./splits.ts";
 import { tracerRuns } from "./windows.ts";
 
 /** Numbers, row-major, and their shape. */
@@ -31,12 +33,11 @@ export interface DatasetColumns {
   readonly timeStepYears?: number | null | undefined;
 }
 
-const splits = ["train", "val"] as const;
 const metadata = ["Index", "Model", "Time"];
 
 /**
- * A clean dataset, as `astrochem preprocess` writes it: tracers to train on and others to validate with. Only what is asked for is
- * read, so that the file may be of any size.
+ * A clean dataset, as `astrochem preprocess` writes it: tracers to train on, others to validate with, and others to test on. Only what is
+ * asked for is read, so that the file may be of any size.
  *
  * @example
  * const dataset = await Dataset.open("data/clean.h5", surrogate); // the columns in the surrogate's order
@@ -51,17 +52,20 @@ export class Dataset {
   readonly physicalParameters: readonly string[];
   readonly train: DatasetSplit;
   readonly val: DatasetSplit;
+  /** Empty where the file has no `/test`. A file of test tracers alone has them here, and the other splits empty. */
+  readonly test: DatasetSplit;
   readonly #frames: readonly Frame[];
 
-  private constructor(path: string, frames: readonly [Frame, Frame], columns: DatasetColumns) {
-    const own = columnsOf(frames[0].columns);
+  private constructor(path: string, frames: ReadonlyMap<SplitName, Frame>, columns: DatasetColumns) {
+    const own = columnsOf([...frames.values()][0]!.columns);
     this.path = path;
     this.species = columns.species ?? own.species;
     this.physicalParameters =
       columns.physicalParameters?.map((each) => (typeof each === "string" ? each : each.name)) ?? own.physical;
-    this.#frames = frames;
-    this.train = new DatasetSplit(frames[0], this.physicalParameters, this.species);
-    this.val = new DatasetSplit(frames[1], this.physicalParameters, this.species);
+    this.#frames = [...frames.values()];
+    const split = (name: SplitName) =>
+      new DatasetSplit(frames.get(name) ?? null, this.physicalParameters, this.species);
+    [this.train, this.val, this.test] = [split("train"), split("val"), split("test")];
   }
 
   /**
@@ -70,15 +74,17 @@ export class Dataset {
    * @throws DataError where the file is missing or damaged, is no clean file, lacks a column, or has another step than `timeStepYears`
    */
   static async open(path: string, columns: DatasetColumns = {}): Promise<Dataset> {
-    const frames: Frame[] = [];
+    const frames = new Map<SplitName, Frame>();
     try {
-      for (const split of splits) frames.push(await openFrame(path, split));
-      const dataset = new Dataset(path, frames as [Frame, Frame], columns);
+      for (const split of await splitsOf(path)) frames.set(split, await openFrame(path, split));
+      const dataset = new Dataset(path, frames, columns);
       const { timeStepYears } = columns;
-      if (timeStepYears != null) for (const frame of frames) await checkStepsOf(frame, metadata, timeStepYears);
+      if (timeStepYears != null) {
+        for (const frame of frames.values()) await checkStepsOf(frame, metadata, timeStepYears);
+      }
       return dataset;
     } catch (error) {
-      for (const frame of frames) frame.close();
+      for (const frame of frames.values()) frame.close();
       throw error;
     }
   }
@@ -93,19 +99,21 @@ export class Dataset {
 export class DatasetSplit implements Iterable<Tracer> {
   /** Number of rows of all tracers together. */
   readonly rows: number;
-  readonly #frame: Frame;
+  readonly #frame: Frame | null;
   readonly #physical: readonly string[];
   readonly #species: readonly string[];
   readonly #runs: readonly { readonly start: number; readonly rows: number; readonly model: string | number }[];
 
   /** Made by `Dataset.open` only. */
-  constructor(frame: Frame, physical: readonly string[], species: readonly string[]) {
+  constructor(frame: Frame | null, physical: readonly string[], species: readonly string[]) {
     [this.#frame, this.#physical, this.#species] = [frame, physical, species];
+    this.rows = frame?.rows ?? 0;
+    this.#runs = [];
+    if (frame === null) return;
     // Reading no rows finds the columns, or tells which one is absent.
     frame.read(0, 0, ["Time", ...physical, ...species], new Float32Array(0));
     const { values, codes } = frame.labels("Model");
     this.#runs = tracerRuns(codes).map((run) => ({ ...run, model: values[codes[run.start]!]! }));
-    this.rows = frame.rows;
   }
 
   /** Number of tracers. */
@@ -117,7 +125,9 @@ export class DatasetSplit implements Iterable<Tracer> {
   tracer(index: number): Tracer {
     const run = this.#runs[index];
     if (run === undefined) {
-      throw new DataError(`there is no tracer ${index}: there are ${this.length}`, { where: this.#frame.path });
+      throw new DataError(`there is no tracer ${index}: there are ${this.length}`, {
+        where: this.#frame?.path ?? "a split that the file does not have",
+      });
     }
     return {
       model: run.model,
@@ -135,8 +145,19 @@ export class DatasetSplit implements Iterable<Tracer> {
 
   #read({ start, rows }: { start: number; rows: number }, columns: readonly string[]): DataMatrix {
     const data = new Float32Array(rows * columns.length);
-    this.#frame.read(start, rows, columns, data);
+    this.#frame!.read(start, rows, columns, data);
     return { data, shape: [rows, columns.length] };
+  }
+}
+
+/** The splits to open: train and val, which a file is asked for unless it holds test tracers alone, and test where it is there. */
+async function splitsOf(path: string): Promise<readonly SplitName[]> {
+  const file = await openHdf5(path);
+  try {
+    const keys = file.keys();
+    return keys.includes("test") ? splitNames.filter((name) => keys.includes(name)) : ["train", "val"];
+  } finally {
+    file.close();
   }
 }
 

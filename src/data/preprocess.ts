@@ -12,6 +12,7 @@ import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sor
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
 import { RangeWatch } from "./range-watch.ts";
 import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
+import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
 import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, timestepColumn, years } from "./time-steps.ts";
 
@@ -28,6 +29,8 @@ export interface PreprocessOptions extends WantedColumns {
   clipping: { lower: number; upper: number };
   /** Share of the tracers that train. */
   trainSplit: number;
+  /** Share of the tracers that test; 0 where it is left out. With 1, the file holds nothing else. */
+  testSplit?: number;
   seed: number;
   minRadfield: number;
   /** Conditions outside are told, one line a parameter; those without a range are not looked at. */
@@ -40,7 +43,7 @@ export interface PreprocessOptions extends WantedColumns {
 export interface SplitSummary {
   tracers: number;
   rows: number;
-  /** sha256 of the column names and the values as written; also the attribute `astrochem_hash`. */
+  /** sha256 of the column names and the values as written; also the attribute `astrochem_hash`. Empty where the file has no such split. */
   hash: string;
 }
 
@@ -61,12 +64,14 @@ export interface PreprocessSummary {
   timeStep: number | null;
   train: SplitSummary;
   val: SplitSummary;
+  /** Absent without such tracers. */
+  test?: SplitSummary;
 }
 
 /**
  * Makes the clean dataset of a raw UCLCHEM frame: columns renamed and picked, rows sorted by tracer and time, a start row at
  * Time 0 before each tracer, conditions shifted to the step that they act on, abundances clipped, tracers split into
- * `/train` and `/val`. Streams: memory does not grow with the file but for 12 bytes a row. The output appears whole or not
+ * `/train`, `/val` and, where it is asked for, `/test`. Streams: memory does not grow with the file but for 12 bytes a row. The output appears whole or not
  * at all.
  * @param progress called after each block of rows
  * @throws DataError where the input is damaged, lacks columns or holds impossible values, or the output cannot be written
@@ -141,43 +146,49 @@ function checkSteps({
   return { time_step_yr: step, time_step_found: watch.first === null ? "even" : "median" };
 }
 
-/** Which tracers train, and how many tracers and rows each split gets. */
+/** The split of each tracer, and how many tracers and rows each split gets. */
 interface Split {
-  isTrain: Uint8Array;
-  train: { tracers: number; rows: number };
-  val: { tracers: number; rows: number };
+  of: readonly SplitName[];
+  sizes: Record<SplitName, { tracers: number; rows: number }>;
+  rows: number;
+  /** The splits that the file is to have. */
+  written: readonly SplitName[];
 }
+
+type Hashes = Readonly<Record<SplitName, string>>;
 
 async function writeClean(job: Job): Promise<PreprocessSummary> {
   const { options, frame, plan, index, log, meter } = job;
-  const split = splitTracers(job);
+  const split = splitTracers(index, job.isAdded, options);
   const oneRowTracers = countOneRowTracers(index);
-  logTracers(index, job.isAdded, split.train.rows + split.val.rows, oneRowTracers, log);
+  logTracers(index, job.isAdded, split.rows, oneRowTracers, log);
   const output = beginFile(options.outputPath);
   try {
     const scatteredRows = rowsToScatter(frame, index.order);
-    checkSpace(options.outputPath, split.train.rows + split.val.rows, scatteredRows, plan.floats.length);
+    checkSpace(options.outputPath, split.rows, scatteredRows, plan.floats.length);
     if (scatteredRows > 0)
       log("the rows are not in order: sorting them through a temporary file", { rows: scatteredRows });
     const source = await openSortedRows(frame, plan.sources, index.order, options.outputPath, meter.advance);
     const hashes = await writeSplits(job, split, source, output.temporaryPath).finally(() => source.close());
     output.commit();
-    const summary = {
+    const { sizes } = split;
+    const summary: PreprocessSummary = {
       inputPath: options.inputPath,
       outputPath: options.outputPath,
       inputRows: frame.rows,
       inputColumns: frame.columns.length,
       columns: plan.order.length,
       tracers: index.tracers.length,
-      rows: split.train.rows + split.val.rows,
+      rows: split.rows,
       oneRowTracers,
       scattered: source.isScattered,
       timeStep: job.timeSteps.time_step_yr,
-      train: { ...split.train, hash: hashes.train },
-      val: { ...split.val, hash: hashes.val },
+      train: { ...sizes.train, hash: hashes.train },
+      val: { ...sizes.val, hash: hashes.val },
+      ...(split.written.includes("test") ? { test: { ...sizes.test, hash: hashes.test } } : {}),
     };
-    for (const name of ["train", "val"] as const) {
-      const { tracers, rows } = summary[name];
+    for (const name of split.written) {
+      const { tracers, rows } = sizes[name];
       log(`wrote /${name}: ${counted(tracers, "tracer")}, ${counted(rows, "row")} × ${summary.columns} columns`, {
         tracers,
         rows,
@@ -190,12 +201,7 @@ async function writeClean(job: Job): Promise<PreprocessSummary> {
   }
 }
 
-async function writeSplits(
-  job: Job,
-  split: Split,
-  source: SortedRows,
-  path: string,
-): Promise<{ train: string; val: string }> {
+async function writeSplits(job: Job, split: Split, source: SortedRows, path: string): Promise<Hashes> {
   const file = await createHdf5(path);
   try {
     const hashes = await writeTracers(job, split, source, file);
@@ -217,7 +223,7 @@ async function writeTracers(
   split: Split,
   source: SortedRows,
   file: Hdf5File,
-): Promise<{ train: string; val: string }> {
+): Promise<Hashes> {
   const { physicalRanges = {}, strict = false } = options;
   const ranges = new RangeWatch(
     options.phys.map((name) => ({ name, range: physicalRanges[name] })),
@@ -225,10 +231,12 @@ async function writeTracers(
   );
   const rules = { ...rowRules(options, plan), ranges };
   const columns = { float32: plan.floats, int64: ["Index", "Model"], order: plan.order };
-  const [train, val] = [
-    new SplitOutput(new FrameWriter(file, "train", columns, split.train.rows), rules),
-    new SplitOutput(new FrameWriter(file, "val", columns, split.val.rows), rules),
-  ];
+  const outputs = new Map(
+    split.written.map((name) => [
+      name,
+      new SplitOutput(new FrameWriter(file, name, columns, split.sizes[name].rows), rules),
+    ]),
+  );
   const keepsIds = hasIntegerIds(index);
   let row = 0;
   let sinceTurn = 0;
@@ -237,7 +245,7 @@ async function writeTracers(
     const count = index.starts[i + 1]! - start;
     const times = timesOf(index, i);
     const tracer = { id, model: BigInt(keepsIds ? id : i), start, count, times, isStartAdded: isAdded[i] === 1 };
-    row += (split.isTrain[i] === 1 ? train : val).append(tracer, source, row);
+    row += outputs.get(split.of[i]!)!.append(tracer, source, row);
     meter.advance(count);
     sinceTurn += count;
     if (sinceTurn < 4096) continue;
@@ -249,7 +257,8 @@ async function writeTracers(
     astrochem_settings: JSON.stringify(settings(options)),
     [timeStepAttribute]: JSON.stringify(timeSteps),
   };
-  const hashes = { train: train.finish(attributes), val: val.finish(attributes) };
+  const hashes = { train: "", val: "", test: "" };
+  for (const [name, output] of outputs) hashes[name] = output.finish(attributes);
   ranges.tell(log, strict, `${options.inputPath}, key ${options.inputKey}`);
   return hashes;
 }
@@ -276,6 +285,8 @@ function settings(options: PreprocessOptions): object {
     columns_to_drop: options.columnsToDrop,
     abundances_clipping: options.clipping,
     train_split: options.trainSplit,
+    // Files without test tracers are what they were before there were any.
+    ...(options.testSplit ? { test_split: options.testSplit } : {}),
     seed: options.seed,
     min_radfield: options.minRadfield,
     start: options.start,
@@ -284,25 +295,41 @@ function settings(options: PreprocessOptions): object {
   };
 }
 
-/** The tracers in ascending order, shuffled as NumPy does; the first ⌊n · trainSplit⌋ of them train. */
-function splitTracers({ index, options, isAdded }: Job): Split {
+/**
+ * The tracers in ascending order, shuffled as NumPy does: the first ⌊n · trainSplit⌋ of them train, the last ⌊n · testSplit⌋ test, the
+ * others validate. Test tracers are taken from those that would validate: who trains does not depend on them.
+ */
+function splitTracers(
+  index: RawIndex,
+  isAdded: Uint8Array,
+  { trainSplit, testSplit = 0, seed, inputPath }: PreprocessOptions,
+): Split {
   const count = index.tracers.length;
-  const trainCount = Math.floor(count * options.trainSplit);
-  if (trainCount === 0) {
-    throw new DataError(`no tracer is left to train: ${counted(count, "tracer")}, train_split ${options.trainSplit}`, {
-      where: options.inputPath,
-      fix: "give more tracers, or raise dataset.preprocessing.train_split",
-    });
+  const [trainCount, testCount] = [Math.floor(count * trainSplit), Math.floor(count * testSplit)];
+  if (trainSplit > 0 && trainCount === 0) throw tooFew("train", "train_split", trainSplit, count, inputPath);
+  if (testSplit > 0 && testCount === 0) throw tooFew("test", "test_split", testSplit, count, inputPath);
+  const of = new Array<SplitName>(count).fill("val");
+  for (const [rank, tracer] of legacyShuffle(count, seed).entries()) {
+    if (rank < trainCount) of[tracer] = "train";
+    else if (rank >= count - testCount) of[tracer] = "test";
   }
-  const isTrain = new Uint8Array(count);
-  for (const tracer of legacyShuffle(count, options.seed).subarray(0, trainCount)) isTrain[tracer] = 1;
-  const split = { isTrain, train: { tracers: 0, rows: 0 }, val: { tracers: 0, rows: 0 } };
-  for (let i = 0; i < count; i++) {
-    const part = isTrain[i] === 1 ? split.train : split.val;
-    part.tracers++;
-    part.rows += index.starts[i + 1]! - index.starts[i]! + isAdded[i]!;
+  const sizes = { train: { tracers: 0, rows: 0 }, val: { tracers: 0, rows: 0 }, test: { tracers: 0, rows: 0 } };
+  let rows = 0;
+  for (const [i, name] of of.entries()) {
+    const own = index.starts[i + 1]! - index.starts[i]! + isAdded[i]!;
+    sizes[name].tracers++;
+    sizes[name].rows += own;
+    rows += own;
   }
-  return split;
+  const written = splitNames.filter((name) => (testCount === 0 ? name !== "test" : sizes[name].tracers > 0));
+  return { of, sizes, rows, written };
+}
+
+function tooFew(purpose: string, key: string, share: number, count: number, where: string): DataError {
+  return new DataError(`no tracer is left to ${purpose}: ${counted(count, "tracer")}, ${key} ${share}`, {
+    where,
+    fix: `give more tracers, or raise dataset.preprocessing.${key}`,
+  });
 }
 
 /** Integer ids are kept as Model; others (names, fractions) are replaced by their position in ascending order. */

@@ -11,8 +11,20 @@ export function versioned(record: EpochRecord): EpochRecord & { format_version: 
   return { format_version: latestVersion(epochLogFormat), ...record };
 }
 
+/** What an epoch's metric is called; its values are `mean` and `dex` of an `EpochRecord`. */
+export const metricNames = { relative: "mean relative error", dex: "mean error, dex" } as const;
+
+/** The metric that chose the best epoch: `metric` repeats one of the two errors. Earlier logs lack it; they were chosen by the relative error. */
+export function metricOf(
+  records: readonly Partial<Pick<EpochRecord, "metric" | "mean" | "dex">>[],
+): "relative" | "dex" {
+  const isDex = ({ metric, mean, dex }: (typeof records)[number]): boolean =>
+    metric !== undefined && metric === dex && metric !== mean;
+  return records.some(isDex) ? "dex" : "relative";
+}
+
 /**
- * Makes sure that records, as read, can be understood. Those of before the versions were named are, and what is no record is passed over.
+ * Makes sure that records, as read, can be understood. Records without a version are accepted; entries that are not records are skipped.
  * @throws DataError naming the version where one is newer, or none
  */
 export function checkEpochVersions(records: readonly unknown[], where: string): void {

@@ -10,8 +10,9 @@ export interface LossParts {
   conservation: number;
 }
 
-/** One line of the epoch log. Errors are mean relative errors on the validation data. */
+/** One line of the epoch log. `mean`, `std` and `max` are of the species' mean relative errors on the validation data. */
 export interface EpochRecord {
+  /** Counted from 0; people are told one more. */
   epoch: number;
   /** The recipe's phase, counted from 0. */
   phase: number;

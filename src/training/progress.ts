@@ -1,3 +1,4 @@
+import { metricOf } from "./epoch-log.ts";
 import type { EpochRecord, TrainingObserver } from "./observer.ts";
 import type { StatusLine } from "./status-line.ts";
 import { cut, drawBar, formatDuration } from "./terminal-text.ts";
@@ -17,7 +18,8 @@ export interface ProgressState {
   readonly elapsed: number;
   /** Mean total loss of the epoch so far. */
   readonly loss: number | null;
-  /** Validation error of the last epoch, and the best so far. */
+  /** The metric that chooses the epoch: of the last one, and the best so far. */
+  readonly metric: "relative" | "dex";
   readonly lastError: number | null;
   readonly bestError: number | null;
   /** Until the training ends, where that can be told. */
@@ -47,13 +49,13 @@ export function renderBar(state: ProgressState, width: number): string {
 
 /** What stands in the brackets; the lower the rank, the sooner it goes where the terminal is narrow. */
 function barColumns(state: ProgressState, share: number): { rank: number; text: string }[] {
-  const { elapsed, items, unit, loss, lastError, bestError, remaining } = state;
+  const { elapsed, items, unit, loss, metric, lastError, bestError, remaining } = state;
   const left = share > 0 ? formatDuration(elapsed / share - elapsed) : "?";
   const columns: [rank: number, text: string | null][] = [
     [3, `${formatDuration(elapsed)}<${left}`],
     [5, elapsed > 0 ? `${formatRate(items, elapsed)} ${unit}/s` : null],
     [4, loss === null ? null : `loss ${formatError(loss)}`],
-    [2, lastError === null ? null : `val_mre ${formatError(lastError)}`],
+    [2, lastError === null ? null : `${metric === "dex" ? "val_dex" : "val_mre"} ${formatError(lastError)}`],
     [1, bestError === null ? null : `best ${formatError(bestError)}`],
     [6, remaining === null ? null : `eta ${formatDuration(remaining)}`],
   ];
@@ -121,7 +123,7 @@ export class Progress implements TrainingObserver {
     this.#state = {
       phase: "training",
       ...{ epoch: 0, maxEpochs: null, batch: 0, batches: 0, items: 0, elapsed: 0 },
-      ...{ unit: options.unit, loss: null, lastError: null, bestError: null, remaining: null },
+      ...{ unit: options.unit, loss: null, metric: "relative", lastError: null, bestError: null, remaining: null },
     };
   }
 
@@ -151,8 +153,8 @@ export class Progress implements TrainingObserver {
 
   epochEnded(record: EpochRecord): void {
     const { maxEpochs, bestError, unit } = this.#state;
-    const best = record.improved ? record.mean : bestError;
-    this.#state = { ...this.#state, lastError: record.mean, bestError: best };
+    const best = record.improved ? record.metric : bestError;
+    this.#state = { ...this.#state, metric: metricOf([record]), lastError: record.metric, bestError: best };
     if (this.#options.statusLine.isTerminal) return;
     this.#options.writeLine(renderEpoch(record, maxEpochs, unit, this.#remaining(record.epoch + 1)));
   }

@@ -334,7 +334,7 @@ export abstract class Trainer<Batch> {
     run.average?.putBack(this.state, run.done + 1 === run.epochs);
     if (decision.revert && this.#best) {
       this.#load(this.#best);
-      observer.note?.("best weights loaded back", { epoch: this.#best.epoch });
+      observer.note?.("best weights loaded back", { epoch: this.#best.epoch + 1 });
     }
     if (run.steering.endsEarly) this.#noteChanges(run.steering, { learning_rate, dropout });
     return { record, decision };

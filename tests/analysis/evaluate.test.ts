@@ -352,6 +352,41 @@ describe("an evaluation", () => {
     expect(byTracer[0]).toBeCloseTo(meanDex(errors.slice(0, 2)), 4);
   });
 
+  it("says where it is worst, with the numbers beside the sentences, and how sure the mean is", async () => {
+    const { metrics } = await evaluate();
+    const weaknesses = metrics.weaknesses!;
+    expect(weaknesses.map(({ about }) => about)).toEqual([
+      "time",
+      "conditions",
+      "tracer",
+      "species",
+      "species above the floor",
+      "conservation",
+    ]);
+    const { steps, overall, conservation } = metrics.predictions.emulation!;
+    const peak = Math.max(...steps.map(({ dex }) => dex.mean));
+    expect(weaknesses[0]).toMatchObject({ about: "time", dex: peak });
+    expect(weaknesses[3]).toMatchObject({ worst: [{ species: "HCN" }, {}, {}, {}, {}] });
+    // N is HCN's alone: its total is as wrong as the species is, in the row where that is worst.
+    const worst = wanted.emulation.map((error, i) => ({ error: 10 ** (20 * error) - 1, row: i }));
+    const { error, row: at } = worst.reduce((a, b) => (b.error > a.error ? b : a));
+    const nitrogen = conservation.find(({ element }) => element === "N")!.worst!;
+    expect(nitrogen.error / error).toBeCloseTo(1, 3);
+    expect([nitrogen.tracer, nitrogen.step]).toEqual(
+      [
+        [0, 1],
+        [0, 2],
+        [2, 1],
+        [2, 2],
+        [1, 1],
+      ][at],
+    );
+    const { emulation } = metrics.intervals!.dex;
+    expect(emulation!.value).toBeCloseTo(overall.all.dex.mean, 9);
+    expect(emulation!.low).toBeLessThan(emulation!.value);
+    expect(emulation!.high).toBeGreaterThan(emulation!.value);
+  });
+
   it("rolls out ten times longer than trained, and says that it left the training range", async () => {
     const { metrics } = await evaluate();
     const [held, repeated] = metrics.long_rollouts;
@@ -410,6 +445,10 @@ describe("an evaluation", () => {
     const small = await openCleanData(await writeSplits("small.h5", { train: two, val: two }), columns);
     const { metrics } = await evaluate({ clean: small });
     small.close();
+    expect(metrics.conclusions.at(-1)).toBe(
+      "1 of the 1 scored tracers are training tracers, too: all errors look too small.",
+    );
+    expect(metrics.intervals).toBeUndefined();
     expect(metrics.predictions.mean_trajectory!.overall.all).toMatchObject({ count: 6, dex: { max: 0 } });
     expect(metrics.windows).toBeNull();
     expect(metrics.predictions.windows).toBeUndefined();

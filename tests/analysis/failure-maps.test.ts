@@ -6,7 +6,10 @@ import { TracerBlock } from "../../src/analysis/tracer-blocks.ts";
 import { AbundanceScaling } from "../../src/chemistry/scaling.ts";
 
 const scale = errorScale(["H2", "CO"], { lower: 1e-20, upper: 1 }, 1e-12);
-const axes = { density: { column: 1, low: 4, high: 6 }, temperature: { column: 0, low: 1, high: 2 } };
+const axes = {
+  density: { name: "Density", column: 1, low: 4, high: 6 },
+  temperature: { name: "gasTemp", column: 0, low: 1, high: 2 },
+};
 const scaled = (rows: readonly (readonly number[])[]): Float32Array =>
   Float32Array.from(rows.flat(), (log10) => (log10 + 20) / 20);
 
@@ -34,9 +37,9 @@ const predicted = scaled([
 ]);
 
 describe("the failure maps", () => {
-  const sums = new FailureMapSums(scale, axes, 2);
+  const sums = new FailureMapSums(scale, { plane: axes, conditions: [axes.density] }, 2);
   sums.add(predicted, mapped);
-  const { gradient, plane, heat_map } = sums.maps();
+  const { gradient, plane, conditions, heat_map } = sums.maps();
 
   it("hold errors against the gradient, where nothing changes in the first bin", () => {
     // A decade in twelve years: 10^-1.08 dex/yr.
@@ -62,13 +65,23 @@ describe("the failure maps", () => {
     expect(plane!.density_edges_log10).toHaveLength(25);
   });
 
+  it("hold errors along a parameter, what is outside its range in the outermost bins", () => {
+    const [density] = conditions!;
+    expect(density!.name).toBe("Density");
+    expect(density!.edges_log10).toHaveLength(13);
+    expect(density!.rows).toEqual([1, ...Array(10).fill(0), 1]);
+    expect(density!.mean_dex[0]).toBeCloseTo(1, 5);
+    expect(density!.mean_dex[11]).toBeCloseTo(0.5, 5);
+    expect(density!.mean_dex[5]).toBeNull();
+  });
+
   it("hold errors of species by step", () => {
     expect(heat_map.step_edges).toEqual([1, 2, 3]);
     expect(heat_map.mean_dex.map((value) => Number(value!.toFixed(4)))).toEqual([0, 1, 2, 0]);
   });
 
   it("have no plane without both parameters", () => {
-    const none = new FailureMapSums(scale, null, 2);
+    const none = new FailureMapSums(scale, { plane: null, conditions: [] }, 2);
     none.add(predicted, mapped);
     expect(none.maps().plane).toBeNull();
   });

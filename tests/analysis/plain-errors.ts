@@ -52,14 +52,17 @@ export class PlainErrors {
 
   #addTotals(xs: readonly number[], ys: readonly number[]): void {
     for (const [total, name] of this.#scale.totals.names.entries()) {
-      let [difference, size] = [0, 0];
+      let [difference, size, added] = [0, 0, 0];
       for (const [s, { atoms, charge }] of this.#scale.species.entries()) {
         const weight = name === "charge" ? charge : (atoms.get(name as "H") ?? 0);
         difference += weight * (ys[s]! - xs[s]!);
         size += Math.abs(weight) * xs[s]!;
+        added += Math.abs(weight * (ys[s]! - xs[s]!));
       }
       if (size === 0) continue;
-      const relative = Math.min(Math.abs(difference) / size, largestRelative);
+      if (name !== "charge") added = Math.abs(difference);
+      const isNoise = Math.abs(difference) <= this.#scale.resolution * (2 * size + added);
+      const relative = isNoise ? 0 : Math.min(Math.abs(difference) / size, largestRelative);
       this.conservation.add(total, relative, relative, sketchBin(Math.log10(1 + relative)));
     }
   }

@@ -76,6 +76,25 @@ describe("the errors of predictions", () => {
     }
   });
 
+  it("count no error of a total that float32 cannot tell: a copied row conserves the charge, however few charges are left", () => {
+    const [from, to] = [-20, 0];
+    const row = (electrons: number, ions: number): number[] => {
+      const abundances = [0.5, 1e-5, electrons, ions, 1e-6, 0.1, 1e-9];
+      return abundances.map((x) => (Math.log10(x) - from) / (to - from));
+    };
+    const charge = scale.totals.names.indexOf("charge");
+    const errorOf = (predicted: number[]): number => {
+      const errors = new PredictionErrors(scale, 1);
+      const truth = trueRows(Float32Array.from(row(1e-9, 1e-9)), scale);
+      errors.add(Float32Array.from(predicted), { truth, steps: [1], times: [0] });
+      return errors.conservation.relative[charge]!;
+    };
+    // Neutral to float32, but 3e5 times as many charges: what their rounding leaves is 0.1 of the true ones.
+    expect(errorOf(row(3.1e-4, 3.1e-4 * (1 + 1e-6)))).toBe(0);
+    expect(errorOf(row(3.1e-4, 3.1e-4 * 1.01)) / (3.1e-6 / 2e-9)).toBeCloseTo(1, 1);
+    expect(errorOf(row(1e-9, 1.1e-9))).toBeCloseTo(0.05, 3);
+  });
+
   it("can be read between additions", () => {
     const errors = new PredictionErrors(scale, steps);
     const { truth, predicted } = made(10, 1);

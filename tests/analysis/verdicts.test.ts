@@ -5,14 +5,15 @@ import { conclusionsOf, verdictsOf } from "../../src/analysis/verdicts.ts";
 /** Mean errors in dex: overall, of gas and of ice; above the floor a tenth of them, but for what is given. */
 function errors(kind: string, [all, gas, bulk]: readonly number[], above?: number, non_finite = 0): PredictionMetrics {
   const group = (dex: number, floor = dex / 10) => ({
-    all: { dex: { mean: dex } },
-    above_floor: { dex: { mean: floor } },
+    all: { dex: { mean: dex }, relative: { mean: dex } },
+    above_floor: { dex: { mean: floor }, relative: { mean: floor } },
   });
   const phases = [
     { phase: "gas", ...group(gas!) },
     { phase: "bulk", ...group(bulk!) },
   ];
-  return { kind, non_finite, overall: group(all!, above), phases } as unknown as PredictionMetrics;
+  const overall = group(all!, above);
+  return { kind, non_finite, overall, phases, conservation: [] } as unknown as PredictionMetrics;
 }
 
 const predictions: Metrics["predictions"] = {
@@ -36,6 +37,9 @@ describe("the verdicts", () => {
       subject_dex: 0.3,
       baseline_dex: 7,
       beats: true,
+      subject_relative: 0.3,
+      baseline_relative: 7,
+      beats_relative: true,
     });
     expect(verdicts.filter(({ subject }) => subject === "reconstruction").map(({ baseline }) => baseline)).toEqual(
       Array(6).fill("pca_reconstruction"),
@@ -50,9 +54,31 @@ describe("the verdicts", () => {
   it("are told in sentences that name the exceptions, and what is not finite", () => {
     expect(conclusionsOf(verdicts, predictions)).toEqual([
       "The surrogate beats persistence (nothing changes): 0.500 against 7.00 dex.",
-      "The surrogate loses to the mean trajectory of the training tracers: 0.500 against 0.400 dex, but wins for all phases above the floor, gas, gas above the floor.",
+      "The surrogate loses to the mean trajectory of the training tracers: 0.500 against 0.400 dex, but wins for all phases above the floor, gas, gas above the floor and in the mean relative error above the floor (5 % against 10 %).",
       "The autoencoder loses to the reconstruction by principal components: 0.200 against 0.200 dex, but wins for gas, gas above the floor.",
       "emulation: 7 predicted values are not finite; they count with the largest errors.",
     ]);
+  });
+
+  it("look at the relative error above the floor and at the elements' totals, too", () => {
+    const with_ = (kind: string, dex: number, relative: number, kept: number): PredictionMetrics => {
+      const made = errors(kind, [dex, dex, dex]);
+      const overall = { ...made.overall, above_floor: { dex: { mean: dex }, relative: { mean: relative } } };
+      const conservation = [
+        { element: "C", mean: kept },
+        { element: "charge", mean: 1 },
+      ];
+      return { ...made, overall, conservation } as unknown as PredictionMetrics;
+    };
+    const told = (...persistence: [number, number, number]): string => {
+      const both = { emulation: with_("emulation", 0.5, 0.2, 0.02), persistence: with_("persistence", ...persistence) };
+      return conclusionsOf(verdictsOf(both), both)[0]!;
+    };
+    expect(told(7, 0.1, 0.01)).toBe(
+      "The surrogate beats persistence (nothing changes): 0.500 against 7.00 dex, but loses in the mean relative error above the floor (20 % against 10 %) and in the elements' totals (2 % off against 1 %).",
+    );
+    // What copies rows conserves by construction.
+    expect(told(7, 0.3, 0)).toBe("The surrogate beats persistence (nothing changes): 0.500 against 7.00 dex.");
+    expect(told(0.1, 0.3, 0.03)).toMatch(/, but wins in the mean relative error .* and in the elements' totals/);
   });
 });

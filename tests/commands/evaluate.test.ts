@@ -111,6 +111,56 @@ describe("evaluate", () => {
     expect(readMetrics(join(cwd, "alone")).window_size).toBeNull();
   });
 
+  it("scores test tracers, of the dataset or of a file of their own, beside baselines of the training tracers", async () => {
+    const split = async (...words: string[]) => {
+      const { code, stderr } = await command("preprocess", "input_path=raw.h5", ...words);
+      expect(code, stderr).toBe(0);
+    };
+    await split("output_path=three.h5", "train_split=0.5", "test_split=0.25");
+    await split("output_path=test.h5", "train_split=0", "test_split=1");
+    const own = await command(
+      "evaluate",
+      "dataset.dataset_path=three.h5",
+      "run_dir=test",
+      "split=test",
+      "emulator=null",
+    );
+    expect(own.code, own.stderr).toBe(0);
+    expect(own.stdout).toMatch(/^2 test tracers /);
+    const { provenance, validation, train } = readMetrics(join(cwd, "test"));
+    expect([provenance.split, provenance.test_dataset, validation.tracers, train.tracers]).toEqual([
+      "test",
+      undefined,
+      2,
+      4,
+    ]);
+    const page = readFileSync(join(cwd, "test/report.html"), "utf8");
+    expect(page).toContain("/test: these chose nothing");
+    expect(page).toContain("Physical histories of test tracers");
+    expect(page).not.toMatch(/validation tracers|>validation</);
+    const other = await evaluate("others", "split=test", "test_path=test.h5");
+    expect(other.code, other.stderr).toBe(0);
+    const found = readMetrics(join(cwd, "others"));
+    expect(found.provenance.test_dataset).toMatchObject({ path: join(cwd, "test.h5"), hash: expect.any(String) });
+    expect([found.validation.tracers, found.train.tracers]).toEqual([8, 6]);
+    const emulated = await command("emulate", "test.h5", "--output", "emulated.h5");
+    expect(emulated.code, emulated.stderr).toBe(0);
+  });
+
+  it("says which test tracers are missing", async () => {
+    const told: string[] = [];
+    for (const words of [["split=test"], ["split=test", "test_path=raw.h5"], ["test_path=clean.h5"], ["split=train"]]) {
+      const { code, stderr } = await evaluate("refused", ...words);
+      told.push(`${code} ${stderr.slice(stderr.indexOf("error:")).split("\n")[0]}`);
+    }
+    expect(told).toEqual([
+      "3 error: the file has no test tracers: it has /train, /val",
+      "3 error: the file has no test tracers: it has /df",
+      "2 error: test_path is given, but the validation tracers of the dataset are to be scored",
+      "2 error: `split` must be val | test, got train",
+    ]);
+  });
+
   it("refuses the epoch log of a newer version by its number", async () => {
     mkdirSync(join(cwd, "newer"));
     copyFileSync(join(cwd, "weights/autoencoder.safetensors"), join(cwd, "newer/autoencoder.safetensors"));
@@ -216,7 +266,7 @@ describe("compare", () => {
     }
     const all = await command("compare", "alone", "7-other");
     expect(all.stderr).toMatch(
-      /^error: 7-other was evaluated on other rows than alone: 7 rows of 2 tracers of .*, not \d\d+ rows of 2/,
+      /^error: 7-other was evaluated on other rows than alone: 7 rows of 2 validation tracers of .*, not \d\d+ rows of 2/,
     );
   });
 
@@ -229,7 +279,7 @@ describe("compare", () => {
       told.push(`${code} ${stderr.split("\n")[0]}`);
     }
     expect(told).toEqual([
-      "3 error: fewer was evaluated on other rows than alone: 9 rows of 1 tracers of …/clean.h5, not 21 rows of 2 tracers of …/clean.h5",
+      "3 error: fewer was evaluated on other rows than alone: 9 rows of 1 validation tracers of …/clean.h5, not 21 rows of 2 validation tracers of …/clean.h5",
       "2 error: a comparison needs two runs or more",
       "3 error: there is no …/nothing/metrics.json",
       "2 error: --resamples is 0, not a whole number from 1 on",

@@ -166,16 +166,16 @@ describe("astrochem inspect", () => {
         output_dim  2
 
       metadata
-        model_name              emulator
-        provenance.data_hash    ab
-        provenance.seed         3
-        provenance.epoch        5
-        provenance.best_metric  0.2500
-        provenance.versions     {"astrochem": "0.1.0"}
-        physical_parameters     [{"name": "Density", "range": [1, 1000000]}]
-        window_size             4
-        time_step_yr            92.90
-        autoencoder_hash        97bd02568822a8a5…
+        model_name                 emulator
+        provenance.data_hash       ab
+        provenance.seed            3
+        provenance.epoch (from 1)  6
+        provenance.best_metric     0.2500
+        provenance.versions        {"astrochem": "0.1.0"}
+        physical_parameters        [{"name": "Density", "range": [1, 1000000]}]
+        window_size                4
+        time_step_yr               92.90
+        autoencoder_hash           97bd02568822a8a5…
 
       array         type  shape   min      max      not finite
       net.0.bias    F32   [5]     -0.5529  0.05690  0

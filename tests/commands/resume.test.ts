@@ -326,7 +326,9 @@ describe("reproduce", () => {
     await command(["train-autoencoder", ...words["train-autoencoder"], ...timed, "run_dir=run"], cwd);
     const { code, stdout } = await command(["reproduce", "run"], cwd);
     expect(code).toBeOneOf([0, 5]);
-    expect(stdout).toMatch(/^the learning rate ran by the clock \(model\.max_minutes\)\nbest error: .* 50 % allowed\n/);
+    expect(stdout).toMatch(
+      /^the learning rate ran by the clock \(model\.max_minutes\)\nbest mean relative error: .* 50 % allowed\n/,
+    );
   });
 
   it("tells what differs: another result, another data set, another backend", async () => {
@@ -344,7 +346,7 @@ describe("reproduce", () => {
     const elsewhere = await command(["reproduce", "run"], cwd);
     expect(elsewhere.code).toBe(0);
     expect(elsewhere.stdout).toMatch(
-      /^Node: v1\.0\.0 then, v\S+ now\nloss of the first epoch: .* 0\.0 % off, 5 % allowed\nbest error: .* 50 % allowed\n/,
+      /^Node: v1\.0\.0 then, v\S+ now\nloss of the first epoch: .* 0\.0 % off, 5 % allowed\nbest mean relative error: .* 50 % allowed\n/,
     );
 
     await writeClean(cwd, "clean.h5", { tracers: [8, 6, 8] }, { tracers: [6] });

@@ -82,6 +82,7 @@ describe("the package's configurations", () => {
         input_key: "df",
         columns_to_drop: ["dustTemp", "dstep", "zeta", "SURFACE", "BULK"],
         train_split: 0.75,
+        test_split: 0,
         seed: 42,
         min_radfield: 1e-4,
         uneven_steps: "error",
@@ -294,6 +295,15 @@ describe("loadConfig", () => {
   });
 });
 
+it.each([
+  [["test_split=0.25"], "0.75 + 0.25"],
+  [["train_split=0"], "0 + 0"],
+  [["train_split=0", "test_split=0.5"], "0 + 0.5"],
+])("refuses splits that leave no tracers to validate: %s", (words, sum) => {
+  const overrides = (words as string[]).map((word) => `dataset.preprocessing.${word}`);
+  expect(() => load("config", overrides)).toThrow(`and test_split (${sum}) must leave tracers to validate`);
+});
+
 describe("what is wrong is told all at once", () => {
   it("from files and overrides, with places and the nearest names", () => {
     write({
@@ -380,7 +390,7 @@ describe("what is wrong is told all at once", () => {
       6. \`dataset.metadata\` names \`Index\` twice
            at   override "dataset.metadata=[Index,Index]", column 1
            fix  it is [Index, Index]
-      7. \`dataset.preprocessing.train_split\` must be number > 0, < 1, got 1
+      7. \`dataset.preprocessing.train_split\` must be number ≥ 0, < 1, got 1
            at   override "dataset.preprocessing.train_split=1", column 1
       8. \`dataset.preprocessing.min_radfield\` must be number > 0, got nan
            at   override "dataset.preprocessing.min_radfield=nan", column 1

@@ -24,11 +24,20 @@ export function cleanValue(column: string, row: number): number {
 
 /** Writes a clean dataset as `preprocess` does; Model ids are too large for float32 to tell apart. */
 export async function writeClean(folder: string, name: string, train: CleanSplit, val: CleanSplit): Promise<string> {
+  return writeSplits(folder, name, { train, val });
+}
+
+/** The same of splits by their keys. */
+export async function writeSplits(
+  folder: string,
+  name: string,
+  splits: Readonly<Record<string, CleanSplit>>,
+): Promise<string> {
   const path = join(folder, name);
   const file = await createHdf5(path);
   const float32 = ["Time", ...cleanColumns.phys, ...cleanColumns.species];
   const columns = { float32, int64: ["Index", "Model"], order: [...cleanColumns.metadata, ...float32.slice(1)] };
-  for (const [key, { tracers, values = [] }] of Object.entries({ train, val })) {
+  for (const [key, { tracers, values = [] }] of Object.entries(splits)) {
     const models = tracers.flatMap((rows, tracer) => Array<bigint>(rows).fill(2n ** 40n + BigInt(tracer)));
     const floats = Float32Array.from(
       models.flatMap((_, row) =>

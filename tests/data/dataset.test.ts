@@ -5,7 +5,7 @@ import { FrameWriter } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
 import { writeRawRows } from "../helpers/raw-frame.ts";
-import { cleanColumns, cleanValue, writeClean } from "./clean-sample.ts";
+import { cleanColumns, cleanValue, writeClean, writeSplits } from "./clean-sample.ts";
 
 const folder = testFolder();
 
@@ -64,6 +64,22 @@ describe("a dataset", () => {
         at   …/dates.h5, key train
         fix  before to_hdf: frame["Time"] = (frame["Time"] - frame["Time"].min()) / pandas.Timedelta(days=365.25)"
     `);
+  });
+
+  it("has test tracers where the file has, also such a file of these alone", async () => {
+    const without = await Dataset.open(await writeClean(folder, "without.h5", { tracers: [2] }, { tracers: [1] }));
+    expect([...without.test, without.test.length, without.test.rows]).toEqual([0, 0]);
+    expect(await thrownBy(() => without.test.tracer(0), folder)).toContain("there is no tracer 0: there are 0");
+    without.close();
+    const splits = { train: { tracers: [2] }, val: { tracers: [1] }, test: { tracers: [3, 2] } };
+    const three = await Dataset.open(await writeSplits(folder, "three.h5", splits));
+    expect([three.train.rows, three.val.rows, three.test.rows, three.test.length]).toEqual([2, 1, 5, 2]);
+    expect([...three.test.tracer(0).times]).toEqual([0, 1, 2].map((row) => cleanValue("Time", row)));
+    three.close();
+    const alone = await Dataset.open(await writeSplits(folder, "alone.h5", { test: { tracers: [3] } }));
+    expect([alone.train.length, alone.val.length, alone.test.length]).toEqual([0, 0, 1]);
+    expect(alone.species).toEqual(cleanColumns.species);
+    alone.close();
   });
 
   it("says what is wrong: no such tracer, no such column, no clean file", async () => {

@@ -221,6 +221,37 @@ describe("splits", () => {
     expect(await models("val")).toEqual([103, 104, 106]);
   });
 
+  it("gives the last tracers of the shuffle to test; who trains does not depend on them", async () => {
+    await writeRawRows(small.inputPath, ten);
+    const without = await preprocessDataset({ ...small, trainSplit: 0.75 }, silent);
+    const before = readFileSync(small.outputPath);
+    await preprocessDataset({ ...small, trainSplit: 0.75, testSplit: 0 }, silent);
+    expect(readFileSync(small.outputPath).equals(before)).toBe(true);
+    const summary = await preprocessDataset({ ...small, trainSplit: 0.75, testSplit: 0.2 }, silent);
+    const models = async (key: string) => [...new Set((await readClean(small.outputPath, key)).Model)];
+    expect([await models("train"), await models("val"), await models("test")]).toEqual([
+      [100, 101, 102, 105, 107, 108, 109],
+      [104],
+      [103, 106],
+    ]);
+    expect(summary).toMatchObject({ rows: 20, val: { tracers: 1, rows: 2 }, test: { tracers: 2, rows: 4 } });
+    expect(summary.train).toEqual(without.train);
+    expect(without.test).toBeUndefined();
+  });
+
+  it("writes a file of test tracers alone where all of them test", async () => {
+    const said: string[] = [];
+    await writeRawRows(small.inputPath, ten);
+    const summary = await preprocessDataset({ ...small, trainSplit: 0, testSplit: 1 }, (message) => said.push(message));
+    expect((await readClean(small.outputPath, "test")).Model).toHaveLength(20);
+    expect(said.filter((line) => line.startsWith("wrote"))).toEqual(["wrote /test: 10 tracers, 20 rows × 9 columns"]);
+    const absent = { tracers: 0, rows: 0, hash: "" };
+    expect(summary).toMatchObject({ train: absent, val: absent, test: { tracers: 10, rows: 20 } });
+    const file = await openHdf5(small.outputPath);
+    expect(file.keys()).toEqual(["test"]);
+    file.close();
+  });
+
   it("keeps the Index of the whole in both", async () => {
     await clean(ten, { trainSplit: 0.75 });
     const index = async (key: string) => (await readClean(small.outputPath, key)).Index!;
@@ -237,6 +268,9 @@ describe("splits", () => {
         at   …/raw.h5
         fix  give more tracers, or raise dataset.preprocessing.train_split"
     `);
+    expect(await failing(ten, { trainSplit: 0.75, testSplit: 0.05 })).toContain(
+      "no tracer is left to test: 10 tracers, test_split 0.05",
+    );
   });
 });
 

@@ -20,6 +20,7 @@ const state: ProgressState = {
   unit: "rows",
   elapsed: 3000,
   loss: 1.234e-3,
+  metric: "relative",
   lastError: 0.131,
   bestError: 0.12,
   remaining: 3_723_000,
@@ -152,6 +153,17 @@ describe("a training watched", () => {
     expect(seen.terminal.length).toBeGreaterThan(8);
     expect(seen.terminal.length).toBeLessThanOrEqual(11);
     expect(seen.lines).toEqual([]);
+  });
+
+  it("shows the metric that chooses the epoch, the last one beside the best", () => {
+    const { seen, progress } = watch(true);
+    const ended = (metric: number, improved: boolean) =>
+      progress.epochEnded({ ...record, metric, dex: metric, improved });
+    ended(0.02, true);
+    ended(0.03, false);
+    seen.clock = 1000;
+    progress.epochStarted(2, 10, null);
+    expect(seen.terminal.at(-1)).toContain("val_dex 3.00e-2, best 2.00e-2");
   });
 
   it("leaves the terminal's line empty when it stops, even half way", () => {

@@ -433,7 +433,7 @@ describe("the training loop", () => {
     // After the third epoch the weights of the first are back: they had seen three steps.
     expect(engine.found).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 4, 5, 6, 7, 8]);
     expect(notes).toEqual([
-      ["best weights loaded back", { epoch: 0 }],
+      ["best weights loaded back", { epoch: 1 }],
       ["learning rate set", { learning_rate: 0.125 }],
       ["learning rate set", { learning_rate: 0.0625 }],
     ]);

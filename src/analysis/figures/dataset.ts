@@ -10,13 +10,17 @@ import {
   type Row,
   type VegaLiteSpec,
 } from "./figure.ts";
+import { scoredSplit } from "./prediction-style.ts";
 
 function withUnit(name: string, unit: string): string {
   return unit === "" ? name : `${name} (${unit})`;
 }
 
 /** The conditions along a sample of tracers. */
-export function historiesFigure({ histories }: EvaluationSamples, { physical_parameters }: Metrics): Figure | null {
+export function historiesFigure(
+  { histories }: EvaluationSamples,
+  { physical_parameters, provenance }: Metrics,
+): Figure | null {
   if (histories.length === 0 || physical_parameters.length === 0) return null;
   const panels = physical_parameters.map(({ name, unit }, p): VegaLiteSpec => {
     const values: Row[] = histories.flatMap(({ id, times_yr, physical }) => {
@@ -39,7 +43,7 @@ export function historiesFigure({ histories }: EvaluationSamples, { physical_par
   });
   return {
     name: "histories",
-    title: "Physical histories of validation tracers",
+    title: `Physical histories of ${scoredSplit(provenance)} tracers`,
     caption: `The conditions that drive the chemistry, along ${histories.length} tracers, against the time since the start.`,
     spec: figureSpec({ concat: panels, columns: 2 }),
   };
@@ -51,13 +55,14 @@ function bars({ from, to, counts }: Histogram): readonly { from: number; to: num
 }
 
 /** Distributions of the physical parameters in both splits. */
-export function parametersFigure({ parameter_histograms }: EvaluationSamples): Figure | null {
+export function parametersFigure({ parameter_histograms }: EvaluationSamples, { provenance }: Metrics): Figure | null {
+  const scored = scoredSplit(provenance);
   if (parameter_histograms.length === 0) return null;
   const panels = parameter_histograms.map(({ name, unit, train, val }): VegaLiteSpec => {
     const values: Row[] = (
       [
         ["training", train],
-        ["validation", val],
+        [scored, val],
       ] as const
     ).flatMap(([split, histogram]) =>
       bars(histogram).map((each) => ({ split, x: (each.from + each.to) / 2, share: each.share })),
@@ -73,15 +78,14 @@ export function parametersFigure({ parameter_histograms }: EvaluationSamples): F
           axis: { tickCount: 4 },
         }),
         y: amount("share", "share of rows", { axis: { format: ".0%", tickCount: 4 } }),
-        color: colours("split", ["training", "validation"], [palette[0], palette[1]]),
+        color: colours("split", ["training", scored], [palette[0], palette[1]]),
       },
     };
   });
   return {
     name: "parameters",
     title: "Distribution of the physical parameters",
-    caption:
-      "Rows of both splits in 50 bins. Where the validation has rows and the training has none, the surrogate extrapolates.",
+    caption: `Rows of both splits in 50 bins. Where ${scored} tracers have rows and the training has none, the surrogate extrapolates.`,
     spec: figureSpec({ concat: panels, columns: 2 }),
   };
 }

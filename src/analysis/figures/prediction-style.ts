@@ -1,4 +1,5 @@
-import type { PredictionKind } from "../evaluation-types.ts";
+import { splitWords } from "../../data/splits.ts";
+import type { Metrics, PredictionKind } from "../evaluation-types.ts";
 import { colours, palette, type VegaLiteSpec } from "./figure.ts";
 
 /** What figures and tables call each kind of prediction, and its colour everywhere: the surrogate's own are the cool ones. */
@@ -29,6 +30,11 @@ export const predictionStyles: Readonly<
     colour: palette[6],
   },
 };
+
+/** What the scored tracers are called: `validation` or `test`. */
+export function scoredSplit({ split = "val" }: Pick<Metrics["provenance"], "split">): string {
+  return splitWords[split];
+}
 
 /** Colour by kind, those that are there, in the order above. */
 export function kindColours(kinds: readonly PredictionKind[]): VegaLiteSpec {

@@ -46,10 +46,7 @@ export async function evaluationFigures(
     },
     {
       title: "Which conditions",
-      figures: [
-        maps && conditionsFigure(subject, maps),
-        await tracerMapFigure(samples.features, metrics.provenance.seed),
-      ],
+      figures: [maps && conditionsFigure(subject, maps), await tracerMapFigure(samples.features, metrics.provenance)],
     },
     { title: "Abundances against time", figures: samples.tracers.map((tracer) => abundancesFigure(tracer)) },
     {
@@ -75,7 +72,11 @@ export async function evaluationFigures(
     },
     {
       title: "The data",
-      figures: [historiesFigure(samples, metrics), parametersFigure(samples), scaledAbundancesFigure(samples, metrics)],
+      figures: [
+        historiesFigure(samples, metrics),
+        parametersFigure(samples, metrics),
+        scaledAbundancesFigure(samples, metrics),
+      ],
     },
   ];
   return sections

@@ -133,7 +133,7 @@ export function conservationFigure({ predictions }: Metrics): Figure {
     name: "conservation",
     title: "Conservation of elements and charge",
     caption:
-      "Relative error of each element's total over all species, and of the net charge relative to all charges, over the scored rows: median, mean and 99 %.",
+      "Relative error of each element's total over all species, and of the net charge relative to all charges, over the scored rows: median, mean and 99 %. What float32 cannot tell is not drawn.",
     spec: figureSpec({
       data: { values },
       mark: { type: "point", filled: true, size: 70, opacity: 0.9 },

@@ -1,5 +1,6 @@
-import type { TracerFeatures } from "../evaluation-types.ts";
+import type { Metrics, TracerFeatures } from "../evaluation-types.ts";
 import { type Figure, figureSpec, ink, position, type Row, type VegaLiteSpec } from "./figure.ts";
+import { scoredSplit } from "./prediction-style.ts";
 
 /** t-SNE compares all pairs: of more tracers than this, every n-th is shown. */
 const most = 400;
@@ -8,7 +9,13 @@ const most = 400;
  * Maps of the tracers, each a point: by principal components, and by t-SNE (van der Maaten & Hinton 2008), in which neighbours
  * stay neighbours and distances between groups mean nothing.
  */
-export async function tracerMapFigure(features: readonly TracerFeatures[], seed: number): Promise<Figure | null> {
+export async function tracerMapFigure(
+  features: readonly TracerFeatures[],
+  provenance: Pick<Metrics["provenance"], "seed" | "split">,
+): Promise<Figure | null> {
+  const { seed } = provenance;
+  const scored = scoredSplit(provenance);
+
   const stride = Math.ceil(features.length / most);
   const chosen = features.filter((_, i) => i % stride === 0);
   if (chosen.length < 5 || chosen.some(({ features: each }) => each.length < 2)) return null;
@@ -22,7 +29,7 @@ export async function tracerMapFigure(features: readonly TracerFeatures[], seed:
   const values: Row[] = Object.entries(maps).flatMap(([map, coordinates]) =>
     chosen.map(({ split, final_density, mean_dex }, i) => ({
       map,
-      split: split === "train" ? "training" : "validation",
+      split: split === "train" ? "training" : scored,
       x: coordinates[i]![0],
       y: coordinates[i]![1],
       density: final_density !== null && final_density > 0 ? Math.log10(final_density) : null,
@@ -44,7 +51,7 @@ export async function tracerMapFigure(features: readonly TracerFeatures[], seed:
         field: "split",
         type: "nominal",
         title: null,
-        scale: { domain: ["training", "validation"], range: ["circle", "diamond"] },
+        scale: { domain: ["training", scored], range: ["circle", "diamond"] },
       },
     },
   });
@@ -59,7 +66,7 @@ export async function tracerMapFigure(features: readonly TracerFeatures[], seed:
     title: "Maps of the tracers",
     caption:
       `Each point a tracer (${chosen.length} of ${features.length}), placed by its chemistry along its whole length. Coloured by its final density, ` +
-      "and, for validation tracers, by its error: a colour that follows the place says where the surrogate fails.",
+      `and, for ${scored} tracers, by its error: a colour that follows the place says where the surrogate fails.`,
     spec: figureSpec({
       concat: there.flatMap(([field, title]) => names.map((map) => panel(map, field, title))),
       columns: 2,

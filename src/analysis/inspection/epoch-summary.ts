@@ -1,3 +1,4 @@
+import { metricOf } from "../../training/epoch-log.ts";
 import type { EpochSummary } from "./inspection.ts";
 
 /** What the records of a training's epochs come to; entries that are none are left out. @param records of any origin */
@@ -19,6 +20,7 @@ export function summarizeEpochs(records: readonly unknown[]): EpochSummary {
   const last = epochs.at(-1);
   return {
     count: epochs.length,
+    metric: epochs.some((record) => numberOf(record, "metric") !== null) ? metricOf(epochs) : null,
     best_epoch: numberOf(best, "epoch"),
     best_metric: numberOf(best, "metric"),
     last_metric: numberOf(last, "metric"),

@@ -66,7 +66,11 @@ export function hintsFor(inspection: Inspection, context: HintContext): Hint[] {
 function dataHints(data: DataInspection, context: HintContext): Hint[] {
   const hints = data.frames.flatMap((frame) => frameHints(frame, context));
   if (data.shared_tracers !== null && data.shared_tracers > 0) {
-    hints.push(note(`${data.shared_tracers} tracers are in /train and in /val: validation errors will look too good`));
+    hints.push(
+      note(
+        `${data.shared_tracers} tracers are in more than one of /train, /val and /test: their errors will look too good`,
+      ),
+    );
   }
   const ranges = rangeOverrides(data.frames, context.settings);
   if (ranges.length > 0) {
@@ -79,12 +83,29 @@ function dataHints(data: DataInspection, context: HintContext): Hint[] {
   const isStopped = data.frames.some(({ form, problems }) => form === data.form && problems.length > 0);
   if (data.form === "raw" && !isEmpty && !isStopped) hints.push(preprocessHint(data, overrides, context));
   if (data.form === "clean" && !isEmpty && !isStopped) {
-    const words = [...overrides, `dataset.dataset_path=${context.path}`];
-    hints.push({ text: "train on it", command: command("train-autoencoder", words) });
-    const window = windowOf(data.frames, context.settings);
-    hints.push({ text: "then", command: command("train-emulator", [...words, ...window]) });
+    hints.push(...cleanHints(data, overrides, context));
   }
   return uniqueHints(hints);
+}
+
+/** Training on what there is to train on, and testing on what there is to test. */
+function cleanHints({ frames }: DataInspection, overrides: readonly string[], context: HintContext): Hint[] {
+  const has = (key: string): boolean => frames.some((frame) => frame.key === key && frame.rows > 0);
+  const words = [...overrides, `dataset.dataset_path=${context.path}`];
+  const window = windowOf(frames, context.settings);
+  const test = { text: "score a surrogate on its test tracers, which chose nothing" };
+  return [
+    ...(has("train")
+      ? [
+          { text: "train on it", command: command("train-autoencoder", words) },
+          { text: "then", command: command("train-emulator", [...words, ...window]) },
+        ]
+      : []),
+    ...(has("test") && has("train") ? [{ ...test, command: command("evaluate", [...words, "split=test"]) }] : []),
+    ...(has("test") && !has("train")
+      ? [{ ...test, command: command("evaluate", [...overrides, "split=test", `test_path=${context.path}`]) }]
+      : []),
+  ];
 }
 
 function preprocessHint(data: DataInspection, overrides: readonly string[], context: HintContext): Hint {

@@ -1,5 +1,6 @@
 import { openFrame } from "../../data/frame.ts";
 import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";
+import { splitNames } from "../../data/splits.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { inspectFrame } from "./inspect-frame.ts";
 import type { CacheInspection, DataInspection, DatasetSummary, FrameInspection, Hdf5Inspection } from "./inspection.ts";
@@ -65,18 +66,22 @@ async function inspectFrames(
     }
   }
   if (frames.length === 0) return { kind: "hdf5", path, bytes, datasets, unreadable };
-  const [train, val] = [idsOf.get("train"), idsOf.get("val")];
+  const splits = splitNames.flatMap((name) => idsOf.get(name) ?? []);
   let shared: number | null = null;
-  if (train !== undefined && val !== undefined && !options.isQuick) {
+  if (splits.length > 1 && !options.isQuick) {
     shared = 0;
-    for (const id of val) if (train.has(id)) shared++;
+    for (const [k, ids] of splits.entries()) {
+      const earlier = splits.slice(0, k);
+      // Of three splits an id is counted at its second.
+      for (const id of ids) if (earlier.filter((other) => other.has(id)).length === 1) shared++;
+    }
   }
   return { kind: "data", path, bytes, form: formOf(frames), frames, unreadable, shared_tracers: shared };
 }
 
 function formOf(frames: readonly FrameInspection[]): DataInspection["form"] {
   const keys = new Set(frames.filter(({ form }) => form === "clean").map(({ key }) => key));
-  if (keys.has("train") && keys.has("val")) return "clean";
+  if ((keys.has("train") && keys.has("val")) || keys.has("test")) return "clean";
   return frames.some(({ form }) => form === "raw") ? "raw" : "other";
 }
 

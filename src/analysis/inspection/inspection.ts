@@ -41,7 +41,7 @@ export interface DataInspection extends Inspected<"data"> {
   readonly frames: readonly FrameInspection[];
   /** Keys of the file that hold no frame that can be read, and why. */
   readonly unreadable: readonly { readonly key: string; readonly problem: string }[];
-  /** Tracers that stand both in /train and in /val; null where there are no such frames, or a quick look. */
+  /** Tracers that stand in more than one of /train, /val and /test; null where there are no two of these, or a quick look. */
   readonly shared_tracers: number | null;
 }
 
@@ -247,8 +247,10 @@ export interface RunInspection extends Inspected<"run"> {
 
 export interface EpochSummary {
   readonly count: number;
+  /** What chose the best epoch: the mean over species of the mean relative error, or of the mean error in dex; null where no record has it. */
+  readonly metric: "relative" | "dex" | null;
+  /** Counted from 0, as in the log. */
   readonly best_epoch: number | null;
-  /** Mean over species of the mean relative validation error. */
   readonly best_metric: number | null;
   readonly last_metric: number | null;
   readonly last_learning_rate: number | null;

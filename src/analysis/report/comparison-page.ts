@@ -1,5 +1,5 @@
 import { type Comparison, type Interval, surrogateKinds } from "../evaluation-types.ts";
-import { predictionStyles } from "../figures/prediction-style.ts";
+import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
 
@@ -28,13 +28,13 @@ export function comparisonPage(comparison: Comparison, sections: readonly DrawnS
     { title: "bulk", value: ({ phases_dex }) => phases_dex.bulk ?? null },
   ];
   const body = html`<header><h1>${title}</h1>
-<p class="muted">${count(runs.length)} runs on the same rows of ${count(tracers)} validation tracers. Intervals: 95 % of ${count(resamples)} bootstrap resamples
+<p class="muted">${count(runs.length)} runs on the same rows of ${count(tracers)} ${scoredSplit(runs[0]!.provenance)} tracers. Intervals: 95 % of ${count(resamples)} bootstrap resamples
 of the tracers, seed ${seed}.</p></header>
 <main>
 <section><h2 id="in-short">In short</h2>
 <ul class="verdicts">${rows.map(sentence)}</ul>
 <div class="scroll">${table(columns, rows)}</div>
-<p class="muted">Below 0 a run is better than the first one. “No difference” says that the interval of the difference holds 0.</p></section>
+<p class="muted">Below 0 a run is better than the first one. “Not told apart”: the interval of the difference holds 0, so either run may be the better one.</p></section>
 ${figureSections(sections)}
 <section><h2 id="runs">The runs</h2><dl>${runs.map(
     ({ name, provenance }) =>
@@ -49,7 +49,7 @@ ${figureSections(sections)}
 function sentence({ kind, name, difference_dex, differs }: Row, index: number, rows: readonly Row[]): Html | null {
   if (difference_dex === null) return null;
   const first = rows.findLast((row, r) => r < index && row.difference_dex === null)!.name;
-  if (!differs) return html`<li>${kind}: ${name} is as good as ${first}, as far as these tracers tell.</li>\n`;
+  if (!differs) return html`<li>${kind}: these tracers do not tell ${name} and ${first} apart.</li>\n`;
   const isBetter = difference_dex.value < 0;
   return html`<li class="${isBetter ? "beats" : "loses"}">${kind}: ${name} is ${isBetter ? "better" : "worse"} than ${first} by
 ${shortNumber(Math.abs(difference_dex.value))} dex.</li>\n`;
@@ -57,7 +57,7 @@ ${shortNumber(Math.abs(difference_dex.value))} dex.</li>\n`;
 
 function judgement({ difference_dex, differs }: Row): string {
   if (difference_dex === null) return "";
-  if (!differs) return "no difference";
+  if (!differs) return "not told apart";
   return difference_dex.value < 0 ? "better" : "worse";
 }
 

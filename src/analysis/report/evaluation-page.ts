@@ -1,5 +1,6 @@
-import type { Metrics, PredictionMetrics } from "../evaluation-types.ts";
-import { predictionStyles } from "../figures/prediction-style.ts";
+import type { FileReference, Metrics, PredictionMetrics } from "../evaluation-types.ts";
+import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
+import { headlineOf } from "../verdicts.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, contents, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
 
@@ -12,12 +13,13 @@ export function evaluationPage(metrics: Metrics, sections: readonly DrawnSection
   const floor = metrics.floor.toExponential(0);
   const body = html`<header><h1>${title}</h1>
 <p class="muted">${count(species.length)} species, ${latent_dim} latents. Judged on ${judged(validation, scored)} of
-${count(validation.tracers)} validation tracers, trained on ${count(train.tracers)} others. ${provenance.created_at.slice(0, 10)}</p></header>
+${count(validation.tracers)} ${scoredSplit(provenance)} tracers, trained on ${count(train.tracers)} others. ${provenance.created_at.slice(0, 10)}</p></header>
 ${contents(titles)}
 <main>
 <section><h2 id="in-short">In short</h2>
 <p class="lead">${lead(metrics)}</p>
 ${verdicts(metrics)}
+${weaknesses(metrics)}
 <div class="scroll">${predictionTable(metrics)}</div>
 <p class="muted">Errors in dex are |log10 predicted − log10 true|: 0.3 is a factor of 2. “Above ${floor}” counts larger abundances only.
 Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p></section>
@@ -31,10 +33,17 @@ ${figureSections(sections)}
   return page(title, body);
 }
 
+/** Which split they are, what that is worth, and where they are from. */
+function scoredFrom(provenance: Metrics["provenance"], file: (reference: FileReference) => string): string {
+  const { split = "val", test_dataset } = provenance;
+  if (split === "val") return "/val: these chose the epoch that was kept";
+  return `/test: these chose nothing${test_dataset === undefined ? "" : `; ${file(test_dataset)}`}`;
+}
+
 /** The rows that were scored. */
 function judged({ rows }: Metrics["validation"], scored: Metrics["scored"]): string {
-  if (scored === undefined || scored.rows === scored.all) return `${count(rows)} rows`;
-  return `${count(scored.rows)} rows out of ${count(rows)}, spread over all steps`;
+  if (scored === undefined || scored.rows === scored.all) return `${count(scored?.all ?? rows)} rows`;
+  return `${count(scored.rows)} rows out of ${count(scored.all)}, spread over all steps`;
 }
 
 function sentence(text: string): string {
@@ -47,6 +56,16 @@ function verdicts({ conclusions, verdicts: all }: Metrics): Html {
     (text) => html`<li class="${/\bloses\b/.test(text) ? "loses" : "beats"}">${text}</li>\n`,
   );
   return html`<ul class="verdicts">${items}</ul>${losses.length > 0 && html`<p>By phase: ${lossesByBaseline(losses)}.</p>`}`;
+}
+
+/** Where it is worst: what a reader has to know before using it there. */
+function weaknesses({ weaknesses: list = [] }: Metrics): Html | null {
+  if (list.length === 0) return null;
+  const items = list.map(({ sentence }) => {
+    const [about, ...rest] = sentence.split(": ");
+    return html`<li><b>${about}</b>: ${rest.join(": ").replaceAll(" %", "\u00a0%")}</li>\n`;
+  });
+  return html`<h3>Where it is worst</h3><ul class="weaknesses">${items}</ul>`;
 }
 
 /** What is lost; baselines to which the same phases are lost are named together. */
@@ -66,23 +85,15 @@ function listed(words: readonly string[]): string {
 }
 
 /** The verdict in a sentence or two. */
-function lead({ predictions, verdicts: all }: Metrics): string {
+function lead(metrics: Metrics): string {
+  const { predictions, verdicts: all } = metrics;
   const subject = predictions.emulation ? "emulation" : "reconstruction";
-  const dex = predictions[subject]!.overall.all.dex.mean;
+  const error = headlineOf(metrics);
   const own = all.filter((verdict) => verdict.subject === subject && verdict.phase === "all" && !verdict.above_floor);
   const lost = own.filter(({ beats }) => !beats).length;
-  const what = subject === "emulation" ? "An abundance emulated over a whole trajectory" : "A reconstructed abundance";
-  const error = `${what} is off by ${shortNumber(dex)} dex on average, a factor of ${factor(dex)}.`;
   if (own.length === 0) return error;
   if (lost === 0) return `${error} That beats all ${own.length} baselines.`;
   return `${error} ${lost === own.length ? `All ${lost}` : `${lost} of ${own.length}`} baselines, which need no network, do better.`;
-}
-
-/** 10^dex, in the precision that it has. */
-function factor(dex: number): string {
-  const value = 10 ** dex;
-  if (value >= 1e6) return `10^${dex.toFixed(1)}`;
-  return value < 100 ? value.toPrecision(value < 1.1 ? 3 : 2) : count(Number(value.toPrecision(2)));
 }
 
 function predictionTable({ predictions, floor }: Metrics): Html {
@@ -96,7 +107,7 @@ function predictionTable({ predictions, floor }: Metrics): Html {
     },
     { title: "99 %", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
     { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
-    { title: "mean over species", value: ({ over_species }) => over_species.mean },
+    { title: "relative, mean over species", value: ({ over_species }) => over_species.mean },
     { title: "rows", value: ({ rows }) => count(rows) },
   ];
   return table(columns, Object.values(predictions));
@@ -123,6 +134,7 @@ function provenanceList({ provenance, windows, window_size, time_step_yr, abunda
     ["autoencoder", file(provenance.autoencoder)],
     ["emulator", provenance.emulator && file(provenance.emulator)],
     ["data", file(provenance.dataset)],
+    ["scored tracers", scoredFrom(provenance, file)],
     ["rows", `sha256 ${provenance.rows_hash.slice(0, 16)}…`],
     ["windows", windows && `${count(windows.evaluated)} of ${count(windows.all)}, ${window_size} rows each`],
     ["time step", time_step_yr === null ? null : `${shortNumber(time_step_yr)} yr`],

@@ -17,13 +17,14 @@ a { color: var(--accent); }
 .verdicts { list-style: none; margin: 0 0 1.5rem; padding: 0; display: grid; gap: .4rem; }
 .verdicts li { background: var(--surface); border-left: 4px solid var(--muted); padding: .5rem .8rem; border-radius: 3px; }
 .verdicts .beats { border-color: var(--good); } .verdicts .loses { border-color: var(--bad); }
+.weaknesses { margin: 0 0 1.5rem; padding-left: 1.1rem; display: grid; gap: .3rem; max-width: 44rem; }
 .scroll { overflow-x: auto; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; margin-bottom: .75rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; text-align: right; vertical-align: baseline; white-space: nowrap; border-bottom: 1px solid var(--grid); }
 thead th { white-space: normal; }
 /* What a row is about stays in sight where the table is wider than the screen. */
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--surface); }
-.text { text-align: left; } td.text { white-space: normal; overflow-wrap: anywhere; min-width: 5.5rem; }
+.text { text-align: left; } td.text { white-space: normal; overflow-wrap: anywhere; min-width: 7.2rem; }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { font-weight: 600; color: var(--muted); position: sticky; top: 0; z-index: 1; background: var(--surface); }
 thead th:first-child { z-index: 2; }

@@ -1,10 +1,11 @@
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { hintsFor } from "../../../src/analysis/inspection/hints.ts";
 import { inspectFile } from "../../../src/analysis/inspection/inspect-file.ts";
 import type { DataInspection, FrameInspection } from "../../../src/analysis/inspection/inspection.ts";
 import { createHdf5 } from "../../../src/data/hdf5.ts";
-import { writeClean } from "../../data/clean-sample.ts";
+import { writeClean, writeSplits } from "../../data/clean-sample.ts";
 import { testFolder, thrownBy } from "../../helpers/folder.ts";
 import { makeRaw } from "../../helpers/make-raw.ts";
 import { type RawRow, writeRawRows } from "../../helpers/raw-frame.ts";
@@ -196,6 +197,23 @@ describe("a clean file", () => {
       ["val", 5],
     ]);
     expect(data.frames[0]!.attributes.astrochem_hash).toMatch(/^[\da-f]{64}$/);
+  });
+
+  it("may have test tracers, too, or these alone; the next step is to score them", async () => {
+    const next = (data: DataInspection) =>
+      hintsFor(data, { settings: options.settings, overrides: [], path: "c.h5" })
+        .flatMap(({ command }) => command ?? [])
+        .map((command) => command.replace(/ dataset\.physical\S+|'dataset\.physical[^']*'/g, "").replace(/ +/g, " "));
+    const splits = { train: { tracers: [5] }, val: { tracers: [5, 5] }, test: { tracers: [5, 5, 5] } };
+    const three = (await inspectFile(await writeSplits(folder, "three.h5", splits), options)) as DataInspection;
+    // The first tracer stands in all of them, the second in two.
+    expect(three).toMatchObject({ form: "clean", shared_tracers: 2 });
+    expect(three.frames.map(({ key }) => key).sort()).toEqual(["test", "train", "val"]);
+    expect(next(three).at(-1)).toBe("astrochem evaluate dataset.dataset_path=c.h5 split=test");
+    const path = await writeSplits(folder, "alone.h5", { test: splits.test });
+    const alone = (await inspectFile(path, options)) as DataInspection;
+    expect(alone).toMatchObject({ form: "clean", shared_tracers: null });
+    expect(next(alone)).toEqual(["astrochem evaluate split=test test_path=c.h5"]);
   });
 
   it("shows one frame alone with a key, and refuses one that is not there", async () => {

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inspectFile } from "../../../src/analysis/inspection/inspect-file.ts";
+import { inspectionText } from "../../../src/commands/inspection-text.ts";
 import { testFolder, thrownBy } from "../../helpers/folder.ts";
 import { options } from "./settings.ts";
 
@@ -53,6 +54,44 @@ describe("a run's folder", () => {
     const found = await inspectFile(at("damaged"), options);
     expect(found).toMatchObject({ outcome: null, overrides: [], epochs: { count: 1 } });
     expect(found.kind === "run" && found.unreadable.map(({ key }) => key)).toEqual(["environment.json", "config.yaml"]);
+  });
+});
+
+describe("the summary of a log", () => {
+  it.each([
+    [
+      [
+        { mean: 1e5, dex: 0.2, metric: 0.2 },
+        { mean: 2e5, dex: 0.1, metric: 0.1 },
+      ],
+      "dex",
+      0.1,
+    ],
+    [
+      [
+        { mean: 0.4, dex: 0.1, metric: 0.4 },
+        { mean: 0.3, dex: 0.2, metric: 0.3 },
+      ],
+      "relative",
+      0.3,
+    ],
+    [
+      [
+        { mean: 0.4, metric: 0.4 },
+        { mean: 0.3, metric: 0.3 },
+      ],
+      "relative",
+      0.3,
+    ],
+    [[{ mean: 0.4 }, { mean: 0.3 }], null, null],
+  ])("names the metric that chose the epoch", async (records, metric, best_metric) => {
+    writeFileSync(at("log.json"), JSON.stringify(records.map((record, k) => ({ ...epoch(k, null), ...record }))));
+    const found = await inspectFile(at("log.json"), options);
+    expect(found.kind === "epochs" && found.epochs).toMatchObject({ metric, best_metric });
+    const text = inspectionText(found, [], "log.json");
+    const kind = { dex: "(mean error, dex, validation)", relative: "(mean relative error, validation)" };
+    if (metric === null) expect(text).toMatch(/best error +none\n/);
+    else expect(text).toContain(`${best_metric}000 in epoch 2 ${kind[metric as keyof typeof kind]}`);
   });
 });
 

@@ -102,6 +102,20 @@ describe("a report", () => {
     expect(page([false, false])).toContain("All 2 baselines, which need no network, do better.</p>");
   });
 
+  it("says where it is worst, also where all baselines are beaten", () => {
+    const { metrics } = evaluationFixture();
+    const sentence = "Time: the error is largest at the last step: <b>.";
+    const weaknesses = [{ about: "species" as const, worst: [], sentence }];
+    const interval = { value: 0.3, low: 0.25, high: 0.35 };
+    const page = evaluationPage(
+      { ...metrics, weaknesses, intervals: { resamples: 9, dex: { emulation: interval } } },
+      [],
+    );
+    expect(page).toContain("<li><b>Time</b>: the error is largest at the last step: &lt;b&gt;.</li>");
+    expect(page).toMatch(/95 % interval over \d+ tracers: 0\.250 to 0\.350/);
+    expect(evaluationPage(metrics, [])).not.toContain("Where it is worst");
+  });
+
   it("says which phases are lost", () => {
     const { metrics } = evaluationFixture();
     const page = evaluationPage(metrics, []);
@@ -139,7 +153,7 @@ it("a comparison is a page too", async () => {
   const page = readFileSync(await writeComparison(folder, comparison), "utf8");
   expectHarmless(page);
   expect(page).toContain("<td>0.200 [0.190, 0.210]</td><td>-0.100 [-0.110, -0.0900]</td><td>better</td>");
-  expect(page).toContain("<td>no difference</td>");
+  expect(page).toContain("<td>not told apart</td>");
   expect(page).toContain("second is better than &lt;/script&gt;");
-  expect(page).toContain("third is as good as &lt;/script&gt;");
+  expect(page).toContain("these tracers do not tell third and &lt;/script&gt;");
 });
