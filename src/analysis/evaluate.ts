@@ -1,5 +1,4 @@
 import { PhysicalScaling } from "../chemistry/scaling.ts";
-import { parseSpecies } from "../chemistry/species.ts";
 import type { CleanData } from "../data/clean-data.ts";
 import { DataError } from "../errors.ts";
 import type { Inference } from "../inference/inference.ts";
@@ -132,7 +131,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     training,
     validation,
     longestRows,
-    scale: errorScale(surrogate.species, columns.clipping, floor),
+    scale: errorScale(surrogate.species, columns.clipping, floor, surrogate.elementTable),
     physical: new PhysicalScaling(names, ranges),
     axes: planeAxes(names, ranges),
     windows: windows !== null && windows.evaluated > 0 ? windows : null,
@@ -192,10 +191,7 @@ async function metricsOf(
     latent_dim: surrogate.latentDim,
     window_size: surrogate.windowSize,
     time_step_yr,
-    species: surrogate.species.map((name) => {
-      const { phase, charge, atoms } = parseSpecies(name);
-      return { name, phase, charge, atoms: Object.fromEntries(atoms) };
-    }),
+    species: scale.species.map(({ atoms, ...species }) => ({ ...species, atoms: Object.fromEntries(atoms) })),
     physical_parameters: setup.reader.columns.physical.map((name, i) => ({
       name,
       unit: unitOf(name),

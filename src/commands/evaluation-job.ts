@@ -22,7 +22,10 @@ export interface OpenedEvaluation {
  * Loads the weights and opens the dataset that a configuration names.
  * @throws CheckpointError, DataError, ConfigError
  */
-export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promise<OpenedEvaluation> {
+export async function openEvaluation(
+  config: ConfigOf<"config_evaluate">,
+  log: (message: string) => void = () => {},
+): Promise<OpenedEvaluation> {
   const path = (name: string): string => resolveIn(config.working_path, name);
   const [autoencoder, emulator] = [path(config.autoencoder), config.emulator === null ? null : path(config.emulator)];
   const { device, engine, threads, dataset } = config;
@@ -31,7 +34,7 @@ export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promi
     checkSpecies(config.species, surrogate.species);
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
     const columns = { metadata: ["Model", "Time"], phys, species: surrogate.species };
-    const clean = await openCleanData(path(dataset.dataset_path), columns);
+    const clean = await openCleanData(path(dataset.dataset_path), columns, log);
     return {
       request: {
         surrogate,

@@ -42,7 +42,7 @@ export const preprocess: Command = {
       run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
       const log = (message: string, details: object = {}) => run.log.info(details, message);
-      const options = await optionsFrom(loaded);
+      const options = await optionsFrom(loaded, log);
       const summary = await whileWriting(options.outputPath, () => preprocessDataset(options, log, showRows(context)));
       context.statusLine.clear();
       printSummary(summary, run.folder, context);
@@ -51,14 +51,16 @@ export const preprocess: Command = {
   },
 };
 
-async function optionsFrom(loaded: LoadedConfig<"config">): Promise<PreprocessOptions> {
-  const [{ derive }, { readSpeciesList }, { readNpy }] = await Promise.all([
+async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string) => void): Promise<PreprocessOptions> {
+  const [{ derive }, { chemistryOf }, { readNpy }] = await Promise.all([
     import("../config/derive.ts"),
-    import("../chemistry/species.ts"),
+    import("./jobs.ts"),
     import("../formats/npy.ts"),
   ]);
   const input = (path: string) => resolveInput(loaded.config.working_path, path);
-  const { working_path, dataset } = derive(loaded, readSpeciesList(input(loaded.config.dataset.species_path)));
+  const { species, notes } = chemistryOf(loaded);
+  for (const note of notes) log(note);
+  const { working_path, dataset } = derive(loaded, species);
   const { preprocessing } = dataset;
   return {
     inputPath: input(preprocessing.input_path),
@@ -67,6 +69,7 @@ async function optionsFrom(loaded: LoadedConfig<"config">): Promise<PreprocessOp
     metadata: dataset.metadata,
     phys: dataset.phys,
     species: dataset.species,
+    naming: { elements: dataset.elements, names: dataset.names },
     columnsToDrop: preprocessing.columns_to_drop,
     initialAbundances: Float64Array.from<number | bigint>(readNpy(input(dataset.initial_abundances_path)).data, Number),
     clipping: dataset.abundances_clipping,

@@ -27,11 +27,11 @@ export async function runEvaluation(
     import("../analysis/metrics-file.ts"),
   ]);
   await withRun("evaluate", loaded, context, async (run) => {
-    const { request, training, close } = await openEvaluation(loaded.config);
+    const log = (message: string): void => run.log.info(message);
+    const { request, training, close } = await openEvaluation(loaded.config, log);
     try {
       const { engine, device, threads, reason } = request.surrogate.compute;
       run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });
-      const log = (message: string): void => run.log.info(message);
       const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
       const { metrics } = found;
       const samples: EvaluationSamples = { ...found.samples, training };

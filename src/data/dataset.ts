@@ -1,6 +1,7 @@
-import { parseSpecies } from "../chemistry/species.ts";
+import { isSpeciesName } from "../chemistry/species.ts";
 import { DataError } from "../errors.ts";
 import { type Frame, openFrame } from "./frame.ts";
+import { respelt } from "./respelt-frame.ts";
 import { tracerRuns } from "./windows.ts";
 
 /** Numbers, row-major, and their shape. */
@@ -51,7 +52,7 @@ export class Dataset {
   readonly #frames: readonly Frame[];
 
   private constructor(path: string, frames: readonly [Frame, Frame], columns: DatasetColumns) {
-    const own = columnsOf(frames[0].columns);
+    const own = columnsOf(frames[0]);
     this.path = path;
     this.species = columns.species ?? own.species;
     this.physicalParameters =
@@ -69,7 +70,9 @@ export class Dataset {
   static async open(path: string, columns: DatasetColumns = {}): Promise<Dataset> {
     const frames: Frame[] = [];
     try {
-      for (const split of splits) frames.push(await openFrame(path, split));
+      for (const split of splits) {
+        frames.push(respelt(await openFrame(path, split), [...metadata, ...(columns.species ?? [])]));
+      }
       return new Dataset(path, frames as [Frame, Frame], columns);
     } catch (error) {
       for (const frame of frames) frame.close();
@@ -134,18 +137,20 @@ export class DatasetSplit implements Iterable<Tracer> {
   }
 }
 
-function columnsOf(columns: readonly string[]): { species: string[]; physical: string[] } {
-  const others = columns.filter((name) => !metadata.includes(name));
-  const species = new Set(others.filter(isFormula));
-  return { species: [...species], physical: others.filter((name) => !species.has(name)) };
+/** The file says what its conditions are; else, and in files of other programs, the names tell species from them. */
+function columnsOf(frame: Frame): { species: string[]; physical: string[] } {
+  const others = frame.columns.filter((name) => !metadata.includes(name));
+  const physical = keptConditions(frame) ?? others.filter((name) => !isSpeciesName(name));
+  const conditions = new Set(physical);
+  return { species: [...new Set(others.filter((name) => !conditions.has(name)))], physical: [...physical] };
 }
 
-function isFormula(name: string): boolean {
+/** The conditions that `preprocess` left in the file's settings, as far as they can be read. */
+function keptConditions(frame: Frame): readonly string[] | undefined {
   try {
-    parseSpecies(name);
-    return true;
-  } catch (error) {
-    if (error instanceof DataError) return false;
-    throw error;
+    const { phys } = JSON.parse(frame.attribute("astrochem_settings") ?? "{}") as { phys?: unknown };
+    return Array.isArray(phys) && phys.every((name) => frame.columns.includes(name)) ? phys : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
 import { openHdf5 } from "../data/hdf5.ts";
+import { respelt } from "../data/respelt-frame.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
@@ -68,7 +69,7 @@ export async function openHistories(
   const path = resolve(request.cwd, request.input);
   const key = request.key ?? (await onlyKey(path));
   const frame = await openFrame(path, key);
-  if (isClean(frame)) return new FrameHistories([frame], surrogate);
+  if (isClean(frame)) return new FrameHistories([respelt(frame, surrogate.species, tools.log)], surrogate);
   frame.close();
   return rawHistories({ path, key, cwd: request.cwd }, surrogate, tools);
 }
@@ -99,10 +100,11 @@ async function rawHistories(
   surrogate: Inference,
   tools: EmulateTools,
 ): Promise<Histories> {
-  const [{ preprocessDataset }, { resolveInput }, { readSpeciesList }] = await Promise.all([
+  const [{ preprocessDataset }, { resolveInput }, { readSpeciesList }, { matchNames }] = await Promise.all([
     import("../data/preprocess.ts"),
     import("../config/paths.ts"),
     import("../chemistry/species.ts"),
+    import("../chemistry/species-names.ts"),
   ]);
   const folder = mkdtempSync(join(tmpdir(), "astrochem-emulate-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
@@ -110,6 +112,7 @@ async function rawHistories(
     const clean = join(folder, "clean.h5");
     const listed = readSpeciesList(resolveInput(cwd, "utils/species.txt"));
     const table = readNpy(resolveInput(cwd, "utils/initial_abundances.npy")).data;
+    const { sources } = matchNames(surrogate.species, listed);
     const byName = new Map(listed.map((name, k) => [name, Number(table[k])]));
     await preprocessDataset(
       {
@@ -120,7 +123,7 @@ async function rawHistories(
         phys: surrogate.physicalParameters.map(({ name }) => name),
         species: [...surrogate.species],
         columnsToDrop: [],
-        initialAbundances: Float64Array.from(surrogate.species, (name) => byName.get(name) ?? 0),
+        initialAbundances: Float64Array.from(surrogate.species, (name) => byName.get(sources.get(name) ?? "") ?? 0),
         clipping: surrogate.abundancesClipping,
         trainSplit: 1,
         seed: 0,

@@ -1,3 +1,4 @@
+import type { ElementTable } from "../chemistry/element-table.ts";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { AutoencoderModel } from "../config/schema-models.ts";
 import type { AutoencoderRecipe } from "../config/schema-recipes.ts";
@@ -41,6 +42,9 @@ const rowsForMeans = 16_384;
 export interface AutoencoderJob {
   readonly dataset: string;
   readonly columns: CleanColumns;
+  readonly elementTable: ElementTable;
+  /** What there is to say of the species' names, a line each. */
+  readonly notes: readonly string[];
   readonly clipping: { readonly lower: number; readonly upper: number };
   readonly shape: AutoencoderShape;
   readonly model: AutoencoderModel;
@@ -68,7 +72,8 @@ async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<Tra
   const { dataset, columns, model, cacheFolder, mode } = job;
   const { log, signal } = tools;
   const scaling = new AbundanceScaling(job.clipping);
-  const clean = await openCleanData(dataset, columns);
+  for (const note of job.notes) log(note);
+  const clean = await openCleanData(dataset, columns, log);
   let caches: CachePaths;
   try {
     const { species } = columns;
@@ -150,7 +155,7 @@ async function train(
       loss: lossSettings(model, scaling, tools.log),
       noise: model.noise,
       phases: job.recipe.phases,
-      stoichiometry: stoichiometryTensor(job.columns.species),
+      stoichiometry: stoichiometryTensor(job.elementTable),
       initial: await startingWeights(job, trainingRows, tools),
     },
   );

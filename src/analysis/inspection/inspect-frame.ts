@@ -53,6 +53,7 @@ export async function inspectFrame(
     species: summarizeSpecies(
       roles.species.map(({ name }) => name),
       settings.species,
+      settings.naming,
     ),
     unknown_columns: roles.unknown.map(({ column }) => column),
     missing_physical: settings.phys.filter((name) => !present.has(name)),
