@@ -1,6 +1,9 @@
 /** The public API. */
 export type { ComputeChoice, ComputeRequest } from "./backend/compute.ts";
-export { type ElementName, elements, type Phase, parseSpecies, type Species } from "./chemistry/species.ts";
+export type { ElementTable } from "./chemistry/element-table.ts";
+export { type ElementName, elements } from "./chemistry/elements.ts";
+export type { NamingOptions } from "./chemistry/name-reader.ts";
+export { type Phase, parseSpecies, type Species } from "./chemistry/species.ts";
 export {
   type DataMatrix,
   Dataset,

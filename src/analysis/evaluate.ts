@@ -1,5 +1,4 @@
 import { PhysicalScaling } from "../chemistry/scaling.ts";
-import { parseSpecies } from "../chemistry/species.ts";
 import type { CleanData, CleanSplit } from "../data/clean-data.ts";
 import { splitWords } from "../data/splits.ts";
 import { timestepColumn } from "../data/time-steps.ts";
@@ -150,7 +149,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     training,
     validation,
     longestRows,
-    scale: errorScale(surrogate.species, columns.clipping, floor),
+    scale: errorScale(surrogate.species, columns.clipping, floor, surrogate.elementTable),
     physical: new PhysicalScaling(names, ranges),
     ranges: trainedRanges(surrogate),
     ...conditionAxes(names, ranges),
@@ -224,10 +223,7 @@ async function metricsOf(
     latent_dim: surrogate.latentDim,
     window_size: surrogate.windowSize,
     time_step_yr,
-    species: surrogate.species.map((name) => {
-      const { phase, charge, atoms } = parseSpecies(name);
-      return { name, phase, charge, atoms: Object.fromEntries(atoms) };
-    }),
+    species: scale.species.map(({ atoms, ...species }) => ({ ...species, atoms: Object.fromEntries(atoms) })),
     physical_parameters,
     abundances_clipping: surrogate.abundancesClipping,
     floor: scale.floor,

@@ -1,4 +1,4 @@
-import { elements, type Phase } from "../chemistry/species.ts";
+import type { Phase } from "../chemistry/species.ts";
 import { dexQuantiles, relativeQuantiles, sketchBins } from "./error-sketch.ts";
 import type {
   ConservationErrors,
@@ -44,7 +44,7 @@ export function predictionMetrics(errors: PredictionErrors, facts: PredictionFac
       const group = of((s) => species[s]!.phase === phase);
       return group ? [{ phase, ...group }] : [];
     }),
-    elements: elements.flatMap((element) => {
+    elements: errors.scale.elements.flatMap((element) => {
       const group = of((s) => species[s]!.atoms.has(element));
       return group ? [{ element, ...group }] : [];
     }),

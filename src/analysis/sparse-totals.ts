@@ -1,4 +1,4 @@
-import { elements as allElements, type Species } from "../chemistry/species.ts";
+import type { ElementTable } from "../chemistry/element-table.ts";
 
 /** The totals of elements and charge, from the species that hold them. */
 export class SparseTotals {
@@ -7,12 +7,11 @@ export class SparseTotals {
   readonly #species: readonly Int32Array[];
   readonly #weights: readonly Float64Array[];
 
-  constructor(species: readonly Species[]) {
-    const present = allElements.filter((element) => species.some(({ atoms }) => atoms.has(element)));
-    this.names = [...present, ...(species.some(({ charge }) => charge !== 0) ? ["charge"] : [])];
-    const weights = this.names.map((name) =>
-      species.map(({ atoms, charge }) => (name === "charge" ? charge : (atoms.get(name as "H") ?? 0))),
-    );
+  constructor({ elements, atoms, charges }: ElementTable) {
+    const present = [...elements.keys()].filter((e) => atoms.some((counts) => counts[e] !== 0));
+    const isCharged = charges.some((charge) => charge !== 0);
+    this.names = [...present.map((e) => elements[e]!), ...(isCharged ? ["charge"] : [])];
+    const weights = [...present.map((e) => atoms.map((counts) => counts[e]!)), ...(isCharged ? [charges] : [])];
     this.#species = weights.map((list) => Int32Array.from(list.keys()).filter((s) => list[s] !== 0));
     this.#weights = weights.map((list) => Float64Array.from(list.filter((weight) => weight !== 0)));
   }

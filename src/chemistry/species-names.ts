@@ -1,4 +1,6 @@
-import { DataError } from "../errors.ts";
+import { nearest } from "../errors.ts";
+import { NameReader, type NamingOptions } from "./name-reader.ts";
+import { isSpeciesName } from "./species.ts";
 
 /**
  * UCLCHEM's structural names → formulas in which every element stands once, and its column names → ours. Longest first, so that an
@@ -44,21 +46,63 @@ export function renameColumn(name: string): string {
   return stripped;
 }
 
-/** All columns renamed. @throws DataError where two columns become one */
-export function renameColumns(names: readonly string[]): string[] {
-  const sources = new Map<string, string>();
-  return names.map((name) => {
-    const renamed = renameColumn(name);
-    const other = sources.get(renamed);
-    if (other !== undefined) {
-      throw new DataError(`the columns "${other}" and "${name}" both become ${renamed}`, {
-        where: `column "${name}"`,
-        fix: "drop one of them from the file, or name one of them in dataset.preprocessing.columns_to_drop",
-      });
+/** Names as they stand on one side, found on the other. */
+export interface NameMatch {
+  /** Wanted name → present name. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Wanted names that were found in another spelling than UCLCHEM's structural one: `e-` as `E-`, `He` as `HE`. */
+  readonly respelt: readonly string[];
+}
+
+/**
+ * Finds wanted names among present ones: as they are; else with both sides renamed, a UCLCHEM list beside renamed columns and the
+ * other way round; else as another spelling of the same species. Only where one name of either side fits: CH2OH and CH3O in one file
+ * stay two species.
+ */
+export function matchNames(
+  wanted: readonly string[],
+  present: readonly string[],
+  naming: NamingOptions = {},
+): NameMatch {
+  const found = new Set(present);
+  const sources = new Map(wanted.filter((name) => found.has(name)).map((name) => [name, name]));
+  const respelt: string[] = [];
+  if (sources.size === wanted.length) return { sources, respelt };
+  const reader = NameReader.of(naming);
+  const keyOf = (name: string): string | undefined => {
+    const reading = reader.read(renameColumn(name));
+    return "species" in reading ? reading.key : undefined;
+  };
+  for (const spelling of [renameColumn, keyOf]) {
+    const [ours, theirs] = [groupBy(wanted, spelling), groupBy(present, spelling)];
+    for (const name of wanted) {
+      const key = spelling(name);
+      const [source, ...more] = key === undefined ? [] : (theirs.get(key) ?? []);
+      if (sources.has(name) || source === undefined || more.length > 0 || ours.get(key!)!.length > 1) continue;
+      sources.set(name, source);
+      if (spelling === keyOf) respelt.push(name);
     }
-    sources.set(renamed, name);
-    return renamed;
-  });
+  }
+  return { sources, respelt };
+}
+
+/** What a name was probably meant to be. Never another molecule: names of species differ by little, and mean much. */
+export function suggestName(name: string, candidates: readonly string[]): string | undefined {
+  return isSpeciesName(name)
+    ? undefined
+    : nearest(
+        name,
+        candidates.filter((candidate) => !isSpeciesName(candidate)),
+      );
+}
+
+function groupBy(names: readonly string[], keyOf: (name: string) => string | undefined): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const name of names) {
+    const key = keyOf(name);
+    if (key !== undefined) groups.set(key, [...(groups.get(key) ?? []), name]);
+  }
+  return groups;
 }
 
 /** What a column of that name may be called in a raw file: for errors about a missing one. */

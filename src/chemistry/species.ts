@@ -1,9 +1,7 @@
 import { readFileSync } from "node:fs";
 import { DataError } from "../errors.ts";
-
-/** The elements of the network, in UCLCHEM's spelling and in the order of the stoichiometric matrix. */
-export const elements = ["H", "HE", "C", "N", "O", "S", "SI", "MG", "CL"] as const;
-export type ElementName = (typeof elements)[number];
+import { elements } from "./elements.ts";
+import { NameReader, type NamingOptions } from "./name-reader.ts";
 
 /** Where a species is found: free, on a grain's surface (`#`), or in the ice's bulk (`@`). */
 export type Phase = "gas" | "surface" | "bulk";
@@ -14,38 +12,41 @@ export interface Species {
   readonly phase: Phase;
   /** In elementary charges; −1 for the electron. */
   readonly charge: number;
-  /** Atoms of each element that occurs. */
-  readonly atoms: ReadonlyMap<ElementName, number>;
+  /** Atoms of each element that occurs, in the tables' spelling: HE, NA, 18O. */
+  readonly atoms: ReadonlyMap<string, number>;
 }
 
-const phases: Record<string, Phase> = { "#": "surface", "@": "bulk" };
-
 /**
- * Reads a name such as `#CH3OH`, `HCO+` or `E-`. An element may occur several times; its counts add up.
- * @throws DataError where the name is not a formula of the known elements
+ * Reads a name such as `#CH3OH`, `HCO+`, `e-` or `c-C3H2`. An element may occur several times; its counts add up.
+ * @param naming elements beside the known ones, and a convention of names, as in the dataset's configuration
+ * @throws DataError where the name is not a formula of the known elements, or may mean an isotope that is not declared
  */
-export function parseSpecies(name: string): Species {
-  const phase = phases[name[0] ?? ""] ?? "gas";
-  const [, formula, sign] = /^(.*?)(\++|-*)$/s.exec(phase === "gas" ? name : name.slice(1))!;
-  const charge = [...sign!].reduce((sum, character) => sum + (character === "+" ? 1 : -1), 0);
-  if (name === "E-") return { name, phase, charge, atoms: new Map() };
-  const atoms = new Map<ElementName, number>();
-  // Two letters first, or HE would be H and an unknown E.
-  const pattern = /(HE|CL|SI|MG|H|C|N|O|S)([1-9]\d{0,2})?/y;
-  while (pattern.lastIndex < formula!.length) {
-    const at = pattern.lastIndex;
-    const match = pattern.exec(formula!);
-    if (!match) throw unreadable(name, formula!.slice(at));
-    const element = match[1] as ElementName;
-    atoms.set(element, (atoms.get(element) ?? 0) + (match[2] ? Number(match[2]) : 1));
+export function parseSpecies(name: string, naming: NamingOptions = {}): Species {
+  const reading = NameReader.of(naming).read(name);
+  if ("species" in reading) return reading.species;
+  const { rest, isotopes } = reading;
+  if (isotopes.length > 0) {
+    throw new DataError(`"${name}" may have the isotope ${isotopes.join(", ")}, or that many atoms`, {
+      fix: `declare it: dataset.elements=[${isotopes.join(",")}]`,
+    });
   }
-  if (atoms.size === 0) throw unreadable(name, name);
-  return { name, phase, charge, atoms };
+  const known = [...elements, ...(naming.elements ?? [])].join(", ");
+  throw new DataError(`"${name}" is not a formula of ${known}: cannot read "${rest}"`, {
+    fix: "species are spelt as in UCLCHEM: CH3OH, HCO+, #H2O (surface), @H2O (bulk), E-",
+  });
+}
+
+/** Whether a name can be read as a formula; also where it may mean an isotope. */
+export function isSpeciesName(name: string, naming: NamingOptions = {}): boolean {
+  // A formula is short: of a name of any length the pattern would be tried all along.
+  if (name.length > 40) return false;
+  const reading = NameReader.of(naming).read(name);
+  return "species" in reading || reading.isotopes.length > 0;
 }
 
 /**
- * Reads a species list, one name a line. There is no comment character: names begin with `#`.
- * @throws DataError for an unreadable file, an empty line between names, a name that is no formula, a name that occurs twice
+ * Reads a species list, one name a line. There is no comment character: names begin with `#`. What the names mean is not asked here.
+ * @throws DataError for an unreadable file, an empty line between names, a name that occurs twice
  */
 export function readSpeciesList(path: string): string[] {
   let text: string;
@@ -60,7 +61,7 @@ export function readSpeciesList(path: string): string[] {
   }
   const names = text
     .trimEnd()
-    .split(/\r?\n/)
+    .split(/\r\n|\r|\n/)
     .map((line) => line.trim());
   const lines = new Map<string, number>();
   for (const [index, name] of names.entries()) {
@@ -74,22 +75,6 @@ export function readSpeciesList(path: string): string[] {
       });
     }
     lines.set(name, index + 1);
-    parseAt(name, where);
   }
   return names;
-}
-
-function parseAt(name: string, where: string): void {
-  try {
-    parseSpecies(name);
-  } catch (cause) {
-    if (!(cause instanceof DataError)) throw cause;
-    throw new DataError(cause.message.split("\n")[0]!, { where, fix: "correct the name", cause });
-  }
-}
-
-function unreadable(name: string, rest: string): DataError {
-  return new DataError(`"${name}" is not a formula of ${elements.join(", ")}: cannot read "${rest}"`, {
-    fix: "species are spelt as in UCLCHEM: CH3OH, HCO+, #H2O (surface), @H2O (bulk), E-",
-  });
 }

@@ -28,6 +28,7 @@ export interface OpenedEvaluation {
 export async function openEvaluation(
   config: ConfigOf<"config_evaluate">,
   { ignoreTimeStep, strict }: Checks = { ignoreTimeStep: false, strict: false },
+  log: (message: string) => void = () => {},
 ): Promise<OpenedEvaluation> {
   const path = (name: string): string => resolveIn(config.working_path, name);
   const [autoencoder, emulator] = [path(config.autoencoder), config.emulator === null ? null : path(config.emulator)];
@@ -37,7 +38,7 @@ export async function openEvaluation(
     checkSpecies(config.species, surrogate.species);
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
     const columns = { metadata: ["Model", "Time"], phys, species: surrogate.species };
-    const clean = await openCleanData(path(dataset.dataset_path), columns);
+    const clean = await openCleanData(path(dataset.dataset_path), columns, log);
     const test = await openTest(config, columns).catch((error: unknown) => {
       clean.close();
       throw error;

@@ -61,6 +61,7 @@ async function readSettings(context: CommandContext): Promise<InspectionSettings
     ranges: dataset.physical_parameter_ranges,
     clipping: dataset.abundances_clipping,
     species: speciesOf(loaded),
+    naming: { elements: dataset.elements, names: dataset.names },
     columnsToDrop: dataset.preprocessing.columns_to_drop,
     inputKey: dataset.preprocessing.input_key,
     minRadfield: dataset.preprocessing.min_radfield,

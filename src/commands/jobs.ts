@@ -1,18 +1,25 @@
+import { join } from "node:path";
+import { type ElementTable, elementTable, type MatrixFile } from "../chemistry/element-table.ts";
 import { readSpeciesList } from "../chemistry/species.ts";
 import { derive } from "../config/derive.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { resolveIn, resolveInput } from "../config/paths.ts";
+import { packageFolder, resolveIn, resolveInput } from "../config/paths.ts";
+import type { AutoencoderPhase, EmulatorPhase } from "../config/schema-recipes.ts";
+import { readNpy } from "../formats/npy.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
 
 /** The training of an autoencoder that a configuration describes. @param warmStart start from `model.pretrained_model_path` */
 export function autoencoderJob(loaded: LoadedConfig<"config">, warmStart: boolean): AutoencoderJob {
-  const config = derive(loaded, speciesOf(loaded));
+  const { species, table, notes } = chemistryOf(loaded);
+  const config = derive(loaded, species);
   const { working_path, dataset, model } = config;
   const path = (name: string): string => resolveIn(working_path, name);
   return {
     dataset: path(dataset.dataset_path),
     columns: { metadata: dataset.metadata, phys: dataset.phys, species: dataset.species },
+    elementTable: table,
+    notes,
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
     shape: { input_dim: model.input_dim, hidden_dims: model.hidden_dims, latent_dim: model.latent_dim },
@@ -30,12 +37,15 @@ export function autoencoderJob(loaded: LoadedConfig<"config">, warmStart: boolea
 
 /** The training of an emulator that a configuration describes. @param warmStart start from `model.pretrained_model_path` */
 export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: boolean): EmulatorJob {
-  const config = derive(loaded, speciesOf(loaded));
+  const { species, table, notes } = chemistryOf(loaded);
+  const config = derive(loaded, species);
   const { working_path, dataset, autoencoder, model } = config;
   const path = (name: string): string => resolveIn(working_path, name);
   return {
     dataset: path(dataset.dataset_path),
     columns: { metadata: dataset.metadata, phys: dataset.phys, species: dataset.species },
+    elementTable: table,
+    notes,
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
     physicalRanges: dataset.physical_parameter_ranges,
@@ -53,6 +63,54 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
 }
 
 /** The species list of a configuration, or the package's own. */
-export function speciesOf({ config }: LoadedConfig): string[] {
+export function speciesOf({ config }: LoadedConfig<"config" | "config_emulator">): string[] {
   return readSpeciesList(resolveInput(config.working_path, config.dataset.species_path));
+}
+
+/** The species of a configuration and what they are made of, by their names and the matrix. */
+export interface Chemistry {
+  readonly species: string[];
+  readonly table: ElementTable;
+  /** What there is to say of the names, a line each. */
+  readonly notes: readonly string[];
+}
+
+/** @throws DataError naming all names that cannot be used, and where the matrix does not fit */
+export function chemistryOf(loaded: LoadedConfig<"config" | "config_emulator">): Chemistry {
+  const { working_path, dataset } = loaded.config;
+  const species = speciesOf(loaded);
+  const matrix = matrixOf(loaded, species);
+  const { table, notes } = elementTable(species, {
+    naming: dataset,
+    matrix,
+    allowsNoFormula: !conserves(loaded),
+    where: resolveInput(working_path, dataset.species_path),
+  });
+  const isPassedOver = matrix === null && dataset.stoichiometric_matrix_path !== null;
+  const note = "computed the elements from the names: the package's matrix belongs to another species list";
+  return { species, table, notes: isPassedOver ? [note, ...notes] : notes };
+}
+
+/** The file of a configuration. The package's own counts for the package's own list only. */
+function matrixOf(
+  { config }: LoadedConfig<"config" | "config_emulator">,
+  species: readonly string[],
+): MatrixFile | null {
+  const { working_path, dataset } = config;
+  if (dataset.stoichiometric_matrix_path === null) return null;
+  const path = resolveInput(working_path, dataset.stoichiometric_matrix_path);
+  const isShipped = path === join(packageFolder, "utils", "stoichiometric_matrix.npy");
+  if (isShipped && species.join() !== readSpeciesList(join(packageFolder, "utils", "species.txt")).join()) return null;
+  return { path, ...readNpy(path) };
+}
+
+/** Whether some phase's loss holds the elements' totals. */
+function conserves({ config }: LoadedConfig<"config" | "config_emulator">): boolean {
+  const phases: readonly (AutoencoderPhase | EmulatorPhase)[] = config.recipe.phases;
+  return phases.some(({ loss }) => {
+    if ("of" in loss && loss.of === "latents") return false;
+    // The original's loss has the model's weight.
+    const isOriginal = loss.name === "exponential" && loss.cap === null;
+    return (isOriginal ? config.model : loss).conservation_weight > 0;
+  });
 }

@@ -44,7 +44,7 @@ export const preprocess: Command = {
       // The split's seed is the only one that plays a part here.
       run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
-      const options = { ...(await optionsFrom(loaded)), strict: context.args.strict === true };
+      const options = { ...(await optionsFrom(loaded, run.tell)), strict: context.args.strict === true };
       const summary = await whileWriting(options.outputPath, () =>
         preprocessDataset(options, run.tell, showRows(context)),
       );
@@ -55,14 +55,16 @@ export const preprocess: Command = {
   },
 };
 
-async function optionsFrom(loaded: LoadedConfig<"config">): Promise<PreprocessOptions> {
-  const [{ derive }, { readSpeciesList }, { readNpy }] = await Promise.all([
+async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string) => void): Promise<PreprocessOptions> {
+  const [{ derive }, { chemistryOf }, { readNpy }] = await Promise.all([
     import("../config/derive.ts"),
-    import("../chemistry/species.ts"),
+    import("./jobs.ts"),
     import("../formats/npy.ts"),
   ]);
   const input = (path: string) => resolveInput(loaded.config.working_path, path);
-  const { working_path, dataset } = derive(loaded, readSpeciesList(input(loaded.config.dataset.species_path)));
+  const { species, notes } = chemistryOf(loaded);
+  for (const note of notes) log(note);
+  const { working_path, dataset } = derive(loaded, species);
   const { preprocessing } = dataset;
   return {
     inputPath: input(preprocessing.input_path),
@@ -71,6 +73,7 @@ async function optionsFrom(loaded: LoadedConfig<"config">): Promise<PreprocessOp
     metadata: dataset.metadata,
     phys: dataset.phys,
     species: dataset.species,
+    naming: { elements: dataset.elements, names: dataset.names },
     columnsToDrop: preprocessing.columns_to_drop,
     startState:
       dataset.start === "first_row"

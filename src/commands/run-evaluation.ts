@@ -28,11 +28,11 @@ export async function runEvaluation(
     import("../analysis/metrics-file.ts"),
   ]);
   await withRun("evaluate", loaded, context, async (run) => {
-    const { request, training, close } = await openEvaluation(loaded.config, checksOf(context));
+    const log = run.tell;
+    const { request, training, close } = await openEvaluation(loaded.config, checksOf(context), log);
     try {
       const { engine, device, threads, reason } = request.surrogate.compute;
       run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });
-      const log = run.tell;
       const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
       const { metrics } = found;
       const samples: EvaluationSamples = { ...found.samples, training };

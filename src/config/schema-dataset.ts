@@ -106,7 +106,26 @@ export const DatasetConfig = z
       .min(1)
       .nullable()
       .default("utils/stoichiometric_matrix.npy")
-      .describe("Matrix [species, elements]; null: computed from the species' names."),
+      .describe(
+        "Atoms [species, elements], perhaps with a column of charges: H HE C N O S SI MG CL, then `elements`, then others that occur; " +
+          "checked against the names' formulas, and wins. null: computed from the names.",
+      ),
+    elements: z
+      .array(
+        z.string().regex(/^\d{0,3}[A-Za-z]{1,8}(=.+)?$/, {
+          error: "must be elements such as K, 18O, or D=T (another spelling)",
+        }),
+      )
+      .default([])
+      .describe(
+        "Elements and isotopes of the species beside the known ones (H HE C N O S SI MG CL P F NA FE D AR NE LI AL CA TI): [13C, 18O, K].",
+      ),
+    names: z
+      .enum(["auto", "uclchem", "kida", "alchemic"])
+      .default("auto")
+      .describe(
+        "Prefixes of ice in the names: uclchem # and @ (read in all), kida J and K, alchemic g; auto: as kida where the rest is a formula.",
+      ),
     species_path: z.string().min(1).default("utils/species.txt").describe("Names of the species, one a line."),
     preprocessing: Preprocessing.describe("How the raw file becomes the clean one."),
     species: names.optional().describe("Derived: the names in the species file."),

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { DataError, nearest, sameButForCase } from "../errors.ts";
+import { suggestName } from "../chemistry/species-names.ts";
+import { DataError, sameButForCase } from "../errors.ts";
 import { type Frame, openFrame } from "./frame.ts";
+import { respelt } from "./respelt-frame.ts";
 import type { SplitName } from "./splits.ts";
 
 /** The columns that a training needs, in their order. */
@@ -26,20 +28,26 @@ export interface CleanData {
  * Opens what `preprocess` wrote, or a file of the same form.
  * @throws DataError where the file or a split is absent, empty or lacks a column
  */
-export async function openCleanData(path: string, columns: CleanColumns): Promise<CleanData> {
+export async function openCleanData(
+  path: string,
+  columns: CleanColumns,
+  log: (message: string) => void = () => {},
+): Promise<CleanData> {
   if (!existsSync(path)) {
     throw new DataError(`there is no clean dataset ${path}`, {
       where: "dataset.dataset_path",
       fix: "make it: astrochem preprocess (with the same dataset=… override)",
     });
   }
-  const train = await openFrame(path, "train");
+  const wanted = [...columns.metadata, ...columns.phys, ...columns.species];
+  const open = async (key: string): Promise<Frame> => respelt(await openFrame(path, key), wanted, log);
+  const train = await open("train");
   const frames = [train];
   const close = (): void => {
     for (const frame of frames) frame.close();
   };
   try {
-    const val = await openFrame(path, "val");
+    const val = await open("val");
     frames.push(val);
     for (const frame of frames) checkColumns(frame, columns);
     const parts: unknown[] = [];
@@ -81,7 +89,7 @@ function checkColumns(frame: Frame, { metadata, phys, species }: CleanColumns): 
   const present = new Set(frame.columns);
   const missing = [...metadata, ...phys, ...species].filter((name) => !present.has(name));
   if (missing.length === 0) return;
-  const near = nearest(missing[0]!, frame.columns);
+  const near = suggestName(missing[0]!, frame.columns);
   const described = missing.slice(0, 5).map((name) => {
     const same = sameButForCase(name, frame.columns);
     return same === undefined ? name : `${name} (is it ${same}?)`;

@@ -1,8 +1,9 @@
-import { parseSpecies } from "../chemistry/species.ts";
+import { isSpeciesName } from "../chemistry/species.ts";
 import { DataError } from "../errors.ts";
 import { checkStepsOf } from "./data-facts.ts";
 import { type Frame, openFrame } from "./frame.ts";
 import { openHdf5 } from "./hdf5.ts";
+import { respelt } from "./respelt-frame.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { tracerRuns } from "./windows.ts";
 
@@ -57,7 +58,7 @@ export class Dataset {
   readonly #frames: readonly Frame[];
 
   private constructor(path: string, frames: ReadonlyMap<SplitName, Frame>, columns: DatasetColumns) {
-    const own = columnsOf([...frames.values()][0]!.columns);
+    const own = columnsOf([...frames.values()][0]!);
     this.path = path;
     this.species = columns.species ?? own.species;
     this.physicalParameters =
@@ -76,7 +77,9 @@ export class Dataset {
   static async open(path: string, columns: DatasetColumns = {}): Promise<Dataset> {
     const frames = new Map<SplitName, Frame>();
     try {
-      for (const split of await splitsOf(path)) frames.set(split, await openFrame(path, split));
+      for (const split of await splitsOf(path)) {
+        frames.set(split, respelt(await openFrame(path, split), [...metadata, ...(columns.species ?? [])]));
+      }
       const dataset = new Dataset(path, frames, columns);
       const { timeStepYears } = columns;
       if (timeStepYears != null) {
@@ -161,18 +164,20 @@ async function splitsOf(path: string): Promise<readonly SplitName[]> {
   }
 }
 
-function columnsOf(columns: readonly string[]): { species: string[]; physical: string[] } {
-  const others = columns.filter((name) => !metadata.includes(name));
-  const species = new Set(others.filter(isFormula));
-  return { species: [...species], physical: others.filter((name) => !species.has(name)) };
+/** The file says what its conditions are; else, and in files of other programs, the names tell species from them. */
+function columnsOf(frame: Frame): { species: string[]; physical: string[] } {
+  const others = frame.columns.filter((name) => !metadata.includes(name));
+  const physical = keptConditions(frame) ?? others.filter((name) => !isSpeciesName(name));
+  const conditions = new Set(physical);
+  return { species: [...new Set(others.filter((name) => !conditions.has(name)))], physical: [...physical] };
 }
 
-function isFormula(name: string): boolean {
+/** The conditions that `preprocess` left in the file's settings, as far as they can be read. */
+function keptConditions(frame: Frame): readonly string[] | undefined {
   try {
-    parseSpecies(name);
-    return true;
-  } catch (error) {
-    if (error instanceof DataError) return false;
-    throw error;
+    const { phys } = JSON.parse(frame.attribute("astrochem_settings") ?? "{}") as { phys?: unknown };
+    return Array.isArray(phys) && phys.every((name) => frame.columns.includes(name)) ? phys : undefined;
+  } catch {
+    return undefined;
   }
 }

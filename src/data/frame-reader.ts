@@ -1,4 +1,5 @@
-import { DataError, nearest } from "../errors.ts";
+import { suggestName } from "../chemistry/species-names.ts";
+import { DataError } from "../errors.ts";
 import { beforeWriting, type ColumnCaveat, isNumber } from "./column-types.ts";
 import { gather, makePicks, type Picks } from "./frame-gather.ts";
 import { type Labels, readLabels } from "./frame-labels.ts";
@@ -132,7 +133,7 @@ export class HdfFrame implements Frame {
   #blockOf(column: string): FrameBlock {
     const block = this.#layout.blocks.find((candidate) => candidate.columns.includes(column));
     if (block !== undefined) return block;
-    const guess = nearest(column, this.columns);
+    const guess = suggestName(column, this.columns);
     throw new DataError(`no column \`${column}\``, {
       where: `${this.path}, key ${this.key}`,
       fix: guess === undefined ? `columns: ${abridged(this.columns)}` : `did you mean \`${guess}\`?`,

@@ -1,3 +1,4 @@
+import { renameColumn } from "../chemistry/species-names.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
 import type { RawIndex } from "./raw-index.ts";
 
@@ -37,6 +38,13 @@ export function counted(count: number, noun: string): string {
 /** What became of the raw columns. */
 export function logColumns(plan: ColumnPlan, log: Log): void {
   log(`renamed ${counted(plan.renamed, "column")}`, { renamed: plan.renamed });
+  if (plan.respelt.length > 0) {
+    log(`read ${listed(plan.respelt)} under the species list's spelling`, { respelt: plan.respelt });
+  }
+  if (plan.rivals.length > 0) {
+    const names = plan.rivals.map((name) => `${renameColumn(name)} beside ${name}`);
+    log(`took columns by their own names: ${names.join(", ")}; not renamed`, { rivals: plan.rivals });
+  }
   log(`dropped ${listed(plan.dropped)}`, { dropped: plan.dropped });
   if (plan.ignored.length > 0) log(`left out ${listed(plan.ignored)} that nothing asks for`, { ignored: plan.ignored });
 }

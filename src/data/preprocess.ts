@@ -282,6 +282,7 @@ function settings(options: PreprocessOptions): object {
     input_path: options.inputPath,
     input_key: options.inputKey,
     phys: options.phys,
+    ...options.naming,
     columns_to_drop: options.columnsToDrop,
     abundances_clipping: options.clipping,
     train_split: options.trainSplit,

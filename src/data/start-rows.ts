@@ -1,4 +1,4 @@
-import { stoichiometricMatrix } from "../chemistry/stoichiometry.ts";
+import { tableOfNames } from "../chemistry/element-table.ts";
 import { ConfigError } from "../errors.ts";
 import type { Frame } from "./frame.ts";
 import { counted, type Log } from "./preprocess-report.ts";
@@ -129,13 +129,8 @@ function keepOtherTotals(
 
 /** How much there is of each element, in units of H nuclei. */
 function totalsOf(species: readonly string[]): (abundances: Float64Array) => Float64Array {
-  const { data, elements } = stoichiometricMatrix(species);
-  const terms = species.flatMap((_, s) =>
-    elements.flatMap((_, e) => {
-      const atoms = data[s * elements.length + e]!;
-      return atoms > 0 ? [{ s, e, atoms }] : [];
-    }),
-  );
+  const { elements, atoms: counts } = tableOfNames(species);
+  const terms = counts.flatMap((row, s) => row.flatMap((atoms, e) => (atoms > 0 ? [{ s, e, atoms }] : [])));
   return (abundances) => {
     const sums = new Float64Array(elements.length);
     for (const { s, e, atoms } of terms) sums[e]! += atoms * Math.max(abundances[s]!, 0);

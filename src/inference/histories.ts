@@ -5,6 +5,7 @@ import type { ComputeRequest } from "../backend/compute.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
 import { openHdf5 } from "../data/hdf5.ts";
+import { respelt } from "../data/respelt-frame.ts";
 import { checkStartState, type StartState } from "../data/start-rows.ts";
 import { timestepColumn } from "../data/time-steps.ts";
 import { tracerRuns } from "../data/windows.ts";
@@ -87,7 +88,7 @@ export async function openHistories(
   }
   try {
     await checkStep(frame, request, surrogate);
-    return new FrameHistories([frame], surrogate);
+    return new FrameHistories([respelt(frame, surrogate.species, tools.log)], surrogate);
   } catch (error) {
     frame.close();
     throw error;

@@ -1,8 +1,8 @@
 import { chooseEngine } from "../backend/choose-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
+import { type ElementTable, tableOfNames } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
-import { elements } from "../chemistry/species.ts";
 import { RangeWatch } from "../data/range-watch.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
@@ -75,8 +75,10 @@ export class Inference {
   readonly species: readonly string[];
   /** Physical parameters in the order of every physical array; empty without an emulator. */
   readonly physicalParameters: readonly PhysicalParameter[];
-  /** Elements whose totals the training conserved. */
-  readonly elements: readonly string[] = elements;
+  /** Elements of the species, in the order of the atoms. */
+  readonly elements: readonly string[];
+  /** Atoms of each element in each species, [species][elements], and charges, [species]. */
+  readonly elementTable: ElementTable;
   readonly latentDim: number;
   /** Rows of the windows that the emulator was trained on: it saw rollouts of one step less. Null without an emulator. */
   readonly windowSize: number | null;
@@ -109,6 +111,8 @@ export class Inference {
   ) {
     this.compute = choice;
     this.species = autoencoder.species;
+    this.elementTable = autoencoder.elements ?? tableOfNames(autoencoder.species);
+    this.elements = this.elementTable.elements;
     this.latentDim = autoencoder.model.latent_dim;
     this.windowSize = emulator?.weights.window_size ?? null;
     this.timeStepYears =

@@ -1,5 +1,5 @@
+import type { ElementTable } from "../chemistry/element-table.ts";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
-import { elementTable } from "../chemistry/stoichiometry.ts";
 import type { AutoencoderModel } from "../config/schema-models.ts";
 import type { AutoencoderRecipe } from "../config/schema-recipes.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../data/autoencoder-batches.ts";
@@ -43,6 +43,9 @@ const rowsForMeans = 16_384;
 export interface AutoencoderJob {
   readonly dataset: string;
   readonly columns: CleanColumns;
+  readonly elementTable: ElementTable;
+  /** What there is to say of the species' names, a line each. */
+  readonly notes: readonly string[];
   readonly clipping: { readonly lower: number; readonly upper: number };
   /** Whether rows that are not one step apart are allowed. */
   readonly unevenSteps: boolean;
@@ -72,7 +75,8 @@ async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<Tra
   const { dataset, columns, model, cacheFolder, mode } = job;
   const { log, signal } = tools;
   const scaling = new AbundanceScaling(job.clipping);
-  const clean = await openCleanData(dataset, columns);
+  for (const note of job.notes) log(note);
+  const clean = await openCleanData(dataset, columns, log);
   let caches: CachePaths;
   try {
     // No step plays a part here, but the emulator that comes next would be refused.
@@ -129,7 +133,7 @@ async function train(
     latent_range: null,
     ...ranges,
     steps: best.steps,
-    elements: elementTable(job.columns.species),
+    elements: copyOfTable(job.elementTable),
     provenance: provenanceOf(best, { dataHash, seed, metric: job.recipe.metric }),
     trainable: best.arrays.parameters!,
     statistics: best.arrays.statistics!,
@@ -157,7 +161,7 @@ async function train(
       loss: lossSettings(model, scaling, tools.log),
       noise: model.noise,
       phases: job.recipe.phases,
-      stoichiometry: stoichiometryTensor(job.columns.species),
+      stoichiometry: stoichiometryTensor(job.elementTable),
       initial: await startingWeights(job, trainingRows, tools),
     },
   );
@@ -184,6 +188,10 @@ async function train(
     { weights: model.save_model ? job.weights : null, checkpoint },
     trainer.parameterCount,
   );
+}
+
+function copyOfTable({ elements, atoms, charges }: ElementTable): NonNullable<AutoencoderWeights["elements"]> {
+  return { elements: [...elements], atoms: atoms.map((counts) => [...counts]), charges: [...charges] };
 }
 
 async function startingWeights(

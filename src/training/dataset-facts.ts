@@ -1,14 +1,13 @@
 import type { HostTensor } from "../backend/engine.ts";
+import type { ElementTable } from "../chemistry/element-table.ts";
 import type { AbundanceScaling } from "../chemistry/scaling.ts";
-import { stoichiometricMatrix } from "../chemistry/stoichiometry.ts";
 import type { LossSettings } from "../models/losses.ts";
 
 /** Atoms per species, [species, elements], for the losses: of the elements that occur, because the total of another has no logarithm. */
-export function stoichiometryTensor(species: readonly string[]): HostTensor {
-  const { data, elements } = stoichiometricMatrix(species);
-  const occurring = [...elements.keys()].filter((e) => species.some((_, s) => data[s * elements.length + e]! > 0));
-  const rows = species.flatMap((_, s) => occurring.map((e) => data[s * elements.length + e]!));
-  return { data: Float32Array.from(rows), shape: [species.length, occurring.length] };
+export function stoichiometryTensor({ elements, atoms }: ElementTable): HostTensor {
+  const occurring = [...elements.keys()].filter((e) => atoms.some((counts) => counts[e]! > 0));
+  const rows = atoms.flatMap((counts) => occurring.map((e) => counts[e]!));
+  return { data: Float32Array.from(rows), shape: [atoms.length, occurring.length] };
 }
 
 /** The loss of a model on abundances of that scaling. */

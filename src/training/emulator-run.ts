@@ -1,3 +1,4 @@
+import type { ElementTable } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EmulatorModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
@@ -45,6 +46,9 @@ import { checkWarmStart } from "./warm-start.ts";
 export interface EmulatorJob {
   readonly dataset: string;
   readonly columns: CleanColumns;
+  readonly elementTable: ElementTable;
+  /** What there is to say of the species' names, a line each. */
+  readonly notes: readonly string[];
   readonly clipping: { readonly lower: number; readonly upper: number };
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
   /** Whether rows that are not one step apart are allowed. */
@@ -74,7 +78,8 @@ export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<
 async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
   const autoencoder = readAutoencoder(job.autoencoder);
   checkAutoencoder(job, autoencoder);
-  const clean = await openCleanData(job.dataset, job.columns);
+  for (const note of job.notes) tools.log(note);
+  const clean = await openCleanData(job.dataset, job.columns, tools.log);
   let caches: Awaited<ReturnType<typeof makeCaches>>;
   let data: Pick<TrainingFacts, "timeSteps" | "start" | "physicalRanges">;
   try {
@@ -254,7 +259,7 @@ async function train(
       emulator: shape,
       latents: facts.latents.affine,
       loss: lossSettings(model, scaling, tools.log),
-      stoichiometry: stoichiometryTensor(job.columns.species),
+      stoichiometry: stoichiometryTensor(job.elementTable),
       frozen: autoencoder,
       initial: startingWeights(job, tools),
       phases: job.recipe.phases,

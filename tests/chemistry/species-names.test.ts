@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
-import { originalNames, renameColumn, renameColumns } from "../../src/chemistry/species-names.ts";
+import { matchNames, originalNames, renameColumn, suggestName } from "../../src/chemistry/species-names.ts";
 import { openFrame } from "../../src/data/frame.ts";
 
 describe("renameColumn", () => {
@@ -34,13 +34,50 @@ describe("renameColumn", () => {
   });
 });
 
-describe("renameColumns", () => {
-  it("names both columns that would become one", () => {
-    expect(() => renameColumns(["HCOOH", "HCO2H"])).toThrowErrorMatchingInlineSnapshot(`
-      [DataError: the columns "HCOOH" and "HCO2H" both become H2CO2
-        at   column "HCO2H"
-        fix  drop one of them from the file, or name one of them in dataset.preprocessing.columns_to_drop]
-    `);
+describe("matchNames", () => {
+  const found = (wanted: string[], present: string[]): Record<string, string> =>
+    Object.fromEntries(matchNames(wanted, present).sources);
+
+  it("takes names as they are, and renames either side where only the other spelling is there", () => {
+    expect(found(["CH3OH", "H2"], ["CH3OH", "CH4O", "H2"])).toEqual({ CH3OH: "CH3OH", H2: "H2" });
+    expect(found(["CH4O", "C2H3N"], ["CH3OH", "CH3CN"])).toEqual({ CH4O: "CH3OH", C2H3N: "CH3CN" });
+    expect(found(["#CH3OH", "@HCOOH"], ["#CH4O", "@H2CO2"])).toEqual({ "#CH3OH": "#CH4O", "@HCOOH": "@H2CO2" });
+    expect(found(["HCO2H"], ["HCOOH"])).toEqual({ HCO2H: "HCOOH" });
+  });
+
+  it("renames nothing where two names of a side would become one", () => {
+    expect(found(["CH2OH", "CH3O"], ["CH3O", "CH2OH"])).toEqual({ CH2OH: "CH2OH", CH3O: "CH3O" });
+    expect(found(["CH2OH", "CH3O"], ["CH2OH"])).toEqual({ CH2OH: "CH2OH" });
+    expect(found(["H2CO2"], ["HCOOH", "HCO2H"])).toEqual({});
+  });
+
+  it("finds another spelling of the same species, and says so", () => {
+    const wanted = ["E-", "HE", "SI+", "HCO+", "#CO", "@CO"];
+    const present = ["e-", "He", "Si+", "HCO(+)", "JCO", "KCO"];
+    const { sources, respelt } = matchNames(wanted, present);
+    expect([...sources.values()]).toEqual(present);
+    expect(respelt).toEqual(wanted);
+    expect(found(["electron"], ["E"])).toEqual({ electron: "E" });
+  });
+
+  it.each([
+    ["HCN", "HNC"],
+    ["C3H2", "c-C3H2"],
+    ["#CO", "CO"],
+    ["H2", "H2+"],
+    ["CH3OH", "CH3O"],
+    ["C18O", "CO"],
+    ["#CO", "#CO*"],
+  ])("does not take %s for %s", (wanted, present) => {
+    expect(found([wanted], [present])).toEqual({});
+  });
+});
+
+describe("suggestName", () => {
+  it("never names another molecule", () => {
+    expect(suggestName("CH3OH", ["CH3O", "CH3OCH3"])).toBeUndefined();
+    expect(suggestName("Densty", ["H2CO", "Density"])).toBe("Density");
+    expect(suggestName("PAHX", ["PH2"])).toBeUndefined();
   });
 });
 
@@ -50,7 +87,7 @@ describe("the columns of the bundled sample", () => {
     const raw = [...frame.columns];
     frame.close();
     const species = readSpeciesList("utils/species.txt");
-    const renamed = renameColumns(raw);
+    const renamed = raw.map(renameColumn);
     const known = new Set(species);
     expect(renamed.filter((name) => known.has(name)).sort()).toEqual([...species].sort());
     const others = ["Av", "BULK", "Density", "Model", "Radfield", "SURFACE", "Time", "dstep", "dustTemp", "gasTemp"];

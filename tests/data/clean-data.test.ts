@@ -74,7 +74,7 @@ describe("openCleanData", () => {
     expect(await asking(["H", "H2O2"])).toMatchInlineSnapshot(`
       "DataError: the clean dataset lacks the column H2O2
         at   …/short.h5, key train
-        fix  did you mean H2? else preprocess again"
+        fix  preprocess again, or correct dataset.species_path"
     `);
     expect(await asking(["A1", "A2", "A3", "A4", "A5", "A6", "A7"])).toMatchInlineSnapshot(`
       "DataError: the clean dataset lacks the columns A1, A2, A3, A4, A5 and 2 more

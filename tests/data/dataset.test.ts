@@ -96,7 +96,7 @@ describe("a dataset", () => {
         at   …/c.h5
       DataError: no column \`H3\`
         at   …/c.h5, key train
-        fix  did you mean \`H\`?
+        fix  columns: Index, Model, Time, Density, Av, H, H2, CO
       DataError: no key \`train\` in …/raw.h5
         fix  keys in the file: df"
     `);

@@ -367,13 +367,37 @@ describe("bad input is a clear error and leaves no file", () => {
   });
 
   it("names columns that become one", async () => {
-    const twice = { ...row(1, 10), "#CH4O": 1 };
-    expect(await failing([twice])).toMatchInlineSnapshot(`
-      "DataError: the columns \`#CH3OH\` and \`#CH4O\` are both \`#CH4O\` after renaming
+    expect(await failing([{ ...row(1, 10), Radfield: 1 }])).toMatchInlineSnapshot(`
+      "DataError: the columns \`Radfield\` and \`radfield\` are both \`Radfield\` after renaming
         at   …/raw.h5, key df
-        fix  list the one you do not want under columns_to_drop: #CH3OH or #CH4O"
+        fix  list the one you do not want under columns_to_drop: Radfield or radfield"
     `);
-    expect((await clean([twice], { columnsToDrop: ["#CH3OH"] }))["#CH4O"]).toEqual([1e-20, 1].map(Math.fround));
+  });
+
+  it("leaves two species two where renaming would make them one", async () => {
+    const both = { ...row(1, 10), "#CH4O": 1 };
+    const said: string[] = [];
+    await writeRawRows(small.inputPath, [both]);
+    await preprocessDataset(small, (message) => said.push(message));
+    expect(said).toContain("took columns by their own names: #CH4O beside #CH3OH; not renamed");
+    expect((await readClean(small.outputPath, "train"))["#CH4O"]).toEqual([1e-20, 1].map(Math.fround));
+    expect((await clean([both], { columnsToDrop: ["#CH4O"] }))["#CH4O"]![1]).not.toBe(1);
+  });
+
+  it("writes a list's own spelling, whatever the file's", async () => {
+    const own = { species: ["#CH3OH", "H2"] };
+    expect(Object.keys(await clean([row(1, 10)], own))).toContain("#CH3OH");
+    const { "#CH3OH": methanol, ...rest } = row(1, 10) as Record<string, number>;
+    const renamed = { ...rest, "#CH4O": methanol } as unknown as RawRow;
+    expect((await clean([renamed], own))["#CH3OH"]![1]).toBe(Math.fround(methanol!));
+  });
+
+  it("says which of two columns a species may be, and never suggests another molecule", async () => {
+    const { "#CH3OH": _, ...rest } = row(1, 10) as Record<string, number>;
+    const rows = (more: object): RawRow[] => [{ ...rest, ...more } as unknown as RawRow];
+    const two = await failing(rows({ "#HCOOH": 1e-9, "#HCO2H": 1e-9 }), { species: ["#H2CO2", "H2"] });
+    expect(two).toContain("`#H2CO2` (`#HCOOH` or `#HCO2H`? list the species by them)");
+    expect(await failing(rows({ "#CH3O": 1 }), { species: ["#CH3OH", "H2"] })).toContain("missing: `#CH3OH`\n");
   });
 
   it("names row and column of the first impossible value, and counts them", async () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { hostTensor } from "../../src/backend/engine.ts";
 import { lossAndGradients } from "../../src/backend/gradients.ts";
 import { tf } from "../../src/backend/tf.ts";
-import { elements } from "../../src/chemistry/species.ts";
+import { elements } from "../../src/chemistry/elements.ts";
 import { autoencoderLayouts, decode, encode } from "../../src/models/autoencoder.ts";
 import { trainingLoss } from "../../src/models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../../src/models/normalization.ts";

@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import { beforeAll, expect, it } from "vitest";
 import { type EngineState, hostTensor, type Program } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
+import { tableOfNames } from "../../src/chemistry/element-table.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { autoencoderLayouts, initialAutoencoder } from "../../src/models/autoencoder.ts";
 import { adamWInputs } from "../../src/training/adamw.ts";
@@ -57,7 +58,7 @@ it.each(engines)("10,000 optimizer steps leave memory and tensors as they were (
     first_moment: hostTensor(zeros(), [size]),
     second_moment: hostTensor(zeros(), [size]),
     statistics: hostTensor(statistics, [statistics.length]),
-    stoichiometry: stoichiometryTensor(species),
+    stoichiometry: stoichiometryTensor(tableOfNames(species)),
   });
   const program = engine.program("train", autoencoderTrainStep(shape, loss, optimizer));
   const memory: [step: number, megabytes: number][] = [];

@@ -9,6 +9,7 @@ import {
   type Program,
 } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
+import { tableOfNames } from "../../src/chemistry/element-table.ts";
 import { minmaxLatents } from "../../src/chemistry/scaling.ts";
 import { type AutoencoderPhase, AutoencoderRecipe, EmulatorRecipe } from "../../src/config/schema-recipes.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../../src/data/autoencoder-batches.ts";
@@ -141,7 +142,7 @@ function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
     loss,
     noise: 0.1,
     phases,
-    stoichiometry: stoichiometryTensor(species),
+    stoichiometry: stoichiometryTensor(tableOfNames(species)),
     initial,
   });
 }
@@ -184,7 +185,7 @@ function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
     latents: minmaxLatents([-0.2, 1.4]),
     phases,
     loss,
-    stoichiometry: stoichiometryTensor(species),
+    stoichiometry: stoichiometryTensor(tableOfNames(species)),
     frozen: initialAutoencoder(shape, new RandomStream(1)),
     initial: initialEmulator(emulator, new RandomStream(seed)),
   });

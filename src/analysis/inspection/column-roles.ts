@@ -1,6 +1,6 @@
-import { parseSpecies } from "../../chemistry/species.ts";
-import { renameColumn } from "../../chemistry/species-names.ts";
-import { AstrochemError } from "../../errors.ts";
+import { NameReader, type NamingOptions } from "../../chemistry/name-reader.ts";
+import { isSpeciesName } from "../../chemistry/species.ts";
+import { matchNames, renameColumn } from "../../chemistry/species-names.ts";
 import type { SpeciesSummary } from "./inspection.ts";
 import type { InspectionSettings } from "./settings.ts";
 
@@ -44,10 +44,10 @@ export function columnRoles(columns: readonly string[], settings: InspectionSett
   const ignored = new Set([...settings.columnsToDrop, ...knownIgnored]);
   const seen = new Set<string>();
   const repeated = new Set<string>();
+  const nameOf = namesAfter(columns, [...metadata, ...physical, ...listed], settings.naming);
   for (const column of columns) {
-    const name = renameColumn(column);
-    const isRepeated = seen.has(name);
-    if (isRepeated) repeated.add(name);
+    const name = nameOf(column.trim());
+    if (seen.has(name)) repeated.add(name);
     seen.add(name);
     const role = metadata.has(name)
       ? "metadata"
@@ -55,7 +55,7 @@ export function columnRoles(columns: readonly string[], settings: InspectionSett
         ? "physical"
         : ignored.has(name)
           ? "ignored"
-          : listed.has(name) || isFormula(name)
+          : listed.has(name) || isSpeciesName(name, settings.naming)
             ? "species"
             : "unknown";
     roles[role]!.push({ column, name });
@@ -63,11 +63,35 @@ export function columnRoles(columns: readonly string[], settings: InspectionSett
   return { ...(roles as unknown as Omit<ColumnRoles, "repeated">), repeated: [...repeated] };
 }
 
+/** What each column will be called: as the list has it; else renamed, unless that would make two species one. */
+function namesAfter(
+  columns: readonly string[],
+  wanted: readonly string[],
+  naming: NamingOptions,
+): (column: string) => string {
+  const names = columns.map((column) => column.trim());
+  const { sources } = matchNames(wanted, names, naming);
+  const ownNames = new Map([...sources].map(([name, source]) => [source, name]));
+  const counts = new Map<string, number>();
+  for (const name of names.map(renameColumn)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return (column) => {
+    const renamed = renameColumn(column);
+    const isSpecies = isSpeciesName(renamed, naming);
+    return ownNames.get(column) ?? (isSpecies && counts.get(renamed)! > 1 ? column : renamed);
+  };
+}
+
 /** Species by phase, and which of them a list does not have. */
-export function summarizeSpecies(names: readonly string[], listed: readonly string[]): SpeciesSummary {
-  const [known, present] = [new Set(listed), new Set(names)];
-  const count = (prefix: string): number => names.filter((name) => name.startsWith(prefix)).length;
-  const [surface, bulk] = [count("#"), count("@")];
+export function summarizeSpecies(
+  names: readonly string[],
+  listed: readonly string[],
+  naming: NamingOptions = {},
+): SpeciesSummary {
+  const reader = NameReader.of(naming);
+  const { sources } = matchNames(names, listed, naming);
+  const [known, present] = [new Set(sources.keys()), new Set(sources.values())];
+  const count = (phase: string): number => names.filter((name) => reader.phaseOf(name) === phase).length;
+  const [surface, bulk] = [count("surface"), count("bulk")];
   return {
     count: names.length,
     gas: names.length - surface - bulk,
@@ -76,16 +100,4 @@ export function summarizeSpecies(names: readonly string[], listed: readonly stri
     not_listed: names.filter((name) => !known.has(name)),
     missing: listed.filter((name) => !present.has(name)),
   };
-}
-
-function isFormula(name: string): boolean {
-  // A formula is short: of a name of any length the pattern would be tried all along.
-  if (name.length > 40) return false;
-  try {
-    parseSpecies(name);
-    return true;
-  } catch (error) {
-    if (error instanceof AstrochemError) return false;
-    throw error;
-  }
 }

@@ -58,7 +58,12 @@ function inspectText(path: string, bytes: number, head: Buffer, { settings }: In
   if (path.endsWith(".json") || /^[{[]\s*["{[\]}\d]/.test(start)) return inspectJson(path, bytes);
   if (/\.ya?ml$/.test(path)) return inspectYaml(path, bytes);
   if (path.endsWith(".txt") && bytes < 2 ** 20) {
-    return { kind: "species", path, bytes, species: summarizeSpecies(readSpeciesList(path), settings.species) };
+    return {
+      kind: "species",
+      path,
+      bytes,
+      species: summarizeSpecies(readSpeciesList(path), settings.species, settings.naming),
+    };
   }
   throw unknownKind(path, start);
 }

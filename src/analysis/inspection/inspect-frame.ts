@@ -63,6 +63,7 @@ export async function inspectFrame(
     species: summarizeSpecies(
       roles.species.map(({ name }) => name),
       settings.species,
+      settings.naming,
     ),
     unknown_columns: roles.unknown.map(({ column }) => column),
     // The step is derived from the times.

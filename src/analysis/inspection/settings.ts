@@ -1,3 +1,5 @@
+import type { NamingOptions } from "../../chemistry/name-reader.ts";
+
 /** What a file is compared with: the dataset's part of a configuration, and the length of the emulator's windows. */
 export interface InspectionSettings {
   readonly metadata: readonly string[];
@@ -5,6 +7,8 @@ export interface InspectionSettings {
   readonly ranges: Readonly<Record<string, readonly [number, number]>>;
   readonly clipping: { readonly lower: number; readonly upper: number };
   readonly species: readonly string[];
+  /** How names of species are read. */
+  readonly naming: NamingOptions;
   readonly columnsToDrop: readonly string[];
   readonly inputKey: string;
   readonly minRadfield: number;

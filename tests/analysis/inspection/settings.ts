@@ -6,6 +6,7 @@ export const settings: InspectionSettings = {
   phys: ["Density", "Av"],
   ranges: { Density: [1, 100], Av: [0.1, 10] },
   clipping: { lower: 1e-20, upper: 1 },
+  naming: {},
   species: ["H", "H2", "CO"],
   columnsToDrop: ["zeta"],
   inputKey: "df",
