@@ -73,6 +73,8 @@ describe("the package's configurations", () => {
       phys: ["Density", "Radfield", "Av", "gasTemp"],
       initial_abundances_path: "utils/initial_abundances.npy",
       stoichiometric_matrix_path: "utils/stoichiometric_matrix.npy",
+      elements: [],
+      names: "auto",
       species_path: "utils/species.txt",
       preprocessing: {
         input_path: "data/gravitational_collapse.h5",
@@ -326,7 +328,7 @@ describe("what is wrong is told all at once", () => {
            fix  quote it: "cache_dir='2026'"
       4. unknown key \`dataset.phis\`
            at   override "+dataset.phis=[a]", column 2
-           fix  did you mean \`dataset.phys\`? known keys of dataset: dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, initial_abundances_path, stoichiometric_matrix_path, species_path, preprocessing, species, num_species, num_phys, num_metadata
+           fix  did you mean \`dataset.phys\`? known keys of dataset: dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing, species, num_species, num_phys, num_metadata
       5. \`model.hidden_dims\` must be [integer ≥ 1, integer ≥ 1], got [160, 80, 40]
            at   configs/models/mine.yaml:5:1
       6. \`model.batch_size\` must be integer ≥ 2, got 1.5
