@@ -1,6 +1,8 @@
 import { relative } from "node:path";
+import { describeChoices } from "../analysis/baseline-choices.ts";
 import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
+import { describeTraining, meanErrors } from "../analysis/training-check.ts";
 import type { Command } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { printable } from "./printable.ts";
@@ -32,12 +34,12 @@ export const evaluateCommand: Command = {
 };
 
 /** What `--json` prints: the whole is in metrics.json. */
-function summaryOf({ predictions, validation, conclusions }: Metrics): object {
+function summaryOf({ predictions, validation, conclusions, training_check }: Metrics): object {
   const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
     kind,
     { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
   ]);
-  return { validation, predictions: Object.fromEntries(kinds), conclusions };
+  return { validation, predictions: Object.fromEntries(kinds), conclusions, training_check };
 }
 
 /** The table that a person reads, and the conclusions. */
@@ -63,7 +65,15 @@ export function describeMetrics(metrics: Metrics): string {
     sampled("rows", scored?.rows, scored?.all, "max_rows"),
     sampled("windows", windows?.evaluated, windows?.all, "max_windows"),
   ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
-  return [table, ...sample, "", ...conclusions].join("\n");
+  return [table, ...sample, "", ...conclusions, ...trainingLines(metrics)].join("\n");
+}
+
+/** How the baselines were chosen, and how training rows are met. */
+function trainingLines({ baselines, training_check, predictions }: Metrics): string[] {
+  return [
+    ...(baselines ? [describeChoices(baselines)] : []),
+    ...(training_check ? [describeTraining(training_check, meanErrors(predictions)), ...training_check.findings] : []),
+  ];
 }
 
 /** How many were evaluated of how many; null where all were. */
