@@ -11,7 +11,7 @@ import { partOf, spread, type TracerBlock, type TracerPlace, type TracerReader }
 /** Training rows that the principal components are fitted to, at most. */
 const fittedRows = 2 ** 15;
 /** Of their tracers, those that the linear history is fitted to and the nearest history's parameters are chosen by, at most. */
-const fittedTracers = 128;
+const fittedTracers = 64;
 /** Training rows of which the mean trajectory and the histograms are made, at most. */
 const averagedRows = 2 ** 17;
 /** Rows of a tracer whose principal components describe it. */
