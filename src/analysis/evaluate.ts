@@ -4,6 +4,7 @@ import { splitWords } from "../data/splits.ts";
 import { timestepColumn } from "../data/time-steps.ts";
 import { DataError } from "../errors.ts";
 import { type Inference, trainedRanges } from "../inference/inference.ts";
+import type { BaselineChoices } from "./baseline-choices.ts";
 import { errorScale } from "./error-scale.ts";
 import {
   type EvaluationSamples,
@@ -21,6 +22,7 @@ import { predictionMetrics } from "./prediction-metrics.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
 import { shownTracers, tracerSamples } from "./tracer-samples.ts";
+import { meanErrors, TrainingErrors } from "./training-check.ts";
 import { type TrainingKnowledge, trainingPass } from "./training-pass.ts";
 import { ValidationPass } from "./validation-pass.ts";
 import { conclusionsOf, verdictsOf } from "./verdicts.ts";
@@ -31,6 +33,8 @@ import { chooseWindows } from "./window-choice.ts";
 export const floor = 1e-12;
 /** Tracers of the long rollouts and of the perturbed ones. */
 const studiedTracers = 32;
+/** Training tracers that are emulated, to compare with the validation tracers. */
+const emulatedTraining = 16;
 /** Tracers described by a vector in each split, and whose physical histories are kept. */
 const [describedTracers, keptHistories] = [1000, 60];
 
@@ -87,12 +91,20 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   const started = tools.now().getTime();
   const setup = prepare(request, tools);
   const { reader, validation, surrogate } = setup;
-  tools.log(`reading ${setup.training.length} training tracers for the baselines`);
+  tools.log(`reading ${setup.training.length} training tracers for the baselines, and scoring some of their rows`);
+  const trainingErrors = new TrainingErrors({
+    surrogate,
+    choice: setup.trainingChoice,
+    emulated: new Set(spread(setup.training, emulatedTraining)),
+    log10_lower: setup.scale.log10_lower,
+    log10_upper: setup.scale.log10_upper,
+  });
   const knowledge = await trainingPass(setup.trainingReader, setup.training, {
     components: surrogate.latentDim,
     longestRows: setup.longestRows,
     physical: setup.physical,
     vectors: describedTracers,
+    visit: (block) => trainingErrors.add(block),
     checkpoint: setup.checkpoint,
   });
   tools.log(`evaluating ${validation.length} ${splitWords[setup.split]} tracers`);
@@ -108,7 +120,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   const rows_hash = reader.hash(chosen === all ? [] : ["scored", chosen, request.seed]);
   tools.log("rolling out further than trained, and looking at single tracers");
   const facts = { rows_hash, started };
-  const metrics = await metricsOf(setup, pass, knowledge, facts);
+  const metrics = await metricsOf(setup, pass, { knowledge, trainingErrors }, facts);
   return { metrics, samples: await samplesOf(setup, pass, knowledge) };
 }
 
@@ -136,12 +148,20 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     surrogate.windowSize === null ? null : chooseWindows(validation, surrogate.windowSize, request.maxWindows, seed);
   const chosenSteps = <List>(counts: readonly (readonly [List, number])[]) =>
     new EvenChoice(counts, request.maxRows, seed, "scored rows");
+  // Half as many: they are there to be compared with the validation rows.
+  const trainingRows = request.maxRows === null ? null : Math.ceil(request.maxRows / 2);
   const windowSteps = (surrogate.windowSize ?? 1) - 1;
   return {
     request,
     tools,
     surrogate,
     choice: chosenSteps(validation.map((place) => [place, place.rows - 1])),
+    trainingChoice: new EvenChoice(
+      training.map((place) => [place, place.rows - 1] as const),
+      trainingRows,
+      seed,
+      "training rows",
+    ),
     windowChoice: chosenSteps(Array.from({ length: windows?.evaluated ?? 0 }, (_, index) => [index, windowSteps])),
     split,
     reader: new TracerReader(scored, columns, true),
@@ -178,7 +198,7 @@ function conditionAxes(
 async function metricsOf(
   setup: Setup,
   pass: ValidationPass,
-  knowledge: TrainingKnowledge,
+  { knowledge, trainingErrors }: { knowledge: TrainingKnowledge; trainingErrors: TrainingErrors },
   { rows_hash, started }: { rows_hash: string; started: number },
 ): Promise<Metrics> {
   const { request, surrogate, validation, scale, windows, tools } = setup;
@@ -204,6 +224,7 @@ async function metricsOf(
   }));
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
   const { tracers } = pass;
+  const training_check = trainingErrors.check(meanErrors(predictions));
   return {
     format: metricsFormat,
     format_version: metricsFormatVersion,
@@ -233,6 +254,8 @@ async function metricsOf(
       fitted_rows: knowledge.fittedRows,
       averaged_rows: knowledge.averagedRows,
     },
+    baselines: baselineChoices(setup, knowledge),
+    ...(training_check && { training_check }),
     validation: { tracers: validation.length, rows: validation.reduce((sum, { rows }) => sum + rows, 0) },
     scored: { all: setup.choice.all, rows: setup.choice.chosen },
     windows: windows && { all: windows.all, evaluated: windows.evaluated },
@@ -252,7 +275,7 @@ async function metricsOf(
 
 /** Scored tracers whose every row the nearest training tracer has. */
 function knownTracers(tracers: readonly TracerSummary[]): string[] {
-  const known = tracers.filter(({ errors }) => errors.nearest_history?.[0] === 0).length;
+  const known = tracers.filter(({ errors }) => errors.nearest_tracer?.[0] === 0).length;
   if (known === 0) return [];
   return [`${known} of the ${tracers.length} scored tracers are training tracers, too: all errors look too small.`];
 }
@@ -260,6 +283,19 @@ function knownTracers(tracers: readonly TracerSummary[]): string[] {
 /** The file of the scored tracers, where it is another than the one of the training tracers. */
 function testDataset({ clean, test }: EvaluationRequest): { test_dataset?: FileReference } {
   return !test || test.path === clean.path ? {} : { test_dataset: { path: test.path, hash: test.hash } };
+}
+
+function baselineChoices({ reader }: Setup, knowledge: TrainingKnowledge): BaselineChoices {
+  const { linear, nearestBy, fittedTracers } = knowledge;
+  return {
+    fitted_tracers: fittedTracers,
+    nearest_tracer: {
+      parameters: nearestBy.columns.map((column) => reader.columns.physical[column]!),
+      left_out_dex: nearestBy.dex,
+      left_out_dex_by_all: nearestBy.dex_by_all,
+    },
+    linear_history: { sources: linear.sources, ridge: linear.ridge },
+  };
 }
 
 function unitOf(parameter: string): string {

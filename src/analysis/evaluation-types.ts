@@ -1,4 +1,6 @@
 import type { Phase } from "../chemistry/species.ts";
+import type { BaselineChoices } from "./baseline-choices.ts";
+import type { TrainingCheck } from "./training-check.ts";
 import type { Verdict, Weakness } from "./verdict-types.ts";
 
 /**
@@ -18,8 +20,8 @@ export const surrogateKinds = ["reconstruction", "emulation", "windows"] as cons
 export const baselineKinds = [
   "persistence",
   "mean_trajectory",
-  "nearest_history",
-  "pca_dynamics",
+  "nearest_tracer",
+  "linear_history",
   "pca_reconstruction",
 ] as const;
 export type SurrogateKind = (typeof surrogateKinds)[number];
@@ -30,8 +32,8 @@ export type BaselineKind = (typeof baselineKinds)[number];
  * - `windows`: emulated from the first row of each window of the trained size (or a seeded sample of them)
  * - `persistence`: every row equals the first one
  * - `mean_trajectory`: the mean over the training tracers of log10 abundance, row by row
- * - `nearest_history`: the training tracer whose physical history is nearest, in scaled log parameters
- * - `pca_dynamics`: principal components (as many as latents), z' = A z + B u + c by least squares on the training rows
+ * - `nearest_tracer`: the training tracer whose physical history is nearest, in those scaled log parameters that serve best
+ * - `linear_history`: a linear map for each step from the physical history and the first row, by ridge regression on training tracers
  * - `pca_reconstruction`: each row projected on the principal components and back; to be held against `reconstruction`
  */
 export type PredictionKind = SurrogateKind | BaselineKind;
@@ -281,7 +283,7 @@ export interface Metrics {
   /** 1e-12. */
   readonly floor: number;
   /**
-   * `fitted_rows`: those that principal components and linear dynamics are fitted to; `averaged_rows`: those of the mean trajectory and
+   * `fitted_rows`: those that principal components are fitted to; `averaged_rows`: those of the mean trajectory and
    * of the histograms of abundances. Absent in files of earlier versions: all.
    */
   readonly train: {
@@ -290,6 +292,9 @@ export interface Metrics {
     readonly fitted_rows: number;
     readonly averaged_rows?: number;
   };
+  /** Absent in files of earlier versions, as is `training_check`. */
+  readonly baselines?: BaselineChoices;
+  readonly training_check?: TrainingCheck;
   /** The tracers that were scored: of the split in `provenance`. */
   readonly validation: { readonly tracers: number; readonly rows: number };
   /**

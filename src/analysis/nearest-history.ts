@@ -21,6 +21,9 @@ interface Thinned {
  * out nearly all of the known ones.
  */
 export class NearestHistory {
+  /** Of a history as it is given, and those of them that are compared. */
+  readonly #width: number;
+  readonly #columns: readonly number[];
   readonly #parameters: number;
   readonly #stride: number;
   readonly #known: Thinned[] = [];
@@ -30,9 +33,18 @@ export class NearestHistory {
   /** Means of segments, [known, mostSegments, parameters]: side by side, so that a look at them all is not one at all of memory. */
   #segments = new Float64Array(0);
 
-  /** @param rows of the longest history, known or asked for */
-  constructor(parameters: number, rows: number) {
-    this.#parameters = parameters;
+  /**
+   * @param parameters  of a history's row
+   * @param rows        of the longest history, known or asked for
+   * @param columns     the parameters that are compared; all where they are left out
+   */
+  constructor(
+    parameters: number,
+    rows: number,
+    columns = Array.from({ length: parameters }, (_, p) => p) as readonly number[],
+  ) {
+    [this.#width, this.#columns] = [parameters, columns];
+    this.#parameters = columns.length;
     this.#stride = Math.max(1, Math.ceil(rows / comparedRows));
   }
 
@@ -105,18 +117,20 @@ export class NearestHistory {
   }
 
   #thinned(physical: Float32Array): Thinned {
-    const width = this.#parameters;
-    const count = Math.ceil(physical.length / width / this.#stride);
+    const [columns, width] = [this.#columns, this.#parameters];
+    const count = Math.ceil(physical.length / this.#width / this.#stride);
     const rows = new Float32Array(count * width);
     const means = new Float64Array(Math.floor(count / segmentRows) * width);
     const all = new Float64Array(width);
     for (let row = 0; row < count; row++) {
-      const from = row * this.#stride * width;
-      rows.set(physical.subarray(from, from + width), row * width);
-      for (let i = 0; i < width; i++) all[i]! += physical[from + i]! / count;
+      const from = row * this.#stride * this.#width;
       const mean = Math.floor(row / segmentRows) * width;
-      if (mean >= means.length) continue;
-      for (let i = 0; i < width; i++) means[mean + i]! += physical[from + i]! / segmentRows;
+      for (let i = 0; i < width; i++) {
+        const value = physical[from + columns[i]!]!;
+        rows[row * width + i] = value;
+        all[i]! += value / count;
+        if (mean < means.length) means[mean + i]! += value / segmentRows;
+      }
     }
     return { rows, means, mean: all };
   }

@@ -1,13 +1,17 @@
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
 import { MeanTrajectory } from "./baselines.ts";
+import { FittedTracers } from "./fitted-tracers.ts";
 import { AbundanceHistograms, LogHistogram } from "./histograms.ts";
-import { type LinearDynamics, LinearDynamicsFit } from "./linear-dynamics.ts";
+import { LinearHistory } from "./linear-history.ts";
+import { chooseNearest, type NearestChoice } from "./nearest-choice.ts";
 import { NearestHistory } from "./nearest-history.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
 import { partOf, spread, type TracerBlock, type TracerPlace, type TracerReader } from "./tracer-blocks.ts";
 
-/** Training rows that the principal components and the linear dynamics are fitted to, at most. */
+/** Training rows that the principal components are fitted to, at most. */
 const fittedRows = 2 ** 15;
+/** Of their tracers, those that the linear history is fitted to and the nearest history's parameters are chosen by, at most. */
+const fittedTracers = 64;
 /** Training rows of which the mean trajectory and the histograms are made, at most. */
 const averagedRows = 2 ** 17;
 /** Rows of a tracer whose principal components describe it. */
@@ -24,14 +28,17 @@ export interface TracerVector {
 export interface TrainingKnowledge {
   readonly tracers: number;
   readonly rows: number;
-  /** Of these the principal components and the linear dynamics were fitted. */
+  /** Of these the principal components were fitted. */
   readonly fittedRows: number;
   /** Of these the mean trajectory and the histograms of abundances were made. */
   readonly averagedRows: number;
   readonly mean: MeanTrajectory;
   readonly components: PrincipalComponents;
-  readonly dynamics: LinearDynamics;
+  readonly linear: LinearHistory;
+  /** Tracers that it is fitted to. */
+  readonly fittedTracers: number;
   readonly nearest: NearestHistory;
+  readonly nearestBy: NearestChoice;
   /** The tracers in the order of `nearest`. */
   readonly places: readonly TracerPlace[];
   /** Least and largest scaled abundance of all rows, [species]. */
@@ -47,12 +54,14 @@ export interface TrainingPassOptions {
   readonly longestRows: number;
   readonly physical: PhysicalScaling;
   readonly vectors: number;
+  /** Called with every block of the second reading. */
+  readonly visit: (block: TracerBlock) => Promise<void>;
   /** Called between blocks: throws where the user has had enough. */
   readonly checkpoint: () => Promise<void>;
 }
 
 /**
- * Reads the training split twice: some of it for the principal components, then all of it. Of each tracer its physical history and
+ * Reads the training split twice: some of it for the principal components and the linear history, then all of it. Of each tracer its physical history and
  * its ranges are kept; its abundances, whose logarithms take longer than the reading, only up to so many rows.
  */
 export async function trainingPass(
@@ -66,16 +75,13 @@ export async function trainingPass(
     new Set(spread(places, Math.max(1, Math.floor((most * places.length) / rows))));
   const [fitted, averaged] = [ofRows(fittedRows), ofRows(averagedRows)];
   const described = new Set(spread(places, options.vectors));
-  const sums = new CovarianceSums(species.length);
-  for (const block of reader.blocks([...fitted])) {
-    for (const k of block.places.keys()) sums.add(block.scaledTracer(k));
-    await options.checkpoint();
-  }
+  const { sums, tracers } = await fittedSums(reader, [...fitted], options);
   const components = new PrincipalComponents(sums, options.components);
-  const fit = new LinearDynamicsFit(components.count, physical.length);
+  const linear = new LinearHistory(tracers, components, physical);
+  const nearestBy = chooseNearest(tracers, reader.scaling.log10_upper - reader.scaling.log10_lower);
   const found = {
     mean: new MeanTrajectory(species.length),
-    nearest: new NearestHistory(physical.length, options.longestRows),
+    nearest: new NearestHistory(physical.length, options.longestRows, nearestBy.columns),
     low: new Float32Array(species.length).fill(Number.POSITIVE_INFINITY),
     high: new Float32Array(species.length).fill(Number.NEGATIVE_INFINITY),
     parameters: physical.map(() => new LogHistogram()),
@@ -88,35 +94,51 @@ export async function trainingPass(
     addParameters(found.parameters, block.physical);
     const conditions = scaledPhysical(block, options.physical);
     for (const [k, place] of block.places.entries()) {
-      const history = partOf(conditions, block, k);
-      found.nearest.add(history);
+      found.nearest.add(partOf(conditions, block, k));
       ordered.push(place);
-      if (averaged.has(place) || fitted.has(place)) {
+      if (averaged.has(place)) {
         const scaled = block.scaledTracer(k);
-        if (fitted.has(place)) fit.add(components.project(scaled), history);
-        if (averaged.has(place)) {
-          found.abundances.add(scaled);
-          found.mean.add(scaled, block.rows);
-          found.averagedRows += block.rows;
-        }
+        found.abundances.add(scaled);
+        found.mean.add(scaled, block.rows);
+        found.averagedRows += block.rows;
       }
       if (described.has(place)) vectors.push(tracerVector(block, k, components, physical));
     }
+    await options.visit(block);
     await options.checkpoint();
   }
   // Scaling keeps the order.
   for (const range of [found.low, found.high]) reader.scaling.scaleInto(range, range);
-  const dynamics = fit.solve();
   return {
     ...found,
     tracers: places.length,
     rows,
     fittedRows: sums.rows,
     components,
-    dynamics,
+    linear,
+    fittedTracers: tracers.states.length,
+    nearestBy,
     places: ordered,
     vectors,
   };
+}
+
+/** What the first reading gives: sums for the principal components, and some whole tracers. */
+async function fittedSums(reader: TracerReader, places: readonly TracerPlace[], options: TrainingPassOptions) {
+  const { species, physical } = reader.columns;
+  const sums = new CovarianceSums(species.length);
+  const tracers = new FittedTracers(physical.length, species.length, options.longestRows);
+  const kept = new Set(spread(places, fittedTracers));
+  for (const block of reader.blocks(places)) {
+    const conditions = scaledPhysical(block, options.physical);
+    for (const [k, place] of block.places.entries()) {
+      const scaled = block.scaledTracer(k);
+      sums.add(scaled);
+      if (kept.has(place)) tracers.add(scaled, partOf(conditions, block, k));
+    }
+    await options.checkpoint();
+  }
+  return { sums, tracers };
 }
 
 /** Scaled, [tracers, rows, physical]. */

@@ -190,7 +190,7 @@ export class ValidationPass {
 
   #baselines(block: TracerBlock, scored: ScoredBlock, sums: readonly Errors[]): void {
     const { knowledge, trainingReader, physical } = this.#tools;
-    const { components, dynamics, mean, nearest, places } = knowledge;
+    const { components, linear, mean, nearest, places } = knowledge;
     const conditions = scaledPhysical(block, physical);
     for (const k of block.places.keys()) {
       const own = scoredTracer(scored, k);
@@ -201,14 +201,8 @@ export class ValidationPass {
       one("persistence", persistence(first, own.steps.length));
       one("mean_trajectory", mean.predict(own.steps));
       const other = trainingReader.read([places[nearest.find(history)]!]);
-      one("nearest_history", other.scaledRows(borrowedRows(own.steps, other.rows)));
-      const stepped = dynamics.rollout(components.project(first), history, block.rows - 1);
-      const states = gathered(
-        stepped,
-        own.steps.map((step) => step - 1),
-        components.count,
-      );
-      one("pca_dynamics", components.restore(states));
+      one("nearest_tracer", other.scaledRows(borrowedRows(own.steps, other.rows)));
+      one("linear_history", linear.predict(history, first, own.steps));
       one("pca_reconstruction", components.restore(components.project(own.truth.scaled)));
     }
   }

@@ -9,8 +9,8 @@ type Predictions = Metrics["predictions"];
 const names: Record<BaselineKind, string> = {
   persistence: "persistence (nothing changes)",
   mean_trajectory: "the mean trajectory of the training tracers",
-  nearest_history: "the training tracer with the nearest physical history",
-  pca_dynamics: "principal components with linear dynamics",
+  nearest_tracer: "the training tracer with the nearest physical history",
+  linear_history: "a linear map of the physical history",
   pca_reconstruction: "the reconstruction by principal components",
 };
 

@@ -109,7 +109,7 @@ export function summaryText(metrics: Metrics): string {
     row("surrogate, whole trajectory", all.emulation),
     { name: "surrogate, as many steps as trained for", errors: all.emulation.as_trained! },
     row("autoencoder alone (encode, decode)", all.reconstruction),
-    row("without a network: nearest physical history", all.nearest_history),
+    row("without a network: nearest physical history", all.nearest_tracer),
     row("without a network: mean trajectory", all.mean_trajectory),
     row("without a network: nothing changes", all.persistence),
   ];

@@ -1,6 +1,8 @@
 import { relative } from "node:path";
+import { describeChoices } from "../analysis/baseline-choices.ts";
 import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
+import { describeTraining, meanErrors } from "../analysis/training-check.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
 import { checkOptions } from "./check-options.ts";
 import type { Command } from "./command.ts";
@@ -34,12 +36,13 @@ export const evaluateCommand: Command = {
 };
 
 /** What `--json` prints: the whole is in metrics.json. */
-function summaryOf({ predictions, validation, conclusions, intervals, weaknesses }: Metrics): object {
+function summaryOf(metrics: Metrics): object {
+  const { predictions, validation, conclusions, intervals, weaknesses, training_check } = metrics;
   const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
     kind,
     { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
   ]);
-  return { validation, predictions: Object.fromEntries(kinds), intervals, conclusions, weaknesses };
+  return { validation, predictions: Object.fromEntries(kinds), intervals, conclusions, weaknesses, training_check };
 }
 
 /** The table that a person reads, and the conclusions. */
@@ -67,7 +70,15 @@ export function describeMetrics(metrics: Metrics): string {
   ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
   const worst = metrics.weaknesses ?? [];
   const weak = worst.length > 0 ? ["", "Where it is worst", ...worst.map(({ sentence }) => sentence)] : [];
-  return [table, ...sample, "", headlineOf(metrics), ...conclusions, ...weak].join("\n");
+  return [table, ...sample, "", headlineOf(metrics), ...conclusions, ...weak, "", ...trainingLines(metrics)].join("\n");
+}
+
+/** How the baselines were chosen, and how training rows are met. */
+function trainingLines({ baselines, training_check, predictions }: Metrics): string[] {
+  return [
+    ...(baselines ? [describeChoices(baselines)] : []),
+    ...(training_check ? [describeTraining(training_check, meanErrors(predictions)), ...training_check.findings] : []),
+  ];
 }
 
 /** How many were evaluated of how many; null where all were. */

@@ -33,6 +33,15 @@ describe("a comparison", () => {
     expect(kinds[0]!.runs[1]!.mean_relative.value).toBeCloseTo((10 * 10 + 40 * 20) / 30, 12);
   });
 
+  it("reads evaluations of earlier versions, and leaves out baselines that only these have", () => {
+    const now = run("now", [[1, 10]]);
+    const then = run("then", [[2, 10]]);
+    const old = { ...then.metrics.tracers[0]!.errors, nearest_history: [3, 3], pca_dynamics: [4, 4] };
+    const metrics = { ...then.metrics, tracers: [{ ...then.metrics.tracers[0]!, errors: old }] } as Metrics;
+    const { kinds } = compareRuns([now, { name: "then", metrics }], options);
+    expect(kinds.map(({ kind }) => kind)).toEqual(["reconstruction"]);
+  });
+
   it("finds a difference that every tracer has, however far the tracers are apart", () => {
     const spread = [0.1, 1, 5, 20];
     const a = run(

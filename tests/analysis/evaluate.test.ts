@@ -261,7 +261,7 @@ describe("an evaluation", () => {
     mean_trajectory: minus([0.6, 0.9, 0.6, 0.9, 0.6]),
     // Mean squared distances of the densities from the training tracers, which are 0, over the rows that both have: to the longer
     // one 0.44 and 0.21, to the shorter one 0.63 and 0.03 and the same for the tracer of two rows.
-    nearest_history: minus([0.7, 0.9, 0.5, 0.5, 0.5]),
+    nearest_tracer: minus([0.7, 0.9, 0.5, 0.5, 0.5]),
     // One species varies: one component holds everything.
     pca_reconstruction: minus(truth),
   };
@@ -387,6 +387,40 @@ describe("an evaluation", () => {
     expect(emulation!.high).toBeGreaterThan(emulation!.value);
   });
 
+  it("scores training rows as well, and names the values that are far off", async () => {
+    const { metrics } = await evaluate();
+    // Of the first species, scaled: σ of the training rows after the first, in tracer order; the others are met exactly.
+    const errors = [0.7, 0.9, 0.5].map((x) => sigmoid(x) - x);
+    const check = metrics.training_check!;
+    expect(check).toMatchObject({ all: 3, rows: 3, emulation: { tracers: 2, rows: 3 } });
+    expect(check.reconstruction.mean_dex).toBeCloseTo(meanDex(errors), 4);
+    expect(check.reconstruction).toMatchObject({ far_off_values: 2, far_off_species: 1 });
+    const worst = check.reconstruction.worst[0]!;
+    expect(worst).toMatchObject({ species: "HCN", values: 2, tracer: 0, time_yr: 2 });
+    expect(worst.dex).toBeCloseTo(-20 * errors[1]!, 4);
+    expect(worst.true_log10).toBeCloseTo(-2, 4);
+    // The conditions are 0: the emulated latents are those of the first rows.
+    const emulated = [0.7, 0.9, 0.5].map((x) => sigmoid(0.6) - x);
+    expect(check.emulation!.mean_dex).toBeCloseTo(meanDex(emulated), 4);
+    expect(check.findings[0]).toMatch(
+      /2 values .* in 1 species are off by more than 1 dex; worst: HCN by 3\.8 dex in tracer 0 at 2 yr/,
+    );
+  });
+
+  it("scores no more training rows than half of those that are asked for", async () => {
+    const { metrics } = await evaluate({ maxRows: 4 });
+    expect(metrics.training_check).toMatchObject({ all: 3, rows: 2 });
+  });
+
+  it("says how the baselines were chosen: with two training tracers, by all there is", async () => {
+    const { metrics } = await evaluate();
+    expect(metrics.baselines).toEqual({
+      fitted_tracers: 2,
+      nearest_tracer: { parameters: physicalNames, left_out_dex: null, left_out_dex_by_all: null },
+      linear_history: { sources: [], ridge: null },
+    });
+  });
+
   it("rolls out ten times longer than trained, and says that it left the training range", async () => {
     const { metrics } = await evaluate();
     const [held, repeated] = metrics.long_rollouts;
@@ -422,8 +456,8 @@ describe("an evaluation", () => {
       "reconstruction",
       "persistence",
       "mean_trajectory",
-      "nearest_history",
-      "pca_dynamics",
+      "nearest_tracer",
+      "linear_history",
       "pca_reconstruction",
     ]);
     expect(metrics).toMatchObject({ window_size: null, windows: null, long_rollouts: [], sensitivity: null });

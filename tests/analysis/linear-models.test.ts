@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LinearDynamicsFit } from "../../src/analysis/linear-dynamics.ts";
+import { FittedTracers } from "../../src/analysis/fitted-tracers.ts";
+import { LinearHistory } from "../../src/analysis/linear-history.ts";
 import { CovarianceSums, PrincipalComponents } from "../../src/analysis/principal-components.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { expectClose } from "../helpers/tensors.ts";
@@ -61,60 +62,60 @@ describe("principal components", () => {
   });
 });
 
-describe("linear dynamics", () => {
-  const [a, b, c] = [
-    [
-      [0.9, 0.05],
-      [-0.1, 0.8],
-    ],
-    [[0.3], [-0.2]],
-    [0.01, 0.05],
-  ] as const;
-
-  /** A trajectory of z' = A z + B u + c. */
-  function trajectory(start: readonly number[], inputs: ArrayLike<number>, rows: number): Float64Array {
-    const out = new Float64Array(rows * 2);
-    out.set(start);
-    for (let t = 0; t + 1 < rows; t++) {
-      for (let i = 0; i < 2; i++) {
-        out[(t + 1) * 2 + i] = a[i]![0] * out[t * 2]! + a[i]![1] * out[t * 2 + 1]! + b[i]![0] * inputs[t]! + c[i]!;
-      }
-    }
-    return out;
+describe("the linear history", () => {
+  /** Two species' abundances follow from one history and the first row by maps of each step; the second parameter means nothing. */
+  const rows = 6;
+  function tracer(seed: number, noise = 0): { history: Float32Array; state: Float32Array } {
+    const [draws, start] = [normal(2 * rows, seed), 0.4 + 0.1 * normal(1, seed + 1000)[0]!];
+    const history = Float32Array.from(draws, (value) => 0.5 + 0.2 * value);
+    const state = Float32Array.from({ length: 2 * rows }, (_, at) => {
+      const [row, s] = [Math.floor(at / 2), at % 2];
+      const past = row === 0 ? 0.5 : history[2 * (row - 1)]!;
+      const error = noise * normal(1, seed + 77 * at)[0]!;
+      return s === 0 ? start + 0.02 * row + error : 0.5 + 0.3 * (past - 0.5) + error;
+    });
+    return { history, state };
   }
 
-  it("recovers a linear system exactly, and follows a history that it has not seen", () => {
-    const fit = new LinearDynamicsFit(2, 1);
-    for (let tracer = 0; tracer < 5; tracer++) {
-      const inputs = normal(20, tracer);
-      fit.add(trajectory([tracer, 1 - tracer], inputs, 20), inputs);
+  function fitted(tracers: readonly ReturnType<typeof tracer>[]): LinearHistory {
+    const known = new FittedTracers(2, 2, rows);
+    const sums = new CovarianceSums(2);
+    for (const { history, state } of tracers) {
+      known.add(state, history);
+      sums.add(state);
     }
-    const inputs = normal(50, 99);
-    const wanted = trajectory([2, -1], inputs, 50);
-    expectClose(fit.solve().rollout([2, -1], inputs, 49), wanted.subarray(2), { absolute: 1e-9 });
+    return new LinearHistory(known, new PrincipalComponents(sums, 2), ["Density", "Noise"]);
+  }
+
+  const steps = Int32Array.of(1, 2, 3, 4, 5);
+  const meanDistance = (a: Float32Array, b: Float32Array): number =>
+    a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+
+  it("finds out what the abundances depend on, and predicts tracers that it has not seen", () => {
+    const linear = fitted(Array.from({ length: 40 }, (_, k) => tracer(k)));
+    expect(linear.sources).toEqual(["Density", "start"]);
+    const { history, state } = tracer(500);
+    expect(meanDistance(linear.predict(history, state.subarray(0, 2), steps), state.subarray(2))).toBeLessThan(2e-3);
   });
 
-  it("stays within the range of what it was fitted to, where the fit grows without bound", () => {
-    const fit = new LinearDynamicsFit(1, 1);
-    fit.add(Float64Array.of(1, 2, 4, 8), [0, 0, 0, 0]); // doubles each step
-    expectClose(fit.solve().rollout([1], [0, 0, 0, 0, 0], 5), [2, 4, 8, 8, 8], { absolute: 1e-9 });
+  it("takes a stronger ridge where the training tracers are noisier", () => {
+    const [clear, noisy] = [0, 0.05].map((noise) => fitted(Array.from({ length: 40 }, (_, k) => tracer(k, noise))));
+    expect(noisy!.ridge!).toBeGreaterThan(clear!.ridge!);
   });
 
-  it("gives no weight to an input that never changes", () => {
-    const fit = new LinearDynamicsFit(2, 2);
-    for (let tracer = 0; tracer < 5; tracer++) {
-      const inputs = normal(20, tracer);
-      const both = Float64Array.from({ length: 40 }, (_, i) => (i % 2 ? 0.5 : inputs[i / 2]!));
-      fit.add(trajectory([tracer, 1], inputs, 20), both);
-    }
-    const inputs = normal(10, 99);
-    const both = Float64Array.from({ length: 20 }, (_, i) => (i % 2 ? 0.5 : inputs[i / 2]!));
-    expectClose(fit.solve().rollout([2, -1], both, 9), trajectory([2, -1], inputs, 10).subarray(2), { absolute: 1e-6 });
+  it("is the mean trajectory where nothing tells more, of any number of tracers, the last row held", () => {
+    const history = Float32Array.of(0.1, 0.2, 0.3, 0.4);
+    const one = (low: number, high: number) => ({ history, state: Float32Array.of(low, low, high, high) });
+    const linear = fitted([one(0.25, 0.5), one(0.75, 1)]);
+    expect([linear.sources, linear.ridge]).toEqual([[], null]);
+    const predicted = linear.predict(history, Float32Array.of(0.9, 0.1), Int32Array.of(1, 9));
+    expectClose(predicted, [0.75, 0.75, 0.75, 0.75], { absolute: 1e-6 });
   });
 
-  it("stays where it is where no tracer has a step", () => {
-    const fit = new LinearDynamicsFit(1, 1);
-    fit.add(Float64Array.of(3), [1]);
-    expect([...fit.solve().rollout([3], [1, 1], 2)]).toEqual([3, 3]);
+  it("stays within [0, 1]", () => {
+    const linear = fitted(Array.from({ length: 40 }, (_, k) => tracer(k)));
+    const far = new Float32Array(2 * rows).fill(50);
+    const predicted = linear.predict(far, Float32Array.of(9, 0.5), steps);
+    expect([Math.min(...predicted) >= 0, Math.max(...predicted)]).toEqual([true, 1]);
   });
 });

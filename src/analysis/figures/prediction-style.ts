@@ -22,8 +22,8 @@ export const predictionStyles: Readonly<
   reconstruction: { label: "autoencoder alone", title: "autoencoder alone (encode, decode)", colour: palette[5] },
   persistence: { label: "persistence", title: "persistence (nothing changes)", colour: "#8a8f98" },
   mean_trajectory: { label: "mean trajectory", title: "mean trajectory of the training tracers", colour: palette[4] },
-  nearest_history: { label: "nearest history", title: "training tracer with the nearest history", colour: palette[1] },
-  pca_dynamics: { label: "PCA + linear dynamics", title: "principal components, linear dynamics", colour: palette[3] },
+  nearest_tracer: { label: "nearest history", title: "training tracer with the nearest history", colour: palette[1] },
+  linear_history: { label: "linear history", title: "linear map of the physical history", colour: palette[3] },
   pca_reconstruction: {
     label: "PCA reconstruction",
     title: "principal components, reconstruction",

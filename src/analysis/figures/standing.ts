@@ -76,7 +76,7 @@ export function worstSpeciesFigure(prediction: PredictionMetrics, count = 40): F
 
 /** Error against the true abundance. */
 export function abundanceLevelsFigure({ predictions, floor }: Metrics): Figure {
-  const kinds = (["reconstruction", "emulation", "mean_trajectory", "nearest_history"] as const).filter(
+  const kinds = (["reconstruction", "emulation", "mean_trajectory", "nearest_tracer"] as const).filter(
     (kind) => predictions[kind],
   );
   const values = kinds.flatMap((kind) =>

@@ -44,7 +44,7 @@ export function errorTimeFigure(
     p75: shownDex(p75),
     p90: shownDex(p90),
   }));
-  const others = (["mean_trajectory", "nearest_history", "pca_dynamics", "reconstruction"] as const).filter(
+  const others = (["mean_trajectory", "nearest_tracer", "linear_history", "reconstruction"] as const).filter(
     (kind) => predictions[kind] && prediction.kind === "emulation",
   );
   const kinds = [prediction.kind, ...others];

@@ -1,5 +1,7 @@
+import { describeChoices } from "../baseline-choices.ts";
 import type { FileReference, Metrics, PredictionMetrics } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
+import { describeTraining, meanErrors } from "../training-check.ts";
 import { headlineOf } from "../verdicts.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, contents, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
@@ -22,7 +24,8 @@ ${verdicts(metrics)}
 ${weaknesses(metrics)}
 <div class="scroll">${predictionTable(metrics)}</div>
 <p class="muted">Errors in dex are |log10 predicted − log10 true|: 0.3 is a factor of 2. “Above ${floor}” counts larger abundances only.
-Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p></section>
+Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p>
+${training(metrics)}</section>
 ${figureSections(sections)}
 <section><h2 id="every-species">Every species</h2>
 <p class="muted">${sentence(predictionStyles[subject.kind].label)}. A heading sorts. Bias: log10 predicted − log10 true, below 0 where too little is predicted.</p>
@@ -66,6 +69,16 @@ function weaknesses({ weaknesses: list = [] }: Metrics): Html | null {
     return html`<li><b>${about}</b>: ${rest.join(": ").replaceAll(" %", "\u00a0%")}</li>\n`;
   });
   return html`<h3>Where it is worst</h3><ul class="weaknesses">${items}</ul>`;
+}
+
+/** How the baselines were chosen, and how well the training rows are met. */
+function training({ baselines, training_check, predictions }: Metrics): Html {
+  const sentences = [
+    ...(baselines ? [describeChoices(baselines)] : []),
+    ...(training_check ? [describeTraining(training_check, meanErrors(predictions))] : []),
+  ];
+  const findings = (training_check?.findings ?? []).map((text) => html`<li class="loses">${text}</li>\n`);
+  return html`<p class="muted">${sentences.join(" ")}</p>${findings.length > 0 && html`<ul class="verdicts">${findings}</ul>`}`;
 }
 
 /** What is lost; baselines to which the same phases are lost are named together. */
