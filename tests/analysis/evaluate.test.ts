@@ -213,13 +213,14 @@ describe("the tracers of a split", () => {
 
   it.each([
     [0, Number.NaN, "HCN is NaN in row 1"],
-    [0, -1e-30, "HCN is -1"],
+    [0, -1e-10, "HCN is -1"],
     [5, Number.POSITIVE_INFINITY, "CS is Infinity in row 1"],
     [7, 0, "Av is 0 in row 1"],
     [7, -1, "Av is -1 in row 1"],
     [6, Number.NaN, "Density is NaN in row 1"],
     [8, Number.NEGATIVE_INFINITY, "Time is -Infinity in row 1"],
     [0, -0, null],
+    [0, -1e-30, null],
     [0, 1e-45, null],
     [8, -5, null],
   ])(

@@ -624,9 +624,7 @@ describe("emulate", () => {
   it("warns once of a raw file's rows in another unit", async () => {
     const cwd = folderWith("raw.h5", "weights");
     const { stderr } = await command(["emulate", "raw.h5"], cwd);
-    expect(stderr.match(/hydrogen nuclei sum to .* in row 0, tracer 0 \(the first of 96 such rows\): /g)).toHaveLength(
-      1,
-    );
+    expect(stderr.match(/^warning: hydrogen nuclei sum to /gm)).toHaveLength(1);
   });
 
   it("says what is wrong, and what to do", async () => {

@@ -27,6 +27,7 @@ describe("preprocess", () => {
       "read raw.h5: 71 rows × 344 columns
       renamed 46 columns
       dropped 5 columns (dustTemp, zeta, dstep, BULK, SURFACE)
+      warning: the rows of tracer 17 go back in time 6 times, first from 16722 to 12077 (rows 6 and 12); 5 other tracers likewise: they are sorted by time into one history. If an id stands for several, give each its own
       sorted 8 tracers and added 8 start rows: 79 rows
       the rows are not in order: sorting them through a temporary file
       wrote /train: 6 tracers, 57 rows × 340 columns
