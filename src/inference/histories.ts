@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
@@ -7,7 +6,9 @@ import { openHdf5 } from "../data/hdf5.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
+import { makeTemporaryFolder } from "../formats/temporary-folder.ts";
 import type { Inference } from "./inference.ts";
+import { rawFileError } from "./raw-file-errors.ts";
 
 /** What to emulate, with what, and where to. Relative paths start from `cwd`. */
 export interface EmulateRequest {
@@ -104,7 +105,7 @@ async function rawHistories(
     import("../config/paths.ts"),
     import("../chemistry/species.ts"),
   ]);
-  const folder = mkdtempSync(join(tmpdir(), "astrochem-emulate-"));
+  const folder = makeTemporaryFolder("emulate");
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     const clean = join(folder, "clean.h5");
@@ -127,12 +128,13 @@ async function rawHistories(
         minRadfield: surrogate.physicalParameters.find(({ name }) => name === "Radfield")?.range[0] ?? 0,
       },
       tools.log,
+      () => tools.signal.throwIfAborted(),
     );
     // Every tracer is in /train; /val is empty.
     return new FrameHistories([await openFrame(clean, "train")], surrogate, remove);
   } catch (error) {
     remove();
-    throw error;
+    throw rawFileError(error, path, folder);
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inspectFile } from "../../../src/analysis/inspection/inspect-file.ts";
+import { here } from "../../../src/formats/process-place.ts";
 import { testFolder, thrownBy } from "../../helpers/folder.ts";
 import { options } from "./settings.ts";
 
@@ -54,6 +55,16 @@ describe("a run's folder", () => {
     expect(found).toMatchObject({ outcome: null, overrides: [], epochs: { count: 1 } });
     expect(found.kind === "run" && found.unreadable.map(({ key }) => key)).toEqual(["environment.json", "config.yaml"]);
   });
+});
+
+it.each([
+  ["running", process.pid],
+  ["killed", 2 ** 22 + 1],
+])("a run without a summary is %s by its lock", async (outcome, pid) => {
+  mkdirSync(at(outcome));
+  writeFileSync(at(`${outcome}/config.yaml`), "seed: 3\n");
+  writeFileSync(at(`${outcome}/.lock`), JSON.stringify({ pid, ...here, began: null }));
+  expect(await inspectFile(at(outcome), options)).toMatchObject({ kind: "run", outcome });
 });
 
 describe("a run of a newer version", () => {
