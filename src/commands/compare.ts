@@ -35,10 +35,12 @@ export const compareCommand: Command = {
   async run(context) {
     const { args, cwd, stdout } = context;
     const settings = {
-      resamples: wholeNumber(args, "resamples", 2000, 1),
-      seed: wholeNumber(args, "seed", 0, 0),
+      resamples: wholeNumber(args, "resamples", 2000, 1, mostResamples),
+      seed: wholeNumber(args, "seed", 0, 0, 2 ** 32 - 1),
     };
     const paths = args.runs as readonly string[];
+    if (paths.length < 2)
+      throw new ConfigError("a comparison needs two runs or more", { fix: "astrochem compare RUN RUN" });
     const [{ compareRuns }, { metricsJson }, { writeFileAtomic }] = await Promise.all([
       import("../analysis/compare.ts"),
       import("../analysis/metrics-file.ts"),
@@ -47,7 +49,8 @@ export const compareCommand: Command = {
     const names = namesOf(paths);
     const evaluations = await evaluationsOf(paths, context);
     const runs = evaluations.map((metrics, r) => ({ name: names[r]!, metrics }));
-    const comparison = compareRuns(runs, settings);
+    const { whileBlocking = (action) => action() } = context;
+    const comparison = whileBlocking(() => compareRuns(runs, settings));
     const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
     const file = join(folder, "compare.json");
     writeFileAtomic(file, metricsJson(comparison));
@@ -104,10 +107,19 @@ function namesOf(paths: readonly string[]): readonly string[] {
   return parts.map((each) => each.slice(common).join("/"));
 }
 
-function wholeNumber(args: Readonly<Record<string, unknown>>, name: string, otherwise: number, least: number): number {
+/** More take memory, and no longer move a 95 % interval. */
+const mostResamples = 100_000;
+
+function wholeNumber(
+  args: Readonly<Record<string, unknown>>,
+  name: string,
+  otherwise: number,
+  least: number,
+  most: number,
+): number {
   const value = args[name] ?? otherwise;
-  if (typeof value === "number" && Number.isInteger(value) && value >= least && value < 2 ** 32) return value;
-  throw new ConfigError(`--${name} is ${value}, not a whole number from ${least} on`, { where: `--${name}` });
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new ConfigError(`--${name} is ${value}, not a whole number from ${least} to ${most}`, { where: `--${name}` });
 }
 
 /** The table that a person reads. */

@@ -28,7 +28,7 @@ export const exportCommand: Command = {
     ["astrochem export onnx --only rollout --steps 240", "240 steps on scaled values"],
   ],
   async run(context) {
-    const { args, cwd, stderr, signal } = context;
+    const { args, cwd, stderr, signal, whileBlocking } = context;
     if (args.format !== "onnx") {
       throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx" });
     }
@@ -44,7 +44,7 @@ export const exportCommand: Command = {
         autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
         emulator: text("emulator") ?? "weights/emulator.safetensors",
       },
-      { log: (message) => stderr.write(`${message}\n`), signal },
+      { log: (message) => stderr.write(`${message}\n`), signal, whileBlocking },
     );
     await report(summary, context);
   },

@@ -35,6 +35,6 @@ export const trainAutoencoderCommand: Command = {
 export function checkStart(args: Readonly<Record<string, unknown>>): void {
   if (args["warm-start"] && args.fresh)
     throw new ConfigError("--warm-start and --fresh exclude each other", { fix: "give one" });
-  if (typeof args.resume === "string" && args.fresh)
-    throw new ConfigError("--resume and --fresh exclude each other", { fix: "give one" });
+  const given = ["resume", "resume-or-fresh", "fresh"].filter((name) => typeof args[name] === "string" || args[name]);
+  if (given.length > 1) throw new ConfigError(`--${given.join(" and --")} exclude each other`, { fix: "give one" });
 }

@@ -15,6 +15,10 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
     optionalValue: true,
     describe: "go on with a run: its folder, or nothing for the newest unfinished one of this configuration",
   },
+  "resume-or-fresh": {
+    type: "boolean",
+    describe: "as --resume alone, but begin a new run where there is none to go on with: for job scripts",
+  },
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
 

@@ -44,12 +44,18 @@ export async function indexRows(
   const times = await checkedTimes(frame, plan, checks, advance, where);
   const { order, starts } = groupByCode(codes, values.length);
   const startsAtZero = new Uint8Array(values.length);
+  let sinceTurn = 0;
   for (let tracer = 0; tracer < values.length; tracer++) {
     const rows = order.subarray(starts[tracer], starts[tracer + 1]);
     sortByTime(rows, times);
     const twice = rows.findIndex((row, i) => i > 0 && times[row] === times[rows[i - 1]!]);
     if (twice > 0) throw duplicateRow(values[tracer]!, times, rows[twice - 1]!, rows[twice]!, where);
     startsAtZero[tracer] = times[rows[0]!] === 0 ? 1 : 0;
+    sinceTurn += rows.length;
+    if (sinceTurn < 2 ** 20) continue;
+    sinceTurn = 0;
+    advance(0);
+    await nextTurn();
   }
   return { tracers: values, order, starts, startsAtZero };
 }

@@ -59,6 +59,10 @@ export interface Histories {
 /** Values of a group's output: 64 MB. */
 const valuesAtOnce = 2 ** 24;
 
+function historiesAtOnce(rows: number, species: number): number {
+  return Math.max(1, Math.floor(valuesAtOnce / (rows * species)));
+}
+
 /** Opens what a request names. @throws DataError */
 export async function openHistories(
   request: EmulateRequest,
@@ -167,7 +171,7 @@ class FrameHistories implements Histories {
     const width = this.#surrogate.species.length;
     for (let from = 0; from < this.#runs.length; ) {
       const { rows } = this.#runs[from]!;
-      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * width)));
+      const most = historiesAtOnce(rows, width);
       let to = from + 1;
       while (to < this.#runs.length && to - from < most && this.#runs[to]!.rows === rows) to += 1;
       yield this.#group(this.#runs.slice(from, to), rows);
@@ -229,14 +233,24 @@ function arrayHistories({ cwd, physical, abundances }: EmulateRequest, surrogate
   }
   const rows = steps + 1;
   const one = Float32Array.from<number | bigint>(starts.data, Number);
-  const group: HistoryGroup = {
-    models: Array.from({ length: batch }, (_, b) => b),
-    rows,
-    times: new Float32Array(batch * rows).fill(Number.NaN),
-    physical: withLastHeld(Float32Array.from<number | bigint>(conditions.data, Number), batch, steps, parameters),
-    abundances: given === batch ? one : Float32Array.from({ length: batch * species }, (_, i) => one[i % species]!),
-  };
-  return { tracers: batch, rows: batch * rows, hasIntegerIds: true, groups: () => [group], close: () => {} };
+  function* groups(): Generator<HistoryGroup> {
+    const most = historiesAtOnce(rows, species);
+    for (let from = 0; from < batch!; from += most) {
+      const count = Math.min(most, batch! - from);
+      const part = conditions.data.subarray(from * steps! * parameters, (from + count) * steps! * parameters);
+      yield {
+        models: Array.from({ length: count }, (_, b) => from + b),
+        rows,
+        times: new Float32Array(count * rows).fill(Number.NaN),
+        physical: withLastHeld(Float32Array.from<number | bigint>(part, Number), count, steps!, parameters),
+        abundances:
+          given === batch
+            ? one.subarray(from * species, (from + count) * species)
+            : Float32Array.from({ length: count * species }, (_, i) => one[i % species]!),
+      };
+    }
+  }
+  return { tracers: batch, rows: batch * rows, hasIntegerIds: true, groups, close: () => {} };
 }
 
 /** [b, t, physical] → [b, t + 1, physical]: the last state has no conditions of its own, and shows those that led to it. */
