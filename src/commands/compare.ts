@@ -7,6 +7,7 @@ import { resolveIn } from "../config/paths.ts";
 import { ConfigError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 import { printable } from "./printable.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
@@ -24,6 +25,7 @@ export const compareCommand: Command = {
   },
   options: {
     output: { type: "string", describe: "folder to write to (default: the current one)" },
+    ...overwriteOption,
     resamples: { type: "number", describe: "bootstrap resamples (default: 2000)" },
     seed: { type: "number", describe: "seed of the bootstrap (default: 0)" },
   },
@@ -46,13 +48,15 @@ export const compareCommand: Command = {
       import("../analysis/metrics-file.ts"),
       import("../formats/atomic-file.ts"),
     ]);
+    const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
+    const file = join(folder, "compare.json");
+    const inputs = paths.map((path) => resolve(cwd, path));
+    await checkDestination({ path: file, kind: "comparison", inputs, overwrite: args.overwrite === true });
     const names = namesOf(paths);
     const evaluations = await evaluationsOf(paths, context);
     const runs = evaluations.map((metrics, r) => ({ name: names[r]!, metrics }));
     const { whileBlocking = (action) => action() } = context;
     const comparison = whileBlocking(() => compareRuns(runs, settings));
-    const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
-    const file = join(folder, "compare.json");
     writeFileAtomic(file, metricsJson(comparison));
     const { writeComparison } = await import("../analysis/report/write-report.ts");
     const page = await writeComparison(folder, comparison);

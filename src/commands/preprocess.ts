@@ -6,6 +6,7 @@ import { whileWriting } from "../formats/lock.ts";
 import { cut, drawBar } from "../training/terminal-text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 import { withRun } from "./run-folder.ts";
 import { formatTable } from "./tables.ts";
 
@@ -15,7 +16,7 @@ export const preprocess: Command = {
     "Makes the clean dataset of a raw UCLCHEM file: columns renamed and picked, a start row before each tracer, " +
     "abundances clipped, tracers split into /train and /val.",
   positionals: {},
-  options: {},
+  options: overwriteOption,
   config: {
     root: "config",
     aliases: {
@@ -43,6 +44,13 @@ export const preprocess: Command = {
       const { preprocessDataset } = await import("../data/preprocess.ts");
       const log = (message: string, details: object = {}) => run.log.info(details, message);
       const options = await optionsFrom(loaded);
+      const { working_path, dataset } = loaded.config;
+      const tables = [dataset.species_path, dataset.initial_abundances_path].map((name) =>
+        resolveInput(working_path, name),
+      );
+      const inputs = [options.inputPath, ...tables];
+      const overwrite = context.args.overwrite === true;
+      await checkDestination({ path: options.outputPath, kind: "clean", inputs, overwrite });
       const summary = await whileWriting(options.outputPath, () => preprocessDataset(options, log, showRows(context)));
       context.statusLine.clear();
       printSummary(summary, run.folder, context);

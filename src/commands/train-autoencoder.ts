@@ -19,14 +19,16 @@ export const trainAutoencoderCommand: Command = {
   ],
   async run(context) {
     checkStart(context.args);
-    const [{ composeTraining }, { autoencoderJob }, { runTraining }, { trainAutoencoder }] = await Promise.all([
-      import("./resume.ts"),
-      import("./jobs.ts"),
-      import("./training.ts"),
-      import("../training/autoencoder-run.ts"),
-    ]);
+    const [{ composeTraining }, { autoencoderJob }, { checkWeights, runTraining }, { trainAutoencoder }] =
+      await Promise.all([
+        import("./resume.ts"),
+        import("./jobs.ts"),
+        import("./training.ts"),
+        import("../training/autoencoder-run.ts"),
+      ]);
     const start = await composeTraining("config", context);
     const job = autoencoderJob(start.loaded, context.args["warm-start"] === true);
+    await checkWeights(job, "autoencoder", [job.dataset], context);
     await runTraining(start, context, "rows", (tools) => trainAutoencoder(job, tools));
   },
 };

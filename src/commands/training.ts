@@ -2,6 +2,7 @@ import { join, relative } from "node:path";
 import type { TrainingRoot } from "../config/schemas.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
 import { observeRun } from "./run-observer.ts";
@@ -19,8 +20,20 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
     type: "boolean",
     describe: "as --resume alone, but begin a new run where there is none to go on with: for job scripts",
   },
+  ...overwriteOption,
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
+
+/** Makes sure that a training's weights may go where they are to go. @throws ConfigError */
+export async function checkWeights(
+  job: { readonly weights: string; readonly model: { readonly save_model: boolean } },
+  kind: "autoencoder" | "emulator",
+  inputs: readonly string[],
+  { args }: CommandContext,
+): Promise<void> {
+  if (!job.model.save_model) return;
+  await checkDestination({ path: job.weights, kind, inputs, overwrite: args.overwrite === true });
+}
 
 /** Runs a training in a run folder of its own and prints what came of it. */
 export async function runTraining(
