@@ -8,14 +8,14 @@ const { stdout, stderr } = process;
 const interruption = new AbortController();
 
 /** The first signal lets the command end well; the second, from an impatient user, ends it here. */
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    const reason = new Interruption(signal);
-    if (interruption.signal.aborted) process.exit(reason.exitCode);
-    stderr.write(`\n${signal}: ending after this step; once more to quit at once\n`);
-    interruption.abort(reason);
-  });
+const signals = ["SIGINT", "SIGTERM"] as const;
+function interrupt(signal: (typeof signals)[number]): void {
+  const reason = new Interruption(signal);
+  if (interruption.signal.aborted) process.exit(reason.exitCode);
+  stderr.write(`\n${signal}: ending after this step; once more to quit at once\n`);
+  interruption.abort(reason);
 }
+for (const signal of signals) process.on(signal, interrupt);
 
 /** Schedulers send it some time before they end a job: the state is written down, and the work goes on. */
 let isCheckpointWanted = false;
@@ -41,6 +41,15 @@ const exitCode = await main(process.argv.slice(2), {
   stdout,
   stderr,
   signal: interruption.signal,
+  whileBlocking(action) {
+    // A handler is called between two turns of the event loop; without one the system ends the process.
+    for (const signal of signals) process.off(signal, interrupt);
+    try {
+      return action();
+    } finally {
+      for (const signal of signals) process.on(signal, interrupt);
+    }
+  },
   takeCheckpointRequest() {
     const isWanted = isCheckpointWanted;
     isCheckpointWanted = false;

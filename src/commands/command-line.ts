@@ -5,7 +5,15 @@ import type { Command, OptionSpec } from "./command.ts";
 import { configOptions, globalOptions, optionsOf } from "./global-options.ts";
 import { helpSections } from "./help.ts";
 import type { CommandEntry } from "./registry.ts";
-import { checkFlags, noCommand, type Parsed, unknownCommand, usageError, usageOf } from "./usage-errors.ts";
+import {
+  checkFlags,
+  missingArguments,
+  noCommand,
+  type Parsed,
+  unknownCommand,
+  usageError,
+  usageOf,
+} from "./usage-errors.ts";
 
 /** What the words of a command line ask for: a text (help, version, completion), or a command to be run. */
 export type Request =
@@ -54,6 +62,7 @@ function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: re
   const known = new Set([...Object.keys(command.positionals), ...Object.keys(optionsOf(command))]);
   const args = Object.fromEntries(Object.entries(parsed).filter(([key]) => known.has(key)));
   const mistaken = takeOverrides(args, command);
+  checkRequired(entry, args);
   // Words after `--` are in `rest`; any others there are too many.
   if (rest.length > 0 && command.config === undefined) {
     throw new ConfigError(`unexpected argument \`${rest[0]}\``, { fix: `astrochem ${usageOf(entry)}` });
@@ -67,6 +76,13 @@ function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: re
     args,
     overrides: expandAliases(given, command.config?.aliases),
   };
+}
+
+/** yargs counts the words only: an empty one says nothing, and overrides may have stood for files. @throws ConfigError */
+function checkRequired(entry: CommandEntry, args: Readonly<Record<string, unknown>>): void {
+  const required = [...entry.usage.matchAll(/<(\w+)(?:\.\.)?>/g)].map(([, name]) => args[name!]);
+  const missing = required.filter((value) => [value].flat().every((word) => word === undefined || word === "")).length;
+  if (missing > 0) throw missingArguments(missing, entry);
 }
 
 /**

@@ -40,6 +40,9 @@ export interface OutputStream extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
+/** Runs something that computes for long without a turn of the event loop, and leaves nothing half done. */
+export type Blocking = <T>(action: () => T) => T;
+
 /** What a repeated run takes from the earlier one. */
 export interface RepeatedRun {
   /** The composed configuration, which stands in for the root's file. */
@@ -72,6 +75,8 @@ export interface CommandContext {
   readonly statusLine: StatusLine;
   /** Aborted at the first SIGINT or SIGTERM: finish the step, save, return. */
   readonly signal: AbortSignal;
+  /** Meanwhile a signal, which could not be heard, ends the process at once; absent: nothing listens to signals. */
+  readonly whileBlocking?: Blocking | undefined;
   /** Whether a checkpoint was asked for (SIGUSR1) since this was last called; absent: never. */
   readonly takeCheckpointRequest?: (() => boolean) | undefined;
   /** Set where an earlier run is repeated. */

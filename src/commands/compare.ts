@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { checkOptions } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 import { printable } from "./printable.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
@@ -25,6 +26,7 @@ export const compareCommand: Command = {
   },
   options: {
     output: { type: "string", describe: "folder to write to (default: the current one)" },
+    ...overwriteOption,
     resamples: { type: "number", describe: "bootstrap resamples (default: 2000)" },
     seed: { type: "number", describe: "seed of the bootstrap (default: 0)" },
     ...checkOptions,
@@ -37,21 +39,26 @@ export const compareCommand: Command = {
   async run(context) {
     const { args, cwd, stdout } = context;
     const settings = {
-      resamples: wholeNumber(args, "resamples", 2000, 1),
-      seed: wholeNumber(args, "seed", 0, 0),
+      resamples: wholeNumber(args, "resamples", 2000, 1, mostResamples),
+      seed: wholeNumber(args, "seed", 0, 0, 2 ** 32 - 1),
     };
     const paths = args.runs as readonly string[];
+    if (paths.length < 2)
+      throw new ConfigError("a comparison needs two runs or more", { fix: "astrochem compare RUN RUN" });
     const [{ compareRuns }, { metricsJson }, { writeFileAtomic }] = await Promise.all([
       import("../analysis/compare.ts"),
       import("../analysis/metrics-file.ts"),
       import("../formats/atomic-file.ts"),
     ]);
+    const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
+    const file = join(folder, "compare.json");
+    const inputs = paths.map((path) => resolve(cwd, path));
+    await checkDestination({ path: file, kind: "comparison", inputs, overwrite: args.overwrite === true });
     const names = namesOf(paths);
     const evaluations = await evaluationsOf(paths, context);
     const runs = evaluations.map((metrics, r) => ({ name: names[r]!, metrics }));
-    const comparison = compareRuns(runs, settings);
-    const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
-    const file = join(folder, "compare.json");
+    const { whileBlocking = (action) => action() } = context;
+    const comparison = whileBlocking(() => compareRuns(runs, settings));
     writeFileAtomic(file, metricsJson(comparison));
     const { writeComparison } = await import("../analysis/report/write-report.ts");
     const page = await writeComparison(folder, comparison);
@@ -106,10 +113,19 @@ function namesOf(paths: readonly string[]): readonly string[] {
   return parts.map((each) => each.slice(common).join("/"));
 }
 
-function wholeNumber(args: Readonly<Record<string, unknown>>, name: string, otherwise: number, least: number): number {
+/** More take memory, and no longer move a 95 % interval. */
+const mostResamples = 100_000;
+
+function wholeNumber(
+  args: Readonly<Record<string, unknown>>,
+  name: string,
+  otherwise: number,
+  least: number,
+  most: number,
+): number {
   const value = args[name] ?? otherwise;
-  if (typeof value === "number" && Number.isInteger(value) && value >= least && value < 2 ** 32) return value;
-  throw new ConfigError(`--${name} is ${value}, not a whole number from ${least} on`, { where: `--${name}` });
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new ConfigError(`--${name} is ${value}, not a whole number from ${least} to ${most}`, { where: `--${name}` });
 }
 
 /** The table that a person reads. */

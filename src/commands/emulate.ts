@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
 import { checkOptions, checksOf } from "./check-options.ts";
 import type { Command } from "./command.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 import { formatNumber } from "./tables.ts";
 
 /** Emulates physical histories from a file. */
@@ -22,6 +24,7 @@ export const emulateCommand: Command = {
     },
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
+    ...overwriteOption,
     autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
     emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
     device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "cpu", "wasm"] },
@@ -34,26 +37,32 @@ export const emulateCommand: Command = {
   async run(context) {
     const { emulateFile } = await import("../inference/emulate-file.ts");
     const text = (name: string): string | undefined => context.args[name] as string | undefined;
-    const summary = await emulateFile(
-      {
-        cwd: context.cwd,
-        input: text("input"),
-        key: text("key"),
-        physical: text("physical"),
-        abundances: text("abundances"),
-        start: text("start"),
-        ...checksOf(context),
-        output: text("output") ?? "emulated.h5",
-        autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
-        emulator: text("emulator") ?? "weights/emulator.safetensors",
-        compute: { device: text("device") as "auto" | undefined, engine: text("engine") as "auto" | undefined },
-      },
-      {
-        log: (message) => context.stderr.write(`${message}\n`),
-        signal: context.signal,
-        now: () => context.now().getTime(),
-      },
-    );
+    const request = {
+      cwd: context.cwd,
+      input: text("input"),
+      key: text("key"),
+      physical: text("physical"),
+      abundances: text("abundances"),
+      start: text("start"),
+      ...checksOf(context),
+      output: text("output") ?? "emulated.h5",
+      autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
+      emulator: text("emulator") ?? "weights/emulator.safetensors",
+      compute: { device: text("device") as "auto" | undefined, engine: text("engine") as "auto" | undefined },
+    };
+    const { input, physical, abundances, start, autoencoder, emulator } = request;
+    const path = (name: string): string => resolve(context.cwd, name);
+    await checkDestination({
+      path: path(request.output),
+      kind: "emulated",
+      inputs: [input, physical, abundances, start, autoencoder, emulator].map((name) => (name ? path(name) : null)),
+      overwrite: context.args.overwrite === true,
+    });
+    const summary = await emulateFile(request, {
+      log: (message) => context.stderr.write(`${message}\n`),
+      signal: context.signal,
+      now: () => context.now().getTime(),
+    });
     if (context.json) {
       context.stdout.write(`${JSON.stringify(summary)}\n`);
       return;

@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 
 /** Writes the trained models in a format that other programs run. */
 export const exportCommand: Command = {
@@ -20,6 +22,7 @@ export const exportCommand: Command = {
     },
     steps: { type: "number", describe: "steps of the rollout (default: those of the emulator's training window)" },
     output: { type: "string", describe: "folder to write to (default: outputs/onnx)" },
+    ...overwriteOption,
     autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
     emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
   },
@@ -28,23 +31,29 @@ export const exportCommand: Command = {
     ["astrochem export onnx --only rollout --steps 240", "240 steps on scaled values"],
   ],
   async run(context) {
-    const { args, cwd, stderr, signal } = context;
+    const { args, cwd, stderr, signal, whileBlocking } = context;
     if (args.format !== "onnx") {
       throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx" });
     }
     const { exportOnnx } = await import("../inference/export-onnx.ts");
     const text = (name: string): string | undefined => args[name] as string | undefined;
+    const [folder, weights] = [text("output") ?? "outputs/onnx", [text("autoencoder"), text("emulator")]];
+    for (const kind of ["encoder", "decoder", "step", "rollout"].filter((each) => (text("only") ?? each) === each)) {
+      const path = resolve(cwd, folder, `${kind}.onnx`);
+      const inputs = weights.map((name) => (name ? resolve(cwd, name) : null));
+      await checkDestination({ path, kind: "onnx", inputs, overwrite: args.overwrite === true });
+    }
     const summary = await exportOnnx(
       {
         cwd,
         only: text("only") as "encoder" | undefined,
         scaling: args.scaling === true,
         steps: args.steps as number | undefined,
-        output: text("output") ?? "outputs/onnx",
+        output: folder,
         autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
         emulator: text("emulator") ?? "weights/emulator.safetensors",
       },
-      { log: (message) => stderr.write(`${message}\n`), signal },
+      { log: (message) => stderr.write(`${message}\n`), signal, whileBlocking },
     );
     await report(summary, context);
   },

@@ -1,5 +1,5 @@
 import { inspect, styleText } from "node:util";
-import { AstrochemError } from "../errors.ts";
+import { AstrochemError, DataError } from "../errors.ts";
 import type { OutputStream } from "./command.ts";
 import { Interruption } from "./interruption.ts";
 import { printable } from "./printable.ts";
@@ -23,14 +23,32 @@ export function reportFailure(error: unknown, { stderr, debug, version }: Failur
     return error.exitCode;
   }
   const label = paint("red", "error:", stderr);
-  if (error instanceof AstrochemError) {
-    stderr.write(`${label} ${withFaintLabels(printable(error.message), stderr)}\n`);
+  const told = error instanceof AstrochemError ? error : systemError(error);
+  if (told !== null) {
+    stderr.write(`${label} ${withFaintLabels(withoutEndlessWords(printable(told.message)), stderr)}\n`);
     if (debug) stderr.write(`\n${inspect(error)}\n`);
-    return error.exitCode;
+    return told.exitCode;
   }
   stderr.write(`${label} ${inspect(error)}\n`);
   stderr.write(`  this is a bug of astrochem ${version}: please report it with these lines and what you typed\n`);
   return 1;
+}
+
+/** What the file system answers about a path is no bug: a name that is too long, a disk that fails. Null for anything else. */
+function systemError(error: unknown): DataError | null {
+  if (!(error instanceof Error)) return null;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined || path === undefined) return null;
+  const fix = code === "ENAMETOOLONG" ? "give a shorter path" : "check the path, its permissions and the disk";
+  return new DataError(error.message, { fix });
+}
+
+/** More characters without a space are nobody's path. */
+const longestWord = 1000;
+
+function withoutEndlessWords(text: string): string {
+  const cut = (word: string): string => `${word.slice(0, 100)}… (${word.length} characters)`;
+  return text.replace(/\S+/g, (word) => (word.length > longestWord ? cut(word) : word));
 }
 
 function withFaintLabels(message: string, stderr: OutputStream): string {

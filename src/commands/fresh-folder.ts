@@ -1,6 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DataError } from "../errors.ts";
+import { removeDeadLock } from "../formats/lock.ts";
 
 /** Makes a folder and its parents. */
 export function makeFolder(folder: string): string {
@@ -29,6 +30,38 @@ export function makeFreshFolder(outputs: string, started: Date, command: string)
       }
     });
     if (isOurs) return folder;
+  }
+}
+
+/** The file that a process holds while it works in a run folder. */
+export function runLock(folder: string): string {
+  return join(folder, ".lock");
+}
+
+/** Run folders below `outputs`, the newest first; none where there are no outputs. */
+export function runFoldersIn(outputs: string): string[] {
+  const list = (folder: string): string[] => {
+    try {
+      return readdirSync(folder).sort().reverse();
+    } catch {
+      return [];
+    }
+  };
+  const days = list(outputs).filter((name) => /^\d{4}-\d{2}-\d{2}$/.test(name));
+  return days.flatMap((day) => list(join(outputs, day)).map((run) => join(outputs, day, run)));
+}
+
+/** So many of the newest run folders are looked through: more would be slow on a network disk. */
+const newest = 200;
+
+/** Removes the locks that killed runs left in their folders. */
+export function removeDeadRunLocks(outputs: string): void {
+  for (const folder of runFoldersIn(outputs).slice(0, newest)) {
+    try {
+      removeDeadLock(runLock(folder));
+    } catch {
+      // Somebody else's folder, read-only perhaps: the lock does no harm there.
+    }
   }
 }
 

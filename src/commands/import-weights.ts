@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { whileWriting } from "../formats/lock.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 
 /** Brings PyTorch weights of the original package in. */
 export const importWeightsCommand: Command = {
@@ -17,6 +18,7 @@ export const importWeightsCommand: Command = {
       type: "string",
       describe: "the emulator's .pth file; needs an autoencoder, given here or imported before",
     },
+    ...overwriteOption,
   },
   config: { root: "config_emulator" },
   examples: [
@@ -36,6 +38,13 @@ export const importWeightsCommand: Command = {
     const { hidden_dims, latent_dim, save_model_path } = loaded.config.autoencoder;
     const autoencoderPath = resolve(loaded.config.working_path, save_model_path);
     const written: string[] = [];
+    const overwrite = context.args.overwrite === true;
+    const inputs = [files.autoencoder, files.latentsMinmax, files.emulator];
+    if (files.autoencoder) await checkDestination({ path: autoencoderPath, kind: "autoencoder", inputs, overwrite });
+    if (files.emulator) {
+      const used = files.autoencoder === null ? job.autoencoder : autoencoderPath;
+      await checkDestination({ path: job.weights, kind: "emulator", inputs: [...inputs, used], overwrite });
+    }
     if (files.autoencoder !== null) {
       const weights = imports.importAutoencoder(files.autoencoder, {
         shape: { input_dim: species.length, hidden_dims, latent_dim },

@@ -35,6 +35,7 @@ export const inspectCommand: Command = {
       isQuick: context.args.quick === true,
       key: context.args.key as string | undefined,
       progress: showProgress(context),
+      whileBlocking: context.whileBlocking,
     });
     context.statusLine.clear();
     const hints = hintsFor(inspection, { settings, overrides: context.overrides, path });

@@ -133,7 +133,7 @@ function runSections(run: Inspection & { kind: "run" }): string[] {
   return [
     factLines([
       ["command", run.command ?? "unknown"],
-      ["outcome", run.outcome ?? "unknown: it is still running, or was killed"],
+      ["outcome", run.outcome ?? "unknown: it has no summary, and is not running: it was killed"],
       ["started", run.started_at ?? "unknown"],
       ...(run.seconds === null ? [] : ([["seconds", formatNumber(run.seconds)]] as const)),
       ["overrides", run.overrides.join(" ") || "none"],

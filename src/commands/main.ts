@@ -2,7 +2,7 @@ import type { RootName } from "../config/schemas.ts";
 import { ConfigError } from "../errors.ts";
 import { StatusLine } from "../training/status-line.ts";
 import { packageVersion } from "../version.ts";
-import type { CommandContext, OutputStream } from "./command.ts";
+import type { Blocking, CommandContext, OutputStream } from "./command.ts";
 import { parseCommandLine, type Request } from "./command-line.ts";
 import { composeConfig } from "./compose.ts";
 import { reportFailure } from "./failure.ts";
@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly stderr: OutputStream;
   /** Aborted with an `Interruption`. */
   readonly signal: AbortSignal;
+  /** See `CommandContext`. */
+  readonly whileBlocking?: Blocking | undefined;
   /** Whether a checkpoint was asked for since this was last called. */
   readonly takeCheckpointRequest?: (() => boolean) | undefined;
 }

@@ -8,6 +8,7 @@ import { cut, drawBar } from "../training/terminal-text.ts";
 import { strictOption } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 import { withRun } from "./run-folder.ts";
 import { formatTable } from "./tables.ts";
 
@@ -17,7 +18,7 @@ export const preprocess: Command = {
     "Makes the clean dataset of a raw UCLCHEM file: columns renamed and picked, a start row before each tracer, " +
     "abundances clipped, tracers split into /train, /val and, with test_split, /test.",
   positionals: {},
-  options: { strict: strictOption },
+  options: { strict: strictOption, ...overwriteOption },
   config: {
     root: "config",
     aliases: {
@@ -45,6 +46,13 @@ export const preprocess: Command = {
       run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
       const options = { ...(await optionsFrom(loaded, run.tell)), strict: context.args.strict === true };
+      const { working_path, dataset } = loaded.config;
+      const tables = [dataset.species_path, dataset.initial_abundances_path].map((name) =>
+        resolveInput(working_path, name),
+      );
+      const inputs = [options.inputPath, ...tables];
+      const overwrite = context.args.overwrite === true;
+      await checkDestination({ path: options.outputPath, kind: "clean", inputs, overwrite });
       const summary = await whileWriting(options.outputPath, () =>
         preprocessDataset(options, run.tell, showRows(context)),
       );

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { load } from "js-yaml";
 import { differingKeys } from "../config/difference.ts";
@@ -9,6 +9,7 @@ import { type Checkpoint, readCheckpoint } from "../training/checkpoint.ts";
 import { checkpointPaths } from "../training/checkpoint-keeper.ts";
 import type { CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
+import { runFoldersIn } from "./fresh-folder.ts";
 
 /** A run that goes on. */
 export interface ResumedRun {
@@ -26,7 +27,8 @@ export interface TrainingStart<R extends TrainingRoot> {
 
 /**
  * Composes the configuration of a training. With `--resume DIR` it is the run's own, with the overrides on top, or, where these choose
- * files (the words that began the run, again), what they say, which must come to the same; with `--resume` alone the newest unfinished run of this command and configuration goes on, where there is one.
+ * files (the words that began the run, again), what they say, which must come to the same; with `--resume` alone the newest unfinished run of this command and configuration
+ * goes on. Where there is none, `--resume-or-fresh` begins a new one.
  * @throws ConfigError, CheckpointError
  */
 export async function composeTraining<R extends TrainingRoot>(
@@ -34,10 +36,11 @@ export async function composeTraining<R extends TrainingRoot>(
   context: CommandContext,
 ): Promise<TrainingStart<R>> {
   const wanted = context.args.resume;
-  if (typeof wanted !== "string") return { loaded: await composeConfig(root, context), resumed: null };
-  if (wanted === "") {
+  const orFresh = context.args["resume-or-fresh"] === true;
+  if (typeof wanted !== "string" && !orFresh) return { loaded: await composeConfig(root, context), resumed: null };
+  if (typeof wanted !== "string" || wanted === "") {
     const loaded = await composeConfig(root, context);
-    return { loaded, resumed: newestUnfinished(loaded, context) };
+    return { loaded, resumed: newestUnfinished(loaded, context, orFresh) };
   }
   const resumed = openResumed(resolve(context.cwd, wanted), context);
   const own = join(resumed.folder, "config.yaml");
@@ -56,8 +59,8 @@ function choosesFile(overrides: readonly string[], own: string): boolean {
 }
 
 /** @param path a run's folder, or a checkpoint in it */
-function openResumed(path: string, { command }: CommandContext): ResumedRun {
-  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+function openResumed(path: string, { command, stderr }: CommandContext): ResumedRun {
+  const isFile = existsSync(path) && statSync(path).isFile();
   const folder = isFile ? dirname(dirname(path)) : path;
   if (!existsSync(join(folder, "config.yaml"))) {
     throw new ConfigError(`--resume ${path}: no run of astrochem is there`, {
@@ -70,6 +73,7 @@ function openResumed(path: string, { command }: CommandContext): ResumedRun {
     throw new ConfigError(`--resume ${path}: that is a run of ${ran}`, { fix: `astrochem ${ran} --resume ${path}` });
   }
   const file = isFile ? path : checkpointPaths(join(folder, "checkpoints")).last;
+  if (!existsSync(file)) stderr.write(`${path} was ended before its first checkpoint: it begins again\n`);
   return { folder, from: existsSync(file) ? { path: file, checkpoint: readCheckpoint(file) } : null };
 }
 
@@ -79,35 +83,99 @@ function commandOf(folder: string): string | null {
   return typeof command === "string" ? command : null;
 }
 
-/** The newest run that has a checkpoint, no end, and the same configuration. */
-function newestUnfinished({ config }: LoadedConfig, context: CommandContext): ResumedRun | null {
-  const { command, cwd } = context;
+/** A run of this command, and the keys in which its configuration differs. */
+interface Candidate {
+  readonly folder: string;
+  readonly path: string;
+  readonly checkpoint: Checkpoint;
+  readonly differing: readonly string[];
+}
+
+/** So many of the newest checkpoints are read to name the nearest. */
+const mostRead = 50;
+
+/**
+ * The newest run that has a checkpoint, no end, and the same configuration.
+ * @throws ConfigError naming the nearest run where there is none, unless a new one may begin
+ */
+function newestUnfinished({ config }: LoadedConfig, context: CommandContext, orFresh: boolean): ResumedRun | null {
+  const { cwd, command } = context;
   const note = (text: string): unknown => context.stderr.write(`${text}\n`);
   const folders = config.run_dir ? [resolve(cwd, config.run_dir)] : runsIn(join(cwd, "outputs"), command);
-  const candidates = folders
-    .map((folder) => ({ folder, path: checkpointPaths(join(folder, "checkpoints")).last }))
-    .filter(
-      ({ folder, path }) => existsSync(path) && !isCompleted(folder) && (commandOf(folder) ?? command) === command,
-    )
-    .sort((a, b) => statSync(b.path).mtimeMs - statSync(a.path).mtimeMs);
-  for (const { folder, path } of candidates) {
+  const seen: Candidate[] = [];
+  for (const { folder, path } of withCheckpoint(folders, command).slice(0, mostRead)) {
     const checkpoint = readOrSay(path, note);
-    if (checkpoint === null || differingKeys(checkpoint.config, config, isOwn).length > 0) continue;
-    note(`going on with ${relative(cwd, folder) || folder}`);
-    return { folder, from: { path, checkpoint } };
+    if (checkpoint === null) continue;
+    const differing = differingKeys(checkpoint.config, config, isOwn);
+    if (differing.length === 0 && !isCompleted(folder)) {
+      note(`going on with ${relative(cwd, folder) || folder}`);
+      return { folder, from: { path, checkpoint } };
+    }
+    seen.push({ folder, path, checkpoint, differing });
   }
-  const others = candidates.length === 0 ? "" : ` (${candidates.length} of another configuration)`;
-  note(`no unfinished run of this configuration has a checkpoint${others}: beginning anew`);
+  // One that could go on is nearer than one that has ended.
+  const nearest = seen.toSorted((a, b) => rank(a) - rank(b))[0];
+  const none = `no unfinished run of this configuration has a checkpoint${nearest ? `; ${described(nearest, config, cwd)}` : ""}`;
+  if (!orFresh) throw nothingToResume(none, nearest, folders.length, context);
+  note(`${none}: beginning anew`);
   return null;
+}
+
+function rank({ folder, differing }: Candidate): number {
+  return differing.length + (isCompleted(folder) ? 1e6 : 0);
+}
+
+/** Those that have a checkpoint, the newest first. */
+function withCheckpoint(folders: readonly string[], command: string): { folder: string; path: string }[] {
+  return folders
+    .map((folder) => ({ folder, path: checkpointPaths(join(folder, "checkpoints")).last }))
+    .filter(({ folder, path }) => existsSync(path) && (commandOf(folder) ?? command) === command)
+    .sort((a, b) => statSync(b.path).mtimeMs - statSync(a.path).mtimeMs);
+}
+
+/** So many keys are spelt out. */
+const shownKeys = 8;
+
+function described({ folder, checkpoint, differing }: Candidate, config: unknown, cwd: string): string {
+  const name = relative(cwd, folder) || folder;
+  const state = isCompleted(folder) ? "has completed" : "is unfinished";
+  const value = (from: unknown, key: string): string =>
+    JSON.stringify(key.split(".").reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], from)) ??
+    "absent";
+  const shown = differing
+    .slice(0, shownKeys)
+    .map((key) => `${key} (${value(checkpoint.config, key)} there, ${value(config, key)} here)`);
+  const more = differing.length > shownKeys ? ` and ${differing.length - shownKeys} more keys` : "";
+  return `the nearest, ${name}, ${state}${shown.length > 0 ? ` and differs in ${shown.join(", ")}${more}` : ""}`;
+}
+
+function nothingToResume(
+  what: string,
+  nearest: Candidate | undefined,
+  runs: number,
+  { command, cwd }: CommandContext,
+): ConfigError {
+  const anew = "--resume-or-fresh in its place begins a new run";
+  if (nearest === undefined) {
+    const looked =
+      runs === 0
+        ? "no run is there"
+        : `${runs} ${runs === 1 ? "run was" : "runs were"} ended before a first checkpoint`;
+    return new ConfigError(`${what} (${looked})`, {
+      where: join(cwd, "outputs"),
+      fix: `give a run's folder, or ${anew}`,
+    });
+  }
+  const folder = relative(cwd, nearest.folder) || nearest.folder;
+  const fix = isCompleted(nearest.folder)
+    ? `${anew}; with a raised limit a completed run goes on: astrochem ${command} --resume ${folder} model.max_epochs=…`
+    : `astrochem ${command} --resume ${folder} goes on with it as it was begun; ${anew}`;
+  return new ConfigError(what, { where: nearest.folder, fix });
 }
 
 /** All runs of a command below `outputs`. */
 function runsIn(outputs: string, command: string): string[] {
-  const list = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
-  const folders = list(outputs).flatMap((day) =>
-    /^\d{4}-\d{2}-\d{2}$/.test(day) ? list(join(outputs, day)).map((run) => join(outputs, day, run)) : [],
-  );
-  return folders.filter((folder) =>
+  return runFoldersIn(outputs).filter((folder) =>
     basename(folder)
       .replace(/^\d{2}-\d{2}-\d{2}-/, "")
       .startsWith(command),

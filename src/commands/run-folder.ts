@@ -10,7 +10,7 @@ import { versioned } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
 import { type Backend, describeEnvironment, type Environment } from "./environment.ts";
-import { guarded, makeFolder, makeFreshFolder } from "./fresh-folder.ts";
+import { guarded, makeFolder, makeFreshFolder, removeDeadRunLocks, runLock } from "./fresh-folder.ts";
 import { toJsonLine } from "./json-line.ts";
 import { type Logger, openLog, type RunLogger } from "./logging.ts";
 
@@ -45,6 +45,7 @@ export interface Run {
 
 /** The folder of a new run: `outputs/<date>/<time>-<command>/` in local time, or `config.run_dir`. */
 function makeRunFolder(command: string, { config }: RunConfig, { cwd, now }: CommandContext): string {
+  removeDeadRunLocks(join(cwd, "outputs"));
   if (config.run_dir) return makeFolder(resolve(cwd, config.run_dir));
   return makeFreshFolder(join(cwd, "outputs"), now(), command);
 }
@@ -108,7 +109,7 @@ export async function withRun(
 ): Promise<void> {
   const folder = resumed?.folder ?? makeRunFolder(command, loaded, context);
   const lock = { holder: `another process works in the run folder ${folder}` };
-  await withLock(join(folder, ".lock"), lock, () =>
+  await withLock(runLock(folder), lock, () =>
     workIn(openRun(command, loaded, context, folder, resumed !== null), context, work),
   );
 }

@@ -36,7 +36,7 @@ export function surrogateFiles(path: string, usual: string): SurrogateFiles | nu
 }
 
 function weightsIn(path: string): string | null {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
   if (!isFolder) return path.endsWith(".safetensors") && existsSync(path) ? path : null;
   const candidates = [
     checkpointPaths(join(path, "checkpoints")).best,

@@ -19,14 +19,16 @@ export const trainAutoencoderCommand: Command = {
   ],
   async run(context) {
     checkStart(context.args);
-    const [{ composeTraining }, { autoencoderJob }, { runTraining }, { trainAutoencoder }] = await Promise.all([
-      import("./resume.ts"),
-      import("./jobs.ts"),
-      import("./training.ts"),
-      import("../training/autoencoder-run.ts"),
-    ]);
+    const [{ composeTraining }, { autoencoderJob }, { checkWeights, runTraining }, { trainAutoencoder }] =
+      await Promise.all([
+        import("./resume.ts"),
+        import("./jobs.ts"),
+        import("./training.ts"),
+        import("../training/autoencoder-run.ts"),
+      ]);
     const start = await composeTraining("config", context);
     const job = autoencoderJob(start.loaded, context.args["warm-start"] === true);
+    await checkWeights(job, "autoencoder", [job.dataset], context);
     await runTraining(start, context, "rows", (tools) => trainAutoencoder(job, tools));
   },
 };
@@ -35,6 +37,6 @@ export const trainAutoencoderCommand: Command = {
 export function checkStart(args: Readonly<Record<string, unknown>>): void {
   if (args["warm-start"] && args.fresh)
     throw new ConfigError("--warm-start and --fresh exclude each other", { fix: "give one" });
-  if (typeof args.resume === "string" && args.fresh)
-    throw new ConfigError("--resume and --fresh exclude each other", { fix: "give one" });
+  const given = ["resume", "resume-or-fresh", "fresh"].filter((name) => typeof args[name] === "string" || args[name]);
+  if (given.length > 1) throw new ConfigError(`--${given.join(" and --")} exclude each other`, { fix: "give one" });
 }

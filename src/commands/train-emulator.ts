@@ -19,7 +19,7 @@ export const trainEmulatorCommand: Command = {
   ],
   async run(context) {
     checkStart(context.args);
-    const [{ composeTraining }, { emulatorJob }, { runTraining }, { trainEmulator }] = await Promise.all([
+    const [{ composeTraining }, { emulatorJob }, { checkWeights, runTraining }, { trainEmulator }] = await Promise.all([
       import("./resume.ts"),
       import("./jobs.ts"),
       import("./training.ts"),
@@ -27,6 +27,7 @@ export const trainEmulatorCommand: Command = {
     ]);
     const start = await composeTraining("config_emulator", context);
     const job = emulatorJob(start.loaded, context.args["warm-start"] === true);
+    await checkWeights(job, "emulator", [job.autoencoder, job.dataset], context);
     await runTraining(start, context, "windows", (tools) => trainEmulator(job, tools));
   },
 };

@@ -3,6 +3,7 @@ import type { TrainingRoot } from "../config/schemas.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
+import { checkDestination, overwriteOption } from "./destination.ts";
 import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
 import { observeRun } from "./run-observer.ts";
@@ -17,8 +18,24 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
     describe: "go on with a run: its folder, or nothing for the newest unfinished one of this configuration",
   },
   strict: strictOption,
+  "resume-or-fresh": {
+    type: "boolean",
+    describe: "as --resume alone, but begin a new run where there is none to go on with: for job scripts",
+  },
+  ...overwriteOption,
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
+
+/** Makes sure that a training's weights may go where they are to go. @throws ConfigError */
+export async function checkWeights(
+  job: { readonly weights: string; readonly model: { readonly save_model: boolean } },
+  kind: "autoencoder" | "emulator",
+  inputs: readonly string[],
+  { args }: CommandContext,
+): Promise<void> {
+  if (!job.model.save_model) return;
+  await checkDestination({ path: job.weights, kind, inputs, overwrite: args.overwrite === true });
+}
 
 /** Runs a training in a run folder of its own and prints what came of it. */
 export async function runTraining(

@@ -76,9 +76,11 @@ export function usageError(error: unknown, entry: CommandEntry | undefined): Con
   if (flag !== undefined) return new ConfigError(`--${flag} needs a value`, { cause: error });
   const counts = /^Not enough non-option arguments: got (\d+), need at least (\d+)/.exec(message);
   if (!counts) return new ConfigError(`cannot read the command line: ${message}`, { fix: usage, cause: error });
-  const missing = Number(counts[2]) - Number(counts[1]);
-  return new ConfigError(`${missing} ${missing === 1 ? "argument is" : "arguments are"} missing`, {
-    fix: usage,
-    cause: error,
-  });
+  return missingArguments(Number(counts[2]) - Number(counts[1]), entry, error);
+}
+
+/** So many positionals are not given. */
+export function missingArguments(count: number, entry: CommandEntry | undefined, cause?: unknown): ConfigError {
+  const fix = entry && `astrochem ${usageOf(entry)}`;
+  return new ConfigError(`${count} ${count === 1 ? "argument is" : "arguments are"} missing`, { fix, cause });
 }

@@ -50,7 +50,7 @@ export async function indexRows(
     warning(units.doubt((row) => `row ${row}, tracer ${values[codes[row]!]}`)),
     warning(severalHistories(grouped, times)),
   ].filter((note) => note !== false);
-  sortByTime(grouped, times);
+  await sortByTime(grouped, times, advance);
   const error = pointsError(points, grouped, times, { tracerColumn: plan.tracer, where });
   if (error !== null) throw error;
   refuseEqualTimes(grouped, times, where);
@@ -94,11 +94,21 @@ export function groupByCode(codes: Int32Array, count: number): { order: Int32Arr
 }
 
 /** Sorts the rows of each tracer by time. */
-export function sortByTime({ tracers, order, starts }: TracerOrder, times: Float64Array): void {
+export async function sortByTime(
+  { tracers, order, starts }: TracerOrder,
+  times: Float64Array,
+  advance: (rows: number) => void = () => {},
+): Promise<void> {
+  let sinceTurn = 0;
   for (let tracer = 0; tracer < tracers.length; tracer++) {
     const rows = order.subarray(starts[tracer], starts[tracer + 1]);
     const isSorted = rows.every((row, i) => i === 0 || times[row]! >= times[rows[i - 1]!]!);
     if (!isSorted) rows.sort((a, b) => times[a]! - times[b]! || a - b);
+    sinceTurn += rows.length;
+    if (sinceTurn < 2 ** 20) continue;
+    sinceTurn = 0;
+    advance(0);
+    await nextTurn();
   }
 }
 

@@ -1,8 +1,18 @@
-import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
-import { hostname } from "node:os";
+import { createHash, randomBytes } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DataError } from "../errors.ts";
+import { here, isAlive, isHere } from "./process-place.ts";
 
 /** A file under a temporary name beside its final one; `commit` makes it appear whole, `discard` leaves nothing. */
 export interface PendingFile {
@@ -20,32 +30,47 @@ process.once("exit", () => {
 });
 
 /** Host names may hold anything; file names may not. */
-const host = hostname().replace(/[^\w.-]/g, "_");
+const host = here.host.replace(/[^\w.-]/g, "_");
+const place = createHash("sha256").update(JSON.stringify(here)).digest("hex").slice(0, 8);
+/** Writers of another place cannot be asked whether they live. */
+const abandoned_ms = 24 * 3_600_000;
 
 /** A name beside `path` that no other process uses, and that tells whose it is. */
 export function temporaryName(path: string): string {
-  const unique = `${host}-${process.pid}-${randomBytes(4).toString("hex")}`;
+  const unique = `${host}-${place}-${process.pid}-${randomBytes(4).toString("hex")}`;
   return join(dirname(path), `.${basename(path)}.${unique}.part`);
 }
 
 const swept = new Set<string>();
 
-/** Removes what processes of this machine left of a file when they were killed; once a process and file is enough. */
+/** Removes what killed processes of this machine left of a file; once a process and file is enough. */
 function removeLeftovers(path: string): void {
   if (swept.has(path)) return;
   swept.add(path);
   const start = `.${basename(path)}.${host}-`;
-  for (const name of readdirSync(dirname(path))) {
-    const pid = name.startsWith(start) && /^(\d+)-[0-9a-f]{8}\.part$/.exec(name.slice(start.length))?.[1];
-    if (pid && !isAlive(Number(pid))) rmSync(join(dirname(path), name), { force: true });
+  for (const name of entriesOf(dirname(path))) {
+    // Older versions did not name the place.
+    const parts =
+      name.startsWith(start) && /^(?:([0-9a-f]{8})-)?(\d+)-[0-9a-f]{8}\.part$/.exec(name.slice(start.length));
+    if (!parts) continue;
+    const leftover = join(dirname(path), name);
+    const isOurs = parts[1] === place && isHere(here);
+    if (isOurs ? !isAlive(Number(parts[2])) : isAbandoned(leftover)) rmSync(leftover, { force: true });
   }
 }
 
-function isAlive(pid: number): boolean {
+function isAbandoned(path: string): boolean {
+  const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+  return Date.now() - written > abandoned_ms;
+}
+
+/** A folder may be open to writing and closed to reading. */
+function entriesOf(folder: string): readonly string[] {
   try {
-    return process.kill(pid, 0);
+    return readdirSync(folder);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return [];
+    throw error;
   }
 }
 
@@ -68,7 +93,7 @@ export function beginFile(path: string): PendingFile {
         syncPath(temporaryPath);
         renameSync(temporaryPath, path);
         // The rename itself is only durable once the folder is on disk.
-        syncPath(dirname(path));
+        syncFolder(dirname(path));
       });
       pending.delete(temporaryPath);
     },
@@ -111,6 +136,17 @@ function syncPath(path: string): void {
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Network disks, FUSE and Windows do not sync folders; one that may not be read cannot be opened for it. The file is in its place. */
+const unsyncable = new Set(["EINVAL", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EACCES", "EBADF"]);
+
+function syncFolder(folder: string): void {
+  try {
+    syncPath(folder);
+  } catch (error) {
+    if (!unsyncable.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
 }
 

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError } from "../errors.ts";
 import { guarded, temporaryName } from "./atomic-file.ts";
+import { here, isAlive, isHere, type ProcessPlace } from "./process-place.ts";
 
-interface Holder {
+/** Locks of before `boot` and `pid_namespace` were named do not tell in which name space the process is. */
+interface Holder extends Partial<ProcessPlace> {
   readonly pid: number;
   readonly host: string;
   /** When the process began, as the kernel counts: process ids come round again, in containers soon. */
@@ -22,13 +23,14 @@ export interface LockOptions {
   readonly wait?: { readonly log: (message: string) => void; readonly signal?: AbortSignal | undefined };
 }
 
-/** Holders on other machines cannot be asked whether they live: they touch their lock. */
+/** Holders on other machines, and in other name spaces of this one, cannot be asked whether they live: they touch their lock. */
 const heartbeat_ms = 20_000;
 const silence_ms = 180_000;
+const day_ms = 24 * 3_600_000;
 
 /**
- * Runs `action` while no other process does so under the same lock file. A lock whose holder is dead is taken over: on this
- * machine where there is no such process, on another where it has not touched the lock for three minutes.
+ * Runs `action` while no other process does so under the same lock file. A lock whose holder is dead is taken over: in this
+ * machine's same name space where there is no such process, elsewhere where it has not touched the lock for three minutes.
  * @throws ConfigError naming the holder; DataError where the lock cannot be written
  */
 export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
@@ -71,7 +73,7 @@ function tryAcquire(path: string): string | Holder {
   const mine = temporaryName(path);
   const self: Holder = {
     pid: process.pid,
-    host: hostname(),
+    ...here,
     began: began(process.pid),
     token: randomBytes(8).toString("hex"),
   };
@@ -93,9 +95,26 @@ function tryAcquire(path: string): string | Holder {
   });
 }
 
-function refusal(path: string, named: string, { host }: Holder): ConfigError {
-  const here = "wait until it has finished";
-  const fix = host === hostname() ? here : `${here}, or delete that file if it no longer runs`;
+/** What a lock file tells of its holder; null where there is none. A process elsewhere may live until it is silent for a day. */
+export function lockState(path: string): "held" | "dead" | null {
+  const text = read(path);
+  if (text === null) return null;
+  const holder = parse(text);
+  const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const mayLive = holder !== null && isHere(holder) ? isRunning(holder) : Date.now() - touched < day_ms;
+  return mayLive ? "held" : "dead";
+}
+
+/** Removes a lock whose holder is dead. */
+export function removeDeadLock(path: string): void {
+  if (lockState(path) !== "dead") return;
+  const text = read(path);
+  if (text !== null) takeAway(path, text);
+}
+
+function refusal(path: string, named: string, holder: Holder): ConfigError {
+  const wait = "wait until it has finished";
+  const fix = isHere(holder) ? wait : `${wait}, or delete that file if it no longer runs`;
   return new ConfigError(named, { where: path, fix });
 }
 
@@ -104,22 +123,24 @@ function livingHolder(path: string, mine: string): Holder | null {
   const text = read(path);
   if (text === null) return null;
   const holder = parse(text);
-  if (holder !== null && mayLive(holder, path, mine)) return holder;
-  const aside = temporaryName(path);
-  if (!succeeds(() => renameSync(path, aside), "ENOENT")) return null;
-  // Somebody else may have been quicker, and this be their lock: it goes back.
-  if (read(aside) !== text) succeeds(() => linkSync(aside, path), "EEXIST");
-  rmSync(aside, { force: true });
+  const mayLive = holder !== null && (isHere(holder) ? isRunning(holder) : silence(path, mine) < silence_ms);
+  if (mayLive) return holder;
+  takeAway(path, text);
   return null;
 }
 
-function mayLive({ pid, host, began: then }: Holder, path: string, mine: string): boolean {
-  if (host !== hostname()) return silence(path, mine) < silence_ms;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+/** @param text  what a dead process's lock holds */
+function takeAway(path: string, text: string): void {
+  const aside = temporaryName(path);
+  if (!succeeds(() => renameSync(path, aside), "ENOENT")) return;
+  // Somebody else may have been quicker, and this be their lock: it goes back.
+  if (read(aside) !== text) succeeds(() => linkSync(aside, path), "EEXIST");
+  rmSync(aside, { force: true });
+}
+
+/** Whether a process of this place is there, and is the one that took the lock. */
+function isRunning({ pid, began: then }: Holder): boolean {
+  if (!isAlive(pid)) return false;
   const now = began(pid);
   return now === null || then === null || now === then;
 }

@@ -27,6 +27,8 @@ export interface ExportRequest {
 export interface ExportTools {
   readonly log: (message: string) => void;
   readonly signal: AbortSignal;
+  /** Runs what computes for long without a turn of the event loop. */
+  readonly whileBlocking?: (<T>(action: () => T) => T) | undefined;
 }
 
 /** A file that was written. */
@@ -55,6 +57,7 @@ export interface ExportSummary {
  */
 export async function exportOnnx(request: ExportRequest, tools: ExportTools): Promise<ExportSummary> {
   checkSteps(request);
+  const { whileBlocking = (action) => action() } = tools;
   const kinds = request.only === undefined ? partKinds : [request.only];
   const path = (name: string): string => resolve(request.cwd, name);
   const autoencoder = path(request.autoencoder);
@@ -70,7 +73,7 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
     for (const kind of kinds) {
       tools.signal.throwIfAborted();
       const part = partOf(kind, models, options);
-      const bytes = onnxFile(part, models);
+      const bytes = whileBlocking(() => onnxFile(part, models));
       const deviation = await checker.deviation(bytes, part);
       checkDeviation(kind, deviation);
       tools.log(`${kind}: deviates by ${deviation.toExponential(1)} at most, in scaled units`);

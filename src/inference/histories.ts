@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
@@ -11,7 +10,9 @@ import { timestepColumn } from "../data/time-steps.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
+import { makeTemporaryFolder } from "../formats/temporary-folder.ts";
 import type { Inference } from "./inference.ts";
+import { rawFileError } from "./raw-file-errors.ts";
 
 /** What to emulate, with what, and where to. Relative paths start from `cwd`. */
 export interface EmulateRequest {
@@ -71,6 +72,10 @@ const metadata = ["Index", "Model", "Time"];
 
 /** Values of a group's output: 64 MB. */
 const valuesAtOnce = 2 ** 24;
+
+function historiesAtOnce(rows: number, species: number): number {
+  return Math.max(1, Math.floor(valuesAtOnce / (rows * species)));
+}
 
 /** Opens what a request names. @throws DataError */
 export async function openHistories(
@@ -132,7 +137,7 @@ async function rawHistories(
   tools: EmulateTools,
 ): Promise<Histories> {
   const { preprocessDataset } = await import("../data/preprocess.ts");
-  const folder = mkdtempSync(join(tmpdir(), "astrochem-emulate-"));
+  const folder = makeTemporaryFolder("emulate");
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     const clean = join(folder, "clean.h5");
@@ -155,6 +160,7 @@ async function rawHistories(
         minRadfield: surrogate.physicalParameters.find(({ name }) => name === "Radfield")?.range[0] ?? 0,
       },
       tools.log,
+      () => tools.signal.throwIfAborted(),
     );
     // Every tracer is in /train; /val is empty.
     const frame = await openFrame(clean, "train");
@@ -162,7 +168,7 @@ async function rawHistories(
     return new FrameHistories([frame], surrogate, remove);
   } catch (error) {
     remove();
-    throw error;
+    throw rawFileError(error, path, folder);
   }
 }
 
@@ -210,7 +216,7 @@ class FrameHistories implements Histories {
     const width = this.#surrogate.species.length;
     for (let from = 0; from < this.#runs.length; ) {
       const { rows } = this.#runs[from]!;
-      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * width)));
+      const most = historiesAtOnce(rows, width);
       let to = from + 1;
       while (to < this.#runs.length && to - from < most && this.#runs[to]!.rows === rows) to += 1;
       yield this.#group(this.#runs.slice(from, to), rows);
@@ -272,21 +278,25 @@ function arrayHistories({ cwd, physical, abundances }: EmulateRequest, surrogate
   }
   const rows = steps + 1;
   const one = Float32Array.from<number | bigint>(starts.data, Number);
-  const group: HistoryGroup = {
-    models: Array.from({ length: batch }, (_, b) => b),
-    rows,
-    times: arrayTimes(conditions.data, batch, steps, surrogate),
-    physical: withLastHeld(Float32Array.from<number | bigint>(conditions.data, Number), batch, steps, parameters),
-    abundances: given === batch ? one : Float32Array.from({ length: batch * species }, (_, i) => one[i % species]!),
-  };
-  return {
-    tracers: batch,
-    rows: batch * rows,
-    hasIntegerIds: true,
-    isChecked: false,
-    groups: () => [group],
-    close: () => {},
-  };
+  const times = arrayTimes(conditions.data, batch, steps, surrogate);
+  function* groups(): Generator<HistoryGroup> {
+    const most = historiesAtOnce(rows, species);
+    for (let from = 0; from < batch!; from += most) {
+      const count = Math.min(most, batch! - from);
+      const part = conditions.data.subarray(from * steps! * parameters, (from + count) * steps! * parameters);
+      yield {
+        models: Array.from({ length: count }, (_, b) => from + b),
+        rows,
+        times: times.subarray(from * rows, (from + count) * rows),
+        physical: withLastHeld(Float32Array.from<number | bigint>(part, Number), count, steps!, parameters),
+        abundances:
+          given === batch
+            ? one.subarray(from * species, (from + count) * species)
+            : Float32Array.from({ length: count * species }, (_, i) => one[i % species]!),
+      };
+    }
+  }
+  return { tracers: batch, rows: batch * rows, hasIntegerIds: true, isChecked: false, groups, close: () => {} };
 }
 
 /** Years since the start, [b, t + 1], by the surrogate's step or the steps that are given; NaN where neither is known. */

@@ -2,7 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { Interruption } from "../../src/commands/interruption.ts";
 import { main } from "../../src/commands/main.ts";
@@ -632,6 +632,33 @@ describe("emulate", () => {
     expect(
       stderr.match(/hydrogen nuclei sum to .* in row 0, tracer \d+ \(the first of 96 such rows\): /g),
     ).toHaveLength(1);
+  });
+
+  it.each([
+    ["is absent", "absent"],
+    ["is a file", "raw.h5"],
+  ])("names TMPDIR where that %s", async (_, name) => {
+    const cwd = folderWith("raw.h5", "weights");
+    vi.stubEnv("TMPDIR", join(cwd, name));
+    const refused = await command(["emulate", "raw.h5"], cwd);
+    vi.unstubAllEnvs();
+    expect([refused.code, errorOf(refused)]).toEqual([
+      3,
+      expect.stringMatching(
+        /^error: cannot make a temporary folder in …\/.*\n {2}at {3}….*\n {2}fix {2}set TMPDIR to /,
+      ),
+    ]);
+  });
+
+  it("gives a raw file's remedies in terms that it has", async () => {
+    const cwd = folderWith("raw.h5", "weights");
+    const rows = rawRows(1).map((row) => ({ ...row, Radfield: 1 }));
+    await writeRawRows(join(cwd, "twice.h5"), rows);
+    const refused = await command(["emulate", "twice.h5"], cwd);
+    expect([refused.code, errorOf(refused)]).toEqual([
+      3,
+      expect.stringContaining("columns_to_drop: Radfield or radfield; these are settings of astrochem preprocess"),
+    ]);
   });
 
   it("says what is wrong, and what to do", async () => {

@@ -174,14 +174,29 @@ describe("--resume", () => {
   const kind = "train-autoencoder";
   const args = [kind, ...words[kind]];
 
-  it("begins anew where there is nothing to go on with, and says so", async () => {
+  it("is an error where there is nothing to go on with, that names the nearest run; or begins anew where that is asked for", async () => {
     const cwd = folderFor(kind);
-    const fresh = await command([...args, "--resume"], cwd);
-    expect([fresh.code, fresh.stderr]).toEqual([0, expect.stringContaining("no unfinished run of this configuration")]);
+    const nothing = await command([...args, "--resume"], cwd);
+    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining("(no run is there)")]);
+    expect(existsSync(join(cwd, "outputs"))).toBe(false);
+    const fresh = await command([...args, "--resume-or-fresh"], cwd);
+    expect([fresh.code, fresh.stderr]).toEqual([0, expect.stringContaining("has a checkpoint: beginning anew")]);
     expectSame(cwd, kind);
+    const ended = await command([...args, "--resume"], cwd);
+    expect([ended.code, ended.stderr]).toEqual([
+      2,
+      expect.stringMatching(/the nearest, outputs\/\S+, has completed\n/),
+    ]);
+    await command([...args, "seed=3", "model.lr=0.5"], cwd, { interruptAt: "epoch 2/" });
     await command([...args, "seed=3"], cwd, { interruptAt: "epoch 2/" });
     const other = await command([...args, "--resume"], cwd);
-    expect(other.stderr).toContain("has a checkpoint (1 of another configuration): beginning anew");
+    expect([other.code, other.stderr.replace(/outputs\S+/g, "RUN")]).toEqual([
+      2,
+      expect.stringContaining("the nearest, RUN is unfinished and differs in seed (3 there, 0 here)\n"),
+    ]);
+    expect(other.stderr).toMatch(/fix {2}astrochem train-autoencoder --resume outputs\S+ goes on with it/);
+    const again = await command([...args, "seed=3", "--resume-or-fresh"], cwd);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining("going on with outputs/")]);
   });
 
   it("refuses what does not belong together, and says why", async () => {

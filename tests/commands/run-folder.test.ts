@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Interruption } from "../../src/commands/interruption.ts";
 import { openRun, type Run, withRun } from "../../src/commands/run-folder.ts";
 import { DataError } from "../../src/errors.ts";
+import { here } from "../../src/formats/process-place.ts";
 import type { EpochRecord } from "../../src/training/observer.ts";
 import { temporaryFolder, testContext } from "./buffers.ts";
 
@@ -39,6 +41,20 @@ describe("the folder of a run", () => {
       "04-05-06-train-3",
     ]);
     for (const run of runs) run.finish("completed");
+  });
+
+  it("loses the lock of a killed process at the next run, and no other", () => {
+    const context = testContext();
+    const folderOf = (name: string): string => join(context.cwd, "outputs", "2026-11-22", name);
+    const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+    const holders = { killed: { pid: dead, ...here }, elsewhere: { pid: dead, ...here, host: "elsewhere" } };
+    for (const [name, holder] of Object.entries({ ...holders, running: { pid: process.pid, ...here } })) {
+      mkdirSync(folderOf(name), { recursive: true });
+      writeFileSync(join(folderOf(name), ".lock"), JSON.stringify({ ...holder, began: null }));
+    }
+    openRun("train", loaded(), context).finish("completed");
+    const left = ["killed", "elsewhere", "running"].map((name) => readdirSync(folderOf(name)));
+    expect(left).toEqual([[], [".lock"], [".lock"]]);
   });
 
   it("is run_dir where that is set, from the working folder on", () => {

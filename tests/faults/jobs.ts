@@ -49,7 +49,7 @@ export const jobs: readonly Job[] = [
     name: "train-autoencoder",
     inputs: ["clean.h5"],
     words: ["train-autoencoder", ...training, ...autoencoderShape.map((key) => `model.${key}`)],
-    resume: ["--resume"],
+    resume: ["--resume-or-fresh"],
     artefacts: [
       ...["weights/autoencoder.safetensors", "weights/autoencoder.json", ...runFiles],
       ...["data/autoencoder_train_preprocessed.h5", "data/autoencoder_val_preprocessed.h5"],
@@ -59,7 +59,7 @@ export const jobs: readonly Job[] = [
     name: "train-emulator",
     inputs: ["clean.h5", "weights/autoencoder.safetensors"],
     words: ["train-emulator", ...training, ...emulatorShape, phases],
-    resume: ["--resume"],
+    resume: ["--resume-or-fresh"],
     artefacts: [
       ...["weights/emulator.safetensors", "weights/emulator.json", ...runFiles],
       ...["data/training_seq.h5", "data/validation_seq.h5"],

@@ -28,24 +28,28 @@ export async function inspectFile(path: string, options: InspectionOptions): Pro
 
 async function inspectKind(path: string, options: InspectionOptions): Promise<Inspection> {
   const { isFolder, bytes, head } = look(path);
+  const { whileBlocking = (action) => action() } = options;
   if (isFolder) return inspectFolder(path);
   if (options.key !== undefined && !isHdf5(path, head)) {
     throw new DataError("--key is for HDF5 files, and this is none", { where: path, fix: "leave it out" });
   }
   if (isHdf5(path, head)) return (await import("./inspect-hdf5.ts")).inspectHdf5(path, bytes, options);
-  if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy")) return inspectArray(path, bytes, options.isQuick);
-  if (path.endsWith(".onnx")) return (await import("./inspect-onnx.ts")).inspectOnnx(path, bytes, options);
+  if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy"))
+    return whileBlocking(() => inspectArray(path, bytes, options.isQuick));
+  if (path.endsWith(".onnx")) {
+    const { inspectOnnx } = await import("./inspect-onnx.ts");
+    return whileBlocking(() => inspectOnnx(path, bytes, options));
+  }
   if (isZip(head) && path.endsWith(".npz")) {
     throw new DataError(`an archive of arrays (.npz), which is not read: ${path}`, {
       where: path,
       fix: "save its arrays one by one in Python: numpy.save(NAME + '.npy', numpy.load(FILE)[NAME])",
     });
   }
-  if (isZip(head) || /\.(pth|pt|ckpt|bin)$/.test(path))
-    return (await import("./inspect-weights.ts")).inspectPth(path, bytes);
-  if (isSafetensors(head) || path.endsWith(".safetensors")) {
-    return (await import("./inspect-weights.ts")).inspectSafetensors(path, bytes, options);
-  }
+  const { inspectPth, inspectSafetensors } = await import("./inspect-weights.ts");
+  if (isZip(head) || /\.(pth|pt|ckpt|bin)$/.test(path)) return whileBlocking(() => inspectPth(path, bytes));
+  if (isSafetensors(head) || path.endsWith(".safetensors"))
+    return whileBlocking(() => inspectSafetensors(path, bytes, options));
   return inspectText(path, bytes, head, options);
 }
 

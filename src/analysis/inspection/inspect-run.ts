@@ -4,6 +4,7 @@ import { toValue } from "../../config/tree.ts";
 import { parseYaml } from "../../config/yaml.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
+import { lockState } from "../../formats/lock.ts";
 import { checkRunVersion } from "../../formats/run-format.ts";
 import { checkEpochVersions } from "../../training/epoch-log.ts";
 import { metricsFormat } from "../evaluation-types.ts";
@@ -49,7 +50,7 @@ function inspectRun(path: string): RunInspection {
     path,
     bytes: null,
     command: textOf(summary.command),
-    outcome: textOf(summary.outcome),
+    outcome: textOf(summary.outcome) ?? unfinished(lockState(join(path, ".lock"))),
     started_at: textOf(summary.started_at ?? environment.started_at),
     seconds: typeof summary.seconds === "number" ? summary.seconds : null,
     overrides: read("overrides.yaml", parseOverrides) ?? [],
@@ -60,6 +61,11 @@ function inspectRun(path: string): RunInspection {
     files: filesIn(path, 2),
     unreadable,
   };
+}
+
+/** What is known of a run without a summary. The next run removes the lock of one that was killed. */
+function unfinished(lock: "held" | "dead" | null): string | null {
+  return lock && { held: "running", dead: "killed" }[lock];
 }
 
 /** Looks at a file of JSON: an epoch log, or anything else. @throws DataError where it is none */

@@ -25,4 +25,6 @@ export interface InspectionOptions {
   readonly key?: string | undefined;
   /** Told how much of the values was read; may throw to end the work. */
   readonly progress: (done: number, total: number) => void;
+  /** Runs what computes for long without a turn of the event loop. */
+  readonly whileBlocking?: (<T>(action: () => T) => T) | undefined;
 }

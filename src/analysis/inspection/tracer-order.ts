@@ -40,7 +40,7 @@ export async function inspectOrder(frame: Frame, tracer: string, time: string): 
   }
   const grouped = { tracers: labels.values, ...groupByCode(labels.codes, labels.values.length) };
   const doubt = severalHistories(grouped, times);
-  sortByTime(grouped, times);
+  await sortByTime(grouped, times);
   const error = pointsError(points, grouped, times, { tracerColumn: tracer, where: frame.path });
   return { problem: error === null ? null : problemOf(error), doubt };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inspectFile } from "../../../src/analysis/inspection/inspect-file.ts";
 import { inspectionText } from "../../../src/commands/inspection-text.ts";
+import { here } from "../../../src/formats/process-place.ts";
 import { testFolder, thrownBy } from "../../helpers/folder.ts";
 import { options } from "./settings.ts";
 
@@ -93,6 +94,16 @@ describe("the summary of a log", () => {
     if (metric === null) expect(text).toMatch(/best error +none\n/);
     else expect(text).toContain(`${best_metric}000 in epoch 2 ${kind[metric as keyof typeof kind]}`);
   });
+});
+
+it.each([
+  ["running", process.pid],
+  ["killed", 2 ** 22 + 1],
+])("a run without a summary is %s by its lock", async (outcome, pid) => {
+  mkdirSync(at(outcome));
+  writeFileSync(at(`${outcome}/config.yaml`), "seed: 3\n");
+  writeFileSync(at(`${outcome}/.lock`), JSON.stringify({ pid, ...here, began: null }));
+  expect(await inspectFile(at(outcome), options)).toMatchObject({ kind: "run", outcome });
 });
 
 describe("a run of a newer version", () => {
