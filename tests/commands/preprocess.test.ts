@@ -108,7 +108,10 @@ describe("preprocess", () => {
   it("keeps the clean file that was there where it fails", async () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "clean.h5"), "the old one");
-    const { code } = await preprocess([`input_path=${raw}`, "input_key=other", "output_path=clean.h5", "--overwrite"], cwd);
+    const { code } = await preprocess(
+      [`input_path=${raw}`, "input_key=other", "output_path=clean.h5", "--overwrite"],
+      cwd,
+    );
     expect(code).toBe(3);
     expect(readFileSync(join(cwd, "clean.h5"), "utf8")).toBe("the old one");
     expect(readdirSync(cwd).sort()).toEqual(["clean.h5", "outputs"]);
