@@ -87,7 +87,7 @@ async function compiled(
 }
 
 /** Native TensorFlow spends some 20 µs on a call whatever its size; larger blocks than these gain nothing more. */
-const nativeBlocks: BlockSizes = { rows: 8192, stretch: 65536, anySize: true };
+const nativeBlocks: BlockSizes = { rows: 8192, stretch: 65536, anyLength: true };
 
 async function native(
   device: "cuda" | "cpu",

@@ -71,7 +71,7 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
     await writeReport(join(cwd, folder), metrics, { ...samples, training }, signal);
     return metrics;
   } finally {
-    close();
+    await close();
   }
 }
 

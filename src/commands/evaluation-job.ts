@@ -15,7 +15,7 @@ export interface OpenedEvaluation {
   readonly request: EvaluationRequest;
   /** The epoch logs beside the weights. */
   readonly training: EvaluationSamples["training"];
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -47,13 +47,13 @@ export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promi
         version: packageVersion,
       },
       training: { autoencoder: epochLog(autoencoder), emulator: emulator === null ? null : epochLog(emulator) },
-      close() {
+      async close() {
         clean.close();
-        surrogate.dispose();
+        await surrogate.dispose();
       },
     };
   } catch (error) {
-    surrogate.dispose();
+    await surrogate.dispose();
     throw error;
   }
 }

@@ -45,7 +45,7 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
       histories.close();
     }
   } finally {
-    surrogate.dispose();
+    await surrogate.dispose();
   }
 }
 

@@ -77,7 +77,7 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
       made.push({ part, bytes, deviation });
     }
   } finally {
-    inference.dispose();
+    await inference.dispose();
   }
   tools.signal.throwIfAborted();
   const files = made.map(({ part, bytes, deviation }): ExportedFile => {

@@ -137,7 +137,7 @@ async function makeCaches(
       signal: tools.signal,
     });
   } finally {
-    encoder.dispose();
+    await encoder.dispose();
   }
 }
 
@@ -216,7 +216,7 @@ async function train(
   try {
     outcome = await trainer.run();
   } finally {
-    trainer.dispose();
+    await trainer.dispose();
   }
   const { best } = outcome;
   if (best && isFinished(outcome)) {
