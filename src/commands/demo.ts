@@ -64,7 +64,7 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
-  const { request, training, close } = await openEvaluation(config);
+  const { request, training, close } = await openEvaluation(config, (message) => context.stderr.write(`${message}\n`));
   try {
     const { metrics, samples } = await evaluateSurrogate(request, { log: () => {}, signal, now });
     context.stderr.write("drawing the report\n");

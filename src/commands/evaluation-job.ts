@@ -20,13 +20,24 @@ export interface OpenedEvaluation {
 
 /**
  * Loads the weights and opens the dataset that a configuration names.
+ * @param note  told what is doubtful about what computes: "warning: …"
  * @throws CheckpointError, DataError, ConfigError
  */
-export async function openEvaluation(config: ConfigOf<"config_evaluate">): Promise<OpenedEvaluation> {
+export async function openEvaluation(
+  config: ConfigOf<"config_evaluate">,
+  note: (message: string) => void,
+): Promise<OpenedEvaluation> {
   const path = (name: string): string => resolveIn(config.working_path, name);
   const [autoencoder, emulator] = [path(config.autoencoder), config.emulator === null ? null : path(config.emulator)];
   const { device, engine, threads, dataset } = config;
-  const surrogate = await Inference.load({ autoencoder, emulator: emulator ?? undefined, device, engine, threads });
+  const surrogate = await Inference.load({
+    autoencoder,
+    emulator: emulator ?? undefined,
+    device,
+    engine,
+    threads,
+    note,
+  });
   try {
     checkSpecies(config.species, surrogate.species);
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);

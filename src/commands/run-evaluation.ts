@@ -27,7 +27,9 @@ export async function runEvaluation(
     import("../analysis/metrics-file.ts"),
   ]);
   await withRun("evaluate", loaded, context, async (run) => {
-    const { request, training, close } = await openEvaluation(loaded.config);
+    const { request, training, close } = await openEvaluation(loaded.config, (message) =>
+      run.log.warn(message.replace(/^warning: /, "")),
+    );
     try {
       const { engine, device, threads, reason } = request.surrogate.compute;
       run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });

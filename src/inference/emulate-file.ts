@@ -33,6 +33,7 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
   const { compute } = request;
   const surrogate = await Inference.load({
     ...compute,
+    note: tools.log,
     autoencoder: path(request.autoencoder),
     emulator: path(request.emulator),
   });

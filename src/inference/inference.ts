@@ -31,6 +31,8 @@ export interface InferenceOptions extends ComputeRequest {
   readonly autoencoder: string;
   /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
   readonly emulator?: string | undefined;
+  /** Told what is doubtful about the choice of what computes: "warning: …". */
+  readonly note?: ((message: string) => void) | undefined;
 }
 
 /** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
@@ -110,7 +112,7 @@ export class Inference {
       checkPair({ path: options.autoencoder, weights: autoencoder }, { path: options.emulator, weights });
       emulator = { weights, latents: latentsOf(options.autoencoder, autoencoder, weights) };
     }
-    return new Inference(await chooseEngine(options), autoencoder, emulator);
+    return new Inference(await chooseEngine(options, options.note), autoencoder, emulator);
   }
 
   /**
