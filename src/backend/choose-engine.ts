@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { ConfigError } from "../errors.ts";
 import { CompiledEngine } from "./compiled-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "./compute.ts";
@@ -7,6 +6,7 @@ import type { BlockSizes, Engine } from "./engine.ts";
 import { hasNvidiaDevice, installedNative, startNative, type Unavailable } from "./native/start.ts";
 import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import { tf } from "./tf.ts";
+import { chooseThreads, type ThreadChoice } from "./threads.ts";
 import { installFastMatMul } from "./wasm-kernels.ts";
 
 /** What computes, ready. */
@@ -17,14 +17,15 @@ export interface ChosenEngine {
 
 /**
  * Chooses and starts what computes. What is asked for and cannot run is an error with the remedy, never a silent fall-back.
- * @param note  told when a step has to run eagerly after all, with the kernel's name
+ * @param note  told when a step has to run eagerly after all, with the kernel's name, and what is doubtful ("warning: …")
  * @throws ConfigError
  */
 export async function chooseEngine(
   request: ComputeRequest = {},
   note: (message: string) => void = () => {},
 ): Promise<ChosenEngine> {
-  const { device = "auto", engine = "auto", threads } = request;
+  const { device = "auto", engine = "auto" } = request;
+  const threads = chooseThreads(request.threads, note);
   if (engine === "compiled" && (device === "cuda" || device === "wasm")) {
     throw new ConfigError(`the compiled engine runs on the CPU, not ${device === "cuda" ? "on CUDA" : "in WASM"}`, {
       where: "engine",
@@ -38,14 +39,17 @@ export async function chooseEngine(
   }
   if (device === "cpu" || engine === "compiled") {
     const what = engine === "compiled" ? "engine" : "device";
-    return orRefuse(await compiled(request, "ONNX Runtime, the fastest on the CPU", note), what);
+    return orRefuse(await compiled(threads, "ONNX Runtime, the fastest on the CPU", note), what);
   }
-  return automatic(request, note);
+  return automatic(engine, threads, note);
 }
 
 /** The first that runs: CUDA, compiled, native, WASM; with `engine=eager` without the compiled one. */
-async function automatic(request: ComputeRequest, note: (message: string) => void): Promise<ChosenEngine> {
-  const { threads, engine } = request;
+async function automatic(
+  engine: "auto" | "eager",
+  threads: ThreadChoice,
+  note: (message: string) => void,
+): Promise<ChosenEngine> {
   const passed: string[] = [];
   const because = (reason: string): string => [reason, ...passed].join("; ");
   // Loading TensorFlow takes seconds: only where it may come to something.
@@ -55,7 +59,7 @@ async function automatic(request: ComputeRequest, note: (message: string) => voi
     passed.push(cuda.why);
   }
   if (engine !== "eager") {
-    const made = await compiled(request, because("ONNX Runtime, the fastest at hand"), note);
+    const made = await compiled(threads, because("ONNX Runtime, the fastest at hand"), note);
     if ("engine" in made) return made;
     passed.push(made.why);
   } else passed.push("engine=eager was asked for");
@@ -71,7 +75,7 @@ function orRefuse(made: ChosenEngine | Unavailable, where: string): ChosenEngine
 }
 
 async function compiled(
-  request: ComputeRequest,
+  { threads, reason: ofThreads }: ThreadChoice,
   reason: string,
   note: (message: string) => void,
 ): Promise<ChosenEngine | Unavailable> {
@@ -80,27 +84,29 @@ async function compiled(
     const why = `ONNX Runtime cannot be loaded: ${runtime.message}`;
     return { why, fix: "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node, or engine=eager" };
   }
-  const threads = request.threads ?? availableParallelism();
   const fallback = async (): Promise<Engine> => (await wasm("")).engine;
-  const choice: ComputeChoice = { device: "cpu", engine: "compiled", threads, reason };
+  const choice: ComputeChoice = { device: "cpu", engine: "compiled", threads, reason: `${reason}; ${ofThreads}` };
   return { engine: new CompiledEngine(runtime, { threads, fallback, note }), choice };
 }
 
 /** Native TensorFlow spends some 20 µs on a call whatever its size; larger blocks than these gain nothing more. */
-const nativeBlocks: BlockSizes = { rows: 8192, stretch: 65536, anySize: true };
+const nativeBlocks: BlockSizes = { rows: 8192, stretch: 65536, anyLength: true };
 
 async function native(
   device: "cuda" | "cpu",
-  threads: number | null | undefined,
+  wanted: ThreadChoice,
   reason: string,
 ): Promise<ChosenEngine | Unavailable> {
-  const backend = await startNative(device, threads);
+  const backend = await startNative(device, wanted.threads);
   if ("why" in backend) return backend;
+  // TensorFlow takes its threads once in a process, and from a variable of its own where that is set.
+  const told =
+    backend.threads === wanted.threads ? wanted.reason : `${backend.threads} threads: as TensorFlow has them`;
   const choice: ComputeChoice = {
     device,
     engine: "eager",
     threads: backend.threads,
-    reason: `${reason} (TensorFlow ${backend.version})`,
+    reason: `${reason} (TensorFlow ${backend.version}); ${told}`,
   };
   return { engine: new EagerEngine(backend.name, nativeBlocks), choice };
 }

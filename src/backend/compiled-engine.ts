@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { packageVersion } from "../version.ts";
+import { dynamicBatch } from "./dynamic-batch.ts";
 import {
   cacheSized,
   type Engine,
@@ -14,6 +15,7 @@ import {
 import { encodeOnnx } from "./onnx-model.ts";
 import type { OnnxRuntime } from "./onnx-runtime.ts";
 import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
+import { type Prepared, SessionCache } from "./session-cache.ts";
 
 /** How the engine runs. */
 export interface CompiledOptions {
@@ -24,15 +26,20 @@ export interface CompiledOptions {
   readonly note: (message: string) => void;
 }
 
+/** All models of the package together need some twenty: lengths of rollouts, each for few and for many trajectories. */
+const sessionsAtOnce = 32;
+
 /**
- * Runs each step as one ONNX graph in ONNX Runtime: recorded once per shape of its inputs, then replayed. The state stays on
- * the host and goes in without a copy.
+ * Runs each step as one ONNX graph in ONNX Runtime: recorded once per shape of its inputs, the batch left open where the program names
+ * one, then replayed. The graphs used last are kept. The state stays on the host and goes in without a copy.
  */
 export class CompiledEngine implements Engine {
   readonly name = "compiled";
   readonly blocks = cacheSized;
   readonly #runtime: OnnxRuntime;
   readonly #options: CompiledOptions;
+  readonly #sessions = new SessionCache<Runner>(sessionsAtOnce);
+  #programs = 0;
 
   constructor(runtime: OnnxRuntime, options: CompiledOptions) {
     this.#runtime = runtime;
@@ -43,9 +50,11 @@ export class CompiledEngine implements Engine {
     return new HostState(initial);
   }
 
-  program(name: string, step: StepFunction, { frozen = false, prepare }: ProgramOptions = {}): Program {
+  program(name: string, step: StepFunction, { frozen = false, prepare, batch }: ProgramOptions = {}): Program {
     const whole: StepFunction = prepare ? (state, inputs) => step(prepare(state), inputs) : step;
-    return new CompiledProgram({ name, step: whole, frozen }, this.#runtime, this.#options);
+    this.#programs += 1;
+    const source: StepToCompile = { id: `${this.#programs} `, name, step: whole, frozen, batch };
+    return new CompiledProgram(source, this.#sessions, this.#runtime, this.#options);
   }
 }
 
@@ -80,73 +89,94 @@ class HostState implements EngineState {
   }
 }
 
-/** Runs one step on inputs of one shape. */
-type Runner = (state: HostState, inputs: HostTensors, targets: Targets) => Promise<HostTensors>;
+/** Runs one step on inputs of one shape, but for the batch. */
+interface Runner extends Prepared {
+  run(state: HostState, inputs: HostTensors, targets: Targets): Promise<HostTensors>;
+}
 
 interface StepToCompile {
+  /** What the keys of its sessions begin with. */
+  readonly id: string;
   readonly name: string;
   readonly step: StepFunction;
   readonly frozen: boolean;
+  readonly batch: ProgramOptions["batch"];
 }
 
 class CompiledProgram implements Program {
   readonly #source: StepToCompile;
+  readonly #sessions: SessionCache<Runner>;
   readonly #runtime: OnnxRuntime;
   readonly #options: CompiledOptions;
-  readonly #runners = new Map<string, Promise<Runner>>();
-  readonly #sessions: InferenceSession[] = [];
+  /** Multiplications of the largest product by shape, for a batch of one; 0 where the step runs eagerly. */
+  readonly #products = new Map<string, number>();
   /** The state that the runners of a frozen program were compiled with. */
   #compiledWith: symbol | null = null;
 
-  constructor(source: StepToCompile, runtime: OnnxRuntime, options: CompiledOptions) {
-    this.#source = source;
-    this.#runtime = runtime;
-    this.#options = options;
+  constructor(source: StepToCompile, sessions: SessionCache<Runner>, runtime: OnnxRuntime, options: CompiledOptions) {
+    [this.#source, this.#sessions, this.#runtime, this.#options] = [source, sessions, runtime, options];
   }
 
   async run(state: EngineState, inputs: HostTensors, targets: Targets = {}): Promise<HostTensors> {
     if (!(state instanceof HostState)) throw new Error("this state belongs to another engine");
-    if (this.#source.frozen && this.#compiledWith !== state.version) {
-      this.#runners.clear();
+    const { id, frozen, batch } = this.#source;
+    if (frozen && this.#compiledWith !== state.version) {
+      if (this.#compiledWith) void this.#sessions.drop(id);
       this.#compiledWith = state.version;
     }
-    const key = JSON.stringify(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
-    let runner = this.#runners.get(key);
-    if (!runner) {
-      runner = this.#prepare(Object.fromEntries(state.arrays), shapesOf(inputs));
-      this.#runners.set(key, runner);
+    const shape = shapeKey(inputs, batch);
+    let recorded: Recording | null | undefined;
+    const recording = (): Recording | null => {
+      if (recorded === undefined) recorded = this.#record(Object.fromEntries(state.arrays), shapesOf(inputs));
+      return recorded;
+    };
+    let product = this.#products.get(shape);
+    if (product === undefined) {
+      product = recording()?.largestProduct ?? 0;
+      this.#products.set(shape, product);
     }
-    return (await runner)(state, inputs, targets);
+    const threads = isSmall(product * batchSize(inputs, batch)) ? 1 : this.#options.threads;
+    return this.#sessions.use(
+      `${id}${threads} ${shape}`,
+      () => this.#prepare(recording(), threads),
+      (runner) => runner.run(state, inputs, targets),
+    );
   }
 
-  dispose(): void {
-    for (const session of this.#sessions.splice(0)) void session.release();
-    this.#runners.clear();
+  dispose(): Promise<void> {
+    return this.#sessions.drop(this.#source.id);
   }
 
-  async #prepare(state: HostTensors, inputs: Shapes): Promise<Runner> {
-    const { name, step, frozen } = this.#source;
-    let recording: Recording;
+  /** @returns null where the step has to run eagerly */
+  #record(state: HostTensors, inputs: Shapes): Recording | null {
+    const { name, step, frozen, batch } = this.#source;
+    const record = (shapes: Shapes): Recording =>
+      frozen ? recordStep(name, step, {}, shapes, state) : recordStep(name, step, shapesOf(state), shapes);
     try {
-      recording = frozen ? recordStep(name, step, {}, inputs, state) : recordStep(name, step, shapesOf(state), inputs);
+      return batch ? recordAnyBatch(record, inputs, batch) : record(inputs);
     } catch (error) {
       if (!(error instanceof UnknownKernelError)) throw error;
       this.#options.note(`${name} runs eagerly: ${error.message}`);
-      return this.#eagerRunner(await this.#options.fallback());
+      return null;
     }
+  }
+
+  async #prepare(recording: Recording | null, threads: number): Promise<Runner> {
+    if (!recording) return this.#eagerRunner(await this.#options.fallback());
     const session = await this.#runtime.InferenceSession.create(encodeOnnx(recording.graph, packageVersion), {
       executionProviders: ["cpu"],
-      intraOpNumThreads: isSmall(recording.largestProduct) ? 1 : this.#options.threads,
+      intraOpNumThreads: threads,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      // An arena keeps a block for every size that it has met; it is worth it where there is one size.
+      enableCpuMemArena: this.#source.batch === undefined,
     });
-    this.#sessions.push(session);
     return this.#sessionRunner(session, recording);
   }
 
   #sessionRunner(session: InferenceSession, recording: Recording): Runner {
-    const shapes = new Map(recording.graph.outputs.map(({ name, shape }) => [name, shape as readonly number[]]));
-    return async (state, inputs, targets) => {
+    const shapes = new Map(recording.graph.outputs.map(({ name, shape }) => [name, shape]));
+    const run: Runner["run"] = async (state, inputs, targets) => {
       const feeds: Record<string, Tensor> = {};
       // ONNX Runtime drops inputs that the graph does not use, and refuses them afterwards.
       for (const name of session.inputNames) {
@@ -158,7 +188,9 @@ class CompiledProgram implements Program {
       for (const name of session.outputNames) {
         const target = targets[name.slice("output:".length)];
         const given = target && name.startsWith("output:");
-        fetches[name] = given ? new this.#runtime.Tensor("float32", target, [...shapes.get(name)!]) : null;
+        const shape = (): number[] =>
+          shapes.get(name)!.map((n) => (typeof n === "number" ? n : batchSize(inputs, this.#source.batch)));
+        fetches[name] = given ? new this.#runtime.Tensor("float32", target, shape()) : null;
       }
       const results = await session.run(feeds, fetches);
       const take = (name: string): HostTensor => {
@@ -174,12 +206,13 @@ class CompiledProgram implements Program {
       };
       return Object.fromEntries(recording.outputs.map((name) => [name, output(name)]));
     };
+    return { run, release: () => session.release() };
   }
 
   /** The same step on another engine, whose state is made for the call and read back. */
   #eagerRunner(engine: Engine): Runner {
     const program = engine.program(this.#source.name, this.#source.step);
-    return async (state, inputs) => {
+    const run: Runner["run"] = async (state, inputs) => {
       const copy = engine.state(Object.fromEntries(state.arrays));
       try {
         const outputs = await program.run(copy, inputs);
@@ -189,7 +222,39 @@ class CompiledProgram implements Program {
         copy.dispose();
       }
     };
+    return { run, release: () => program.dispose() };
   }
+}
+
+/** A step recorded with its batch left open; `largestProduct` is that of a batch of one. */
+function recordAnyBatch(
+  record: (shapes: Shapes) => Recording,
+  inputs: Shapes,
+  dimensions: Readonly<Record<string, number>>,
+): Recording {
+  let [recording, largestProduct] = [null as Recording | null, 0];
+  const graph = dynamicBatch((batch) => {
+    const shapes = Object.entries(inputs).map(([name, shape]) => [name, shape.with(dimensions[name]!, batch)] as const);
+    recording = record(Object.fromEntries(shapes));
+    largestProduct = recording.largestProduct / batch;
+    return recording.graph;
+  });
+  return { ...recording!, graph, largestProduct };
+}
+
+/** The shapes of inputs but for the batch. */
+function shapeKey(inputs: HostTensors, batch: ProgramOptions["batch"]): string {
+  const entries = Object.entries(inputs).map(
+    ([name, { shape }]) => `${name} ${batch ? shape.with(batch[name]!, -1) : shape}`,
+  );
+  return entries.join("; ");
+}
+
+/** 1 where the program has no batch of its own. */
+function batchSize(inputs: HostTensors, batch: ProgramOptions["batch"]): number {
+  if (!batch) return 1;
+  const [name, dimension] = Object.entries(batch)[0]!;
+  return inputs[name]!.shape[dimension]!;
 }
 
 /** Below some 10^7 multiplications a node, handing work to other threads takes longer than the work: measured on chains of products. */

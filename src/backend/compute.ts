@@ -2,11 +2,11 @@
 export interface ComputeRequest {
   readonly device?: "auto" | "cuda" | "cpu" | "wasm" | undefined;
   readonly engine?: "auto" | "compiled" | "eager" | undefined;
-  /** Threads of the compiled engine and of native TensorFlow; null or absent: all cores. */
+  /** Threads of the compiled engine and of native TensorFlow; null or absent: as many as the cores and the job allow. */
   readonly threads?: number | null | undefined;
 }
 
-/** What computes, and why: for the log and `environment.json`. */
+/** What computes, and why, and why with so many threads: for the log and `environment.json`. */
 export interface ComputeChoice {
   readonly device: "cuda" | "cpu" | "wasm";
   readonly engine: "compiled" | "eager";

@@ -144,7 +144,7 @@ class EagerProgram implements Program {
     }
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     this.#prepared?.dispose();
   }
 }

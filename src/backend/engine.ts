@@ -31,12 +31,12 @@ export interface BlockSizes {
   readonly rows: number;
   /** Rows of one stretch of a rollout, trajectories times steps. */
   readonly stretch: number;
-  /** A block of another size costs nothing but its work. Else few sizes are best: what is left is cut into falling powers of two. */
-  readonly anySize: boolean;
+  /** A stretch of another length costs nothing but its work. Else few lengths are best: powers of two. */
+  readonly anyLength: boolean;
 }
 
 /** What a layer makes of such a block stays in a core's cache, and costs no speed. */
-export const cacheSized: BlockSizes = { rows: 1024, stretch: 4096, anySize: false };
+export const cacheSized: BlockSizes = { rows: 1024, stretch: 1024, anyLength: false };
 
 /** How a step is bound. */
 export interface ProgramOptions {
@@ -44,6 +44,8 @@ export interface ProgramOptions {
   readonly frozen?: boolean;
   /** Of a frozen step: what it wants in place of the state, made of the state alone: once, where an engine keeps it. */
   readonly prepare?: (state: TensorMap) => TensorMap;
+  /** Which dimension of each input is the batch: one preparation then serves batches of any size. */
+  readonly batch?: Readonly<Record<string, number>>;
 }
 
 /** A step bound to its engine. */
@@ -53,7 +55,8 @@ export interface Program {
    *                 to look at what `data` of the result is
    */
   run(state: EngineState, inputs: HostTensors, targets?: Targets): Promise<HostTensors>;
-  dispose(): void;
+  /** Resolves when nothing of it is left in memory; calls that run are waited for. */
+  dispose(): Promise<void>;
 }
 
 /** Runs steps. The trainers and `Inference` know nothing else of what computes. */

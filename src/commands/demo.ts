@@ -67,7 +67,9 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
-  const { request, training, close } = await openEvaluation(config);
+  const { request, training, close } = await openEvaluation(config, undefined, (message) =>
+    context.stderr.write(`${message}\n`),
+  );
   try {
     const { metrics, samples: found } = await evaluateSurrogate(request, { log: () => {}, signal, now });
     const samples = { ...found, training };
@@ -76,7 +78,7 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
     await writeReport(join(cwd, folder), metrics, samples, signal);
     return metrics;
   } finally {
-    close();
+    await close();
   }
 }
 

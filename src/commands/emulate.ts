@@ -29,6 +29,10 @@ export const emulateCommand: Command = {
     emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
     device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "cpu", "wasm"] },
     engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "eager"] },
+    threads: {
+      type: "number",
+      describe: "threads to compute with (default: the least of the cores, SLURM_CPUS_PER_TASK and OMP_NUM_THREADS)",
+    },
   },
   examples: [
     ["astrochem emulate data/sample_collapse_clean.h5", "the validation tracers of the sample"],
@@ -48,7 +52,11 @@ export const emulateCommand: Command = {
       output: text("output") ?? "emulated.h5",
       autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
       emulator: text("emulator") ?? "weights/emulator.safetensors",
-      compute: { device: text("device") as "auto" | undefined, engine: text("engine") as "auto" | undefined },
+      compute: {
+        device: text("device") as "auto" | undefined,
+        engine: text("engine") as "auto" | undefined,
+        threads: context.args.threads as number | undefined,
+      },
     };
     const { input, physical, abundances, start, autoencoder, emulator } = request;
     const path = (name: string): string => resolve(context.cwd, name);

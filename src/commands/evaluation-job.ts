@@ -18,11 +18,12 @@ export interface OpenedEvaluation {
   readonly request: EvaluationRequest;
   /** The epoch logs beside the weights. */
   readonly training: EvaluationSamples["training"];
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
  * Loads the weights and opens the dataset that a configuration names.
+ * @param note  told what is doubtful about what computes: "warning: …"
  * @throws CheckpointError, DataError, ConfigError
  */
 export async function openEvaluation(
@@ -33,7 +34,14 @@ export async function openEvaluation(
   const path = (name: string): string => resolveIn(config.working_path, name);
   const [autoencoder, emulator] = [path(config.autoencoder), config.emulator === null ? null : path(config.emulator)];
   const { device, engine, threads, dataset } = config;
-  const surrogate = await Inference.load({ autoencoder, emulator: emulator ?? undefined, device, engine, threads });
+  const surrogate = await Inference.load({
+    autoencoder,
+    emulator: emulator ?? undefined,
+    device,
+    engine,
+    threads,
+    note: log,
+  });
   try {
     checkSpecies(config.species, surrogate.species);
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
@@ -68,14 +76,14 @@ export async function openEvaluation(
         version: packageVersion,
       },
       training: { autoencoder: epochLog(autoencoder), emulator: emulator === null ? null : epochLog(emulator) },
-      close() {
+      async close() {
         clean.close();
         test?.frame.close();
-        surrogate.dispose();
+        await surrogate.dispose();
       },
     };
   } catch (error) {
-    surrogate.dispose();
+    await surrogate.dispose();
     throw error;
   }
 }

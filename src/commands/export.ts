@@ -23,6 +23,10 @@ export const exportCommand: Command = {
     steps: { type: "number", describe: "steps of the rollout (default: those of the emulator's training window)" },
     output: { type: "string", describe: "folder to write to (default: outputs/onnx)" },
     ...overwriteOption,
+    threads: {
+      type: "number",
+      describe: "threads to check with (default: the least of the cores, SLURM_CPUS_PER_TASK and OMP_NUM_THREADS)",
+    },
     autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
     emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
   },
@@ -49,6 +53,7 @@ export const exportCommand: Command = {
         only: text("only") as "encoder" | undefined,
         scaling: args.scaling === true,
         steps: args.steps as number | undefined,
+        threads: args.threads as number | undefined,
         output: folder,
         autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
         emulator: text("emulator") ?? "weights/emulator.safetensors",

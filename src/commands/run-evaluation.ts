@@ -44,7 +44,7 @@ export async function runEvaluation(
       tell({ folder: relative(context.cwd, run.folder) || run.folder, metrics, files });
       return { ...files, rows_hash: metrics.provenance.rows_hash };
     } finally {
-      close();
+      await close();
     }
   });
 }

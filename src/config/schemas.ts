@@ -28,7 +28,9 @@ const shared = {
     .min(1)
     .nullable()
     .default(null)
-    .describe("Threads of the compiled engine and of native TensorFlow; null: all cores."),
+    .describe(
+      "Threads of the compiled engine and of native TensorFlow; null: the least of the cores that the process may use, the container's quota, SLURM_CPUS_PER_TASK and OMP_NUM_THREADS.",
+    ),
   seed: Seed.default(0).describe("Seed of weights, dropout, noise and order; the split has its own."),
   run_dir: z
     .string()

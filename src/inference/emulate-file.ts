@@ -36,6 +36,7 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
   const { compute } = request;
   const surrogate = await Inference.load({
     ...compute,
+    note: tools.log,
     autoencoder: path(request.autoencoder),
     emulator: path(request.emulator),
     // Here tracers and rows have names, so that they are checked and told below.
@@ -51,7 +52,7 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
       histories.close();
     }
   } finally {
-    surrogate.dispose();
+    await surrogate.dispose();
   }
 }
 

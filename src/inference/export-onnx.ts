@@ -19,6 +19,8 @@ export interface ExportRequest {
   readonly steps?: number | undefined;
   /** The folder. */
   readonly output: string;
+  /** Of the check. */
+  readonly threads?: number | undefined;
   readonly autoencoder: string;
   readonly emulator: string;
 }
@@ -65,8 +67,9 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
   const models = readModels(autoencoder, emulator);
   const options = { scaling: request.scaling, steps: request.steps ?? models.emulator?.weights.window_size ?? 1 };
   const runtime = await runtimeForCheck();
-  const inference = await Inference.load({ autoencoder, emulator });
-  tools.log(`checking against the ${inference.compute.engine} engine on ${inference.compute.device}`);
+  const inference = await Inference.load({ autoencoder, emulator, threads: request.threads, note: tools.log });
+  const { engine, device, reason } = inference.compute;
+  tools.log(`checking against the ${engine} engine on ${device}: ${reason}`);
   const made: { part: Part; bytes: Uint8Array; deviation: number }[] = [];
   try {
     const checker = new OnnxChecker(runtime, inference, models);
@@ -80,7 +83,7 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
       made.push({ part, bytes, deviation });
     }
   } finally {
-    inference.dispose();
+    await inference.dispose();
   }
   tools.signal.throwIfAborted();
   const files = made.map(({ part, bytes, deviation }): ExportedFile => {

@@ -39,6 +39,8 @@ export interface InferenceOptions extends ComputeRequest {
    * process, of type `AstrochemWarning`.
    */
   readonly onWarning?: WarningListener | undefined;
+  /** Told what is doubtful about the choice of what computes: "warning: …". */
+  readonly note?: ((message: string) => void) | undefined;
 }
 
 /** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
@@ -68,7 +70,7 @@ export interface TrainedStart {
  * @example
  * const surrogate = await Inference.load({ autoencoder: "weights/autoencoder.safetensors", emulator: "weights/emulator.safetensors" });
  * const chemistry = await surrogate.emulate(physical, abundances); // [b, t, phys], [b, species] → [b, t, species]
- * surrogate.dispose();
+ * await surrogate.dispose();
  */
 export class Inference {
   /** Species in the order of every abundance array. */
@@ -101,7 +103,8 @@ export class Inference {
   readonly #decoder: Decoder;
   readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
   readonly #warnings: InputWarnings;
-  #disposed = false;
+  readonly #running = new Set<Promise<unknown>>();
+  #disposal: Promise<void> | null = null;
 
   private constructor(
     { engine, choice }: { engine: Engine; choice: ComputeChoice },
@@ -146,7 +149,7 @@ export class Inference {
       emulator = { weights, latents: latentsOf(options.autoencoder, autoencoder, weights) };
     }
     const warnings = new InputWarnings(options.onWarning);
-    return new Inference(await chooseEngine(options), autoencoder, emulator, warnings);
+    return new Inference(await chooseEngine(options, options.note), autoencoder, emulator, warnings);
   }
 
   /**
@@ -154,8 +157,11 @@ export class Inference {
    * @returns           [n, latent_dim], raw latents
    * @throws DataError naming the argument and the first bad index
    */
-  async encode(abundances: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
-    this.#checkUsable();
+  encode(abundances: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+    return this.#call(() => this.#encode(abundances, options));
+  }
+
+  async #encode(abundances: MatrixInput, options: ScaledOption): Promise<Matrix> {
     checkShape("abundances", abundances, ["n", ["species", this.species.length]]);
     const features = this.#scaledAbundances("abundances", abundances, options);
     return {
@@ -169,8 +175,11 @@ export class Inference {
    * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`
    * @throws DataError naming the argument and the first bad index
    */
-  async decode(latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
-    this.#checkUsable();
+  decode(latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+    return this.#call(() => this.#decode(latents, options));
+  }
+
+  async #decode(latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
     const leading = latents?.shape?.length === 3 ? ["b", "t"] : ["n"];
     checkShape("latents", latents, [...leading, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
@@ -185,7 +194,11 @@ export class Inference {
    * @returns         [b, t, latent_dim], raw
    * @throws DataError naming the argument and the first bad index
    */
-  async latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+  latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+    return this.#call(() => this.#latentEmulate(physical, latents, options));
+  }
+
+  async #latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("latents", latents, [
@@ -204,7 +217,11 @@ export class Inference {
    * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t.
    * @throws DataError naming the argument and the first bad index
    */
-  async emulate(physical: MatrixInput, abundances: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+  emulate(physical: MatrixInput, abundances: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+    return this.#call(() => this.#emulate(physical, abundances, options));
+  }
+
+  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: ScaledOption): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -216,18 +233,31 @@ export class Inference {
     return { data: await this.#decodeRows(evolved, options), shape: [batch, steps, this.species.length] };
   }
 
-  /** Frees the weights. Calls after it are errors. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#encoder.dispose();
-    this.#decoder.dispose();
-    this.#emulator?.roller.dispose();
+  /**
+   * Frees the weights and all that was prepared, once the calls that run have ended. Calls after it are errors.
+   * @returns resolved when all is free; a program that goes on otherwise need not wait for it
+   */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#free();
+    return this.#disposal;
   }
 
-  #checkUsable(): void {
-    if (this.#disposed)
+  async #free(): Promise<void> {
+    await Promise.allSettled(this.#running);
+    await Promise.all([this.#encoder, this.#decoder, this.#emulator?.roller].map((runner) => runner?.dispose()));
+  }
+
+  /** Runs a call that `dispose` waits for. */
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#disposal)
       throw new ConfigError("this Inference was disposed", { fix: "load it again: Inference.load(…)" });
+    const running = work();
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   #scaledAbundances(name: string, abundances: MatrixInput, { scaled }: ScaledOption): Float32Array {
@@ -244,7 +274,6 @@ export class Inference {
   }
 
   #scaledPhysical(physical: MatrixInput, { scaled }: ScaledOption): Float32Array {
-    this.#checkUsable();
     const emulator = this.#requireEmulator();
     checkShape("physical", physical, ["b", "t", ["physical", this.physicalParameters.length]]);
     checkValues("physical", physical, scaled ? finite : linearPhysical);

@@ -1,3 +1,4 @@
+import { type Block, blocks, powersOfTwo } from "../backend/blocks.ts";
 import {
   type BlockSizes,
   type Engine,
@@ -6,7 +7,6 @@ import {
   hostTensor,
   type Program,
 } from "../backend/engine.ts";
-import { blocks } from "./blocks.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "./bounds.ts";
 import { decodeStep, encodeStep, type FrozenStep, rolloutStep } from "./forward-steps.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
@@ -14,11 +14,11 @@ import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 /** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
 const trajectoriesAtOnce = 1024;
 /** Steps of one stretch at most: the time to prepare a graph grows faster than its length. */
-const stepsAtOnce = 512;
+const stepsAtOnce = 256;
 
 /** A program whose weights never change. */
-function frozenProgram(engine: Engine, name: string, { step, prepare }: FrozenStep): Program {
-  return engine.program(name, step, { frozen: true, prepare });
+function frozenProgram(engine: Engine, name: string, { step, prepare, batch }: FrozenStep): Program {
+  return engine.program(name, step, { frozen: true, prepare, batch });
 }
 
 /** Encodes rows with trained weights. */
@@ -40,8 +40,8 @@ export class Encoder {
     return this.#map.run(scaled, rows, this.latentDim);
   }
 
-  dispose(): void {
-    this.#map.dispose();
+  dispose(): Promise<void> {
+    return this.#map.dispose();
   }
 }
 
@@ -62,8 +62,8 @@ export class Decoder {
     return this.#map.run(latents, rows, this.#species);
   }
 
-  dispose(): void {
-    this.#map.dispose();
+  dispose(): Promise<void> {
+    return this.#map.dispose();
   }
 }
 
@@ -87,7 +87,7 @@ class RowMap {
   async run(input: Float32Array, rows: number, widthOut: number): Promise<Float32Array> {
     const width = input.length / rows;
     const { from, to } = this.#names;
-    const parts = [...blocks(rows, this.#sizes.rows, this.#sizes.anySize)];
+    const parts = [...blocks(rows, this.#sizes.rows)];
     // What is made in one call needs no other array: filling a fresh one takes as long as a product.
     if (parts.length === 1)
       return (await this.#program.run(this.#state, { [from]: hostTensor(input, [rows, width]) }))[to]!.data;
@@ -101,9 +101,9 @@ class RowMap {
     return out;
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
+    await this.#program.dispose();
     this.#state.dispose();
-    this.#program.dispose();
   }
 }
 
@@ -113,8 +113,6 @@ export class Roller {
   readonly #program: Program;
   readonly #latent: number;
   readonly #sizes: BlockSizes;
-  /** Lengths that were asked for before, as "<trajectories> <steps>". */
-  readonly #seen = new Set<string>();
 
   constructor(engine: Engine, weights: EmulatorWeights) {
     const { model, trainable } = weights;
@@ -135,12 +133,10 @@ export class Roller {
   async rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
     const parameters = physical.length / (batch * steps);
     const out = new Float32Array(batch * steps * this.#latent);
-    const again = this.#seen.has(`${batch} ${steps}`);
-    this.#seen.add(`${batch} ${steps}`);
-    for (const { start, count } of blocks(batch, trajectoriesAtOnce, this.#sizes.anySize)) {
+    for (const { start, count } of blocks(batch, trajectoriesAtOnce)) {
       let state = latents.slice(start * this.#latent, (start + count) * this.#latent);
       // In stretches, each from where the last one ended: long rollouts need no large graphs.
-      for (const stretch of this.#stretches(count, steps, again)) {
+      for (const stretch of this.#stretches(count, steps)) {
         const driving = new Float32Array(stretch.count * count * parameters);
         const first = (start * steps + stretch.start) * parameters;
         timeFirst(physical.subarray(first), driving, {
@@ -162,17 +158,15 @@ export class Roller {
     return out;
   }
 
-  /** A length that comes again is worth a graph of its own; others are made of lengths that are powers of two. */
-  #stretches(trajectories: number, steps: number, again: boolean): Iterable<{ start: number; count: number }> {
+  /** Cut by the sizes alone, so that the same call gives the same bits whatever was asked before. */
+  #stretches(trajectories: number, steps: number): Iterable<Block> {
     const largest = Math.min(stepsAtOnce, Math.max(1, Math.floor(this.#sizes.stretch / trajectories)));
-    return (again || this.#sizes.anySize) && steps <= largest
-      ? [{ start: 0, count: steps }]
-      : blocks(steps, 2 ** Math.floor(Math.log2(largest)), this.#sizes.anySize);
+    return this.#sizes.anyLength ? blocks(steps, largest) : powersOfTwo(steps, largest);
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
+    await this.#program.dispose();
     this.#state.dispose();
-    this.#program.dispose();
   }
 }
 

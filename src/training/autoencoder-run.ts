@@ -169,7 +169,7 @@ async function train(
   try {
     outcome = await trainer.run();
   } finally {
-    trainer.dispose();
+    await trainer.dispose();
   }
   const { best } = outcome;
   if (best) {
@@ -245,7 +245,7 @@ async function rangesOf(
       latents.add(await encoder.encode(scaled, count));
     }
   } finally {
-    encoder.dispose();
+    await encoder.dispose();
   }
   const [low, high] = [latents.lower[0]!, latents.upper[0]!];
   tools.log(`latents of the training rows: ${low.toPrecision(6)} to ${high.toPrecision(6)}`, { low, high });

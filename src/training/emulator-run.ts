@@ -162,7 +162,7 @@ async function makeCaches(
       signal: tools.signal,
     });
   } finally {
-    encoder.dispose();
+    await encoder.dispose();
   }
 }
 
@@ -269,7 +269,7 @@ async function train(
   try {
     outcome = await trainer.run();
   } finally {
-    trainer.dispose();
+    await trainer.dispose();
   }
   const { best } = outcome;
   if (best && isFinished(outcome)) {

@@ -143,10 +143,9 @@ export abstract class Trainer<Batch> {
     return { best: this.#best, log: this.#log, steps: this.#steps, reason };
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
+    await Promise.all([...this.trainPrograms, this.validationProgram].map((program) => program.dispose()));
     this.state.dispose();
-    for (const program of this.trainPrograms) program.dispose();
-    this.validationProgram.dispose();
   }
 
   get #interrupted(): boolean {

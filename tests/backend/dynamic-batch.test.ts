@@ -1,15 +1,20 @@
 import fc from "fast-check";
-import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { DynamicBatchError, dynamicBatch } from "../../src/backend/dynamic-batch.ts";
 import { EagerEngine } from "../../src/backend/eager-engine.ts";
 import { type HostTensor, hostTensor, type StepFunction } from "../../src/backend/engine.ts";
 import { encodeOnnx, type OnnxGraph } from "../../src/backend/onnx-model.ts";
+import { loadOnnxRuntime, type OnnxRuntime } from "../../src/backend/onnx-runtime.ts";
 import { recordStep } from "../../src/backend/recorder.ts";
 import { type TensorMap, tf } from "../../src/backend/tf.ts";
 import { expectClose, useWasm } from "../helpers/tensors.ts";
 
-beforeAll(useWasm);
+let ort: OnnxRuntime;
+
+beforeAll(async () => {
+  await useWasm();
+  ort = (await loadOnnxRuntime()) as OnnxRuntime;
+});
 
 type OfBatch = (x: tf.Tensor, batch: number) => tf.Tensor;
 

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import * as ort from "onnxruntime-node";
 import protobuf from "protobufjs/light.js";
 import { beforeAll, describe, expect, it } from "vitest";
+import { loadOnnxRuntime, type OnnxRuntime } from "../../src/backend/onnx-runtime.ts";
 import { minmaxLatents } from "../../src/chemistry/scaling.ts";
 import { exportCommand } from "../../src/commands/export.ts";
 import { RandomStream } from "../../src/data/random.ts";
@@ -70,12 +70,14 @@ const paths = {
   emulator: join(folder, "weights/emulator.safetensors"),
 };
 let inference: Inference;
+let ort: OnnxRuntime;
 
 beforeAll(async () => {
   mkdirSync(join(folder, "weights"));
   writeAutoencoder(paths.autoencoder, autoencoder);
   writeEmulator(paths.emulator, emulator);
   inference = await Inference.load({ ...paths, engine: "compiled", threads: 1 });
+  ort = (await loadOnnxRuntime()) as OnnxRuntime;
 });
 
 const tools = { log: () => {}, signal: new AbortController().signal };

@@ -118,7 +118,7 @@ it("validation gives statistics over species, and the mean in dex", async () => 
       errors: hostTensor(Float32Array.of(1, 2, 6), [3]),
       dex: hostTensor(Float32Array.of(1, 1, 4), [3]),
     }),
-    dispose: () => {},
+    dispose: async () => {},
   };
   // Three batches over three items: the sums are the means.
   const progress = { validated: 0, errors: {} };

@@ -225,7 +225,7 @@ class ScriptedEngine implements Engine {
       const { values } = state as ScriptedState;
       return name.includes("validation") ? this.#validate(inputs) : this.#train(values, inputs);
     };
-    return { run, dispose: () => {} };
+    return { run, dispose: async () => {} };
   }
 
   #train(values: HostTensors, inputs: HostTensors): HostTensors {
