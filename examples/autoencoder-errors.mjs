@@ -63,4 +63,4 @@ printTable(
 );
 
 dataset.close();
-surrogate.dispose();
+await surrogate.dispose();
