@@ -33,7 +33,7 @@ const { data: emulated } = await surrogate.emulate(
   { data: physical.subarray(0, (rows - 1) * parameters.length), shape: [1, rows - 1, parameters.length] },
   { data: abundances.subarray(0, surrogate.species.length), shape: [1, surrogate.species.length] },
 );
-surrogate.dispose();
+await surrogate.dispose();
 
 const x = (yr: number): number => left + (yr / time.at(-1)!) * (width - left - right);
 const y = (log: number): number => {

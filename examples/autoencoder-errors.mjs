@@ -64,4 +64,4 @@ printTable(
 );
 
 dataset.close();
-surrogate.dispose();
+await surrogate.dispose();

@@ -46,4 +46,4 @@ for (const name of chosen.split(",")) {
   print();
 }
 dataset.close();
-surrogate.dispose();
+await surrogate.dispose();

@@ -73,4 +73,4 @@ printTable([{ "relative error": "over species", mean: mean(errors), "standard de
 print("\nthe worst species, mean over steps");
 printTable(perSpecies.slice(0, 10));
 dataset.close();
-surrogate.dispose();
+await surrogate.dispose();

@@ -44,4 +44,4 @@ printTable(
 );
 print(`… ${table.length} rows of ${seen}, ${surrogate.latentDim} latents each, in ${output}`);
 dataset.close();
-surrogate.dispose();
+await surrogate.dispose();

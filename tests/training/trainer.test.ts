@@ -286,7 +286,7 @@ async function trained(kind: keyof typeof kinds, setup: Setup): Promise<Training
   try {
     return await trainer.run();
   } finally {
-    trainer.dispose();
+    await trainer.dispose();
   }
 }
 
