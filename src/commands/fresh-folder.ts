@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DataError } from "../errors.ts";
 import { removeDeadLock } from "../formats/lock.ts";
+import { runFoldersIn } from "../formats/run-folders.ts";
 
 /** Makes a folder and its parents. */
 export function makeFolder(folder: string): string {
@@ -36,19 +37,6 @@ export function makeFreshFolder(outputs: string, started: Date, command: string)
 /** The file that a process holds while it works in a run folder. */
 export function runLock(folder: string): string {
   return join(folder, ".lock");
-}
-
-/** Run folders below `outputs`, the newest first; none where there are no outputs. */
-export function runFoldersIn(outputs: string): string[] {
-  const list = (folder: string): string[] => {
-    try {
-      return readdirSync(folder).sort().reverse();
-    } catch {
-      return [];
-    }
-  };
-  const days = list(outputs).filter((name) => /^\d{4}-\d{2}-\d{2}$/.test(name));
-  return days.flatMap((day) => list(join(outputs, day)).map((run) => join(outputs, day, run)));
 }
 
 /** So many of the newest run folders are looked through: more would be slow on a network disk. */

@@ -5,11 +5,11 @@ import { differingKeys } from "../config/difference.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { AstrochemError, CheckpointError, ConfigError } from "../errors.ts";
+import { runFoldersIn } from "../formats/run-folders.ts";
 import { type Checkpoint, readCheckpoint } from "../training/checkpoint.ts";
 import { checkpointPaths } from "../training/checkpoint-keeper.ts";
 import type { CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
-import { runFoldersIn } from "./fresh-folder.ts";
 
 /** A run that goes on. */
 export interface ResumedRun {

@@ -1,7 +1,7 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { dump } from "js-yaml";
-import { AstrochemError } from "../errors.ts";
+import { AstrochemError, ConfigError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { latestVersion } from "../formats/format-version.ts";
 import { withLock } from "../formats/lock.ts";
@@ -46,8 +46,24 @@ export interface Run {
 /** The folder of a new run: `outputs/<date>/<time>-<command>/` in local time, or `config.run_dir`. */
 function makeRunFolder(command: string, { config }: RunConfig, { cwd, now }: CommandContext): string {
   removeDeadRunLocks(join(cwd, "outputs"));
-  if (config.run_dir) return makeFolder(resolve(cwd, config.run_dir));
+  if (config.run_dir) return makeFolder(checkRunFolder(resolve(cwd, config.run_dir)));
   return makeFreshFolder(join(cwd, "outputs"), now(), command);
+}
+
+/** A run would replace files in it. @throws ConfigError for a folder with something else than a run of ours in it */
+function checkRunFolder(folder: string): string {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return folder;
+  const names = readdirSync(folder).filter((name) => name !== ".lock");
+  const isRun = names.includes("environment.json") && readEnvironment(folder)?.command !== undefined;
+  // What a run leaves that was killed while it began.
+  const isBeginning = names.every((name) =>
+    /^(config\.yaml|overrides\.yaml|environment\.json|run\.log)(\..*)?$/.test(name),
+  );
+  if (names.length === 0 || isRun || isBeginning) return folder;
+  throw new ConfigError(`run_dir is a folder that holds something else than a run: ${folder}`, {
+    where: "run_dir",
+    fix: "give a folder that is new or empty, or one of an earlier run",
+  });
 }
 
 /**

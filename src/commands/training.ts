@@ -1,9 +1,11 @@
 import { join, relative } from "node:path";
+import { resolveIn } from "../config/paths.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
+import { keepReplaced } from "./replaced-weights.ts";
 import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
 import { observeRun } from "./run-observer.ts";
@@ -58,6 +60,11 @@ export async function runTraining(
       reason: choice.reason,
       threads: choice.threads,
     });
+    const { model, mode, working_path } = config;
+    const isKept = model.save_model && mode !== "preprocess";
+    const weights = resolveIn(working_path, model.save_model_path);
+    const places = { command: context.command, outputs: join(context.cwd, "outputs") };
+    const settle = isKept ? keepReplaced(weights, places, log) : () => {};
     const report = await train({
       engine,
       observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes }),
@@ -75,7 +82,7 @@ export async function runTraining(
         isWanted: context.takeCheckpointRequest ?? (() => false),
         resumed: start,
       },
-    });
+    }).finally(settle);
     context.statusLine.clear();
     printReport(report, run, context);
     if (report?.reason === "interrupted") {

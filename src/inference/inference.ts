@@ -5,10 +5,10 @@ import { type ElementTable, tableOfNames } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { RangeWatch } from "../data/range-watch.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
+import { checkPair } from "../models/companion.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
 import {
   type AutoencoderWeights,
-  checkPair,
   type EmulatorWeights,
   latentsOf,
   readAutoencoder,

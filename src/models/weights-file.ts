@@ -212,18 +212,6 @@ export function autoencoderHash(weights: AutoencoderWeights): string {
   return hash.digest("hex");
 }
 
-/** @throws CheckpointError where the emulator was trained with another autoencoder */
-export function checkPair(
-  autoencoder: { path: string; weights: AutoencoderWeights },
-  emulator: { path: string; weights: EmulatorWeights },
-): void {
-  if (autoencoderHash(autoencoder.weights) === emulator.weights.autoencoder_hash) return;
-  throw new CheckpointError(`${emulator.path} was trained with another autoencoder than ${autoencoder.path}`, {
-    where: emulator.path,
-    fix: "load the autoencoder that belongs to it, or train the emulator again: astrochem train-emulator",
-  });
-}
-
 /** How raw latents become the emulator's. @throws CheckpointError as `latentRange` */
 export function latentsOf(path: string, autoencoder: AutoencoderWeights, emulator: EmulatorWeights): LatentAffine {
   return emulator.latent_scaling ?? minmaxLatents(latentRange(path, autoencoder));

@@ -283,10 +283,10 @@ describe("training from one seed", () => {
     // The emulator there still belongs to the autoencoder that was overwritten.
     const refused = await command(["emulate", "clean.h5"], cwd);
     expect([refused.code, refused.stdout]).toEqual([4, ""]);
-    expect(errorOf(refused)).toMatchInlineSnapshot(`
+    expect(errorOf(refused).replace(/\d{4}-\d\d-\d\d\/[\d-]+-train/, "<run>-train")).toMatchInlineSnapshot(`
       "error: …/weights/emulator.safetensors was trained with another autoencoder than …/weights/autoencoder.safetensors
         at   …/weights/emulator.safetensors
-        fix  load the autoencoder that belongs to it, or train the emulator again: astrochem train-emulator
+        fix  the one that belongs to it is …/outputs/<run>-train-autoencoder/checkpoints/best.safetensors: load that, or train the emulator again: astrochem train-emulator
       "
     `);
     expect(existsSync(join(cwd, "emulated.h5"))).toBe(false);

@@ -91,6 +91,18 @@ describe("the folder of a run", () => {
     ]);
   });
 
+  it("is none that holds something else than a run", () => {
+    const context = testContext();
+    mkdirSync(join(context.cwd, "mine/checkpoints"), { recursive: true });
+    writeFileSync(join(context.cwd, "mine/config.yaml"), "a: 1\n");
+    expect(() => openRun("train", loaded({ run_dir: "mine" }), context)).toThrow(/holds something else than a run/);
+    expect(readFileSync(join(context.cwd, "mine/config.yaml"), "utf8")).toBe("a: 1\n");
+    // Its own, it may use again.
+    openRun("train", loaded({ run_dir: "own" }), context).finish("completed", {});
+    mkdirSync(join(context.cwd, "own/checkpoints"));
+    openRun("train", loaded({ run_dir: "own" }), context).finish("completed", {});
+  });
+
   it("that cannot be made is an error that says what to do", () => {
     const context = testContext();
     writeFileSync(join(context.cwd, "outputs"), "a file in the way");

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type NamedTensor, readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { autoencoderLayouts } from "../../src/models/autoencoder.ts";
+import { checkPair } from "../../src/models/companion.ts";
 import { emulatorLayout } from "../../src/models/emulator.ts";
 import {
   type AutoencoderWeights,
   autoencoderHash,
-  checkPair,
   type EmulatorWeights,
   latentRange,
   latentsOf,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { abundanceBounds, latentBounds } from "../../src/models/bounds.ts";
-import { checkPair, readAutoencoder, readEmulator } from "../../src/models/weights-file.ts";
+import { checkPair } from "../../src/models/companion.ts";
+import { readAutoencoder, readEmulator } from "../../src/models/weights-file.ts";
 import { fixture } from "../helpers/fixtures.ts";
 
 describe.each([1, 2, 3])("weights files of format %i", (version) => {

@@ -1,0 +1,27 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+/** Run folders below `outputs`, the newest first; none where there are no outputs. */
+export function runFoldersIn(outputs: string): string[] {
+  const list = (folder: string): string[] => {
+    try {
+      return readdirSync(folder).sort().reverse();
+    } catch {
+      return [];
+    }
+  };
+  const days = list(outputs).filter((name) => /^\d{4}-\d{2}-\d{2}$/.test(name));
+  return days.flatMap((day) => list(join(outputs, day)).map((run) => join(outputs, day, run)));
+}
+
+/** So many of the newest runs are looked through: more would be slow on a network disk. */
+const newest = 200;
+
+/** The best weights of the runs of a command below `outputs`, the newest first. */
+export function bestWeightsOfRuns(outputs: string, command: string): string[] {
+  return runFoldersIn(outputs)
+    .filter((folder) => new RegExp(`-${command}(-\\d+)?$`).test(folder))
+    .slice(0, newest)
+    .map((folder) => join(folder, "checkpoints", "best.safetensors"))
+    .filter((path) => existsSync(path));
+}
