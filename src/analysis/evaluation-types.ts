@@ -130,6 +130,8 @@ export interface PredictionMetrics {
   /** In the order of `Metrics.species`. */
   readonly species: readonly SpeciesErrors[];
   readonly steps: readonly StepErrors[];
+  /** The same by time, where steps vary: `step` counts bins of a sixth of a decade from one year on. */
+  readonly times?: readonly StepErrors[];
   /** The elements that occur, then `charge`. */
   readonly conservation: readonly ConservationErrors[];
 }

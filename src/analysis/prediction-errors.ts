@@ -16,6 +16,10 @@ export interface ScoredRows {
   readonly tracer?: number;
 }
 
+/** Bins of time where steps vary: up to 10^9 years. */
+const timeBinsADecade = 6;
+const timeBins = 9 * timeBinsADecade;
+
 /** Sums of what was added together. */
 export interface TracerErrors {
   dex: number;
@@ -34,6 +38,8 @@ export class PredictionErrors {
   readonly worstTotals: ConservationErrors["worst"][] = [];
   readonly stepRows: Float64Array;
   readonly stepTimes: Float64Array;
+  /** The same by time where steps vary, in bins of a sixth of a decade from a year on; null where each step is one time. */
+  readonly byTimes: { readonly groups: ErrorGroups; readonly rows: Float64Array; readonly sums: Float64Array } | null;
   /** Per species, over rows, of true log10 abundance. */
   readonly truthSum: Float64Array;
   readonly truthSquares: Float64Array;
@@ -44,8 +50,11 @@ export class PredictionErrors {
   readonly #kept: SketchBuffer;
   readonly #tile: Tile;
 
-  /** @param steps the longest rollout */
-  constructor(scale: ErrorScale, steps: number) {
+  /**
+   * @param steps     the longest rollout
+   * @param isVarying whether steps have lengths of their own
+   */
+  constructor(scale: ErrorScale, steps: number, isVarying = false) {
     const { species } = scale;
     this.scale = scale;
     this.#bySpecies = new ErrorGroups(2 * species.length);
@@ -54,6 +63,9 @@ export class PredictionErrors {
     this.conservation = new ErrorGroups(scale.totals.names.length);
     this.stepRows = new Float64Array(steps);
     this.stepTimes = new Float64Array(steps);
+    this.byTimes = isVarying
+      ? { groups: new ErrorGroups(timeBins), rows: new Float64Array(timeBins), sums: new Float64Array(timeBins) }
+      : null;
     this.truthSum = new Float64Array(species.length);
     this.truthSquares = new Float64Array(species.length);
     this.#kept = new SketchBuffer(species.length);
@@ -89,7 +101,10 @@ export class PredictionErrors {
       for (let row = from; row < to; row++) {
         const step = scored.steps[row]! - 1;
         this.#measureRow(predicted, scored.truth, row, row - from);
-        this.#addStep(step, row - from, sums);
+        const { dex, relative } = this.#addRow(this.bySteps, step, row - from);
+        sums.dex += dex;
+        sums.relative += relative;
+        if (this.byTimes !== null) this.#addTime(this.byTimes, scored.times[row]!, row - from);
         this.#addTotals(scored, row);
         this.stepRows[step]! += 1;
         this.stepTimes[step]! += scored.times[row]!;
@@ -133,12 +148,19 @@ export class PredictionErrors {
   }
 
   /** Adds the row just measured to its step, and bins its errors. */
-  #addStep(step: number, place: number, sums: TracerErrors): void {
-    const { bySteps } = this;
+  #addTime({ groups, rows, sums }: NonNullable<PredictionErrors["byTimes"]>, time: number, place: number): void {
+    const bin = Math.min(timeBins - 1, Math.max(0, Math.floor(timeBinsADecade * Math.log10(time))));
+    this.#addRow(groups, bin, place);
+    rows[bin]! += 1;
+    sums[bin]! += time;
+  }
+
+  /** Adds the errors of a row to a group. @returns their sums */
+  #addRow(groups: ErrorGroups, group: number, place: number): { dex: number; relative: number } {
     const { dex: dexes, relative: relatives, bins, floatBits } = this.#tile;
-    const { sketches } = bySteps;
+    const { sketches } = groups;
     const width = this.scale.species.length;
-    const sketch = step * sketchBins;
+    const sketch = group * sketchBins;
     let dexSum = 0;
     let relativeSum = 0;
     let mostDex = 0;
@@ -155,9 +177,8 @@ export class PredictionErrors {
       if (size > mostDex) mostDex = size;
       if (relative > mostRelative) mostRelative = relative;
     }
-    bySteps.addSums(step, width, dexSum, 0, relativeSum, mostDex, mostRelative);
-    sums.dex += dexSum;
-    sums.relative += relativeSum;
+    groups.addSums(group, width, dexSum, 0, relativeSum, mostDex, mostRelative);
+    return { dex: dexSum, relative: relativeSum };
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Phase } from "../chemistry/species.ts";
+import type { ErrorGroups } from "./error-groups.ts";
 import { dexQuantiles, relativeQuantiles, sketchBins } from "./error-sketch.ts";
 import type {
   ConservationErrors,
@@ -50,7 +51,8 @@ export function predictionMetrics(errors: PredictionErrors, facts: PredictionFac
     }),
     levels: levels(errors),
     species: bySpecies,
-    steps: steps(errors),
+    steps: stepErrors(errors.bySteps, errors.stepRows, errors.stepTimes),
+    ...(errors.byTimes ? { times: stepErrors(errors.byTimes.groups, errors.byTimes.rows, errors.byTimes.sums) } : {}),
     conservation: errors.scale.totals.names.map((element, total) => conservation(errors, total, element)),
   };
 }
@@ -94,7 +96,7 @@ function levels({ byLevel, scale }: PredictionErrors): PredictionMetrics["levels
   });
 }
 
-function steps({ bySteps, stepRows, stepTimes }: PredictionErrors): StepErrors[] {
+function stepErrors(bySteps: ErrorGroups, stepRows: Float64Array, stepTimes: Float64Array): StepErrors[] {
   return [...stepRows.keys()].flatMap((at) => {
     const rows = stepRows[at]!;
     const count = bySteps.counts[at]!;

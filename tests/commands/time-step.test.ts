@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/commands/main.ts";
@@ -289,6 +289,13 @@ describe("a surrogate whose step is an input", () => {
     const words = [...data("growing.h5", "varying.h5"), "dataset.time_step=input", "species=[CO]"];
     const evaluated = await astrochem("evaluate", ...words, ...surrogate);
     expect(evaluated.code, evaluated.stderr).toBe(0);
+    const folderOf = /outputs\/\S+-evaluate/.exec(evaluated.stdout)![0];
+    const { predictions, time_step_yr } = JSON.parse(readFileSync(join(folder, folderOf, "metrics.json"), "utf8"));
+    expect(time_step_yr).toBeNull();
+    const { times, rows } = predictions.emulation;
+    expect(times.reduce((sum: number, bin: { rows: number }) => sum + bin.rows, 0)).toBe(rows);
+    // Each time lies in its bin, a sixth of a decade wide.
+    for (const { step, time_yr } of times) expect(Math.floor(6 * Math.log10(time_yr)) + 1).toBe(step);
     const exported = await astrochem("export", "onnx", ...pair("varying"), "--scaling", "--output", "onnx");
     expect(exported.code, exported.stderr).toBe(0);
   });

@@ -37,7 +37,8 @@ export function errorTimeFigure(
   prediction: PredictionMetrics,
   { predictions, window_size, time_step_yr }: Metrics,
 ): Figure {
-  const bands = prediction.steps.map(({ time_yr, dex: { p10, p25, p75, p90 } }) => ({
+  // Where steps vary, a step is no time.
+  const bands = (prediction.times ?? prediction.steps).map(({ time_yr, dex: { p10, p25, p75, p90 } }) => ({
     kyr: time_yr / 1000,
     p10: shownDex(p10),
     p25: shownDex(p25),
@@ -49,7 +50,7 @@ export function errorTimeFigure(
   );
   const kinds = [prediction.kind, ...others];
   const means: Row[] = kinds.flatMap((kind) =>
-    predictions[kind]!.steps.map(({ time_yr, dex }) => ({
+    (predictions[kind]!.times ?? predictions[kind]!.steps).map(({ time_yr, dex }) => ({
       kind: predictionStyles[kind].label,
       kyr: time_yr / 1000,
       dex: shownDex(dex.mean),
