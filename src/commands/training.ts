@@ -5,7 +5,6 @@ import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
-import { keepReplaced } from "./replaced-weights.ts";
 import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
 import { observeRun } from "./run-observer.ts";
@@ -53,7 +52,10 @@ export async function runTraining(
     const start = resumed?.from ?? null;
     if (start) run.resume(start.checkpoint.state.values.log);
     const log = run.tell;
-    const { chooseEngine } = await import("../backend/choose-engine.ts");
+    const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
+      import("../backend/choose-engine.ts"),
+      import("./replaced-weights.ts"),
+    ]);
     const { engine, choice } = await chooseEngine(config, log);
     run.describeBackend({
       name: `${choice.engine} on ${choice.device}, ${choice.threads} threads`,
