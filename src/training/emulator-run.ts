@@ -193,12 +193,12 @@ function describeData(
     physical_parameters: phys.map((name, k) => ({
       name,
       range: [...physicalRanges[name]!],
-      trained: [physicalRange.lower[k]!, physicalRange.upper[k]!],
+      trained: [digits(physicalRange.lower[k]!), digits(physicalRange.upper[k]!)],
     })),
     time_step_yr: timeSteps.time_step_yr,
     time_step_found: timeSteps.time_step_found,
     start: {
-      abundances: abundances && Object.fromEntries(species.map((name, s) => [name, abundances[s]!])),
+      abundances: abundances && Object.fromEntries(species.map((name, s) => [name, digits(abundances[s]!)])),
       origin,
     },
     ...(recipe.latent_scaling === "standard" ? { latent_scaling: copyOf(latents.affine) } : {}),
@@ -282,6 +282,11 @@ async function train(
     { weights: model.save_model ? job.weights : null, checkpoint },
     trainer.parameterCount,
   );
+}
+
+/** As many as float32 has. */
+function digits(value: number): number {
+  return Number(value.toPrecision(9));
 }
 
 function copyOf({ shift, scale }: LatentAffine): { shift: number[]; scale: number[] } {
