@@ -1,7 +1,7 @@
 import { PhysicalScaling } from "../chemistry/scaling.ts";
 import type { CleanData, CleanSplit } from "../data/clean-data.ts";
 import { splitWords } from "../data/splits.ts";
-import { timestepColumn } from "../data/time-steps.ts";
+import { areStepsInput } from "../data/time-steps.ts";
 import { DataError } from "../errors.ts";
 import { type Inference, trainedRanges } from "../inference/inference.ts";
 import type { BaselineChoices } from "./baseline-choices.ts";
@@ -211,8 +211,9 @@ async function metricsOf(
     }),
   );
   // A surrogate whose steps vary has none; one that does not know its own was trained on such data, for all that is known.
-  const isVarying = surrogate.physicalParameters.some(({ name }) => name === timestepColumn);
-  const time_step_yr = isVarying ? null : (surrogate.timeStepYears ?? timeStep(setup));
+  const time_step_yr = areStepsInput(surrogate.physicalParameters)
+    ? null
+    : (surrogate.timeStepYears ?? timeStep(setup));
   const study = trainedSteps === null ? null : studyOf(setup, knowledge, trainedSteps, time_step_yr);
   const long_rollouts = study ? [await longRollout(study, "held"), await longRollout(study, "repeated")] : [];
   const verdicts = verdictsOf(predictions);

@@ -1,6 +1,6 @@
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
 import type { RangeWatch } from "../data/range-watch.ts";
-import { timestepColumn } from "../data/time-steps.ts";
+import { areStepsInput } from "../data/time-steps.ts";
 import type { Inference } from "../inference/inference.ts";
 import { borrowedRows, persistence } from "./baselines.ts";
 import { type ChosenSteps, gathered, joined, placesOf } from "./chosen-steps.ts";
@@ -237,8 +237,11 @@ export class ValidationPass {
   #errorsOf(kind: PredictionKind): PredictionErrors {
     const { scale, longestRows, surrogate } = this.#tools;
     const steps = kind === "windows" ? surrogate.windowSize! - 1 : longestRows - 1;
-    const isVarying = surrogate.physicalParameters.some(({ name }) => name === timestepColumn);
-    return obtain(this.errors, kind, () => new PredictionErrors(scale, steps, isVarying));
+    return obtain(
+      this.errors,
+      kind,
+      () => new PredictionErrors(scale, steps, areStepsInput(surrogate.physicalParameters)),
+    );
   }
 
   #keep(block: TracerBlock, { starts }: ScoredBlock, sums: readonly Errors[]): void {

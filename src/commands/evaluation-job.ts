@@ -8,7 +8,7 @@ import { type CleanColumns, type CleanSplit, openCleanData, openCleanSplit } fro
 import { checkStepsOf } from "../data/data-facts.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
-import { Inference } from "../inference/inference.ts";
+import { describeUnknown, Inference } from "../inference/inference.ts";
 import { checkEpochVersions, epochLogPath } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
 import type { Checks } from "./check-options.ts";
@@ -42,6 +42,7 @@ export async function openEvaluation(
     threads,
     note: log,
   });
+  if (surrogate.unknownFacts.length > 0) log(describeUnknown(surrogate));
   try {
     checkSpecies(config.species, surrogate.species);
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { AstrochemError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { bestWeightsOfRuns } from "../formats/run-folders.ts";
@@ -29,7 +29,7 @@ export function keepReplaced(
   const name = path.replace(/\.safetensors$/, "");
   const copy = `${name}.${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}.safetensors`;
   if (!existsSync(copy)) writeFileAtomic(copy, bytes);
-  tell(`${path} holds weights of no run in ${join(outputs, "")}: a copy is kept as ${copy}`);
+  tell(`${path} holds weights of no run in ${outputs}: a copy is kept as ${copy}`);
   return () => {
     if (existsSync(path) && readFileSync(path).equals(bytes)) rmSync(copy, { force: true });
   };

@@ -84,7 +84,7 @@ export async function checkStepsOf(
 ): Promise<void> {
   const noted = notedSteps(frame);
   const step = noted?.time_step_found === "even" ? noted.time_step_yr : null;
-  if (step !== null && step !== undefined && isOneStep(step, expected, 0)) return;
+  if (step !== null && isOneStep(step, expected, 0)) return;
   checkTrainedStep(await watchSteps(frame, metadata, expected), where);
 }
 

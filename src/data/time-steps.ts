@@ -4,6 +4,11 @@ import { DataError } from "../errors.ts";
 /** The column of a step that varies: years from each row to the next. Derived, never read. */
 export const timestepColumn = timestep;
 
+/** Whether each step is a condition, so that steps may have lengths of their own. */
+export function areStepsInput(parameters: readonly { readonly name: string }[]): boolean {
+  return parameters.some(({ name }) => name === timestepColumn);
+}
+
 /** The attribute of a clean split that holds its `TimeSteps`, as JSON. */
 export const timeStepAttribute = "astrochem_time_step";
 

@@ -91,23 +91,24 @@ export async function openHistories(
     frame.close();
     return rawHistories({ path, key, request }, surrogate, tools);
   }
+  return checkedHistories(respelt(frame, surrogate.species, tools.log), request, surrogate);
+}
+
+/** @throws DataError where rows are not one step of the surrogate apart; the frame is closed then */
+async function checkedHistories(
+  frame: Frame,
+  { ignoreTimeStep, input }: EmulateRequest,
+  surrogate: Inference,
+  remove?: () => void,
+): Promise<Histories> {
   try {
-    await checkStep(frame, request, surrogate);
-    return new FrameHistories([respelt(frame, surrogate.species, tools.log)], surrogate);
+    const { timeStepYears } = surrogate;
+    if (!ignoreTimeStep && timeStepYears !== null) await checkStepsOf(frame, metadata, timeStepYears, input);
+    return new FrameHistories([frame], surrogate, remove);
   } catch (error) {
     frame.close();
     throw error;
   }
-}
-
-/** @throws DataError where rows are not one step of the surrogate apart */
-async function checkStep(
-  frame: Frame,
-  { ignoreTimeStep, input }: EmulateRequest,
-  { timeStepYears }: Inference,
-): Promise<void> {
-  if (ignoreTimeStep || timeStepYears === null) return;
-  await checkStepsOf(frame, metadata, timeStepYears, input);
 }
 
 async function onlyKey(path: string): Promise<string> {
@@ -163,9 +164,7 @@ async function rawHistories(
       () => tools.signal.throwIfAborted(),
     );
     // Every tracer is in /train; /val is empty.
-    const frame = await openFrame(clean, "train");
-    await checkStep(frame, request, surrogate);
-    return new FrameHistories([frame], surrogate, remove);
+    return await checkedHistories(await openFrame(clean, "train"), request, surrogate, remove);
   } catch (error) {
     remove();
     throw rawFileError(error, path, folder);
