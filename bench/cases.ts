@@ -1,8 +1,9 @@
 import { type Engine, type HostTensors, hostTensor } from "../src/backend/engine.ts";
 import { minmaxLatents } from "../src/chemistry/scaling.ts";
 import { RandomStream } from "../src/data/random.ts";
-import { autoencoderLayouts, initialAutoencoder } from "../src/models/autoencoder.ts";
-import { emulatorLayout, initialEmulator } from "../src/models/emulator.ts";
+import { compressorOf } from "../src/models/compressors.ts";
+import { initialEvolver } from "../src/models/evolver.ts";
+import { evolverOf } from "../src/models/evolvers.ts";
 import { Decoder, Encoder, Roller } from "../src/models/runners.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../src/models/weights-file.ts";
 import { adamWInputs } from "../src/training/adamw.ts";
@@ -26,6 +27,8 @@ export interface BenchCase {
 
 const autoencoderShape = { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 } as const;
 const emulatorShape = { input_dim: 18, hidden_dim: 180, output_dim: 14 } as const;
+const compressor = compressorOf({ model_name: "autoencoder", model: autoencoderShape });
+const evolver = evolverOf({ model_name: "emulator", model: emulatorShape });
 
 const training = (batch: number, goals?: BenchCase["goals"]): BenchCase =>
   withGoals({ name: "train autoencoder", batch, steps: 0, items: batch, unit: "rows/s" }, goals);
@@ -75,10 +78,10 @@ const vector = (data: Float32Array) => hostTensor(data, [data.length]);
 const loss = { power_weight: 20, worst_weight: 2, log10_lower: -20, log10_upper: 0 };
 
 function trainAutoencoder({ batch }: BenchCase, engine: Engine) {
-  const initial = initialAutoencoder(autoencoderShape, random);
+  const initial = compressor.initial(random, null);
   const optimizer = { betas: [0.99, 0.999], weight_decay: 1e-4, gradient_clipping: 2 } as const;
-  const step = autoencoderTrainStep(autoencoderShape, { ...loss, conservation_weight: 100 }, optimizer);
-  const size = autoencoderLayouts(autoencoderShape).trainable.size;
+  const step = autoencoderTrainStep(compressor, { ...loss, conservation_weight: 100 }, optimizer);
+  const size = compressor.layouts.trainable.size;
   const state = engine.state({
     ...moments(size),
     ...stoichiometry(),
@@ -105,19 +108,19 @@ function trainAutoencoder({ batch }: BenchCase, engine: Engine) {
 }
 
 function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
-  const frozen = initialAutoencoder(autoencoderShape, random);
+  const frozen = compressor.initial(random, null);
   const optimizer = { betas: [0.9, 0.995], weight_decay: 1e-3, gradient_clipping: 1 } as const;
   const setting = {
-    autoencoder: autoencoderShape,
-    emulator: emulatorShape,
+    compressor,
+    evolver,
     latents: minmaxLatents([-0.17, 1.83]),
     loss: { ...loss, conservation_weight: 500 },
   };
   const program = engine.program("train emulator", emulatorTrainStep(setting, optimizer));
   const state = engine.state({
-    ...moments(emulatorLayout(emulatorShape).size),
+    ...moments(evolver.layout.size),
     ...stoichiometry(),
-    parameters: vector(initialEmulator(emulatorShape, random)),
+    parameters: vector(initialEvolver(evolver, random)),
     decoder_parameters: vector(frozen.trainable),
     decoder_statistics: vector(frozen.statistics),
   });
@@ -135,16 +138,18 @@ function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
 
 function infer({ name, batch, steps }: BenchCase, engine: Engine) {
   const autoencoder = {
+    model_name: "autoencoder",
     model: autoencoderShape,
     // Bounds as trained weights have them: keeping within them is part of the work.
     abundances_clipping: { lower: 1e-20, upper: 1 },
     abundance_range: columns(333, -20, 0),
-    ...initialAutoencoder(autoencoderShape, random),
+    ...compressor.initial(random, null),
   } as unknown as AutoencoderWeights;
   const emulator = {
+    model_name: "emulator",
     model: emulatorShape,
     scaled_latent_range: columns(14, 0, 1),
-    trainable: initialEmulator(emulatorShape, random),
+    trainable: initialEvolver(evolver, random),
   } as unknown as EmulatorWeights;
   const [encoder, decoder, roller] = [
     new Encoder(engine, autoencoder),

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { RandomStream } from "../src/data/random.ts";
-import { initialAutoencoder } from "../src/models/autoencoder.ts";
-import { initialEmulator } from "../src/models/emulator.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../src/models/weights-file.ts";
+import { initialAutoencoder, initialEmulator } from "../tests/helpers/models.ts";
 
 /** Weights of the default sizes that nobody trained, as files of a folder: what a computation costs does not depend on them. */
 export function writeRandomWeights(folder: string, count: number): { autoencoder: string; emulator: string } {
@@ -15,6 +14,7 @@ export function writeRandomWeights(folder: string, count: number): { autoencoder
   });
   const shape = { input_dim: count, hidden_dims: [160, 80] as [number, number], latent_dim: 14 };
   const compressor = {
+    model_name: "autoencoder",
     model: shape,
     species,
     abundances_clipping: { lower: 1e-20, upper: 1 },
@@ -31,6 +31,7 @@ export function writeRandomWeights(folder: string, count: number): { autoencoder
   };
   writeAutoencoder(paths.autoencoder, compressor);
   writeEmulator(paths.emulator, {
+    model_name: "emulator",
     model: evolver,
     species,
     physical_parameters: ["Density", "Radfield", "Av", "gasTemp"].map((name) => ({ name, range: [1, 100] })),

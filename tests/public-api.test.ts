@@ -3,10 +3,9 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../src/data/random.ts";
-import { initialAutoencoder } from "../src/models/autoencoder.ts";
-import { initialEmulator } from "../src/models/emulator.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../src/models/weights-file.ts";
 import { testFolder } from "./helpers/folder.ts";
+import { initialAutoencoder, initialEmulator } from "./helpers/models.ts";
 
 /** A project that has the package installed, built as `npm test` builds it. */
 const folder = testFolder();
@@ -17,6 +16,7 @@ function writeWeights(): void {
   const provenance = { data_hash: null, seed: null, epoch: null, best_metric: null, versions: {} };
   const model = { input_dim: 3, hidden_dims: [4, 3] as [number, number], latent_dim: 2 };
   const autoencoder = {
+    model_name: "autoencoder",
     model,
     species,
     abundances_clipping: { lower: 1e-20, upper: 1 },
@@ -28,6 +28,7 @@ function writeWeights(): void {
   writeAutoencoder(path("weights/autoencoder.safetensors"), autoencoder);
   const emulator = { input_dim: 3, hidden_dim: 5, output_dim: 2 };
   writeEmulator(path("weights/emulator.safetensors"), {
+    model_name: "emulator",
     model: emulator,
     species,
     physical_parameters: [{ name: "Density", range: [1, 1e6] }],

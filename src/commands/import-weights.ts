@@ -28,14 +28,16 @@ export const importWeightsCommand: Command = {
   async run(context) {
     const files = requested(context);
     const loaded = await composeConfig("config_emulator", context);
-    const [{ emulatorJob }, imports, weightsFile] = await Promise.all([
+    const [{ emulatorJob }, { compressorOf }, { evolverOf }, imports, weightsFile] = await Promise.all([
       import("./jobs.ts"),
+      import("../models/compressors.ts"),
+      import("../models/evolvers.ts"),
       import("../models/import-weights.ts"),
       import("../models/weights-file.ts"),
     ]);
     const job = emulatorJob(loaded, false);
     const { species, phys } = job.columns;
-    const { hidden_dims, latent_dim, save_model_path } = loaded.config.autoencoder;
+    const { model_name, save_model_path } = loaded.config.autoencoder;
     const autoencoderPath = resolve(loaded.config.working_path, save_model_path);
     const written: string[] = [];
     const overwrite = context.args.overwrite === true;
@@ -47,7 +49,7 @@ export const importWeightsCommand: Command = {
     }
     if (files.autoencoder !== null) {
       const weights = imports.importAutoencoder(files.autoencoder, {
-        shape: { input_dim: species.length, hidden_dims, latent_dim },
+        model: { name: model_name, of: compressorOf({ model_name, model: job.compressor }) },
         species,
         clipping: job.clipping,
         latentsMinmax: files.latentsMinmax!,
@@ -57,9 +59,10 @@ export const importWeightsCommand: Command = {
     }
     if (files.emulator !== null) {
       const { shape, physicalRanges, model, weights: path } = job;
+      const evolver = { name: model.model_name, of: evolverOf({ model_name: model.model_name, model: shape }) };
       const autoencoder = weightsFile.readAutoencoder(files.autoencoder === null ? job.autoencoder : autoencoderPath);
       const autoencoderHash = weightsFile.autoencoderHash(autoencoder);
-      const facts = { shape, species, phys, physicalRanges, window: model.window_size, autoencoderHash };
+      const facts = { model: evolver, species, phys, physicalRanges, window: model.window_size, autoencoderHash };
       const weights = imports.importEmulator(files.emulator, facts);
       await whileWriting(path, async () => weightsFile.writeEmulator(path, weights));
       written.push(path);

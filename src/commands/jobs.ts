@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import { type ElementTable, elementTable, type MatrixFile } from "../chemistry/element-table.ts";
 import { readSpeciesList } from "../chemistry/species.ts";
-import { derive } from "../config/derive.ts";
+import { type CompleteConfig, derive } from "../config/derive.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { packageFolder, resolveIn, resolveInput } from "../config/paths.ts";
 import type { AutoencoderPhase, EmulatorPhase } from "../config/schema-recipes.ts";
 import { readNpy } from "../formats/npy.ts";
+import { kindOfCompressor } from "../models/compressors.ts";
+import { kindOfEvolver } from "../models/evolvers.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
 
@@ -22,7 +24,7 @@ export function autoencoderJob(loaded: LoadedConfig<"config">, warmStart: boolea
     notes,
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
-    shape: { input_dim: model.input_dim, hidden_dims: model.hidden_dims, latent_dim: model.latent_dim },
+    shape: compressorShape(model),
     model: loaded.config.model,
     recipe: config.recipe,
     weights: path(model.save_model_path),
@@ -49,10 +51,15 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
     physicalRanges: dataset.physical_parameter_ranges,
-    shape: { input_dim: model.input_dim, hidden_dim: model.hidden_dim, output_dim: model.output_dim },
+    shape: {
+      ...widthsOf(kindOfEvolver(model.model_name), model),
+      input_dim: model.input_dim,
+      output_dim: model.output_dim,
+    },
     model: loaded.config.model,
     recipe: config.recipe,
     autoencoder: path(autoencoder.pretrained_model_path),
+    compressor: compressorShape(autoencoder),
     weights: path(model.save_model_path),
     warmStart: warmStart ? path(model.pretrained_model_path) : null,
     mode: config.mode,
@@ -60,6 +67,16 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
     memoryBudgetBytes: config.memory_budget_mb * 1e6,
     seed: config.seed,
   };
+}
+
+function compressorShape(model: CompleteConfig<"config">["model"]): object {
+  const { model_name, input_dim, latent_dim } = model;
+  return { ...widthsOf(kindOfCompressor(model_name), model), input_dim, latent_dim };
+}
+
+/** What a model's configuration says of its own sizes. */
+function widthsOf({ widths }: { readonly widths: object }, model: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(model).filter(([name]) => name in widths));
 }
 
 /** The species list of a configuration, or the package's own. */

@@ -1,6 +1,8 @@
+import { kindOfCompressor } from "../models/compressors.ts";
 import type { LoadedConfig } from "./load.ts";
 import { printValue } from "./override-values.ts";
 import { type Problem, throwProblems } from "./problems.ts";
+import type { CompressorModel } from "./schema-models.ts";
 import type { ConfigOf, TrainingRoot } from "./schemas.ts";
 import type { ConfigValue } from "./tree.ts";
 
@@ -15,6 +17,7 @@ export interface DerivedDataset {
 /** What a model's configuration leaves to be counted. */
 export interface DerivedModel {
   readonly input_dim: number;
+  readonly latent_dim: number;
   /** The columns of the clean file that the model reads, in order. */
   readonly columns: readonly string[];
   readonly num_columns: number;
@@ -22,7 +25,6 @@ export interface DerivedModel {
 
 /** What an emulator's configuration leaves to be counted: its latents are the autoencoder's. */
 export interface DerivedEmulator extends DerivedModel {
-  readonly latent_dim: number;
   readonly output_dim: number;
 }
 
@@ -57,15 +59,19 @@ export function derive<R extends TrainingRoot>(loaded: LoadedConfig<R>, species:
       num_metadata: config.dataset.metadata.length,
     }),
   };
-  const reads = { input_dim: species.length, columns: species, num_columns: species.length };
+  const reads = (compressor: CompressorModel): DerivedModel => {
+    const latent_dim = kindOfCompressor(compressor.model_name).latents?.(species.length) ?? compressor.latent_dim!;
+    return { input_dim: species.length, latent_dim, columns: species, num_columns: species.length };
+  };
   if (!("autoencoder" in config)) {
-    const model = { ...config.model, ...check.complete<DerivedModel>("model", reads) };
+    const model = { ...config.model, ...check.complete<DerivedModel>("model", reads(config.model as CompressorModel)) };
     check.end();
     return { ...config, dataset, model } as unknown as CompleteConfig<R>;
   }
-  const { latent_dim } = config.autoencoder;
+  const ofAutoencoder = reads(config.autoencoder);
+  const { latent_dim } = ofAutoencoder;
   const columns = [...dataset.metadata, ...dataset.phys, ...species];
-  const autoencoder = { ...config.autoencoder, ...check.complete<DerivedModel>("autoencoder", reads) };
+  const autoencoder = { ...config.autoencoder, ...check.complete<DerivedModel>("autoencoder", ofAutoencoder) };
   const derived = { input_dim: dataset.phys.length + latent_dim, columns, num_columns: columns.length };
   const model = {
     ...config.model,

@@ -27,10 +27,7 @@ export interface Section {
 /** Every key of the configuration, by section. */
 export function describeConfig(): Section[] {
   const { dataset: _dataset, model: _model, recipe: _recipe, ...top } = rootSchemas.config.shape;
-  const modelSections = Object.entries({ ...models.compressors, ...models.evolvers }).map(([name, schema]) => ({
-    title: `\`model\`: ${name} (configs/models/${name}.yaml)`,
-    keys: describeKeys(schema),
-  }));
+  const modelSections = [models.compressors, models.evolvers].flatMap(sectionsOfModels);
   const recipeSections = Object.entries({ autoencoder: AutoencoderRecipe, emulator: EmulatorRecipe }).flatMap(
     ([name, schema]) => [
       { title: `\`recipe\`: ${name} (configs/recipes/${name}/*.yaml)`, keys: describeKeys(schema) },
@@ -49,6 +46,21 @@ export function describeConfig(): Section[] {
       title: "`astrochem evaluate` (configs/config_evaluate.yaml)",
       keys: describeKeys(z.strictObject(evaluationKeys)),
     },
+  ];
+}
+
+/** The first model in full, of the others what is their own. */
+function sectionsOfModels(schemas: Readonly<Record<string, z.ZodType>>): Section[] {
+  const all = Object.entries(schemas).map(([name, schema]) => ({ name, keys: describeKeys(schema) }));
+  const [first, ...others] = all as [(typeof all)[0], ...typeof all];
+  const known = new Set(first.keys.map((each) => JSON.stringify(each)));
+  const own = others.map(({ name, keys }) => ({
+    title: `\`model\`: ${name} (configs/models/${name}.yaml), beside the keys of ${first.name} that are not its widths`,
+    keys: keys.filter((each) => each.key !== "model_name" && !known.has(JSON.stringify(each))),
+  }));
+  return [
+    { title: `\`model\`: ${first.name} (configs/models/${first.name}.yaml)`, keys: first.keys },
+    ...own.filter(({ keys }) => keys.length > 0),
   ];
 }
 

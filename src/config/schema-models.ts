@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { compressors } from "../models/compressors.ts";
+import { evolvers } from "../models/evolvers.ts";
 import { PositiveInteger } from "./schema-dataset.ts";
 
 const share = z.number().min(0).lt(1);
@@ -90,15 +92,10 @@ function trainingKeys(defaults: {
   };
 }
 
-/** `configs/models/autoencoder*.yaml`. */
-export const AutoencoderModel = z.strictObject({
-  model_name: z.literal("autoencoder").describe("Which model this is."),
+/** What the file of every compressor says besides its widths. */
+const compressorKeys = {
   input_dim: PositiveInteger.optional().describe("Derived: number of species."),
-  hidden_dims: z
-    .tuple([PositiveInteger, PositiveInteger])
-    .default([160, 80])
-    .describe("Widths of the two hidden layers, from the species towards the latents."),
-  latent_dim: PositiveInteger.default(14).describe("Number of latent components."),
+  latent_dim: PositiveInteger.optional().describe("Derived: number of latent components."),
   batch_size: z.int().min(2).default(65536).describe("Rows a batch; batch normalisation needs two."),
   noise: z.number().min(0).default(0.1).describe("Standard deviation of the noise on the latents in training."),
   latents_minmax_path: z
@@ -119,14 +116,11 @@ export const AutoencoderModel = z.strictObject({
     dropout_decay_patience: 10,
     weights: "weights/autoencoder.safetensors",
   }),
-});
-export type AutoencoderModel = z.output<typeof AutoencoderModel>;
+};
 
-/** `configs/models/emulator*.yaml`. */
-export const EmulatorModel = z.strictObject({
-  model_name: z.literal("emulator").describe("Which model this is."),
+/** What the file of every evolver says besides its widths. */
+const evolverKeys = {
   input_dim: PositiveInteger.optional().describe("Derived: physical parameters and latents."),
-  hidden_dim: PositiveInteger.default(180).describe("Width of the two hidden layers."),
   latent_dim: PositiveInteger.optional().describe("Derived: the autoencoder's `latent_dim`."),
   output_dim: PositiveInteger.optional().describe("Derived: the autoencoder's `latent_dim`."),
   window_size: z.int().min(2).default(240).describe("Rows of a training window: one start and window_size − 1 steps."),
@@ -145,13 +139,41 @@ export const EmulatorModel = z.strictObject({
     dropout_decay_patience: 3,
     weights: "weights/emulator.safetensors",
   }),
-});
-export type EmulatorModel = z.output<typeof EmulatorModel>;
+};
 
-/** Every model there is, by its `model_name`. A new one is a schema here, a file in configs/models and a module in src/models. */
+/** A model's file, whichever it is: its widths are for the model itself. */
+type OfAnyKind<Keys extends z.ZodRawShape> = z.output<z.ZodObject<Keys>> & { readonly model_name: string };
+export type CompressorModel = OfAnyKind<typeof compressorKeys>;
+export type EvolverModel = OfAnyKind<typeof evolverKeys>;
+
+/** The schemas of the files of all models of a registry, by `model_name`. */
+function schemasOf<Keys extends { readonly input_dim: z.ZodType } & z.ZodRawShape>(
+  registry: Readonly<Record<string, { readonly name: string; readonly widths: z.ZodRawShape }>>,
+  keys: Keys,
+): Record<string, z.ZodType<OfAnyKind<Keys>>> {
+  const schemas = Object.values(registry).map(({ name, widths }) => {
+    const model_name = z.literal(name).describe("Which model this is.");
+    return [
+      name,
+      z.strictObject({
+        model_name,
+        input_dim: keys.input_dim,
+        ...widths,
+        ...without(keys, { input_dim: 0, ...widths }),
+      }),
+    ] as const;
+  });
+  return Object.fromEntries(schemas) as never;
+}
+
+function without(keys: z.ZodRawShape, others: object): z.ZodRawShape {
+  return Object.fromEntries(Object.entries(keys).filter(([key]) => !(key in others)));
+}
+
+/** Every model there is, by its `model_name`. */
 export const models = {
   /** Abundances ↔ latents. */
-  compressors: { autoencoder: AutoencoderModel },
+  compressors: schemasOf(compressors, compressorKeys),
   /** Latents through time. */
-  evolvers: { emulator: EmulatorModel },
-} as const;
+  evolvers: schemasOf(evolvers, evolverKeys),
+};

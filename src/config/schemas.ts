@@ -3,8 +3,8 @@ import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
 
-const Compressor = z.discriminatedUnion("model_name", members(models.compressors));
-const Evolver = z.discriminatedUnion("model_name", members(models.evolvers));
+const Compressor = anyOf(models.compressors);
+const Evolver = anyOf(models.evolvers);
 
 /** What every command's configuration says. */
 const shared = {
@@ -126,6 +126,7 @@ export type TrainingRoot = Exclude<RootName, "config_evaluate">;
 /** The checked configuration of a root. */
 export type ConfigOf<R extends RootName> = z.output<(typeof rootSchemas)[R]>;
 
-function members<T>(registry: Readonly<Record<string, T>>): [T, ...T[]] {
-  return Object.values(registry) as [T, ...T[]];
+/** The member that `model_name` names. */
+function anyOf<T>(schemas: Readonly<Record<string, z.ZodType<T>>>): z.ZodType<T> {
+  return z.discriminatedUnion("model_name", Object.values(schemas) as never) as never;
 }

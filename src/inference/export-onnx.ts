@@ -6,7 +6,7 @@ import { latentsOf, readAutoencoder, readEmulator } from "../models/weights-file
 import { Inference } from "./inference.ts";
 import { checkedBatches, OnnxChecker, runtimeForCheck, tolerance } from "./onnx-check.ts";
 import { onnxFile } from "./onnx-file.ts";
-import { type Models, needsEmulator, type Part, type PartKind, partKinds, partOf } from "./onnx-parts.ts";
+import { type Models, needsEmulator, type Part, type PartKind, partOf, partsOf } from "./onnx-parts.ts";
 
 /** What to export, from what, and where to. Relative paths start from `cwd`. */
 export interface ExportRequest {
@@ -60,11 +60,18 @@ export interface ExportSummary {
 export async function exportOnnx(request: ExportRequest, tools: ExportTools): Promise<ExportSummary> {
   checkSteps(request);
   const { whileBlocking = (action) => action() } = tools;
-  const kinds = request.only === undefined ? partKinds : [request.only];
   const path = (name: string): string => resolve(request.cwd, name);
   const autoencoder = path(request.autoencoder);
-  const emulator = kinds.some(needsEmulator) ? path(request.emulator) : undefined;
+  const needed = request.only === undefined || needsEmulator(request.only);
+  const emulator = needed ? path(request.emulator) : undefined;
   const models = readModels(autoencoder, emulator);
+  const kinds = request.only === undefined ? partsOf(models) : [request.only];
+  if (!kinds.every((kind) => partsOf(models).includes(kind))) {
+    const { model_name } = models.emulator!.weights;
+    throw new ConfigError(`${model_name} has no start: it remembers nothing but its latents`, {
+      fix: "leave out --only",
+    });
+  }
   const options = { scaling: request.scaling, steps: request.steps ?? models.emulator?.weights.window_size ?? 1 };
   const runtime = await runtimeForCheck();
   const inference = await Inference.load({ autoencoder, emulator, threads: request.threads, note: tools.log });
@@ -91,8 +98,8 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
     writeFileAtomic(file, bytes);
     const ports = (list: Part["inputs"]) =>
       Object.fromEntries(list.map((each) => [each.name, ["batch", ...each.shape]]));
-    const { kind, inputs, output } = part;
-    return { path: file, kind, inputs: ports(inputs), outputs: ports([output]), bytes: bytes.length, deviation };
+    const { kind, inputs, outputs } = part;
+    return { path: file, kind, inputs: ports(inputs), outputs: ports(outputs), bytes: bytes.length, deviation };
   });
   return { files, opset: onnxOpset, scaling: request.scaling, tolerance, batches: checkedBatches };
 }

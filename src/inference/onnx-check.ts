@@ -1,8 +1,10 @@
+import { EagerEngine } from "../backend/eager-engine.ts";
+import { hostTensor } from "../backend/engine.ts";
 import { loadOnnxRuntime, type OnnxRuntime } from "../backend/onnx-runtime.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { ConfigError } from "../errors.ts";
 import type { Inference } from "./inference.ts";
-import type { Models, Part, PartPort } from "./onnx-parts.ts";
+import { type Models, type Part, type PartOptions, type PartPort, partOf } from "./onnx-parts.ts";
 import { Samples } from "./onnx-samples.ts";
 
 /** The batches that every file is tried with: one, a few, many. */
@@ -10,6 +12,9 @@ export const checkedBatches = [1, 3, 64] as const;
 
 /** How far a file may be from `Inference`, in scaled units. */
 export const tolerance = 1e-5;
+
+/** Arrays by the names of ports. */
+type Values = Record<string, Float32Array>;
 
 /** Runs files in ONNX Runtime beside `Inference`. */
 export class OnnxChecker {
@@ -28,24 +33,52 @@ export class OnnxChecker {
   async deviation(bytes: Uint8Array, part: Part): Promise<number> {
     const session = await this.#runtime.InferenceSession.create(bytes, { logSeverityLevel: 3 });
     const samples = new Samples(this.#models, new RandomStream(derivedSeed(0, `onnx ${part.kind}`)));
+    const [output] = part.outputs as [PartPort];
     try {
       let largest = 0;
       for (const batch of checkedBatches) {
         const inputs = Object.fromEntries(part.inputs.map((port) => [port.name, samples.draw(port, batch)]));
-        const feeds = part.inputs.map(({ name, shape }) => {
-          return [name, new this.#runtime.Tensor("float32", inputs[name]!, [batch, ...shape])] as const;
-        });
-        const { data, dims } = (await session.run(Object.fromEntries(feeds)))[part.output.name]!;
+        Object.assign(inputs, await this.#carryOf(part, inputs, batch));
         const expected = await this.#expected(part, inputs, batch, samples);
-        if (`${dims}` !== `${[batch, ...part.output.shape]}` || data.length !== expected.length) return Infinity;
-        const found = samples.rawLatents(part.output.quantity, data as Float32Array);
-        const deviation = samples.deviation(comparedAs(part.output), found, expected);
-        if (!(deviation <= largest)) largest = deviation;
-        if (Number.isNaN(largest)) break;
+        // What a step remembers shows in the next one: as many steps as `Inference` says something of.
+        for (const wanted of expected) {
+          const feeds = part.inputs.map(({ name, shape }) => {
+            return [name, new this.#runtime.Tensor("float32", inputs[name]!, [batch, ...shape])] as const;
+          });
+          const made = await session.run(Object.fromEntries(feeds));
+          const { data, dims } = made[output.name]!;
+          if (`${dims}` !== `${[batch, ...output.shape]}` || data.length !== wanted.length) return Infinity;
+          const found = samples.rawLatents(output.quantity, data as Float32Array);
+          const deviation = samples.deviation(comparedAs(output), found, wanted);
+          if (!(deviation <= largest)) largest = deviation;
+          if (Number.isNaN(largest)) return largest;
+          for (const { name } of part.outputs) inputs[name.replace("next_", "")] = made[name]!.data as Float32Array;
+        }
       }
       return largest;
     } finally {
       await session.release();
+    }
+  }
+
+  /** The carry that goes into a step, of trajectories that start; nothing where there is none. */
+  #carryOf(part: Part, { latents }: Readonly<Record<string, Float32Array>>, batch: number): Promise<Values> | Values {
+    const hasCarry = part.inputs.some(({ quantity }) => quantity === "carry");
+    return hasCarry ? this.#begin(latents!, batch, part.options) : {};
+  }
+
+  /** What trajectories remember when they start, eagerly computed. @param given latents as the file takes them, [batch, latent] */
+  async #begin(given: Float32Array, batch: number, options: PartOptions): Promise<Values> {
+    const part = partOf("start", this.#models, options);
+    const engine = new EagerEngine("cpu");
+    const state = engine.state(part.weights);
+    const program = engine.program("start", part.step);
+    try {
+      const made = await program.run(state, { latents: hostTensor(given, [batch, ...part.inputs[0]!.shape]) });
+      return Object.fromEntries(Object.entries(made).map(([name, { data }]) => [name, data]));
+    } finally {
+      await program.dispose();
+      state.dispose();
     }
   }
 
@@ -55,20 +88,47 @@ export class OnnxChecker {
     inputs: Readonly<Record<string, Float32Array>>,
     batch: number,
     samples: Samples,
-  ): Promise<Float32Array> {
+  ): Promise<Float32Array[]> {
+    if (part.kind === "start")
+      return [(await this.#begin(inputs.latents!, batch, part.options))[part.outputs[0]!.name]!];
     const inference = this.#inference;
     const scaled = { scaled: !part.options.scaling };
     const matrix = (name: string, shape = part.inputs.find((port) => port.name === name)!.shape) => {
       const { quantity } = part.inputs.find((port) => port.name === name)!;
       return { data: samples.rawLatents(quantity, inputs[name]!), shape: [batch, ...shape] };
     };
-    if (part.kind === "encoder") return (await inference.encode(matrix(part.inputs[0]!.name), scaled)).data;
-    if (part.kind === "decoder") return (await inference.decode(matrix("latents"), scaled)).data;
-    const steps = part.kind === "step" ? 1 : part.options.steps;
-    const physical = matrix("physical", [steps, part.inputs[0]!.shape.at(-1)!]);
-    if ("abundances" in inputs) return (await inference.emulate(physical, matrix("abundances"), scaled)).data;
-    return (await inference.latentEmulate(physical, matrix("latents"), scaled)).data;
+    if (part.kind === "encoder") return [(await inference.encode(matrix(part.inputs[0]!.name), scaled)).data];
+    if (part.kind === "decoder") return [(await inference.decode(matrix("latents"), scaled)).data];
+    const width = part.inputs[0]!.shape.at(-1)!;
+    if (part.kind === "rollout") {
+      const physical = matrix("physical", [part.options.steps, width]);
+      if ("abundances" in inputs) return [(await inference.emulate(physical, matrix("abundances"), scaled)).data];
+      return [(await inference.latentEmulate(physical, matrix("latents"), scaled)).data];
+    }
+    const first = await inference.latentEmulate(matrix("physical", [1, width]), matrix("latents"), scaled);
+    if (!part.inputs.some(({ quantity }) => quantity === "carry")) return [first.data];
+    const twice = { data: repeated(matrix("physical").data, batch, width), shape: [batch, 2, width] };
+    const both = await inference.latentEmulate(twice, matrix("latents"), scaled);
+    return [first.data, lastRows(both.data, batch, first.data.length / batch)];
   }
+}
+
+/** Each row twice. */
+function repeated(rows: Float32Array, count: number, width: number): Float32Array {
+  const out = new Float32Array(2 * rows.length);
+  for (let i = 0; i < count; i++) {
+    const row = rows.subarray(i * width, (i + 1) * width);
+    out.set(row, 2 * i * width);
+    out.set(row, (2 * i + 1) * width);
+  }
+  return out;
+}
+
+/** The second of each two rows. */
+function lastRows(rows: Float32Array, count: number, width: number): Float32Array {
+  const out = new Float32Array(count * width);
+  for (let i = 0; i < count; i++) out.set(rows.subarray((2 * i + 1) * width, (2 * i + 2) * width), i * width);
+  return out;
 }
 
 /** Scaled latents are compared raw, as `Inference` has them, and counted in scaled units all the same. */

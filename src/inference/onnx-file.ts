@@ -39,7 +39,7 @@ function withWeights(graph: OnnxGraph, weights: HostTensors): OnnxGraph {
 
 /** What the file says of itself: lists and ranges as JSON. */
 export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<string, string> {
-  const { kind, options, inputs, output } = part;
+  const { kind, options, inputs, outputs } = part;
   const perComponent = emulator?.weights.latent_scaling ?? null;
   const meanings = perComponent ? { ...meaning, "scaled latents": "(z - shift) / scale with latent_scaling" } : meaning;
   const ports = (list: readonly PartPort[]): Record<string, string> =>
@@ -48,7 +48,7 @@ export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Rec
     kind,
     scaling: options.scaling ? "inside: linear abundances, physical units, raw latents" : "outside: scaled values",
     inputs: JSON.stringify(ports(inputs)),
-    outputs: JSON.stringify(ports([output])),
+    outputs: JSON.stringify(ports(outputs)),
     ...(kind === "rollout" ? { steps: String(options.steps) } : {}),
     species: JSON.stringify(autoencoder.species),
     abundances_clipping: JSON.stringify(autoencoder.abundances_clipping),
@@ -77,6 +77,7 @@ const meaning: Record<Quantity, string> = {
     "(log10 x - log10 lower) / (log10 upper - log10 lower) of abundances clipped to abundances_clipping",
   "raw latents": "latents as the encoder gives them",
   "scaled latents": "(z - min) / (max - min) with latent_range",
+  carry: "what the model remembers beside the latents, as the start and the step give it",
   "physical units": "physical parameters in their units, in the order of physical_parameters",
   "scaled physical parameters":
     "(log10 p - log10 lower) / (log10 upper - log10 lower) with the ranges of physical_parameters, in that order",

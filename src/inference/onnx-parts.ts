@@ -1,15 +1,16 @@
 import { type HostTensors, hostTensor, type StepFunction } from "../backend/engine.ts";
 import type { Shapes } from "../backend/recorder.ts";
 import type { LatentAffine } from "../chemistry/scaling.ts";
-import { autoencoderLayouts } from "../models/autoencoder.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "../models/bounds.ts";
-import { emulatorLayout } from "../models/emulator.ts";
+import { compressorOf } from "../models/compressors.ts";
+import { evolverOf } from "../models/evolvers.ts";
+import { carryName } from "../models/forward-steps.ts";
 import type { Layout } from "../models/layout.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../models/weights-file.ts";
-import { decoderFile, encoderFile, type FileScaling, rolloutFile, stepFile } from "./onnx-steps.ts";
+import { decoderFile, encoderFile, type FileScaling, rolloutFile, startFile, stepFile } from "./onnx-steps.ts";
 
 /** What can be exported, in the order of use. */
-export const partKinds = ["encoder", "decoder", "step", "rollout"] as const;
+export const partKinds = ["encoder", "decoder", "start", "step", "rollout"] as const;
 export type PartKind = (typeof partKinds)[number];
 
 /** The trained models. */
@@ -34,7 +35,8 @@ export type Quantity =
   | "raw latents"
   | "scaled latents"
   | "physical units"
-  | "scaled physical parameters";
+  | "scaled physical parameters"
+  | "carry";
 
 /** An input or output of a file. */
 export interface PartPort {
@@ -52,12 +54,18 @@ export interface Part {
   /** By PyTorch's names. */
   readonly weights: HostTensors;
   readonly inputs: readonly PartPort[];
-  readonly output: PartPort;
+  readonly outputs: readonly PartPort[];
 }
 
 /** Whether a file of that kind needs an emulator. */
 export function needsEmulator(kind: PartKind): boolean {
-  return kind === "step" || kind === "rollout";
+  return kind === "start" || kind === "step" || kind === "rollout";
+}
+
+/** The files that there are of some models: a start where the evolver remembers more than its latents. */
+export function partsOf({ emulator }: Models): PartKind[] {
+  const remembers = emulator !== null && evolverOf(emulator.weights).carry.length > 0;
+  return partKinds.filter((kind) => kind !== "start" || remembers);
 }
 
 /** Describes a file of that kind. */
@@ -81,14 +89,14 @@ function autoencoderPart(kind: "encoder" | "decoder", weights: AutoencoderWeight
   const common = { kind, options, weights: autoencoderArrays(weights) };
   if (kind === "decoder") {
     const output: PartPort = { name: "abundances", quantity: abundances, shape: species };
-    return { ...common, step: decoderFile(scaling), inputs: [latents], output };
+    return { ...common, step: decoderFile(compressorOf(weights), scaling), inputs: [latents], outputs: [output] };
   }
   const input: PartPort = { name: scaling ? "abundances" : "features", quantity: abundances, shape: species };
-  return { ...common, step: encoderFile(scaling), inputs: [input], output: latents };
+  return { ...common, step: encoderFile(compressorOf(weights), scaling), inputs: [input], outputs: [latents] };
 }
 
 function emulatorPart(
-  kind: "step" | "rollout",
+  kind: "start" | "step" | "rollout",
   autoencoder: AutoencoderWeights,
   { weights, latents }: NonNullable<Models["emulator"]>,
   options: PartOptions,
@@ -106,9 +114,10 @@ function emulatorPart(
     quantity: scaling ? "physical units" : "scaled physical parameters",
     shape: [...time, weights.physical_parameters.length],
   };
-  const latent = [weights.model.output_dim];
+  const [evolver, compressor] = [evolverOf(weights), compressorOf(autoencoder)];
+  const latent = [evolver.shape.output_dim];
   const arrays = {
-    ...arraysOf(emulatorLayout(weights.model), weights.trainable),
+    ...arraysOf(evolver.layout, weights.trainable),
     ...boundsArrays("latent", latentBounds(weights)),
   };
   if (kind === "rollout" && scaling) {
@@ -116,27 +125,35 @@ function emulatorPart(
     return {
       kind,
       options,
-      step: rolloutFile(scaling),
+      step: rolloutFile(evolver, compressor, scaling),
       weights: { ...autoencoderArrays(autoencoder), ...arrays },
       inputs: [physical, { name: "abundances", quantity, shape: [species] }],
-      output: { name: "evolved_abundances", quantity, shape: [...time, species] },
+      outputs: [{ name: "evolved_abundances", quantity, shape: [...time, species] }],
     };
   }
   const quantity: Quantity = scaling ? "raw latents" : "scaled latents";
+  const given: PartPort = { name: "latents", quantity, shape: latent };
+  const carry = (prefix: string): PartPort[] =>
+    evolver.carry.map(({ name, shape }) => ({ name: `${prefix}${carryName(name)}`, quantity: "carry", shape }));
+  const common = { kind, options, weights: arrays };
+  if (kind === "start") {
+    return { ...common, step: startFile(evolver, scaling), inputs: [given], outputs: carry("") };
+  }
   // ONNX wants every name once: the state that comes out cannot be called as the one that goes in.
-  const output = kind === "step" ? "next_latents" : "evolved_latents";
+  if (kind === "step") {
+    const outputs = [{ name: "next_latents", quantity, shape: latent }, ...carry("next_")];
+    return { ...common, step: stepFile(evolver, scaling), inputs: [physical, given, ...carry("")], outputs };
+  }
   return {
-    kind,
-    options,
-    step: kind === "step" ? stepFile(scaling) : rolloutFile(scaling),
-    weights: arrays,
-    inputs: [physical, { name: "latents", quantity, shape: latent }],
-    output: { name: output, quantity, shape: [...time, ...latent] },
+    ...common,
+    step: rolloutFile(evolver, compressor, scaling),
+    inputs: [physical, given],
+    outputs: [{ name: "evolved_latents", quantity, shape: [...time, ...latent] }],
   };
 }
 
 function autoencoderArrays(weights: AutoencoderWeights): HostTensors {
-  const layouts = autoencoderLayouts(weights.model);
+  const { layouts } = compressorOf(weights);
   return {
     ...arraysOf(layouts.trainable, weights.trainable),
     ...arraysOf(layouts.statistics, weights.statistics),

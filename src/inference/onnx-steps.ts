@@ -1,9 +1,10 @@
 import type { StepFunction } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import type { LatentAffine } from "../chemistry/scaling.ts";
-import { decode, encode } from "../models/autoencoder.ts";
 import { bounded, boundsOf } from "../models/bounds.ts";
-import { rollout } from "../models/emulator.ts";
+import type { Compressor } from "../models/compressor.ts";
+import { type Evolver, rolloutFrom } from "../models/evolver.ts";
+import { carryName } from "../models/forward-steps.ts";
 import { unscaleAbundances } from "../models/losses.ts";
 import { runningNormalizer } from "../models/normalization.ts";
 
@@ -21,28 +22,40 @@ export interface FileScaling {
  *
  * Encoding: `features` scaled or, with scaling, `abundances` linear, [batch, species] → `latents` raw.
  */
-export function encoderFile(scaling: AbundanceRange | null): StepFunction {
+export function encoderFile(compressor: Compressor, scaling: AbundanceRange | null): StepFunction {
   return (arrays, inputs) => {
     const features = scaling ? scaledAbundances(inputs.abundances as tf.Tensor2D, scaling) : inputs.features!;
-    return { outputs: { latents: encode(arrays, features as tf.Tensor2D, runningNormalizer(arrays), null) } };
+    return { outputs: { latents: compressor.encode(arrays, features as tf.Tensor2D, runningNormalizer(arrays)) } };
   };
 }
 
 /** Decoding: `latents` raw, [batch, latent] → `abundances` scaled or, with scaling, linear. */
-export function decoderFile(scaling: AbundanceRange | null): StepFunction {
+export function decoderFile(compressor: Compressor, scaling: AbundanceRange | null): StepFunction {
   return (arrays, inputs) => ({
-    outputs: { abundances: decodedAbundances(arrays, inputs.latents as tf.Tensor2D, scaling) },
+    outputs: { abundances: decodedAbundances(compressor, arrays, inputs.latents as tf.Tensor2D, scaling) },
   });
 }
 
-/** One step: `physical` [batch, physical] and `latents` [batch, latent] → `next_latents`; all scaled or none. */
-export function stepFile(scaling: FileScaling | null): StepFunction {
+/**
+ * One step: `physical` [batch, physical], `latents` [batch, latent] and what the evolver remembers, `carry_<name>` → `next_latents` and
+ * `next_carry_<name>`; all scaled or none.
+ */
+export function stepFile(evolver: Evolver, scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
     const physical = tf.expandDims<tf.Tensor3D>(scaledPhysical(inputs.physical!, scaling), 0);
-    const next = rollout(arrays, physical, scaledLatents(inputs.latents as tf.Tensor2D, scaling), {
-      bounds: boundsOf(arrays, "latent"),
-    });
-    return { outputs: { next_latents: rawLatents(next, scaling) } };
+    const carry = Object.fromEntries(evolver.carry.map(({ name }) => [name, inputs[carryName(name)]!]));
+    const latents = scaledLatents(inputs.latents as tf.Tensor2D, scaling);
+    const next = evolver.rollout(arrays, { physical, bounds: boundsOf(arrays, "latent") }, { latents, carry });
+    const after = evolver.carry.map(({ name }) => [`next_${carryName(name)}`, next.carry[name]!]);
+    return { outputs: { next_latents: rawLatents(next.states, scaling), ...Object.fromEntries(after) } };
+  };
+}
+
+/** What trajectories remember when they start: `latents` [batch, latent] → `carry_<name>`. */
+export function startFile(evolver: Evolver, scaling: FileScaling | null): StepFunction {
+  return (arrays, inputs) => {
+    const carry = Object.entries(evolver.begin(arrays, scaledLatents(inputs.latents as tf.Tensor2D, scaling)));
+    return { outputs: Object.fromEntries(carry.map(([name, value]) => [carryName(name), value])) };
   };
 }
 
@@ -51,19 +64,20 @@ export function stepFile(scaling: FileScaling | null): StepFunction {
  * `evolved_latents` [batch, steps, latent], all scaled. With scaling the whole surrogate: `physical` in physical units and
  * `abundances` [batch, species] → `evolved_abundances` [batch, steps, species], linear.
  */
-export function rolloutFile(scaling: FileScaling | null): StepFunction {
+export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
     const steps = inputs.physical!.shape[1]!;
-    const within = { bounds: boundsOf(arrays, "latent") };
     const physical = tf.transpose(scaledPhysical(inputs.physical as tf.Tensor3D, scaling), [1, 0, 2]);
+    const drive = { physical, bounds: boundsOf(arrays, "latent") };
     if (!scaling) {
-      const evolved = rollout(arrays, physical, inputs.latents as tf.Tensor2D, within);
+      const evolved = rolloutFrom(evolver, arrays, drive, inputs.latents as tf.Tensor2D);
       return { outputs: { evolved_latents: batchFirst(evolved, steps) } };
     }
     const features = scaledAbundances(inputs.abundances as tf.Tensor2D, scaling);
-    const start = scaledLatents(encode(arrays, features, runningNormalizer(arrays), null), scaling);
-    const evolved = rawLatents(rollout(arrays, physical, start, within), scaling);
-    return { outputs: { evolved_abundances: batchFirst(decodedAbundances(arrays, evolved, scaling), steps) } };
+    const start = scaledLatents(compressor.encode(arrays, features, runningNormalizer(arrays)), scaling);
+    const evolved = rawLatents(rolloutFrom(evolver, arrays, drive, start), scaling);
+    const abundances = decodedAbundances(compressor, arrays, evolved, scaling);
+    return { outputs: { evolved_abundances: batchFirst(abundances, steps) } };
   };
 }
 
@@ -77,8 +91,13 @@ function scaledAbundances(linear: tf.Tensor2D, { clipping }: AbundanceRange): tf
   return tf.mul(tf.sub(tf.log(clipped), low), 1 / (high - low));
 }
 
-function decodedAbundances(arrays: TensorMap, latents: tf.Tensor2D, scaling: AbundanceRange | null): tf.Tensor2D {
-  const decoded = decode(arrays, latents, runningNormalizer(arrays), null);
+function decodedAbundances(
+  compressor: Compressor,
+  arrays: TensorMap,
+  latents: tf.Tensor2D,
+  scaling: AbundanceRange | null,
+): tf.Tensor2D {
+  const decoded = compressor.decode(arrays, latents, runningNormalizer(arrays));
   const scaled = bounded(decoded, boundsOf(arrays, "abundance"));
   if (!scaling) return scaled;
   const { lower, upper } = scaling.clipping;

@@ -1,8 +1,8 @@
 import type { StepFunction } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
-import { type AutoencoderShape, autoencoderLayouts, decode, encode } from "./autoencoder.ts";
 import { bounded, boundsAmong, boundsOf } from "./bounds.ts";
-import { type EmulatorShape, emulatorLayout, rollout } from "./emulator.ts";
+import type { Compressor } from "./compressor.ts";
+import type { Evolver } from "./evolver.ts";
 import { runningNormalizer } from "./normalization.ts";
 
 /** A step with frozen weights: the state's vectors by their arrays, and what is done with them. */
@@ -15,18 +15,18 @@ export interface FrozenStep {
 }
 
 /** Encoding: state `parameters`, `statistics`; input `features` [rows, species] scaled; output `latents` [rows, latent], raw. */
-export function encodeStep(shape: AutoencoderShape): FrozenStep {
+export function encodeStep(compressor: Compressor): FrozenStep {
   const step: StepFunction = (arrays, inputs) => ({
-    outputs: { latents: encode(arrays, inputs.features as tf.Tensor2D, runningNormalizer(arrays), null) },
+    outputs: { latents: compressor.encode(arrays, inputs.features as tf.Tensor2D, runningNormalizer(arrays)) },
   });
-  return { prepare: evaluationArrays(shape), batch: { features: 0 }, step };
+  return { prepare: evaluationArrays(compressor), batch: { features: 0 }, step };
 }
 
 /** Decoding: state `parameters`, `statistics`, any bounds; input `latents` [rows, latent] raw; output `scaled` [rows, species]. */
-export function decodeStep(shape: AutoencoderShape): FrozenStep {
-  const unpacked = evaluationArrays(shape);
+export function decodeStep(compressor: Compressor): FrozenStep {
+  const unpacked = evaluationArrays(compressor);
   const step: StepFunction = (arrays, inputs) => {
-    const scaled = decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays), null);
+    const scaled = compressor.decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays));
     return { outputs: { scaled: bounded(scaled, boundsOf(arrays, "abundance")) } };
   };
   return {
@@ -36,33 +36,47 @@ export function decodeStep(shape: AutoencoderShape): FrozenStep {
   };
 }
 
-/** The rollout: state `parameters`, any bounds; inputs `physical`, `latents`; output `latents` [steps, trajectories, latent], scaled. */
-export function rolloutStep(emulator: EmulatorShape): FrozenStep {
-  const layout = emulatorLayout(emulator);
+/** What `carry` is called among a step's inputs and outputs. */
+export const carryName = (name: string): string => `carry_${name}`;
+
+/**
+ * A stretch of a rollout: state `parameters`, any bounds; inputs `physical`, `latents` and `carry_<name>` of what the evolver remembers;
+ * outputs `latents` [steps, trajectories, latent], scaled, and the carry after the last step.
+ */
+export function rolloutStep(evolver: Evolver): FrozenStep {
+  const { layout } = evolver;
+  const names = evolver.carry.map(({ name }) => name);
   const step: StepFunction = (arrays, inputs) => {
     const [physical, latents] = [inputs.physical as tf.Tensor3D, inputs.latents as tf.Tensor2D];
-    const evolved = rollout(arrays, physical, latents, { bounds: boundsOf(arrays, "latent") });
-    return { outputs: { latents: tf.reshape(evolved, [physical.shape[0], ...latents.shape]) } };
+    const carry = Object.fromEntries(names.map((name) => [name, inputs[carryName(name)]!]));
+    const made = evolver.rollout(arrays, { physical, bounds: boundsOf(arrays, "latent") }, { latents, carry });
+    return {
+      outputs: {
+        latents: tf.reshape(made.states, [physical.shape[0], ...latents.shape]),
+        ...Object.fromEntries(names.map((name) => [carryName(name), made.carry[name]!])),
+      },
+    };
   };
   return {
     prepare: (state) => ({ ...layout.unpack(state.parameters!), ...boundsAmong(state, "latent") }),
-    batch: { physical: 1, latents: 0 },
+    batch: { physical: 1, latents: 0, ...Object.fromEntries(names.map((name) => [carryName(name), 0])) },
     step,
   };
 }
 
+/** What trajectories remember when they start: state `parameters`; input `latents`; outputs `carry_<name>`. */
+export function beginStep(evolver: Evolver): FrozenStep {
+  const step: StepFunction = (arrays, inputs) => {
+    const carry = Object.entries(evolver.begin(arrays, inputs.latents as tf.Tensor2D));
+    return { outputs: Object.fromEntries(carry.map(([name, value]) => [carryName(name), value])) };
+  };
+  return { prepare: (state) => evolver.layout.unpack(state.parameters!), batch: { latents: 0 }, step };
+}
+
 /** The autoencoder's arrays by name, weights and running statistics, of a state with `parameters` and `statistics`. */
-export function evaluationArrays(shape: AutoencoderShape): (state: TensorMap) => TensorMap {
-  const layouts = autoencoderLayouts(shape);
+export function evaluationArrays({ layouts }: Compressor): (state: TensorMap) => TensorMap {
   return (state) => ({
     ...layouts.trainable.unpack(state.parameters!),
     ...layouts.statistics.unpack(state.statistics!),
   });
-}
-
-/** The rollout on a step's inputs: `physical`, `latents`, and `first_mask`, `second_mask` where there is dropout. */
-export function rolloutFrom(arrays: TensorMap, inputs: TensorMap): tf.Tensor2D {
-  const { first_mask: first, second_mask: second } = inputs;
-  const masks = first && second ? { first, second } : null;
-  return rollout(arrays, inputs.physical as tf.Tensor3D, inputs.latents as tf.Tensor2D, { masks });
 }

@@ -4,14 +4,20 @@ import { readNpy } from "../formats/npy.ts";
 import { readPth } from "../formats/pytorch.ts";
 import type { NamedTensor } from "../formats/safetensors.ts";
 import { packageVersion } from "../version.ts";
-import { type AutoencoderShape, autoencoderLayouts } from "./autoencoder.ts";
-import { type EmulatorShape, emulatorLayout } from "./emulator.ts";
+import type { Compressor } from "./compressor.ts";
+import type { Evolver } from "./evolver.ts";
 import type { Layout } from "./layout.ts";
 import { type AutoencoderWeights, compareArrays, type EmulatorWeights, type Provenance } from "./weights-file.ts";
 
+/** A model and its `model_name`. */
+export interface NamedModel<T> {
+  readonly name: string;
+  readonly of: T;
+}
+
 /** What PyTorch's file does not say of an autoencoder. */
 export interface AutoencoderFacts {
-  readonly shape: AutoencoderShape;
+  readonly model: NamedModel<Compressor>;
   readonly species: readonly string[];
   readonly clipping: { readonly lower: number; readonly upper: number };
   /** `latents_minmax.npy`, [min, max]. */
@@ -20,7 +26,7 @@ export interface AutoencoderFacts {
 
 /** What PyTorch's file does not say of an emulator. */
 export interface EmulatorFacts {
-  readonly shape: EmulatorShape;
+  readonly model: NamedModel<Evolver>;
   readonly species: readonly string[];
   readonly phys: readonly string[];
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
@@ -31,11 +37,13 @@ export interface EmulatorFacts {
 /** @throws CheckpointError with a list of missing, unexpected and misshapen arrays */
 export function importAutoencoder(path: string, facts: AutoencoderFacts): AutoencoderWeights {
   const arrays = readPth(path);
-  const layouts = autoencoderLayouts(facts.shape);
+  const { name, of: model } = facts.model;
+  const { layouts } = model;
   checkArrays(path, arrays, [layouts.trainable, layouts.statistics]);
   const counter = arrays.get("encoder_bn1.num_batches_tracked")?.data[0];
   return {
-    model: { ...facts.shape, hidden_dims: [...facts.shape.hidden_dims] },
+    model_name: name,
+    model: model.shape,
     species: [...facts.species],
     abundances_clipping: facts.clipping,
     latent_range: readRange(facts.latentsMinmax),
@@ -49,10 +57,12 @@ export function importAutoencoder(path: string, facts: AutoencoderFacts): Autoen
 /** @throws CheckpointError with a list of missing, unexpected and misshapen arrays */
 export function importEmulator(path: string, facts: EmulatorFacts): EmulatorWeights {
   const arrays = readPth(path);
-  const layout = emulatorLayout(facts.shape);
+  const { name, of: model } = facts.model;
+  const { layout } = model;
   checkArrays(path, arrays, [layout]);
   return {
-    model: facts.shape,
+    model_name: name,
+    model: model.shape,
     species: [...facts.species],
     physical_parameters: facts.phys.map((name) => ({ name, range: [...facts.physicalRanges[name]!] })),
     window_size: facts.window,

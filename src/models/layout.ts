@@ -1,9 +1,12 @@
 import { type TensorMap, tf } from "../backend/tf.ts";
+import { type UniformSource, uniformLinear } from "./initialization.ts";
 
 /** Name and shape of one array of a model, as in PyTorch's state_dict. */
 export interface ArraySpec {
   readonly name: string;
   readonly shape: readonly number[];
+  /** What fresh weights are: one number, or PyTorch's U(−1/√n, 1/√n) for a layer of n inputs. Absent: 0. */
+  readonly fresh?: number | { readonly inputs: number };
 }
 
 /**
@@ -48,6 +51,16 @@ export class Layout {
     return vector.subarray(offset, offset + sizeOf(spec.shape));
   }
 
+  /** Fresh weights, drawn in the order of the arrays. @returns [size] */
+  fresh(random: UniformSource): Float32Array {
+    const vector = new Float32Array(this.size);
+    for (const { name, fresh = 0 } of this.specs) {
+      if (typeof fresh === "number") this.view(vector, name).fill(fresh);
+      else uniformLinear(this.view(vector, name), fresh.inputs, random);
+    }
+    return vector;
+  }
+
   /** Gathers named host arrays into one vector. @throws Error where one is absent or has another size */
   gather(arrays: ReadonlyMap<string, { readonly data: ArrayLike<number> | BigInt64Array }>): Float32Array {
     const vector = new Float32Array(this.size);
@@ -66,6 +79,15 @@ export class Layout {
     if (offset === undefined) throw new Error(`no array "${name}" in this layout`);
     return offset;
   }
+}
+
+/** Weight and bias of a linear layer as PyTorch names and begins them. */
+export function linearSpecs(name: string, inputs: number, outputs: number): ArraySpec[] {
+  const fresh = { inputs };
+  return [
+    { name: `${name}.weight`, shape: [outputs, inputs], fresh },
+    { name: `${name}.bias`, shape: [outputs], fresh },
+  ];
 }
 
 /** Entries of an array of that shape. */

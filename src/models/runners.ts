@@ -8,7 +8,9 @@ import {
   type Program,
 } from "../backend/engine.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "./bounds.ts";
-import { decodeStep, encodeStep, type FrozenStep, rolloutStep } from "./forward-steps.ts";
+import { compressorOf } from "./compressors.ts";
+import { evolverOf } from "./evolvers.ts";
+import { beginStep, decodeStep, encodeStep, type FrozenStep, rolloutStep } from "./forward-steps.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
 /** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
@@ -28,7 +30,7 @@ export class Encoder {
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.latentDim = weights.model.latent_dim;
-    const program = frozenProgram(engine, "encode", encodeStep(weights.model));
+    const program = frozenProgram(engine, "encode", encodeStep(compressorOf(weights)));
     this.#map = new RowMap(engine.blocks, autoencoderState(engine, weights), program, {
       from: "features",
       to: "latents",
@@ -52,7 +54,7 @@ export class Decoder {
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.#species = weights.model.input_dim;
-    const program = frozenProgram(engine, "decode", decodeStep(weights.model));
+    const program = frozenProgram(engine, "decode", decodeStep(compressorOf(weights)));
     const state = autoencoderState(engine, weights, boundsArrays("abundance", abundanceBounds(weights)));
     this.#map = new RowMap(engine.blocks, state, program, { from: "latents", to: "scaled" });
   }
@@ -111,18 +113,22 @@ class RowMap {
 export class Roller {
   readonly #state: EngineState;
   readonly #program: Program;
+  /** Makes the carry of a start; null where there is none. */
+  readonly #begin: Program | null;
   readonly #latent: number;
   readonly #sizes: BlockSizes;
 
   constructor(engine: Engine, weights: EmulatorWeights) {
-    const { model, trainable } = weights;
-    this.#latent = model.output_dim;
+    const { trainable } = weights;
+    const evolver = evolverOf(weights);
+    this.#latent = evolver.shape.output_dim;
     this.#sizes = engine.blocks;
     this.#state = engine.state({
       parameters: hostTensor(trainable, [trainable.length]),
       ...boundsArrays("latent", latentBounds(weights)),
     });
-    this.#program = frozenProgram(engine, "rollout", rolloutStep(model));
+    this.#program = frozenProgram(engine, "rollout", rolloutStep(evolver));
+    this.#begin = evolver.carry.length > 0 ? frozenProgram(engine, "start of a rollout", beginStep(evolver)) : null;
   }
 
   /**
@@ -134,7 +140,11 @@ export class Roller {
     const parameters = physical.length / (batch * steps);
     const out = new Float32Array(batch * steps * this.#latent);
     for (const { start, count } of blocks(batch, trajectoriesAtOnce)) {
-      let state = latents.slice(start * this.#latent, (start + count) * this.#latent);
+      let state = hostTensor(latents.slice(start * this.#latent, (start + count) * this.#latent), [
+        count,
+        this.#latent,
+      ]);
+      let carry = (await this.#begin?.run(this.#state, { latents: state })) ?? {};
       // In stretches, each from where the last one ended: long rollouts need no large graphs.
       for (const stretch of this.#stretches(count, steps)) {
         const driving = new Float32Array(stretch.count * count * parameters);
@@ -145,14 +155,16 @@ export class Roller {
           stride: steps,
           width: parameters,
         });
-        const made = await this.#program.run(this.#state, {
+        const { latents: made, ...after } = await this.#program.run(this.#state, {
           physical: hostTensor(driving, [stretch.count, count, parameters]),
-          latents: hostTensor(state, [count, this.#latent]),
+          latents: state,
+          ...carry,
         });
-        const evolved = made.latents!.data;
+        const evolved = made!.data;
         const place = out.subarray((start * steps + stretch.start) * this.#latent);
         batchFirst(evolved, place, { batch: count, steps: stretch.count, stride: steps, width: this.#latent });
-        state = evolved.slice((stretch.count - 1) * count * this.#latent);
+        state = hostTensor(evolved.slice((stretch.count - 1) * count * this.#latent), [count, this.#latent]);
+        carry = after;
       }
     }
     return out;
@@ -165,7 +177,7 @@ export class Roller {
   }
 
   async dispose(): Promise<void> {
-    await this.#program.dispose();
+    await Promise.all([this.#program.dispose(), this.#begin?.dispose()]);
     this.#state.dispose();
   }
 }

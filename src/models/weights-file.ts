@@ -9,15 +9,16 @@ import {
   type SafetensorsContent,
   writeSafetensors,
 } from "../formats/safetensors.ts";
-import { autoencoderLayouts } from "./autoencoder.ts";
-import { emulatorLayout } from "./emulator.ts";
+import type { CompressorShape } from "./compressor.ts";
+import { compressorOf } from "./compressors.ts";
+import type { EvolverShape } from "./evolver.ts";
+import { evolverOf } from "./evolvers.ts";
 import type { Layout } from "./layout.ts";
 import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 
 /** What is scaled by a range that is empty or upside down comes out as nonsense. */
 const range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, "is not [lower, upper]");
 const logRange = range.refine(([lower]) => lower > 0, "is scaled by log10 and must be above 0");
-const positive = z.int().positive();
 /** The least and the largest value of each column over the training rows. */
 const columnRange = z
   .strictObject({ lower: z.array(z.number()), upper: z.array(z.number()) })
@@ -40,7 +41,9 @@ export type Provenance = z.output<typeof provenance>;
 const common = {
   format_version: z.literal(weightsFormatVersion),
   /** Which model of its kind: the `model_name` of its YAML file. */
-  model_name: z.string().optional(),
+  model_name: z.string(),
+  /** Its sizes; the model itself says which. */
+  model: z.looseObject({ input_dim: z.int().positive() }),
   species: z.array(z.string()),
   provenance,
 };
@@ -48,7 +51,6 @@ const common = {
 const autoencoderMetadata = z.strictObject({
   ...common,
   kind: z.literal("autoencoder"),
-  model: z.object({ input_dim: positive, hidden_dims: z.tuple([positive, positive]), latent_dim: positive }),
   /** Linear abundances, clipped to [lower, upper] before scaling. */
   abundances_clipping: z
     .strictObject({ lower: z.number().positive(), upper: z.number().positive() })
@@ -72,12 +74,11 @@ const autoencoderMetadata = z.strictObject({
 const emulatorMetadata = z.strictObject({
   ...common,
   kind: z.literal("emulator"),
-  model: z.object({ input_dim: positive, hidden_dim: positive, output_dim: positive }),
   /** In the order of the emulator's input; `range` scales it, `trained` is what the training rows held, left out where it is not known. */
   physical_parameters: z.array(
     z.strictObject({ name: z.string(), range: logRange, trained: z.tuple([z.number(), z.number()]).optional() }),
   ),
-  window_size: positive,
+  window_size: z.int().positive(),
   /** Years of one step; the median of those of the training data where they vary; null where it is not known. */
   time_step_yr: z.number().positive().nullable(),
   /** `even`: the training rows were all that far apart; `median`: not, or nobody checked; `input`: the step is the parameter Timestep. */
@@ -96,16 +97,18 @@ const emulatorMetadata = z.strictObject({
 
 type AutoencoderMetadata = z.output<typeof autoencoderMetadata>;
 type EmulatorMetadata = z.output<typeof emulatorMetadata>;
-type WithoutFormat<T> = Omit<T, "format_version" | "kind">;
+type WithoutFormat<T> = Omit<T, "format_version" | "kind" | "model">;
 
-/** An autoencoder as its file holds it. `trainable` and `statistics` are the vectors of `autoencoderLayouts(model)`. */
+/** An autoencoder (any compressor) as its file holds it. `trainable` and `statistics` are the vectors of its layouts. */
 export interface AutoencoderWeights extends WithoutFormat<AutoencoderMetadata> {
+  readonly model: CompressorShape;
   readonly trainable: Float32Array;
   readonly statistics: Float32Array;
 }
 
-/** An emulator as its file holds it. `trainable` is the vector of `emulatorLayout(model)`. */
+/** An emulator (any evolver) as its file holds it. `trainable` is the vector of its layout. */
 export interface EmulatorWeights extends WithoutFormat<EmulatorMetadata> {
+  readonly model: EvolverShape;
   readonly trainable: Float32Array;
 }
 
@@ -122,21 +125,21 @@ export const trainingMetadata = "training";
  */
 export function writeAutoencoder(path: string, weights: AutoencoderWeights, training?: SafetensorsContent): void {
   const { trainable, statistics, ...metadata } = weights;
-  const layouts = autoencoderLayouts(weights.model);
+  const { layouts } = compressorOf(weights);
   const tensors = new Map([...arraysOf(layouts.trainable, trainable), ...arraysOf(layouts.statistics, statistics)]);
   for (const { name } of layouts.statistics.specs) {
     if (!name.endsWith(".running_mean")) continue;
     const counter = name.replace("running_mean", "num_batches_tracked");
     tensors.set(counter, { dtype: "I64", shape: [], data: BigInt64Array.of(BigInt(weights.steps)) });
   }
-  writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", model_name: "autoencoder", ...metadata }), training);
+  writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }), training);
 }
 
 /** The same for an emulator. */
 export function writeEmulator(path: string, weights: EmulatorWeights, training?: SafetensorsContent): void {
   const { trainable, ...metadata } = weights;
-  const tensors = new Map(arraysOf(emulatorLayout(weights.model), trainable));
-  writeWith(path, tensors, encodeMetadata({ kind: "emulator", model_name: "emulator", ...metadata }), training);
+  const tensors = new Map(arraysOf(evolverOf(weights).layout, trainable));
+  writeWith(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }), training);
 }
 
 function writeWith(
@@ -169,7 +172,7 @@ function readWeights(path: string): SafetensorsContent {
 export function readAutoencoder(path: string): AutoencoderWeights {
   const { tensors, metadata } = readWeights(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "autoencoder", autoencoderMetadata);
-  const layouts = autoencoderLayouts(rest.model);
+  const { shape: model, layouts } = modelIn(path, () => compressorOf(rest, path));
   checkCount(path, "species", rest.species.length, rest.model.input_dim);
   if (rest.abundance_range) {
     checkCount(path, "ranges of species", rest.abundance_range.lower.length, rest.model.input_dim);
@@ -182,15 +185,20 @@ export function readAutoencoder(path: string): AutoencoderWeights {
     if (uneven) checkCount(path, "counts of elements", uneven.length, elements.length);
   }
   checkArrays(path, tensors, [layouts.trainable, layouts.statistics]);
-  return { ...rest, trainable: layouts.trainable.gather(tensors), statistics: layouts.statistics.gather(tensors) };
+  return {
+    ...rest,
+    model,
+    trainable: layouts.trainable.gather(tensors),
+    statistics: layouts.statistics.gather(tensors),
+  };
 }
 
 /** @throws CheckpointError where the file is absent, damaged, of another kind or version */
 export function readEmulator(path: string): EmulatorWeights {
   const { tensors, metadata } = readWeights(path);
   const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
-  const layout = emulatorLayout(rest.model);
-  const { model, physical_parameters, start, species } = rest;
+  const { shape: model, layout } = modelIn(path, () => evolverOf(rest, path));
+  const { physical_parameters, start, species } = rest;
   checkCount(path, "physical parameters", physical_parameters.length, model.input_dim - model.output_dim);
   if (start?.abundances) {
     const { abundances } = start;
@@ -200,7 +208,17 @@ export function readEmulator(path: string): EmulatorWeights {
     checkCount(path, "ranges of latents", rest.scaled_latent_range.lower.length, model.output_dim);
   }
   checkArrays(path, tensors, [layout]);
-  return { ...rest, trainable: layout.gather(tensors) };
+  return { ...rest, model, trainable: layout.gather(tensors) };
+}
+
+/** The model that a file names. */
+function modelIn<T>(path: string, find: () => T): T {
+  try {
+    return find();
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    throw new CheckpointError(`${path} has damaged metadata: ${z.prettifyError(error)}`, { where: path });
+  }
 }
 
 /** sha256 of all that an emulator depends on: weights, statistics, latent range, species, clipping. */

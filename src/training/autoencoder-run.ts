@@ -1,6 +1,6 @@
 import type { ElementTable } from "../chemistry/element-table.ts";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
-import type { AutoencoderModel } from "../config/schema-models.ts";
+import type { CompressorModel } from "../config/schema-models.ts";
 import type { AutoencoderRecipe } from "../config/schema-recipes.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../data/autoencoder-batches.ts";
 import { autoencoderCache, type CachePaths } from "../data/autoencoder-cache.ts";
@@ -12,7 +12,8 @@ import { trainedSteps } from "../data/data-facts.ts";
 import { evenRows } from "../data/even-sample.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { writeNpy } from "../formats/npy.ts";
-import { type AutoencoderShape, initialAutoencoder } from "../models/autoencoder.ts";
+import type { Compressor, CompressorVectors } from "../models/compressor.ts";
+import { compressorOf } from "../models/compressors.ts";
 import { Encoder } from "../models/runners.ts";
 import { type AutoencoderWeights, readAutoencoder, readTraining, writeAutoencoder } from "../models/weights-file.ts";
 import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
@@ -49,8 +50,9 @@ export interface AutoencoderJob {
   readonly clipping: { readonly lower: number; readonly upper: number };
   /** Whether rows that are not one step apart are allowed. */
   readonly unevenSteps: boolean;
-  readonly shape: AutoencoderShape;
-  readonly model: AutoencoderModel;
+  /** Its sizes: `model.model_name` says of what. */
+  readonly shape: object;
+  readonly model: CompressorModel;
   readonly recipe: AutoencoderRecipe;
   readonly weights: string;
   readonly latentsMinmax: string | null;
@@ -124,10 +126,12 @@ async function train(
   dataHash: string,
   tools: RunTools,
 ): Promise<TrainingReport> {
-  const { model, shape, seed } = job;
+  const { model, seed } = job;
+  const compressor = compressorOf({ model_name: model.model_name, model: job.shape });
   const logPath = model.save_model ? epochLogPath(job.weights) : null;
   const weightsOf = (best: Snapshot, ranges: TrainingRanges | null): AutoencoderWeights => ({
-    model: { ...shape, hidden_dims: [...shape.hidden_dims] },
+    model_name: model.model_name,
+    model: compressor.shape,
     species: [...job.columns.species],
     abundances_clipping: job.clipping,
     latent_range: null,
@@ -139,7 +143,7 @@ async function train(
     statistics: best.arrays.statistics!,
   });
   const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
-  const origin = { kind: "autoencoder", dataset: dataHash, seed, model: shape };
+  const origin = { kind: "autoencoder", dataset: dataHash, seed, model: compressor.shape };
   const resumed = resumedState(tools, origin);
   const trainer = new AutoencoderTrainer(
     {
@@ -157,12 +161,12 @@ async function train(
       maxSteps: tools.maxSteps,
     },
     {
-      shape,
+      compressor,
       loss: lossSettings(model, scaling, tools.log),
       noise: model.noise,
       phases: job.recipe.phases,
       stoichiometry: stoichiometryTensor(job.elementTable),
-      initial: await startingWeights(job, trainingRows, tools),
+      initial: await startingWeights(job, compressor, trainingRows, tools),
     },
   );
   let outcome: TrainingOutcome;
@@ -195,20 +199,17 @@ function copyOfTable({ elements, atoms, charges }: ElementTable): NonNullable<Au
 }
 
 async function startingWeights(
-  { warmStart, shape, seed, columns, recipe }: AutoencoderJob,
+  { warmStart, model: { model_name }, seed, columns, recipe }: AutoencoderJob,
+  compressor: Compressor,
   trainingRows: RowSource,
   { log }: RunTools,
-): Promise<{ trainable: Float32Array; statistics: Float32Array }> {
+): Promise<CompressorVectors> {
   if (warmStart === null) {
     const random = new RandomStream(derivedSeed(seed, "initial autoencoder"));
-    return initialAutoencoder(shape, random, recipe.output_bias === "mean" ? await columnMeans(trainingRows) : null);
+    return compressor.initial(random, recipe.output_bias === "mean" ? await columnMeans(trainingRows) : null);
   }
   const weights = readAutoencoder(warmStart);
-  checkWarmStart(
-    warmStart,
-    { model: weights.model, species: weights.species },
-    { model: shape, species: columns.species },
-  );
+  checkWarmStart(warmStart, weights, { model_name, model: compressor.shape, species: columns.species });
   log(`starting from ${warmStart}; the optimizer starts fresh`);
   return weights;
 }

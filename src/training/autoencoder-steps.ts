@@ -1,7 +1,7 @@
 import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
-import { type AutoencoderShape, autoencoderLayouts, decode, encode } from "../models/autoencoder.ts";
+import type { Compressor } from "../models/compressor.ts";
 import { evaluationArrays } from "../models/forward-steps.ts";
 import { dexSum, type LossSettings, validationSum } from "../models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../models/normalization.ts";
@@ -12,24 +12,24 @@ import { type OptimizerSettings, optimizerStep } from "./optimizer.ts";
  * One optimizer step of the autoencoder.
  *
  * State: `parameters`, `first_moment`, `second_moment` [trainable], `statistics` [statistics], `stoichiometry` [species, elements].
- * Inputs: `features` [rows, species] scaled; `learning_rate` …, see `adamWInputs`; where wanted `encoder_mask` [rows, hidden 2],
- * `decoder_mask` [rows, hidden 1] (inverted dropout), `noise` [rows, latent], added to the latents, and `relative_noise` [rows, latent],
+ * Inputs: `features` [rows, species] scaled; `learning_rate` …, see `adamWInputs`; where wanted the compressor's masks
+ * (inverted dropout), each [rows, width], `noise` [rows, latent], added to the latents, and `relative_noise` [rows, latent],
  * added in units of each component's deviation in the batch.
  * Outputs: the loss by parts and `gradient_norm`, each [].
  */
 export function autoencoderTrainStep(
-  shape: AutoencoderShape,
+  compressor: Compressor,
   loss: LossSettings,
   optimizer: OptimizerSettings,
   phaseLoss: PhaseLoss = originalLoss,
 ): StepFunction {
-  const layouts = autoencoderLayouts(shape);
+  const { layouts } = compressor;
   return (state, inputs) => {
     const running = layouts.statistics.unpack(state.statistics!);
     const features = inputs.features as tf.Tensor2D;
     const made = lossAndGradients(layouts.trainable.unpack(state.parameters!), (arrays) => {
       const norm = batchNormalizer(arrays, running);
-      const decoded = trainingForward(arrays, features, norm, inputs);
+      const decoded = trainingForward(compressor, arrays, features, norm, inputs);
       const stoichiometry = state.stoichiometry as tf.Tensor2D;
       const { total, ...parts } = abundanceLoss(decoded, features, stoichiometry, phaseLoss, loss);
       return { loss: total, aside: { ...parts, ...norm.updates } };
@@ -51,15 +51,16 @@ export function autoencoderTrainStep(
 
 /** Scaled abundances, [rows, species], to and back from the latents as in training: batch statistics, dropout, noise. */
 export function trainingForward(
+  compressor: Compressor,
   arrays: TensorMap,
   features: tf.Tensor2D,
   norm: ReturnType<typeof batchNormalizer>,
   inputs: TensorMap,
 ): tf.Tensor2D {
-  const latents = encode(arrays, features, norm, inputs.encoder_mask ?? null);
+  const latents = compressor.encode(arrays, features, norm, inputs);
   let noisy = inputs.noise ? tf.add<tf.Tensor2D>(latents, inputs.noise) : latents;
   if (inputs.relative_noise) noisy = tf.add(noisy, tf.mul(inputs.relative_noise, batchDeviation(latents)));
-  return decode(arrays, noisy, norm, inputs.decoder_mask ?? null);
+  return compressor.decode(arrays, noisy, norm, inputs);
 }
 
 /**
@@ -75,13 +76,13 @@ function batchDeviation(latents: tf.Tensor2D): tf.Tensor {
 }
 
 /** Validation: state `parameters`, `statistics`; input `features`; outputs `errors` and `dex` [species], relative errors and errors in dex summed over rows. */
-export function autoencoderValidationStep(shape: AutoencoderShape, loss: LossSettings): StepFunction {
-  const unpacked = evaluationArrays(shape);
+export function autoencoderValidationStep(compressor: Compressor, loss: LossSettings): StepFunction {
+  const unpacked = evaluationArrays(compressor);
   return (state, inputs) => {
     const arrays = unpacked(state);
     const norm = runningNormalizer(arrays);
     const features = inputs.features as tf.Tensor2D;
-    const decoded = decode(arrays, encode(arrays, features, norm, null), norm, null);
+    const decoded = compressor.decode(arrays, compressor.encode(arrays, features, norm), norm);
     return { outputs: { errors: validationSum(decoded, features, loss), dex: dexSum(decoded, features, loss) } };
   };
 }

@@ -1,15 +1,16 @@
 import { type EngineState, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
 import type { AutoencoderBatch } from "../data/autoencoder-batches.ts";
 import type { RandomStream } from "../data/random.ts";
-import { type AutoencoderShape, autoencoderLayouts } from "../models/autoencoder.ts";
+import type { Compressor, CompressorVectors } from "../models/compressor.ts";
 import type { LossSettings } from "../models/losses.ts";
 import type { PhaseLoss } from "../models/recipe-loss.ts";
 import { autoencoderTrainStep, autoencoderValidationStep } from "./autoencoder-steps.ts";
+import { drawnMasks } from "./dropout.ts";
 import { Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** What the autoencoder's training needs beside the common options. */
 export interface AutoencoderTraining {
-  readonly shape: AutoencoderShape;
+  readonly compressor: Compressor;
   readonly loss: LossSettings;
   /** Standard deviation of the noise on the latents in training, where a phase has none of its own. */
   readonly noise: number;
@@ -17,8 +18,8 @@ export interface AutoencoderTraining {
   readonly phases: readonly AutoencoderPhaseSettings[];
   /** Atoms per species, [species, elements]. */
   readonly stoichiometry: { readonly data: Float32Array; readonly shape: readonly number[] };
-  /** Starting weights: the vectors of `autoencoderLayouts`. */
-  readonly initial: { readonly trainable: Float32Array; readonly statistics: Float32Array };
+  /** Starting weights. */
+  readonly initial: CompressorVectors;
 }
 
 /** A phase of the autoencoder's; keys as in the recipe. */
@@ -40,8 +41,8 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
   constructor(options: TrainerOptions<AutoencoderBatch>, training: AutoencoderTraining) {
     super(options);
     this.#training = training;
-    const { shape, loss, initial, stoichiometry } = training;
-    const size = autoencoderLayouts(shape).trainable.size;
+    const { compressor, loss, initial, stoichiometry } = training;
+    const size = compressor.layouts.trainable.size;
     this.parameterCount = size;
     this.state = options.engine.state({
       parameters: hostTensor(initial.trainable, [size]),
@@ -52,9 +53,9 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
     });
     const { engine, settings } = options;
     this.trainPrograms = training.phases.map((phase) =>
-      engine.program("autoencoder training step", autoencoderTrainStep(shape, loss, settings, phase.loss)),
+      engine.program("autoencoder training step", autoencoderTrainStep(compressor, loss, settings, phase.loss)),
     );
-    this.validationProgram = engine.program("autoencoder validation", autoencoderValidationStep(shape, loss));
+    this.validationProgram = engine.program("autoencoder validation", autoencoderValidationStep(compressor, loss));
   }
 
   protected override itemsIn(batch: AutoencoderBatch): number {
@@ -62,7 +63,7 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
   }
 
   protected override inputs(batch: AutoencoderBatch): HostTensors {
-    return { features: hostTensor(batch.features, [batch.rows, this.#training.shape.input_dim]) };
+    return { features: hostTensor(batch.features, [batch.rows, this.#training.compressor.shape.input_dim]) };
   }
 
   protected override trainingInputs(
@@ -71,19 +72,14 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
     dropout: number,
     random: RandomStream,
   ): HostTensors {
-    const { hidden_dims, latent_dim } = this.#training.shape;
+    const { masks, shape } = this.#training.compressor;
     const { rows } = batch;
     const inputs = this.inputs(batch);
-    if (dropout > 0) {
-      inputs.encoder_mask = hostTensor(new Float32Array(rows * hidden_dims[1]), [rows, hidden_dims[1]]);
-      inputs.decoder_mask = hostTensor(new Float32Array(rows * hidden_dims[0]), [rows, hidden_dims[0]]);
-      random.fillKeepMask(inputs.encoder_mask.data, dropout);
-      random.fillKeepMask(inputs.decoder_mask.data, dropout);
-    }
+    if (dropout > 0) Object.assign(inputs, drawnMasks(masks, [rows], dropout, random));
     const relative = this.#training.phases[phase]!.noise;
     const noise = relative ?? this.#training.noise;
     if (noise > 0) {
-      const values = hostTensor(new Float32Array(rows * latent_dim), [rows, latent_dim]);
+      const values = hostTensor(new Float32Array(rows * shape.latent_dim), [rows, shape.latent_dim]);
       random.fillNormal(values.data, noise);
       inputs[relative === null ? "noise" : "relative_noise"] = values;
     }

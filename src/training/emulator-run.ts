@@ -1,6 +1,6 @@
 import type { ElementTable } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
-import type { EmulatorModel } from "../config/schema-models.ts";
+import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
@@ -10,7 +10,9 @@ import { derivedSeed, RandomStream } from "../data/random.ts";
 import { outsideRanges } from "../data/range-watch.ts";
 import { type TimeSteps, timestepColumn } from "../data/time-steps.ts";
 import { CheckpointError } from "../errors.ts";
-import { type EmulatorShape, initialEmulator } from "../models/emulator.ts";
+import { compressorOf } from "../models/compressors.ts";
+import { type Evolver, initialEvolver } from "../models/evolver.ts";
+import { evolverOf, kindOfEvolver } from "../models/evolvers.ts";
 import { Encoder } from "../models/runners.ts";
 import {
   type AutoencoderWeights,
@@ -42,6 +44,15 @@ import type { TrainingOutcome } from "./trainer.ts";
 import { bestOf, type Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
+/** What the data and the compressor give of an evolver's sizes, and its own widths. */
+export interface EvolverSizes {
+  /** Physical parameters + latents. */
+  readonly input_dim: number;
+  /** Latents. */
+  readonly output_dim: number;
+  readonly [width: string]: unknown;
+}
+
 /** An emulator's training, all paths absolute. */
 export interface EmulatorJob {
   readonly dataset: string;
@@ -53,10 +64,13 @@ export interface EmulatorJob {
   readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
   /** Whether rows that are not one step apart are allowed. */
   readonly unevenSteps: boolean;
-  readonly shape: EmulatorShape;
-  readonly model: EmulatorModel;
+  /** Its sizes: `model.model_name` says of what. */
+  readonly shape: EvolverSizes;
+  readonly model: EvolverModel;
   readonly recipe: EmulatorRecipe;
   readonly autoencoder: string;
+  /** The sizes of the autoencoder that the configuration names. */
+  readonly compressor: object;
   readonly weights: string;
   /** Weights to start from; null for fresh ones. */
   readonly warmStart: string | null;
@@ -213,9 +227,11 @@ async function train(
   facts: TrainingFacts,
   tools: RunTools,
 ): Promise<TrainingReport> {
-  const { model, shape, seed } = job;
+  const { model, seed } = job;
+  const evolver = evolverFor(job, facts);
   const weightsOf = (best: Snapshot): EmulatorWeights => ({
-    model: shape,
+    model_name: model.model_name,
+    model: evolver.shape,
     species: [...job.columns.species],
     window_size: model.window_size,
     ...describeData(job, facts),
@@ -230,7 +246,7 @@ async function train(
     dataset: facts.dataHash,
     autoencoder: autoencoderHash(autoencoder),
     seed,
-    model: shape,
+    model: evolver.shape,
     window_size: model.window_size,
   };
   const resumed = resumedState(tools, origin);
@@ -255,13 +271,13 @@ async function train(
       maxSteps: tools.maxSteps,
     },
     {
-      autoencoder: autoencoder.model,
-      emulator: shape,
+      compressor: compressorOf(autoencoder),
+      evolver,
       latents: facts.latents.affine,
       loss: lossSettings(model, scaling, tools.log),
       stoichiometry: stoichiometryTensor(job.elementTable),
       frozen: autoencoder,
-      initial: startingWeights(job, tools),
+      initial: startingWeights(job, evolver, tools),
       phases: job.recipe.phases,
     },
   );
@@ -284,6 +300,17 @@ async function train(
   );
 }
 
+/** The evolver of the sizes that configuration and data give. */
+function evolverFor(
+  { model: { model_name }, shape, columns }: EmulatorJob,
+  { physicalRanges }: TrainingFacts,
+): Evolver {
+  const index = columns.phys.indexOf(timestepColumn);
+  const wantsStep = index >= 0 && kindOfEvolver(model_name).readsTimestep;
+  const timestep = wantsStep ? { timestep: { index, range: physicalRanges[timestepColumn] } } : {};
+  return evolverOf({ model_name, model: { ...shape, ...timestep } });
+}
+
 /** As many as float32 has. */
 function digits(value: number): number {
   return Number(value.toPrecision(9));
@@ -293,17 +320,17 @@ function copyOf({ shift, scale }: LatentAffine): { shift: number[]; scale: numbe
   return { shift: [...shift], scale: [...scale] };
 }
 
-function startingWeights({ warmStart, shape, seed, columns, recipe }: EmulatorJob, { log }: RunTools): Float32Array {
+function startingWeights(
+  { warmStart, model: { model_name }, seed, columns, recipe }: EmulatorJob,
+  evolver: Evolver,
+  { log }: RunTools,
+): Float32Array {
   if (warmStart === null) {
     const random = new RandomStream(derivedSeed(seed, "initial emulator"));
-    return initialEmulator(shape, random, recipe.last_layer);
+    return initialEvolver(evolver, random, recipe.last_layer);
   }
   const weights = readEmulator(warmStart);
-  checkWarmStart(
-    warmStart,
-    { model: weights.model, species: weights.species },
-    { model: shape, species: columns.species },
-  );
+  checkWarmStart(warmStart, weights, { model_name, model: evolver.shape, species: columns.species });
   const scaling = weights.latent_scaling === undefined ? "minmax" : "standard";
   if (scaling !== recipe.latent_scaling) {
     throw new CheckpointError(`${warmStart} was trained on latents of another scaling, ${scaling}`, {

@@ -2,9 +2,8 @@ import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import type { LatentAffine } from "../chemistry/scaling.ts";
-import { type AutoencoderShape, autoencoderLayouts, decode } from "../models/autoencoder.ts";
-import { type EmulatorShape, emulatorLayout } from "../models/emulator.ts";
-import { rolloutFrom } from "../models/forward-steps.ts";
+import type { Compressor } from "../models/compressor.ts";
+import { type Evolver, flatRows, rolloutFrom } from "../models/evolver.ts";
 import { dexSum, type LossSettings, validationSum } from "../models/losses.ts";
 import { runningNormalizer } from "../models/normalization.ts";
 import { abundanceLoss, latentLoss, originalLoss, type PhaseLoss } from "../models/recipe-loss.ts";
@@ -12,8 +11,8 @@ import { type OptimizerSettings, optimizerStep } from "./optimizer.ts";
 
 /** The models that an emulator's training involves, and the scaling of the latents. */
 export interface EmulatorSetting {
-  readonly autoencoder: AutoencoderShape;
-  readonly emulator: EmulatorShape;
+  readonly compressor: Compressor;
+  readonly evolver: Evolver;
   readonly latents: LatentAffine;
   readonly loss: LossSettings;
 }
@@ -31,7 +30,7 @@ const original: EmulatorLoss = { ...originalLoss, of: "abundances" };
  * State: `parameters`, `first_moment`, `second_moment` [emulator]; frozen: `decoder_parameters`, `decoder_statistics` (the
  * autoencoder's vectors) and `stoichiometry` [species, elements].
  * Inputs: `physical` [steps, windows, physical], `latents` [windows, latent], all scaled; the scalars of `adamWInputs`; where wanted
- * `first_mask`, `second_mask` [steps, windows, hidden]. For abundances `targets` [decoded, windows, species] and, where not all
+ * the evolver's masks, each [steps, windows, width]. For abundances `targets` [decoded, windows, species] and, where not all
  * steps are decoded, `selection` [decoded, steps], a 1 in each row; for latents `latent_targets` [steps, windows, latent].
  * Outputs: the loss by parts and `gradient_norm`, each [].
  */
@@ -40,11 +39,11 @@ export function emulatorTrainStep(
   optimizer: OptimizerSettings,
   phaseLoss: EmulatorLoss = original,
 ): StepFunction {
-  const layout = emulatorLayout(setting.emulator);
+  const { layout } = setting.evolver;
   const decodeFrozen = frozenDecoder(setting);
   return (state, inputs) => {
     const made = lossAndGradients(layout.unpack(state.parameters!), (arrays) => {
-      const states = rolloutFrom(arrays, inputs);
+      const states = statesOf(setting.evolver, arrays, inputs);
       const { total, ...parts } =
         phaseLoss.of === "latents"
           ? latentLoss(states, flatRows(inputs.latent_targets!), phaseLoss)
@@ -76,32 +75,40 @@ function selected(states: tf.Tensor2D, { selection, physical }: TensorMap): tf.T
 
 /** Validation: as the training step without masks; outputs `errors` and `dex` [species], summed over windows, averaged over steps. */
 export function emulatorValidationStep(setting: EmulatorSetting): StepFunction {
-  const layout = emulatorLayout(setting.emulator);
+  const { evolver } = setting;
   const decodeFrozen = frozenDecoder(setting);
   return (state, inputs) => {
-    const predicted = decodeFrozen(state, rolloutFrom(layout.unpack(state.parameters!), inputs));
+    const predicted = decodeFrozen(state, statesOf(evolver, evolver.layout.unpack(state.parameters!), inputs));
     const [targets, steps] = [flatRows(inputs.targets!), inputs.targets!.shape[0]!];
     const errors = tf.div(validationSum(predicted, targets, setting.loss), steps);
     return { outputs: { errors, dex: tf.div(dexSum(predicted, targets, setting.loss), steps) } };
   };
 }
 
+/** The rollout on a step's inputs, with dropout where its masks are there. */
+function statesOf(evolver: Evolver, arrays: TensorMap, inputs: TensorMap): tf.Tensor2D {
+  const drawn = evolver.masks.flatMap(({ name }) => (inputs[name] ? [[name, inputs[name]] as const] : []));
+  const masks = drawn.length > 0 ? Object.fromEntries(drawn) : null;
+  return rolloutFrom(
+    evolver,
+    arrays,
+    { physical: inputs.physical as tf.Tensor3D, masks },
+    inputs.latents as tf.Tensor2D,
+  );
+}
+
 /** Scaled latents, [rows, latent], → scaled abundances, [rows, species], with running statistics. */
-function frozenDecoder(setting: EmulatorSetting): (state: TensorMap, latents: tf.Tensor2D) => tf.Tensor2D {
-  const layouts = autoencoderLayouts(setting.autoencoder);
-  const { shift, scale } = setting.latents;
+function frozenDecoder({
+  compressor,
+  latents: { shift, scale },
+}: EmulatorSetting): (state: TensorMap, latents: tf.Tensor2D) => tf.Tensor2D {
+  const { layouts } = compressor;
   return (state, latents) => {
     const arrays = {
       ...layouts.trainable.unpack(state.decoder_parameters!),
       ...layouts.statistics.unpack(state.decoder_statistics!),
     };
     const raw = tf.add<tf.Tensor2D>(tf.mul(latents, tf.tensor1d([...scale])), tf.tensor1d([...shift]));
-    return decode(arrays, raw, runningNormalizer(arrays), null);
+    return compressor.decode(arrays, raw, runningNormalizer(arrays));
   };
-}
-
-/** [steps, windows, n] → [steps · windows, n]. */
-function flatRows(x: tf.Tensor): tf.Tensor2D {
-  const [steps, windows, width] = x.shape as [number, number, number];
-  return tf.reshape(x, [steps * windows, width]);
 }

@@ -1,7 +1,7 @@
 import { type EngineState, type HostTensor, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
 import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import type { RandomStream } from "../data/random.ts";
-import { emulatorLayout } from "../models/emulator.ts";
+import { drawnMasks } from "./dropout.ts";
 import {
   type EmulatorLoss,
   type EmulatorSetting,
@@ -14,9 +14,9 @@ import { Trainer, type TrainerOptions } from "./trainer.ts";
 export interface EmulatorTraining extends EmulatorSetting {
   /** Atoms per species, [species, elements]. */
   readonly stoichiometry: { readonly data: Float32Array; readonly shape: readonly number[] };
-  /** The frozen autoencoder: the vectors of `autoencoderLayouts`. */
+  /** The frozen autoencoder: the vectors of its layouts. */
   readonly frozen: { readonly trainable: Float32Array; readonly statistics: Float32Array };
-  /** Starting weights: the vector of `emulatorLayout`. */
+  /** Starting weights: the vector of its layout. */
   readonly initial: Float32Array;
   /** What each phase of the options says beside the loop's settings. */
   readonly phases: readonly EmulatorPhaseSettings[];
@@ -44,7 +44,7 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
     super(options);
     this.#training = training;
     const { frozen, initial, stoichiometry } = training;
-    const size = emulatorLayout(training.emulator).size;
+    const size = training.evolver.layout.size;
     this.parameterCount = size;
     this.state = options.engine.state({
       parameters: hostTensor(initial, [size]),
@@ -90,16 +90,9 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
     } else {
       inputs.targets = this.inputs(batch).targets!;
     }
-    if (dropout > 0) Object.assign(inputs, this.#masks(batch, dropout, random));
-    return inputs;
-  }
-
-  #masks({ steps, windows }: EmulatorBatch, dropout: number, random: RandomStream): HostTensors {
-    const shape = [steps, windows, this.#training.emulator.hidden_dim];
-    const mask = (): Float32Array => new Float32Array(steps * windows * this.#training.emulator.hidden_dim);
-    const inputs = { first_mask: hostTensor(mask(), shape), second_mask: hostTensor(mask(), shape) };
-    random.fillKeepMask(inputs.first_mask.data, dropout);
-    random.fillKeepMask(inputs.second_mask.data, dropout);
+    if (dropout > 0) {
+      Object.assign(inputs, drawnMasks(this.#training.evolver.masks, [steps, windows], dropout, random));
+    }
     return inputs;
   }
 }

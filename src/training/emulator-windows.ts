@@ -1,4 +1,4 @@
-import type { EmulatorModel } from "../config/schema-models.ts";
+import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorPhase, EmulatorRecipe } from "../config/schema-recipes.ts";
 import { openRows, type RowSource } from "../data/chunk-source.ts";
 import type { CleanColumns } from "../data/clean-data.ts";
@@ -7,14 +7,13 @@ import { evenWindows } from "../data/even-sample.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { derivedSeed } from "../data/random.ts";
 import { edgedStarts, permuted, type TracerRun } from "../data/windows.ts";
-import type { EmulatorShape } from "../models/emulator.ts";
 import type { TrainingPhase } from "./phase.ts";
 
 /** Which windows a training wants. */
 export interface WindowJob {
   readonly columns: CleanColumns;
-  readonly shape: EmulatorShape;
-  readonly model: EmulatorModel;
+  readonly shape: { readonly output_dim: number };
+  readonly model: EvolverModel;
   readonly recipe: EmulatorRecipe;
   readonly memoryBudgetBytes: number;
   readonly seed: number;

@@ -8,8 +8,6 @@ import { type CleanData, openCleanData } from "../../src/data/clean-data.ts";
 import { FrameWriter, openFrame } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
 import { Inference } from "../../src/inference/inference.ts";
-import { autoencoderLayouts } from "../../src/models/autoencoder.ts";
-import { emulatorLayout } from "../../src/models/emulator.ts";
 import type { Layout } from "../../src/models/layout.ts";
 import {
   type AutoencoderWeights,
@@ -18,6 +16,7 @@ import {
   writeEmulator,
 } from "../../src/models/weights-file.ts";
 import { testFolder } from "../helpers/folder.ts";
+import { autoencoderLayouts, emulatorLayout } from "../helpers/models.ts";
 import { expectClose } from "../helpers/tensors.ts";
 
 /** Every element occurs in one species alone, but for C and N, which the first two share: HCN and CS. */
@@ -51,6 +50,7 @@ function handMade(): void {
   const layouts = autoencoderLayouts(model);
   const norms = ["encoder_bn1", "encoder_bn2", "encoder_norm3", "decoder_bn1", "decoder_bn2"];
   const autoencoder: AutoencoderWeights = {
+    model_name: "autoencoder",
     model,
     species,
     abundances_clipping: { lower: 1e-20, upper: 1 },
@@ -71,6 +71,7 @@ function handMade(): void {
   writeAutoencoder(path("autoencoder.safetensors"), autoencoder);
   const emulator = { input_dim: 3, hidden_dim: 1, output_dim: 1 };
   writeEmulator(path("emulator.safetensors"), {
+    model_name: "emulator",
     model: emulator,
     species,
     physical_parameters: physicalNames.map((name) => ({ name, range: [1, 100] })),

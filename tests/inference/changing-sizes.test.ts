@@ -5,10 +5,10 @@ import { loadOnnxRuntime, type OnnxRuntime } from "../../src/backend/onnx-runtim
 import { tf } from "../../src/backend/tf.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { Inference, type Matrix } from "../../src/inference/inference.ts";
-import { initialEmulator } from "../../src/models/emulator.ts";
 import { Roller } from "../../src/models/runners.ts";
 import type { EmulatorWeights } from "../../src/models/weights-file.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
+import { initialEmulator } from "../helpers/models.ts";
 import { engineRequest, engines } from "../helpers/tensors.ts";
 
 const folder = testFolder();
@@ -101,7 +101,11 @@ describe("the compiled engine", () => {
   it("keeps few sessions over many batches and lengths, and none after the end", async () => {
     const { engine, count } = await counted();
     const model = { input_dim: 5, hidden_dim: 7, output_dim: 3 };
-    const weights = { model, trainable: initialEmulator(model, random) } as unknown as EmulatorWeights;
+    const weights = {
+      model_name: "emulator",
+      model,
+      trainable: initialEmulator(model, random),
+    } as unknown as EmulatorWeights;
     const roller = new Roller(engine, weights);
     const sizes = Array.from(uniform(120).data, (value) => 1 + Math.floor(300 * value));
     for (let k = 0; k < sizes.length; k += 2) {

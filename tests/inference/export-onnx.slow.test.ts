@@ -4,10 +4,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/data/random.ts";
 import { exportOnnx } from "../../src/inference/export-onnx.ts";
 import { Inference, type Matrix } from "../../src/inference/inference.ts";
-import { initialAutoencoder } from "../../src/models/autoencoder.ts";
-import { initialEmulator } from "../../src/models/emulator.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
 import { testFolder } from "../helpers/folder.ts";
+import { initialAutoencoder, initialEmulator } from "../helpers/models.ts";
 import { lackingPython, python } from "../helpers/python.ts";
 import { expectClose } from "../helpers/tensors.ts";
 
@@ -29,6 +28,7 @@ beforeAll(() => {
   const autoencoder = {
     species,
     provenance,
+    model_name: "autoencoder",
     model,
     abundances_clipping: { lower: 1e-18, upper: 0.5 },
     latent_range: [-0.17, 2.5] as [number, number],
@@ -40,6 +40,7 @@ beforeAll(() => {
   writeEmulator(files.emulator, {
     species,
     provenance,
+    model_name: "emulator",
     model: emulatorModel,
     physical_parameters: [
       { name: "Density", range: [10, 1e8] },

@@ -11,13 +11,12 @@ import { Inference, type Matrix } from "../../src/inference/inference.ts";
 import { OnnxChecker } from "../../src/inference/onnx-check.ts";
 import { onnxFile } from "../../src/inference/onnx-file.ts";
 import { type Models, type PartKind, partOf } from "../../src/inference/onnx-parts.ts";
-import { autoencoderLayouts } from "../../src/models/autoencoder.ts";
-import { emulatorLayout } from "../../src/models/emulator.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
 import { packageVersion } from "../../src/version.ts";
 import { testContext } from "../commands/buffers.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
+import { autoencoderLayouts, emulatorLayout } from "../helpers/models.ts";
 import { expectClose } from "../helpers/tensors.ts";
 
 const folder = testFolder();
@@ -36,6 +35,7 @@ const species = Array.from({ length: 333 }, (_, k) => `S${k}`);
 const autoencoder: Models["autoencoder"] = {
   species,
   provenance,
+  model_name: "autoencoder",
   model: { ...shape, hidden_dims: [160, 80] },
   abundances_clipping: { lower: 1e-20, upper: 1 },
   latent_range: json.latents_minmax,
@@ -48,6 +48,7 @@ const autoencoder: Models["autoencoder"] = {
 const emulator: NonNullable<Models["emulator"]>["weights"] = {
   species,
   provenance,
+  model_name: "emulator",
   model: { input_dim: 18, hidden_dim: 180, output_dim: 14 },
   physical_parameters: [
     { name: "Density", range: [68481, 1284211415] },

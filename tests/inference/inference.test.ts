@@ -3,8 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AbundanceScaling } from "../../src/chemistry/scaling.ts";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { Inference, type Matrix, type MatrixInput } from "../../src/inference/inference.ts";
-import { autoencoderLayouts } from "../../src/models/autoencoder.ts";
-import { emulatorLayout } from "../../src/models/emulator.ts";
 import {
   type AutoencoderWeights,
   autoencoderHash,
@@ -14,6 +12,7 @@ import {
 } from "../../src/models/weights-file.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
+import { autoencoderLayouts, emulatorLayout } from "../helpers/models.ts";
 import { engineRequest, engines, expectClose } from "../helpers/tensors.ts";
 
 const folder = testFolder();
@@ -44,6 +43,7 @@ function autoencoderWeights(tensors: Tensors, prefix: string): AutoencoderWeight
   const model = { input_dim: species, hidden_dims: [160, 80] as [number, number], latent_dim: latent };
   const { trainable, statistics } = autoencoderLayouts(model);
   return {
+    model_name: "autoencoder",
     model,
     species: names,
     abundances_clipping: { lower: 1e-20, upper: 1 },
@@ -58,6 +58,7 @@ function autoencoderWeights(tensors: Tensors, prefix: string): AutoencoderWeight
 function emulatorWeights(autoencoder: AutoencoderWeights): EmulatorWeights {
   const model = { input_dim: parameters + latent, hidden_dim: 180, output_dim: latent };
   return {
+    model_name: "emulator",
     model,
     species: names,
     physical_parameters: ranges.map(([name, range]) => ({ name, range })),

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { tf } from "../../src/backend/tf.ts";
-import { gelu } from "../../src/models/autoencoder.ts";
+import { gelu } from "../../src/models/activations.ts";
 import { batchNormalizer, runningNormalizer } from "../../src/models/normalization.ts";
 import { expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
 

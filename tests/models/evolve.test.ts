@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { tf } from "../../src/backend/tf.ts";
-import { type Chain, type ChainMasks, evolve, evolvePlainly } from "../../src/models/evolve.ts";
+import { type Chain, type ChainMasks, evolve, evolvePlainly } from "../../src/models/evolvers/residual-chain.ts";
 import { engineNamed, engines, expectClose, withoutLeak } from "../helpers/tensors.ts";
 
 /** Those of tfjs: each may have kernels of its own. */

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/data/random.ts";
-import { autoencoderLayouts, initialAutoencoder } from "../../src/models/autoencoder.ts";
-import { emulatorLayout, initialEmulator } from "../../src/models/emulator.ts";
 import { type UniformSource, uniformLinear } from "../../src/models/initialization.ts";
 import type { Layout } from "../../src/models/layout.ts";
+import { autoencoderLayouts, emulatorLayout, initialAutoencoder, initialEmulator } from "../helpers/models.ts";
 
 const autoencoderShape = { input_dim: 100, hidden_dims: [64, 25], latent_dim: 16 } as const;
 const emulatorShape = { input_dim: 20, hidden_dim: 49, output_dim: 16 };

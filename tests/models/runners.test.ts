@@ -1,19 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/data/random.ts";
-import { initialAutoencoder } from "../../src/models/autoencoder.ts";
-import { initialEmulator } from "../../src/models/emulator.ts";
 import { Decoder, Encoder, Roller } from "../../src/models/runners.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../../src/models/weights-file.ts";
+import { initialAutoencoder, initialEmulator } from "../helpers/models.ts";
 import { engineNamed, engines, expectClose } from "../helpers/tensors.ts";
 
 const random = new RandomStream(5);
 const autoencoderShape = { input_dim: 12, hidden_dims: [8, 6], latent_dim: 3 } as const;
 const autoencoder = {
+  model_name: "autoencoder",
   model: autoencoderShape,
   ...initialAutoencoder(autoencoderShape, random),
 } as unknown as AutoencoderWeights;
 const emulatorShape = { input_dim: 5, hidden_dim: 7, output_dim: 3 };
 const emulator = {
+  model_name: "emulator",
   model: emulatorShape,
   trainable: initialEmulator(emulatorShape, random),
 } as unknown as EmulatorWeights;

@@ -2,9 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type NamedTensor, readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
-import { autoencoderLayouts } from "../../src/models/autoencoder.ts";
 import { checkPair } from "../../src/models/companion.ts";
-import { emulatorLayout } from "../../src/models/emulator.ts";
 import {
   type AutoencoderWeights,
   autoencoderHash,
@@ -17,6 +15,7 @@ import {
   writeEmulator,
 } from "../../src/models/weights-file.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
+import { autoencoderLayouts, emulatorLayout } from "../helpers/models.ts";
 import { lackingPython, python } from "../helpers/python.ts";
 
 const folder = testFolder();

@@ -4,7 +4,6 @@ import { hostTensor } from "../../src/backend/engine.ts";
 import { lossAndGradients } from "../../src/backend/gradients.ts";
 import { tf } from "../../src/backend/tf.ts";
 import { elements } from "../../src/chemistry/elements.ts";
-import { autoencoderLayouts, decode, encode } from "../../src/models/autoencoder.ts";
 import { trainingLoss } from "../../src/models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../../src/models/normalization.ts";
 import { adamWInputs } from "../../src/training/adamw.ts";
@@ -15,6 +14,7 @@ import {
 } from "../../src/training/autoencoder-steps.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { utilsStoichiometry } from "../helpers/golden-models.ts";
+import { autoencoderOf } from "../helpers/models.ts";
 import { engineNamed, engines, expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
 
 interface GoldenAutoencoder {
@@ -34,7 +34,8 @@ const named = (prefix: string): Map<string, { data: Float32Array }> =>
 const shape = { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 } as const;
 const loss = { power_weight: 20, worst_weight: 2, conservation_weight: 100, log10_lower: -20, log10_upper: 0 };
 const optimizer = { betas: [0.99, 0.999], weight_decay: 1e-4, gradient_clipping: 2 } as const;
-const layouts = autoencoderLayouts(shape);
+const compressor = autoencoderOf(shape);
+const { layouts } = compressor;
 const initial = {
   trainable: layouts.trainable.gather(named("state.")),
   statistics: layouts.statistics.gather(named("state.")),
@@ -64,8 +65,11 @@ describe("the autoencoder equals the original's", () => {
     const made = withoutLeak(() => {
       const { arrays, running, x } = model();
       const norm = runningNormalizer({ ...arrays, ...running });
-      const latents = encode(arrays, x, norm, null);
-      return { latents: latents.dataSync().slice(), decoded: decode(arrays, latents, norm, null).dataSync().slice() };
+      const latents = compressor.encode(arrays, x, norm);
+      return {
+        latents: latents.dataSync().slice(),
+        decoded: compressor.decode(arrays, latents, norm).dataSync().slice(),
+      };
     });
     expectClose(made.latents, array("eval_latents"), { relative: 1e-5, absolute: 1e-6 });
     expectClose(made.decoded, array("eval_decoded"), { relative: 1e-5, absolute: 1e-6 });
@@ -74,7 +78,7 @@ describe("the autoencoder equals the original's", () => {
   it("in the training-mode forward pass, with batch statistics", () => {
     const decoded = withoutLeak(() => {
       const { arrays, running, x } = model();
-      return trainingForward(arrays, x, batchNormalizer(arrays, running), {}).dataSync().slice();
+      return trainingForward(compressor, arrays, x, batchNormalizer(arrays, running), {}).dataSync().slice();
     });
     expectClose(decoded, array("train_decoded"), { relative: 1e-5, absolute: 1e-6 });
   });
@@ -97,7 +101,7 @@ describe("the autoencoder equals the original's", () => {
     const gradients = withoutLeak(() => {
       const { arrays, running, x, m } = model();
       const made = lossAndGradients(arrays, (xs) => {
-        const decoded = trainingForward(xs, x, batchNormalizer(xs, running), {});
+        const decoded = trainingForward(compressor, xs, x, batchNormalizer(xs, running), {});
         return { loss: trainingLoss(decoded, x, m, loss).total, aside: {} };
       });
       return new Map(Object.entries(made.gradients).map(([name, tensor]) => [name, tensor.dataSync().slice()]));
@@ -118,7 +122,7 @@ describe("the autoencoder equals the original's", () => {
       statistics: hostTensor(initial.statistics, [initial.statistics.length]),
     });
     const { errors } = await engine
-      .program("validation", autoencoderValidationStep(shape, loss))
+      .program("validation", autoencoderValidationStep(compressor, loss))
       .run(state, { features });
     state.dispose();
     expectClose(errors!.data, array("validation_loss_vector"), { relative: 1e-4 });
@@ -134,7 +138,7 @@ describe("the autoencoder equals the original's", () => {
       second_moment: hostTensor(new Float32Array(size), [size]),
       stoichiometry,
     });
-    const step = engine.program("training", autoencoderTrainStep(shape, loss, optimizer));
+    const step = engine.program("training", autoencoderTrainStep(compressor, loss, optimizer));
     const losses: number[] = [];
     let tensorsAfterSecond = 0;
     for (let k = 1; k <= 20; k++) {

@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type HostTensors, hostTensor } from "../../src/backend/engine.ts";
 import { lossAndGradients } from "../../src/backend/gradients.ts";
-import { tf } from "../../src/backend/tf.ts";
+import { type TensorMap, tf } from "../../src/backend/tf.ts";
 import { minmaxLatents } from "../../src/chemistry/scaling.ts";
-import { autoencoderLayouts, decode } from "../../src/models/autoencoder.ts";
-import { emulatorLayout, rollout } from "../../src/models/emulator.ts";
+import { rolloutFrom } from "../../src/models/evolver.ts";
 import { trainingLoss } from "../../src/models/losses.ts";
 import { runningNormalizer } from "../../src/models/normalization.ts";
 import { adamWInputs } from "../../src/training/adamw.ts";
 import { type EmulatorLoss, emulatorTrainStep, emulatorValidationStep } from "../../src/training/emulator-steps.ts";
 import { golden } from "../helpers/fixtures.ts";
 import { utilsStoichiometry } from "../helpers/golden-models.ts";
+import { autoencoderOf, emulatorOf } from "../helpers/models.ts";
 import { engineNamed, engines, expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
 
 interface GoldenEmulator {
@@ -42,14 +42,19 @@ function timeFirst(data: Float32Array, windows: number, steps: number): Float32A
 
 const [windows, steps] = [12, 15];
 const setting = {
-  autoencoder: { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 },
-  emulator: { input_dim: 18, hidden_dim: 180, output_dim: 14 },
+  compressor: autoencoderOf({ input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 }),
+  evolver: emulatorOf({ input_dim: 18, hidden_dim: 180, output_dim: 14 }),
   latents: minmaxLatents(json.latents_minmax),
   loss: { power_weight: 20, worst_weight: 2, conservation_weight: 500, log10_lower: -20, log10_upper: 0 },
 } as const;
 const optimizer = { betas: [0.9, 0.995], weight_decay: 1e-3, gradient_clipping: 1 } as const;
-const layout = emulatorLayout(setting.emulator);
-const frozen = autoencoderLayouts(setting.autoencoder);
+const { evolver, compressor } = setting;
+const { layout } = evolver;
+const frozen = compressor.layouts;
+
+/** All states, [steps · windows, latent]. */
+const rollout = (arrays: TensorMap, physical: tf.Tensor3D, latents: tf.Tensor2D): tf.Tensor2D =>
+  rolloutFrom(evolver, arrays, { physical }, latents);
 const initial = layout.gather(named("state."));
 const batch: HostTensors = {
   physical: hostTensor(timeFirst(array("phys"), windows, steps), [steps, windows, 4]),
@@ -84,7 +89,7 @@ function firstStep(): { parts: Record<string, number>; gradients: Record<string,
       const z = rollout(arrays, upload(batch.physical!) as tf.Tensor3D, upload(batch.latents!) as tf.Tensor2D);
       const [low, high] = json.latents_minmax;
       const raw = tf.add<tf.Tensor2D>(tf.mul(z, high - low), low);
-      const decoded = decode(frozenArrays, raw, runningNormalizer(frozenArrays), null);
+      const decoded = compressor.decode(frozenArrays, raw, runningNormalizer(frozenArrays));
       const { total, ...parts } = trainingLoss(
         decoded,
         target,
@@ -178,7 +183,11 @@ describe("a phase of a recipe", () => {
         ...frozen.statistics.unpack(tf.tensor1d(frozen.statistics.gather(named("autoencoder.")))),
       };
       const [low, high] = json.latents_minmax;
-      const decoded = decode(frozenArrays, tf.add(tf.mul(z, high - low), low), runningNormalizer(frozenArrays), null);
+      const decoded = compressor.decode(
+        frozenArrays,
+        tf.add(tf.mul(z, high - low), low),
+        runningNormalizer(frozenArrays),
+      );
       return { latents: z.dataSync().slice() as Float32Array, abundances: decoded.dataSync().slice() as Float32Array };
     });
   }

@@ -5,10 +5,10 @@ import { type EngineState, hostTensor, type Program } from "../../src/backend/en
 import { tf } from "../../src/backend/tf.ts";
 import { tableOfNames } from "../../src/chemistry/element-table.ts";
 import { RandomStream } from "../../src/data/random.ts";
-import { autoencoderLayouts, initialAutoencoder } from "../../src/models/autoencoder.ts";
 import { adamWInputs } from "../../src/training/adamw.ts";
 import { autoencoderTrainStep } from "../../src/training/autoencoder-steps.ts";
 import { stoichiometryTensor } from "../../src/training/dataset-facts.ts";
+import { autoencoderLayouts, autoencoderOf, initialAutoencoder } from "../helpers/models.ts";
 import { engineNamed, engines, useWasm } from "../helpers/tensors.ts";
 
 const species = ["HCN", "SIO", "HCL", "HE", "MG", "CS"];
@@ -60,7 +60,7 @@ it.each(engines)("10,000 optimizer steps leave memory and tensors as they were (
     statistics: hostTensor(statistics, [statistics.length]),
     stoichiometry: stoichiometryTensor(tableOfNames(species)),
   });
-  const program = engine.program("train", autoencoderTrainStep(shape, loss, optimizer));
+  const program = engine.program("train", autoencoderTrainStep(autoencoderOf(shape), loss, optimizer));
   const memory: [step: number, megabytes: number][] = [];
   const tensors = new Set<number>();
   for (let step = 1; step <= steps; step++) {

@@ -18,8 +18,6 @@ import { type EmulatorBatch, EmulatorBatches } from "../../src/data/emulator-bat
 import { RandomStream } from "../../src/data/random.ts";
 import { NumericsError } from "../../src/errors.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/formats/safetensors.ts";
-import { initialAutoencoder } from "../../src/models/autoencoder.ts";
-import { initialEmulator } from "../../src/models/emulator.ts";
 import { AutoencoderTrainer } from "../../src/training/autoencoder-trainer.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../src/training/checkpoint.ts";
 import { stoichiometryTensor } from "../../src/training/dataset-facts.ts";
@@ -27,6 +25,7 @@ import { EmulatorTrainerSequential } from "../../src/training/emulator-trainer.t
 import type { EpochRecord } from "../../src/training/observer.ts";
 import type { TrainerOptions, TrainerSettings, TrainingOutcome } from "../../src/training/trainer.ts";
 import type { Snapshot, TrainingState } from "../../src/training/training-state.ts";
+import { autoencoderOf, emulatorOf, initialAutoencoder, initialEmulator } from "../helpers/models.ts";
 import { engineNamed, engines, useWasm } from "../helpers/tensors.ts";
 
 /** Every element occurs: the logarithm of a total of none would be infinite. */
@@ -138,7 +137,7 @@ function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
   };
   const initial = initialAutoencoder(shape, new RandomStream(seed));
   return new AutoencoderTrainer(options, {
-    shape,
+    compressor: autoencoderOf(shape),
     loss,
     noise: 0.1,
     phases,
@@ -180,8 +179,8 @@ function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
   };
   const emulator = { input_dim: physical + latent, hidden_dim: 7, output_dim: latent };
   return new EmulatorTrainerSequential(options, {
-    autoencoder: shape,
-    emulator,
+    compressor: autoencoderOf(shape),
+    evolver: emulatorOf(emulator),
     latents: minmaxLatents([-0.2, 1.4]),
     phases,
     loss,

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { RandomStream } from "../../../src/data/random.ts";
-import { initialAutoencoder } from "../../../src/models/autoencoder.ts";
-import { initialEmulator } from "../../../src/models/emulator.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../../src/models/weights-file.ts";
+import { initialAutoencoder, initialEmulator } from "../../helpers/models.ts";
 
 /** Writes an untrained pair for three species: autoencoder.safetensors, emulator.safetensors. */
 export function writeSampleWeights(folder: string): { autoencoder: string; emulator: string } {
@@ -14,6 +13,7 @@ export function writeSampleWeights(folder: string): { autoencoder: string; emula
   const provenance = { data_hash: "ab", seed: 3, epoch: 5, best_metric: 0.25, versions: { astrochem: "0.1.0" } };
   const model = { input_dim: 3, hidden_dims: [4, 3] as [number, number], latent_dim: 2 };
   const autoencoder = {
+    model_name: "autoencoder",
     model,
     species,
     abundances_clipping: { lower: 1e-20, upper: 1 },
@@ -25,6 +25,7 @@ export function writeSampleWeights(folder: string): { autoencoder: string; emula
   writeAutoencoder(paths.autoencoder, autoencoder);
   const emulator = { input_dim: 3, hidden_dim: 5, output_dim: 2 };
   writeEmulator(paths.emulator, {
+    model_name: "emulator",
     model: emulator,
     species,
     physical_parameters: [{ name: "Density", range: [1, 1e6] }],

@@ -1,7 +1,8 @@
-import { isDifferentiating } from "../backend/gradients.ts";
-import { runOwnKernel } from "../backend/own-kernels.ts";
-import { tf } from "../backend/tf.ts";
-import type { BoundTensors } from "./bounds.ts";
+import { isDifferentiating } from "../../backend/gradients.ts";
+import { runOwnKernel } from "../../backend/own-kernels.ts";
+import { tf } from "../../backend/tf.ts";
+import type { BoundTensors } from "../bounds.ts";
+import { apart, stacked } from "../evolver.ts";
 
 /** The residual network without biases: z ← z + relu(relu(z·ofLatents + drive_t)·second)·third. */
 export interface Chain {
@@ -186,13 +187,4 @@ function backwards(
 function slope(value: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D {
   const through = tf.step(value);
   return mask ? tf.mul(through, mask) : through;
-}
-
-/** [steps · batch, n] → [batch, n] for each step. */
-function apart(x: tf.Tensor2D, steps: number): tf.Tensor2D[] {
-  return steps === 1 ? [x] : tf.split(x, steps, 0);
-}
-
-function stacked(parts: tf.Tensor2D[]): tf.Tensor2D {
-  return parts.length === 1 ? parts[0]! : tf.concat(parts, 0);
 }

@@ -1,0 +1,186 @@
+import { z } from "zod";
+import { type TensorMap, tf } from "../backend/tf.ts";
+import type { BoundTensors } from "./bounds.ts";
+import type { UniformSource } from "./initialization.ts";
+import type { ArraySpec, Layout } from "./layout.ts";
+
+/** What drives a rollout. */
+export interface Drive {
+  /** [steps, batch, physical], scaled, time first: entry t leads from row t to row t + 1. */
+  readonly physical: tf.Tensor3D;
+  /** Inverted dropout masks by the names of `Evolver.masks`, each [steps, batch, width]; null: no dropout. */
+  readonly masks?: TensorMap | null;
+  /** Of the latents, [1, latent]: kept within them after each step. To use a model, not to train it. */
+  readonly bounds?: BoundTensors | null;
+}
+
+/** Trajectories at one moment. */
+export interface EvolverState {
+  /** [batch, latent], scaled */
+  readonly latents: tf.Tensor2D;
+  /** What the evolver remembers besides, by the names of `Evolver.carry`, each [batch, width]. */
+  readonly carry: TensorMap;
+}
+
+/** What a rollout gives. */
+export interface Rollout {
+  /** [steps · batch, latent], scaled, time first: entry t is the state at row t + 1. */
+  readonly states: tf.Tensor2D;
+  /** The carry after the last step. */
+  readonly carry: TensorMap;
+}
+
+/** The step of a dataset whose step is an input: which physical parameter it is, and the range in years that scales its log10. */
+const timestep = z.strictObject({
+  index: z.int().nonnegative(),
+  range: z.tuple([z.number().positive(), z.number().positive()]),
+});
+
+/** What every evolver's shape says; `input_dim` is physical parameters + latents, `output_dim` the latents. */
+const sizes = {
+  input_dim: z.int().positive(),
+  output_dim: z.int().positive(),
+  timestep: timestep.optional(),
+};
+
+/** The sizes of an evolver as a weights file holds them: those that the data give, and its own. */
+export type EvolverShape = z.output<z.ZodObject<typeof sizes>> & Readonly<Record<string, unknown>>;
+
+/** A model that steps latents through time, of given sizes. Everything outside knows it by this. */
+export interface Evolver {
+  readonly shape: EvolverShape;
+  /** Names and shapes of its arrays, and what fresh ones are. */
+  readonly layout: Layout;
+  /** The arrays of the last layer, which a recipe may begin small (`last_layer`): the rollout then starts near the identity. */
+  readonly last: { readonly weight: string; readonly bias: string };
+  /** What it remembers from step to step beside the latents, for one trajectory: [] where nothing. */
+  readonly carry: readonly ArraySpec[];
+  /** What dropout draws for one step of one trajectory, in the order of drawing. */
+  readonly masks: readonly ArraySpec[];
+  /** The carry of trajectories that start. @param latents [batch, latent], scaled */
+  begin(arrays: TensorMap, latents: tf.Tensor2D): TensorMap;
+  /** All states of trajectories. It may be recorded once per shape and replayed: no reading of values, no random numbers. */
+  rollout(arrays: TensorMap, drive: Drive, start: EvolverState): Rollout;
+}
+
+/** A kind of evolver: a module of `models/evolvers/`, a line in `models/evolvers.ts`, a YAML file in `configs/models/`. */
+export interface EvolverKind {
+  /** `model_name` in YAML and weights. */
+  readonly name: string;
+  /** The keys of its YAML that size it, with defaults and descriptions. */
+  readonly widths: z.ZodRawShape;
+  /** Whether it wants to know which physical parameter is the time step (`shape.timestep`). */
+  readonly readsTimestep: boolean;
+  /** The model of these sizes. @throws ZodError where they are not its own */
+  of(shape: unknown): Evolver;
+}
+
+/** What a module says of a kind. */
+interface Definition<Widths extends z.ZodRawShape> {
+  readonly name: string;
+  readonly widths: Widths;
+  readonly readsTimestep?: boolean;
+  readonly build: (
+    shape: z.output<z.ZodObject<Omit<typeof sizes, keyof Widths> & Widths>>,
+  ) => Omit<Evolver, "shape" | "carry" | "masks" | "begin"> & Partial<Pick<Evolver, "carry" | "masks" | "begin">>;
+}
+
+/** Makes a kind from its definition; what it leaves out (carry, masks) it does not have. */
+export function evolver<Widths extends z.ZodRawShape>({
+  name,
+  widths,
+  readsTimestep = false,
+  build,
+}: Definition<Widths>): EvolverKind {
+  // What a kind does not read is no part of its shape.
+  const schema = z.strictObject({ ...sizes, ...widths });
+  return {
+    name,
+    widths,
+    readsTimestep,
+    of(given) {
+      const shape = schema.parse(given) as z.output<typeof schema>;
+      return { shape: shape as EvolverShape, carry: [], masks: [], begin: () => ({}), ...build(shape as never) };
+    },
+  };
+}
+
+/**
+ * Fresh weights.
+ * @param lastLayer  factor of the last layer's weights, its bias 0; null for neither
+ * @returns          [layout.size]
+ */
+export function initialEvolver(
+  { layout, last }: Evolver,
+  random: UniformSource,
+  lastLayer: number | null = null,
+): Float32Array {
+  const vector = layout.fresh(random);
+  if (lastLayer !== null) {
+    const weights = layout.view(vector, last.weight);
+    weights.set(weights.map((weight) => weight * lastLayer));
+    layout.view(vector, last.bias).fill(0);
+  }
+  return vector;
+}
+
+/** What one step is made of. */
+export interface StepInputs {
+  /** [batch, latent], scaled */
+  readonly latents: tf.Tensor2D;
+  readonly carry: TensorMap;
+  /** The rows of this step of what was given for all steps, each [batch, n]. */
+  readonly at: Readonly<Record<string, tf.Tensor2D>>;
+  /** Of this step, each [batch, width]; none without dropout. */
+  readonly masks: Readonly<Record<string, tf.Tensor2D | undefined>>;
+}
+
+/**
+ * A rollout by its step alone: z ← z + change, step after step, within the bounds where there are any.
+ * @param perStep  what does not depend on the state, made for all steps at once: each [steps · batch, n], time first
+ */
+export function stepByStep(
+  { physical, masks, bounds }: Drive,
+  start: EvolverState,
+  perStep: Readonly<Record<string, tf.Tensor2D>>,
+  step: (inputs: StepInputs) => { readonly change: tf.Tensor2D; readonly carry?: TensorMap },
+): Rollout {
+  const steps = physical.shape[0];
+  const cut = (all: Readonly<Record<string, tf.Tensor2D>>): [string, tf.Tensor2D[]][] =>
+    Object.entries(all).map(([name, x]) => [name, apart(x, steps)]);
+  const flat = Object.entries(masks ?? {}).map(([name, mask]) => [name, flatRows(mask)] as const);
+  const [given, drawn] = [cut(perStep), cut(Object.fromEntries(flat))];
+  const ofStep = (all: [string, tf.Tensor2D[]][], t: number): Record<string, tf.Tensor2D> =>
+    Object.fromEntries(all.map(([name, parts]) => [name, parts[t]!]));
+  let { latents, carry } = start;
+  const states: tf.Tensor2D[] = [];
+  for (let t = 0; t < steps; t++) {
+    const made = step({ latents, carry, at: ofStep(given, t), masks: ofStep(drawn, t) });
+    const next = tf.add<tf.Tensor2D>(latents, made.change);
+    latents = bounds ? tf.minimum(tf.maximum(next, bounds.lower), bounds.upper) : next;
+    carry = made.carry ?? {};
+    states.push(latents);
+  }
+  return { states: stacked(states), carry };
+}
+
+/** All states of trajectories that start at these latents. */
+export function rolloutFrom(evolver: Evolver, arrays: TensorMap, drive: Drive, latents: tf.Tensor2D): tf.Tensor2D {
+  return evolver.rollout(arrays, drive, { latents, carry: evolver.begin(arrays, latents) }).states;
+}
+
+/** [steps · batch, n] → [batch, n] for each step. */
+export function apart(x: tf.Tensor2D, steps: number): tf.Tensor2D[] {
+  return steps === 1 ? [x] : tf.split(x, steps, 0);
+}
+
+/** The inverse of `apart`. */
+export function stacked(parts: tf.Tensor2D[]): tf.Tensor2D {
+  return parts.length === 1 ? parts[0]! : tf.concat(parts, 0);
+}
+
+/** [steps, batch, n] → [steps · batch, n]. */
+export function flatRows(x: tf.Tensor): tf.Tensor2D {
+  const [steps, batch, width] = x.shape as [number, number, number];
+  return tf.reshape(x, [steps * batch, width]);
+}

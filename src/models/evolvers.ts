@@ -1,0 +1,26 @@
+import { CheckpointError } from "../errors.ts";
+import type { Evolver, EvolverKind } from "./evolver.ts";
+import { residualMlp } from "./evolvers/residual-mlp.ts";
+import { kindNamed } from "./kinds.ts";
+
+/** Every evolver there is, by its `model_name`. */
+export const evolvers = {
+  emulator: residualMlp,
+} satisfies Record<string, EvolverKind>;
+
+/** The kind of that `model_name`. @throws CheckpointError where this program does not know it */
+export function kindOfEvolver(model_name: string, where?: string): EvolverKind {
+  return kindNamed(evolvers, model_name, "an evolver", CheckpointError, where);
+}
+
+/**
+ * The evolver that a weights file holds.
+ * @param where  the file
+ * @throws CheckpointError where this program does not know it, ZodError where its sizes are not its own
+ */
+export function evolverOf(
+  { model_name, model }: { readonly model_name: string; readonly model: unknown },
+  where?: string,
+): Evolver {
+  return kindOfEvolver(model_name, where).of(model);
+}
