@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { weightsPlaces } from "./paths.ts";
 import { PositiveInteger } from "./schema-dataset.ts";
 
 const share = z.number().min(0).lt(1);
@@ -117,7 +118,7 @@ export const AutoencoderModel = z.strictObject({
     gradient_clipping: 2,
     dropout: 0.3,
     dropout_decay_patience: 10,
-    weights: "weights/autoencoder.safetensors",
+    weights: weightsPlaces.autoencoder,
   }),
 });
 export type AutoencoderModel = z.output<typeof AutoencoderModel>;
@@ -143,7 +144,7 @@ export const EmulatorModel = z.strictObject({
     gradient_clipping: 1,
     dropout: 0,
     dropout_decay_patience: 3,
-    weights: "weights/emulator.safetensors",
+    weights: weightsPlaces.emulator,
   }),
 });
 export type EmulatorModel = z.output<typeof EmulatorModel>;
