@@ -75,10 +75,9 @@ async function evaluationsOf(paths: readonly string[], context: CommandContext):
   const { readMetrics } = await import("../analysis/metrics-file.ts");
   const { surrogateFiles } = await import("./surrogate-files.ts");
   const { config } = await composeConfig("config_evaluate", context);
-  // Second where earlier versions put it: it counts by its hash only.
-  const usual = [config.autoencoder, "weights/autoencoder.safetensors"].map((name) =>
-    resolveIn(config.working_path, name),
-  );
+  const path = (name: string): string => resolveIn(config.working_path, name);
+  // The second is where earlier versions put it: it counts by its hash only.
+  const usual = [path(config.autoencoder), ...[path("weights/autoencoder.safetensors")].filter(existsSync)];
   // All are looked at before any is evaluated: a mistyped path must not cost minutes.
   const named = paths.map((name) => {
     const path = resolve(cwd, name);

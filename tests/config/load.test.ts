@@ -61,6 +61,7 @@ describe("the package's configurations", () => {
       run_dir: null,
     });
     expect(config.dataset).toEqual({
+      name: "grav",
       dataset_path: join(cwd, "outputs/temp_data/grav_collapse_clean.h5"),
       physical_parameter_ranges: {
         Density: [68481, 1284211415],
@@ -115,8 +116,8 @@ describe("the package's configurations", () => {
       max_epochs: null,
       max_minutes: null,
       save_model: true,
-      pretrained_model_path: "weights/autoencoder.safetensors",
-      save_model_path: "weights/autoencoder.safetensors",
+      pretrained_model_path: "weights/grav/autoencoder.safetensors",
+      save_model_path: "weights/grav/autoencoder.safetensors",
       latents_minmax_path: null,
     });
   });
@@ -149,8 +150,8 @@ describe("the package's configurations", () => {
       max_epochs: null,
       max_minutes: null,
       save_model: true,
-      pretrained_model_path: "weights/emulator.safetensors",
-      save_model_path: "weights/emulator.safetensors",
+      pretrained_model_path: "weights/grav/emulator.safetensors",
+      save_model_path: "weights/grav/emulator.safetensors",
     });
   });
 
@@ -174,8 +175,13 @@ describe("the package's configurations", () => {
       "model=emulator_sample",
     ]);
     const patience = { stagnant_epoch_patience: 60 };
+    const places = (name: string) => ({
+      pretrained_model_path: `weights/sample/${name}.safetensors`,
+      save_model_path: `weights/sample/${name}.safetensors`,
+    });
     expect(config.model).toEqual({
       ...load("config_emulator").config.model,
+      ...places("emulator"),
       ...patience,
       window_size: 96,
       batch_size: 64,
@@ -183,6 +189,7 @@ describe("the package's configurations", () => {
     });
     expect(config.autoencoder).toEqual({
       ...load("config").config.model,
+      ...places("autoencoder"),
       ...patience,
       batch_size: 128,
       lr_decay_patience: 30,
@@ -341,7 +348,7 @@ describe("what is wrong is told all at once", () => {
            fix  quote it: "cache_dir='2026'"
       4. unknown key \`dataset.phis\`
            at   override "+dataset.phis=[a]", column 2
-           fix  did you mean \`dataset.phys\`? known keys of dataset: dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing, species, num_species, num_phys, num_metadata
+           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing, species, num_species, num_phys, num_metadata
       5. \`model.hidden_dims\` must be [integer ≥ 1, integer ≥ 1], got [160, 80, 40]
            at   configs/models/mine.yaml:5:1
       6. \`model.batch_size\` must be integer ≥ 2, got 1.5
