@@ -426,7 +426,9 @@ describe("a training that goes on", () => {
     const cwd = folderWith("clean.h5", "data", "weights");
     const outcome = await command([...words.autoencoder, "--warm-start", "model.lr=1e-12"], cwd);
     expect(outcome.code).toBe(0);
-    expect(outcome.stderr).toContain("starting from …/weights/grav/autoencoder.safetensors; the optimizer starts fresh");
+    expect(outcome.stderr).toContain(
+      "starting from …/weights/grav/autoencoder.safetensors; the optimizer starts fresh",
+    );
     const [before, after] = [made, cwd].map((folder) =>
       readAutoencoder(join(folder, "weights/grav/autoencoder.safetensors")),
     );
@@ -721,7 +723,10 @@ describe("import-weights", () => {
     const cwd = temporaryFolder();
     const args = ["--autoencoder", autoencoder!, "--latents-minmax", minmax!, "--emulator", emulator!];
     const { code, stdout, stderr } = await command(["import-weights", ...args], cwd);
-    expect([code, stdout], stderr).toEqual([0, "weights/grav/autoencoder.safetensors\nweights/grav/emulator.safetensors\n"]);
+    expect([code, stdout], stderr).toEqual([
+      0,
+      "weights/grav/autoencoder.safetensors\nweights/grav/emulator.safetensors\n",
+    ]);
     const paths = {
       autoencoder: join(cwd, "weights/grav/autoencoder.safetensors"),
       emulator: join(cwd, "weights/grav/emulator.safetensors"),

@@ -65,7 +65,8 @@ function rawRows() {
   });
 }
 
-const log = (name: string): EpochRecord[] => JSON.parse(readFileSync(join(folder, `weights/grav/${name}.json`), "utf8"));
+const log = (name: string): EpochRecord[] =>
+  JSON.parse(readFileSync(join(folder, `weights/grav/${name}.json`), "utf8"));
 const file = (name: string): Buffer => readFileSync(join(folder, name));
 
 beforeAll(async () => {

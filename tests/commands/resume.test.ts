@@ -29,7 +29,10 @@ const words = {
   "train-emulator": [...common, "autoencoder.latent_dim=2", "model.hidden_dim=4", "model.window_size=3"],
 };
 type Kind = keyof typeof words;
-const weightsOf = { "train-autoencoder": "weights/grav/autoencoder", "train-emulator": "weights/grav/emulator" } as const;
+const weightsOf = {
+  "train-autoencoder": "weights/grav/autoencoder",
+  "train-emulator": "weights/grav/emulator",
+} as const;
 
 interface Outcome {
   readonly code: number;
@@ -288,7 +291,9 @@ describe("locks", () => {
     const { code, stderr } = await withLock(lock, holder, () => command(args, cwd));
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/error: another run writes …\/weights\/grav\/autoencoder\.safetensors \(process \d+ on .*\)/),
+      expect.stringMatching(
+        /error: another run writes …\/weights\/grav\/autoencoder\.safetensors \(process \d+ on .*\)/,
+      ),
     ]);
     expect(existsSync(join(cwd, "weights/grav/autoencoder.safetensors"))).toBe(false);
   });
