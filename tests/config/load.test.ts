@@ -237,6 +237,55 @@ describe("loadConfig", () => {
     expect(load("config").config.dataset.dataset_path).toBe("data/sample_collapse_clean.h5");
   });
 
+  it("calls a dataset like its file, unless that or the command line says otherwise, and its weights' folder the same", () => {
+    write({
+      "configs/datasets/mine.yaml": "# @package dataset\ndefaults: [grav]\n",
+      "configs/datasets/set/named.yaml": "# @package dataset\ndefaults: [/datasets/grav, _self_]\nname: a-b.1_c\n",
+      "configs/datasets/set/nameless.yaml": "# @package dataset\ndefaults: [/datasets/grav]\n",
+    });
+    const named = (...overrides: string[]) => {
+      const { config } = load("config_emulator", overrides);
+      expect(config.autoencoder.pretrained_model_path).toBe(`weights/${config.dataset.name}/autoencoder.safetensors`);
+      expect(config.model.save_model_path).toBe(`weights/${config.dataset.name}/emulator.safetensors`);
+      expect(load("config_evaluate", overrides).config.emulator).toBe(config.model.save_model_path);
+      return config.dataset.name;
+    };
+    expect(named("dataset=mine")).toBe("mine");
+    expect(named("dataset=set/named")).toBe("a-b.1_c");
+    expect(named("dataset=set/nameless")).toBe("set-nameless");
+    expect(named("dataset=mine", "dataset.name=run2")).toBe("run2");
+  });
+
+  it("refuses a dataset's name that is no name of a folder, and asks for one where the dataset has no file", () => {
+    write({
+      "configs/datasets/two words.yaml": "# @package dataset\ndefaults: [grav]\n",
+      "configs/alone/config.yaml":
+        "defaults: [{models: autoencoder}, _self_]\ndataset:\n  dataset_path: a.h5\n  preprocessing: {input_path: b.h5}\n" +
+        "  phys: [Av]\n  physical_parameter_ranges: {Av: [1, 2]}\n",
+    });
+    for (const name of ["a/b", "..", ".hidden", "-x", "''"]) {
+      expect(failure("config", [`dataset.name=${name}`]), name).toContain("`dataset.name` must be a folder's name of");
+    }
+    expect(failure("config", ["dataset='two words'"])).toMatchInlineSnapshot(`
+      "\`dataset.name\` must be a folder's name of letters, digits, \`.\`, \`_\`, \`-\`: give dataset.name=…, or rename the dataset's file
+        at   configs/datasets/two words.yaml:2:1
+        fix  it is 'two words'"
+    `);
+    expect(failure("config", [], ["configs/alone"])).toMatchInlineSnapshot(`
+      "3 problems in the configuration
+      1. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
+           at   <package>/configs/models/autoencoder.yaml:36:1
+           fix  give dataset.name=value
+      2. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
+           at   <package>/configs/models/autoencoder.yaml:37:1
+           fix  give dataset.name=value
+      3. a value must be given: \`dataset.name\`
+           at   configs/alone/config.yaml:2:1
+           fix  give dataset.name=…"
+    `);
+    expect(load("config", ["dataset.name=alone"], ["configs/alone"]).config.dataset.name).toBe("alone");
+  });
+
   it("takes the original's names in a user's file", () => {
     write({
       "configs/config.yaml":
