@@ -18,7 +18,7 @@ type Kind = "autoencoder" | "emulator";
 
 /**
  * The files that the flags name, absolute; without flags those of the only dataset that has weights, which is told. The autoencoder is the
- * one that the emulator was trained with, where it is found.
+ * one that the emulator was trained with, where it is near.
  * @param needed  "autoencoder" where no emulator is used; the second file then stands for none
  * @throws ConfigError for flags that contradict one another, and where several datasets have weights
  * @throws CheckpointError where weights are absent or damaged
@@ -37,23 +37,34 @@ export async function chosenWeights(context: CommandContext, needed: Kind = "emu
   const { autoencodersOf, weightsIn } = await import("./surrogate-files.ts");
   const place = emulator ?? folder ?? (await defaultFolder(context, needed));
   const file = emulator ?? weightsIn(place);
-  if (file === null) throw nothingIn(place, needed);
+  const isEmulator = emulator !== undefined || (file !== null && (await isOfEmulator(file)));
+  if (file === null || (!isEmulator && needed === "emulator")) throw nothingIn(place, needed);
+  if (autoencoder !== undefined || !isEmulator) return { autoencoder: autoencoder ?? file, emulator: file };
+  if (folder === undefined || emulator === undefined) {
+    const usual = [...foldersWith("autoencoder", cwd), join(cwd, "weights")];
+    const others = usual.map((each) => join(each, "autoencoder.safetensors"));
+    return { autoencoder: await companionOf(file, [...autoencodersOf(place, file), ...others]), emulator: file };
+  }
+  // Beside --emulator, --weights says where the autoencoder is.
+  const near = weightsIn(folder);
+  if (near === null) throw nothingIn(folder, "autoencoder");
+  const candidates = (await isOfEmulator(near)) ? autoencodersOf(folder, near) : [near];
+  return { autoencoder: await companionOf(file, candidates), emulator: file };
+}
+
+async function isOfEmulator(file: string): Promise<boolean> {
   const { readSafetensorsIndex } = await import("../formats/safetensors-index.ts");
-  const isEmulator = emulator !== undefined || readSafetensorsIndex(file).metadata.kind === "emulator";
-  if (!isEmulator && needed === "emulator") throw nothingIn(place, needed);
-  if (autoencoder !== undefined) return { autoencoder, emulator: file };
-  if (!isEmulator) return { autoencoder: file, emulator: file };
+  return readSafetensorsIndex(file).metadata.kind === "emulator";
+}
+
+/** The candidate that an emulator was trained with; where it is not among them the first that is there: loading says what is wrong. */
+async function companionOf(emulator: string, candidates: readonly string[]): Promise<string> {
   const [{ readEmulator }, { autoencoderAmong }] = await Promise.all([
     import("../models/weights-file.ts"),
     import("../models/companion.ts"),
   ]);
-  const usual = [...foldersWith("autoencoder", cwd), join(cwd, "weights")];
-  const candidates = [...new Set([folder ?? place, place].flatMap((each) => autoencodersOf(each, file)))].concat(
-    usual.map((each) => join(each, "autoencoder.safetensors")),
-  );
-  // Where none is the emulator's own, loading says so, and what is known of it.
-  const own = autoencoderAmong(candidates, readEmulator(file).autoencoder_hash);
-  return { autoencoder: own ?? candidates.find((each) => existsSync(each)) ?? candidates[0]!, emulator: file };
+  const own = autoencoderAmong(candidates, readEmulator(emulator).autoencoder_hash);
+  return own ?? candidates.find((each) => existsSync(each)) ?? candidates[0]!;
 }
 
 function nothingIn(place: string, kind: Kind): CheckpointError {

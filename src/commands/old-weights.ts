@@ -21,13 +21,8 @@ export async function composeReading<R extends RootName>(
   const loaded = await composeConfig(root, context, from);
   const old = readKeys(root, context).flatMap((key) => oldPlace(loaded, key));
   if (old.length === 0) return loaded;
-  context.stderr.write(
-    `${describeOld(
-      old.map(({ path }) => path),
-      dirname(old[0]!.absent),
-      context.cwd,
-    )}\n`,
-  );
+  const paths = old.map(({ path }) => path);
+  context.stderr.write(`${describeOld(paths, dirname(old[0]!.absent), context.cwd)}\n`);
   const overrides = [...context.overrides, ...old.map(({ key, path }) => `${key}=weights/${basename(path)}`)];
   return composeConfig(root, { ...context, overrides }, from);
 }

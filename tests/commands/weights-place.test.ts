@@ -145,6 +145,10 @@ describe("emulate and export without a dataset", () => {
     expect([exported.code, exported.stderr]).toEqual([2, several.stderr]);
     const chosen = await command(cwd, [...words.emulate, "--weights", "weights/other"]);
     expect([chosen.code, told(chosen.stderr)], chosen.stderr).toEqual([0, []]);
+    const elsewhere = ["--emulator", "weights/other/emulator.safetensors", "--weights"];
+    expect((await command(cwd, [...words.emulate, ...elsewhere, "weights/mine"])).code).toBe(0);
+    const absent = await command(cwd, [...words.emulate, ...elsewhere, "absent"]);
+    expect([absent.code, absent.stderr]).toEqual([4, expect.stringContaining("there is no autoencoder in …/absent")]);
     // Its autoencoder is found by its hash.
     rmSync(join(cwd, "weights/other/autoencoder.safetensors"));
     const alone = await command(cwd, [...words.emulate, "--emulator", "weights/other/emulator.safetensors"]);
