@@ -48,7 +48,7 @@ class StageClock {
 }
 
 try {
-  const weights = (name: string): string => join(demo, "weights", `${name}.safetensors`);
+  const weights = (name: string): string => join(demo, "weights/sample", `${name}.safetensors`);
   const surrogate = await Inference.load({ autoencoder: weights("autoencoder"), emulator: weights("emulator") });
   const phys = surrogate.physicalParameters.map(({ name }) => name);
   const path = join(folder, "clean.h5");

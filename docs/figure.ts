@@ -16,8 +16,8 @@ const [width, height, left, right, top, bottom] = [820, 400, 64, 90, 44, 48];
 const [lowest, highest] = [-14, -3];
 
 const surrogate = await Inference.load({
-  autoencoder: join(folder, "weights/autoencoder.safetensors"),
-  emulator: join(folder, "weights/emulator.safetensors"),
+  autoencoder: join(folder, "weights/sample/autoencoder.safetensors"),
+  emulator: join(folder, "weights/sample/emulator.safetensors"),
 });
 const frame = await openFrame(join(folder, "data/sample_collapse_clean.h5"), "val");
 const { rows } = tracerPlaces(frame)[0]!;

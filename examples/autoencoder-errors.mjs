@@ -1,13 +1,13 @@
 // How well does an autoencoder give abundances back? Every validation row is encoded and decoded; errors are averaged over rows, each
 // row weighted the same, then told per species. Also: how the training went.
 //
-// node examples/autoencoder-errors.mjs [weights/autoencoder.safetensors] [clean.h5] [weights/autoencoder.json]
+// node examples/autoencoder-errors.mjs [weights/NAME/autoencoder.safetensors] [clean.h5] [weights/NAME/autoencoder.json]
 import { readFileSync } from "node:fs";
 import { Dataset, Inference } from "astrochem";
 import { print, printTable } from "./table.mjs";
 
 const [
-  weights = "outputs/demo/weights/autoencoder.safetensors",
+  weights = "outputs/demo/weights/sample/autoencoder.safetensors",
   data = "outputs/demo/data/sample_collapse_clean.h5",
   log = weights.replace(/\.safetensors$/, ".json"),
 ] = process.argv.slice(2);

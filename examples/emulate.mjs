@@ -6,7 +6,7 @@ import { Dataset, Inference } from "astrochem";
 import { print, printTable } from "./table.mjs";
 
 const [
-  folder = "outputs/demo/weights",
+  folder = "outputs/demo/weights/sample",
   data = "outputs/demo/data/sample_collapse_clean.h5",
   chosen = "CO,H2O,#H2O,HCO+",
 ] = process.argv.slice(2);

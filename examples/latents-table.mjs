@@ -1,12 +1,12 @@
 // The latents of 100 random validation rows as a table (CSV): Model, Time, latent_0, latent_1, … for a notebook or a plot.
 //
-// node examples/latents-table.mjs [weights/autoencoder.safetensors] [clean.h5] [latents.csv]
+// node examples/latents-table.mjs [weights/NAME/autoencoder.safetensors] [clean.h5] [latents.csv]
 import { writeFileSync } from "node:fs";
 import { Dataset, Inference } from "astrochem";
 import { print, printTable } from "./table.mjs";
 
 const [
-  weights = "outputs/demo/weights/autoencoder.safetensors",
+  weights = "outputs/demo/weights/sample/autoencoder.safetensors",
   data = "outputs/demo/data/sample_collapse_clean.h5",
   output = "latents.csv",
 ] = process.argv.slice(2);

@@ -7,7 +7,7 @@ import { readAutoencoder, readEmulator } from "../src/models/weights-file.ts";
 import { testFolder } from "./helpers/folder.ts";
 
 const folder = testFolder();
-const weights = (name: string): string => join(folder, "outputs/demo/weights", name);
+const weights = (name: string): string => join(folder, "outputs/demo/weights/sample", name);
 
 function node(...words: readonly string[]): string {
   return execFileSync(process.execPath, words, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
@@ -113,7 +113,7 @@ describe("the examples, on the models of a quick demo", () => {
   it("emulate: the solver's abundances beside the emulated ones, for the species asked for", () => {
     const text = example(
       "emulate.mjs",
-      "outputs/demo/weights",
+      "outputs/demo/weights/sample",
       "outputs/demo/data/sample_collapse_clean.h5",
       "CO,#H2O",
     );

@@ -393,7 +393,7 @@ export interface TracerFeatures {
   readonly features: readonly number[];
 }
 
-/** An epoch of a training log as weights/*.json holds it, the fields that the curves need. */
+/** An epoch of a training log as the .json beside weights holds it, the fields that the curves need. */
 export interface TrainingEpoch {
   /** Counted from 0. */
   readonly epoch: number;

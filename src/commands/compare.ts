@@ -34,7 +34,7 @@ export const compareCommand: Command = {
   config: { root: "config_evaluate" },
   examples: [
     ["astrochem compare outputs/first outputs/second", "is the second better than the first?"],
-    ["astrochem compare weights other_weights dataset=sample", "evaluates both, then compares"],
+    ["astrochem compare weights/sample other_weights dataset=sample", "evaluates both, then compares"],
   ],
   async run(context) {
     const { args, cwd, stdout } = context;
@@ -75,7 +75,9 @@ async function evaluationsOf(paths: readonly string[], context: CommandContext):
   const { readMetrics } = await import("../analysis/metrics-file.ts");
   const { surrogateFiles } = await import("./surrogate-files.ts");
   const { config } = await composeConfig("config_evaluate", context);
-  const usual = resolveIn(config.working_path, config.autoencoder);
+  const path = (name: string): string => resolveIn(config.working_path, name);
+  // The second is where earlier versions put it: it counts by its hash only.
+  const usual = [path(config.autoencoder), ...[path("weights/autoencoder.safetensors")].filter(existsSync)];
   // All are looked at before any is evaluated: a mistyped path must not cost minutes.
   const named = paths.map((name) => {
     const path = resolve(cwd, name);

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { checkOptions, checksOf } from "./check-options.ts";
+import { chosenWeights, weightsOptions } from "./chosen-weights.ts";
 import type { Command } from "./command.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { formatNumber } from "./tables.ts";
@@ -25,8 +26,7 @@ export const emulateCommand: Command = {
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
     ...overwriteOption,
-    autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
-    emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
+    ...weightsOptions,
     device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "cpu", "wasm"] },
     engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "eager"] },
     threads: {
@@ -39,19 +39,22 @@ export const emulateCommand: Command = {
     ["astrochem emulate --physical histories.npy --abundances start.npy --output out.h5", "arrays of one's own"],
   ],
   async run(context) {
-    const { emulateFile } = await import("../inference/emulate-file.ts");
+    const { checkSource, emulateFile } = await import("../inference/emulate-file.ts");
     const text = (name: string): string | undefined => context.args[name] as string | undefined;
-    const request = {
-      cwd: context.cwd,
+    const source = {
       input: text("input"),
       key: text("key"),
       physical: text("physical"),
       abundances: text("abundances"),
+    };
+    checkSource(source);
+    const request = {
+      cwd: context.cwd,
+      ...source,
       start: text("start"),
       ...checksOf(context),
       output: text("output") ?? "emulated.h5",
-      autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
-      emulator: text("emulator") ?? "weights/emulator.safetensors",
+      ...(await chosenWeights(context)),
       compute: {
         device: text("device") as "auto" | undefined,
         engine: text("engine") as "auto" | undefined,

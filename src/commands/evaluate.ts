@@ -6,7 +6,7 @@ import { describeTraining, meanErrors } from "../analysis/training-check.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
 import { checkOptions } from "./check-options.ts";
 import type { Command } from "./command.ts";
-import { composeConfig } from "./compose.ts";
+import { composeReading } from "./old-weights.ts";
 import { printable } from "./printable.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
@@ -21,11 +21,11 @@ export const evaluateCommand: Command = {
   options: checkOptions,
   config: { root: "config_evaluate" },
   examples: [
-    ["astrochem evaluate dataset=sample", "the weights in weights/ on the sample's validation tracers"],
+    ["astrochem evaluate dataset=sample", "the weights in weights/sample on the sample's validation tracers"],
     ["astrochem evaluate dataset=sample emulator=null 'species=[CO,#H2O]'", "the autoencoder alone"],
   ],
   async run(context) {
-    const loaded = await composeConfig("config_evaluate", context);
+    const loaded = await composeReading("config_evaluate", context);
     await runEvaluation(loaded, context, ({ metrics, files }) => {
       const text = context.json
         ? JSON.stringify({ ...summaryOf(metrics), ...files })

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
+import { chosenWeights, weightsOptions } from "./chosen-weights.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 
@@ -27,8 +28,7 @@ export const exportCommand: Command = {
       type: "number",
       describe: "threads to check with (default: the least of the cores, SLURM_CPUS_PER_TASK and OMP_NUM_THREADS)",
     },
-    autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
-    emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
+    ...weightsOptions,
   },
   examples: [
     ["astrochem export onnx --scaling", "all four, for physical units"],
@@ -39,12 +39,17 @@ export const exportCommand: Command = {
     if (args.format !== "onnx") {
       throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx" });
     }
-    const { exportOnnx } = await import("../inference/export-onnx.ts");
+    const [{ exportOnnx }, { needsEmulator, partKinds }] = await Promise.all([
+      import("../inference/export-onnx.ts"),
+      import("../inference/onnx-parts.ts"),
+    ]);
     const text = (name: string): string | undefined => args[name] as string | undefined;
-    const [folder, weights] = [text("output") ?? "outputs/onnx", [text("autoencoder"), text("emulator")]];
-    for (const kind of ["encoder", "decoder", "step", "rollout"].filter((each) => (text("only") ?? each) === each)) {
+    const folder = text("output") ?? "outputs/onnx";
+    const kinds = partKinds.filter((each) => (text("only") ?? each) === each);
+    const weights = await chosenWeights(context, kinds.some(needsEmulator) ? "emulator" : "autoencoder");
+    for (const kind of kinds) {
       const path = resolve(cwd, folder, `${kind}.onnx`);
-      const inputs = weights.map((name) => (name ? resolve(cwd, name) : null));
+      const inputs = [weights.autoencoder, weights.emulator];
       await checkDestination({ path, kind: "onnx", inputs, overwrite: args.overwrite === true });
     }
     const summary = await exportOnnx(
@@ -55,8 +60,7 @@ export const exportCommand: Command = {
         steps: args.steps as number | undefined,
         threads: args.threads as number | undefined,
         output: folder,
-        autoencoder: text("autoencoder") ?? "weights/autoencoder.safetensors",
-        emulator: text("emulator") ?? "weights/emulator.safetensors",
+        ...weights,
       },
       { log: (message) => stderr.write(`${message}\n`), signal, whileBlocking },
     );

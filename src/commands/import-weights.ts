@@ -4,6 +4,7 @@ import { whileWriting } from "../formats/lock.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
+import { composeReading } from "./old-weights.ts";
 
 /** Brings PyTorch weights of the original package in. */
 export const importWeightsCommand: Command = {
@@ -27,7 +28,8 @@ export const importWeightsCommand: Command = {
   ],
   async run(context) {
     const files = requested(context);
-    const loaded = await composeConfig("config_emulator", context);
+    const compose = files.autoencoder === null ? composeReading : composeConfig;
+    const loaded = await compose("config_emulator", context);
     const [{ emulatorJob }, { compressorOf }, { evolverOf }, imports, weightsFile] = await Promise.all([
       import("./jobs.ts"),
       import("../models/compressors.ts"),

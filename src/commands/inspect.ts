@@ -21,7 +21,7 @@ export const inspectCommand: Command = {
   config: { root: "config_emulator" },
   examples: [
     ["astrochem inspect data/sample_collapse.h5 dataset=sample", "the bundled sample, against its configuration"],
-    ["astrochem inspect weights/emulator.safetensors --json", "an emulator, for a script"],
+    ["astrochem inspect weights/grav/emulator.safetensors --json", "an emulator, for a script"],
   ],
   async run(context) {
     const path = context.args.file as string;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { load } from "js-yaml";
-import { differingKeys } from "../config/difference.ts";
+import { differingKeys, valueAt } from "../config/difference.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { AstrochemError, CheckpointError, ConfigError } from "../errors.ts";
@@ -9,7 +9,7 @@ import { runFoldersIn } from "../formats/run-folders.ts";
 import { type Checkpoint, readCheckpoint } from "../training/checkpoint.ts";
 import { checkpointPaths } from "../training/checkpoint-keeper.ts";
 import type { CommandContext } from "./command.ts";
-import { composeConfig } from "./compose.ts";
+import { composeReading } from "./old-weights.ts";
 
 /** A run that goes on. */
 export interface ResumedRun {
@@ -37,14 +37,14 @@ export async function composeTraining<R extends TrainingRoot>(
 ): Promise<TrainingStart<R>> {
   const wanted = context.args.resume;
   const orFresh = context.args["resume-or-fresh"] === true;
-  if (typeof wanted !== "string" && !orFresh) return { loaded: await composeConfig(root, context), resumed: null };
+  if (typeof wanted !== "string" && !orFresh) return { loaded: await composeReading(root, context), resumed: null };
   if (typeof wanted !== "string" || wanted === "") {
-    const loaded = await composeConfig(root, context);
+    const loaded = await composeReading(root, context);
     return { loaded, resumed: newestUnfinished(loaded, context, orFresh) };
   }
   const resumed = openResumed(resolve(context.cwd, wanted), context);
   const own = join(resumed.folder, "config.yaml");
-  const loaded = await composeConfig(root, context, choosesFile(context.overrides, own) ? undefined : own);
+  const loaded = await composeReading(root, context, choosesFile(context.overrides, own) ? undefined : own);
   if (resumed.from) checkConfig(resumed.from.path, resumed.from.checkpoint.config, loaded.config, context);
   return { loaded, resumed };
 }
@@ -106,7 +106,11 @@ function newestUnfinished({ config }: LoadedConfig, context: CommandContext, orF
   for (const { folder, path } of withCheckpoint(folders, command).slice(0, mostRead)) {
     const checkpoint = readOrSay(path, note);
     if (checkpoint === null) continue;
-    const differing = differingKeys(checkpoint.config, config, isOwn);
+    const differing = differingKeys(
+      checkpoint.config,
+      config,
+      (key) => isOwn(key) || isMovedWeights(key, checkpoint.config, config),
+    );
     if (differing.length === 0 && !isCompleted(folder)) {
       note(`going on with ${relative(cwd, folder) || folder}`);
       return { folder, from: { path, checkpoint } };
@@ -139,9 +143,7 @@ const shownKeys = 8;
 function described({ folder, checkpoint, differing }: Candidate, config: unknown, cwd: string): string {
   const name = relative(cwd, folder) || folder;
   const state = isCompleted(folder) ? "has completed" : "is unfinished";
-  const value = (from: unknown, key: string): string =>
-    JSON.stringify(key.split(".").reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], from)) ??
-    "absent";
+  const value = (from: unknown, key: string): string => JSON.stringify(valueAt(from, key)) ?? "absent";
   const shown = differing
     .slice(0, shownKeys)
     .map((key) => `${key} (${value(checkpoint.config, key)} there, ${value(config, key)} here)`);
@@ -208,10 +210,20 @@ function readJson(path: string): Record<string, unknown> {
 /** Keys that say where a run keeps things and how often: of no account for what it computes. */
 const isOwn = (key: string): boolean => key === "run_dir" || key === "checkpoint_minutes";
 
+/** Whether a key differs only because earlier versions had one folder for the weights of every dataset. */
+function isMovedWeights(key: string, found: unknown, wanted: unknown): boolean {
+  const [before, now] = [valueAt(found, key), valueAt(wanted, key)];
+  if (key === "dataset.name") return before === undefined;
+  const [, file] =
+    (/^(?:model|autoencoder)\.\w+_model_path$/.test(key) && /^weights\/([a-z]+\.safetensors)$/.exec(String(before))) ||
+    [];
+  return file !== undefined && now === `weights/${valueAt(wanted, "dataset.name")}/${file}`;
+}
+
 /** Keys that may change when a run goes on: limits, places (what lies there is compared by its hash), what computes. */
 const free: readonly (string | RegExp)[] = [
   /^(run_dir|checkpoint_minutes|working_path|cache_dir|mode)$/,
-  /^dataset\.(dataset_path|initial_abundances_path|species_path|stoichiometric_matrix_path|preprocessing\..*)$/,
+  /^dataset\.(name|dataset_path|initial_abundances_path|species_path|stoichiometric_matrix_path|preprocessing\..*)$/,
   /^model\.(max_epochs|max_minutes|stagnant_epoch_patience|save_model|save_model_path|pretrained_model_path|latents_minmax_path)$/,
   /^autoencoder\./,
 ];

@@ -17,16 +17,16 @@ export interface SurrogateFiles {
  * The surrogate that a path names: weights of an emulator, with the autoencoder that belongs to it; weights of an autoencoder; a folder
  * with `emulator.safetensors` or `autoencoder.safetensors`; a training's run folder, whose best weights are meant.
  * @param path   absolute
- * @param usual  an autoencoder that is looked at last
+ * @param usual  autoencoders that are looked at last
  * @returns      null where the path names nothing of the kind
  * @throws CheckpointError where an emulator's autoencoder is not found, or a file is damaged
  */
-export function surrogateFiles(path: string, usual: string): SurrogateFiles | null {
+export function surrogateFiles(path: string, usual: readonly string[]): SurrogateFiles | null {
   const file = weightsIn(path);
   if (file === null) return null;
   if (readSafetensorsIndex(file).metadata.kind !== "emulator") return { autoencoder: file, emulator: null };
   const { autoencoder_hash } = readEmulator(file);
-  const candidates = [join(dirname(file), "autoencoder.safetensors"), ...autoencoderOfRun(path), usual];
+  const candidates = [...autoencodersOf(path, file), ...usual];
   const autoencoder = autoencoderAmong(candidates, autoencoder_hash);
   if (autoencoder !== null) return { autoencoder, emulator: file };
   throw new CheckpointError(`the autoencoder that ${file} was trained with is in none of: ${candidates.join(", ")}`, {
@@ -35,7 +35,13 @@ export function surrogateFiles(path: string, usual: string): SurrogateFiles | nu
   });
 }
 
-function weightsIn(path: string): string | null {
+/** The autoencoders that an emulator may belong to: beside its file, and what the run at `path` was trained through. */
+export function autoencodersOf(path: string, file: string): string[] {
+  return [join(dirname(file), "autoencoder.safetensors"), ...autoencoderOfRun(path)];
+}
+
+/** The file of weights that a path names or holds; of an emulator rather than an autoencoder. Null where there is none. */
+export function weightsIn(path: string): string | null {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
   if (!isFolder) return path.endsWith(".safetensors") && existsSync(path) ? path : null;
   const candidates = [

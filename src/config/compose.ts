@@ -7,7 +7,7 @@ import { printValue } from "./override-values.ts";
 import type { Override } from "./overrides.ts";
 import { configError, type Place, type Problem } from "./problems.ts";
 import type { ConfigSource } from "./search-path.ts";
-import { type ConfigValue, emptyMap, type MapNode, merge, setNode } from "./tree.ts";
+import { type ConfigValue, emptyMap, fromValue, getNode, type MapNode, merge, setNode } from "./tree.ts";
 
 /** A configuration put together from its files and overrides; nothing interpolated, nothing checked. */
 export interface Composition {
@@ -37,7 +37,20 @@ export function compose(
   let tree = emptyMap({ file: root, line: 1, column: 1 });
   for (const layer of layers) tree = addLayer(tree, layer, problems);
   for (const override of groups.others) tree = applyOverride(tree, override, problems);
-  return { tree, choices: Object.fromEntries(mounts.map(({ key, choice }) => [key, choice])) };
+  return {
+    tree: withDatasetName(tree, mounts),
+    choices: Object.fromEntries(mounts.map(({ key, choice }) => [key, choice])),
+  };
+}
+
+/** `dataset.name`, where nothing sets it: what its file is called, `sample` of datasets/sample.yaml; without such a file to be given. */
+function withDatasetName(tree: MapNode, mounts: readonly Mount[]): MapNode {
+  const dataset = getNode(tree, ["dataset"]);
+  // A run's own configuration is composed of no files; one of an earlier version has no name, and needs none.
+  if (mounts.length === 0 || dataset?.kind !== "map" || dataset.entries.has("name")) return tree;
+  const choice = mounts.find(({ package: place }) => place === "dataset")?.choice ?? "???";
+  const name = [choice].flat().join("-").replaceAll("/", "-");
+  return merge(tree, fromValue({ dataset: { name } }, dataset.place)) as MapNode;
 }
 
 function addLayer(tree: MapNode, layer: Layer, problems: Problem[]): MapNode {

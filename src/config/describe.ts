@@ -4,9 +4,8 @@ import { DatasetConfig } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe, phaseSchemas } from "./schema-recipes.ts";
 import { describeType } from "./schema-text.ts";
-import { childrenOfSchema } from "./schema-walk.ts";
+import { childrenOfSchema, defaultOfSchema } from "./schema-walk.ts";
 import { evaluationKeys, type RootName, rootSchemas } from "./schemas.ts";
-import type { ConfigValue } from "./tree.ts";
 
 /** A key as the documentation shows it. */
 export interface KeyDescription {
@@ -114,8 +113,7 @@ function cell(text: string): string {
 }
 
 function defaultOf(schema: z.ZodType): string {
-  const { type, defaultValue } = (schema as unknown as { _zod: { def: { type: string; defaultValue?: ConfigValue } } })
-    ._zod.def;
-  if (type === "default" || type === "prefault") return printValue(defaultValue!);
-  return type === "optional" ? "derived" : "required";
+  const value = defaultOfSchema(schema);
+  if (value !== undefined) return printValue(value);
+  return schema.isOptional() ? "derived" : "required";
 }

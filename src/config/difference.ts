@@ -11,6 +11,11 @@ export function differingKeys(a: unknown, b: unknown, isIgnored: (key: string) =
   return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
 }
 
+/** What stands at a dotted key; undefined where there is nothing. */
+export function valueAt(from: unknown, key: string): unknown {
+  return key.split(".").reduce<unknown>((at, part) => (isMap(at) ? at[part] : undefined), from);
+}
+
 function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { COLLECTION_STYLE, type Document, dump, visit } from "js-yaml";
+import type { z } from "zod";
 import { compose } from "./compose.ts";
 import type { Choice } from "./defaults-list.ts";
 import { type InterpolationContext, interpolate, missingValues } from "./interpolate.ts";
@@ -7,6 +8,7 @@ import { type Override, parseOverride } from "./overrides.ts";
 import { packageConfigs } from "./paths.ts";
 import { attempt, type Place, type Problem, throwProblems } from "./problems.ts";
 import { problemsOf } from "./schema-issues.ts";
+import { defaultOfSchema, knownKeys } from "./schema-walk.ts";
 import { type ConfigOf, type RootName, rootSchemas } from "./schemas.ts";
 import { searchPath } from "./search-path.ts";
 import {
@@ -40,9 +42,9 @@ export interface LoadOptions<R extends RootName> {
 export interface LoadedConfig<R extends RootName = RootName> {
   readonly root: R;
   readonly config: ConfigOf<R>;
-  /** As composed, before and after interpolation; without the schemas' defaults. */
+  /** As composed, before and after interpolation; of the schemas' defaults only those that interpolate. */
   readonly raw: { readonly composed: ConfigValue; readonly interpolated: ConfigValue };
-  /** Key path (`model.lr`) → where it was written. Keys left to their defaults are not there. */
+  /** Key path (`model.lr`) → where it was written. Keys left to their defaults are not there, but for those that interpolate. */
   readonly sources: ReadonlyMap<string, Place>;
   /** What each group of the defaults lists is set to. */
   readonly choices: Readonly<Record<string, Choice>>;
@@ -60,12 +62,14 @@ export function loadConfig<R extends RootName>(options: LoadOptions<R>): LoadedC
   const overrides = readOverrides(options.overrides);
   const replaced = options.from === undefined ? undefined : { name: root, path: options.from };
   const source = searchPath(options.configDirs, ["configs", packageConfigs], cwd, replaced);
-  const { tree, choices } = compose(source, root, overrides, problems);
+  const schema = rootSchemas[root];
+  const composed = compose(source, root, overrides, problems);
+  const { choices } = composed;
+  const tree = withInterpolatedDefaults(composed.tree, schema);
   const unresolved: Problem[] = [];
   const interpolated = interpolate(withWorkingPath(tree, options), options, unresolved);
   problems.push(...unresolved);
   const { tree: complete, missing } = withoutMissing(interpolated, problems);
-  const schema = rootSchemas[root];
   const result = schema.safeParse(toValue(complete));
   if (!result.success) {
     const found = problemsOf(result.error.issues, schema, complete);
@@ -90,6 +94,18 @@ function readOverrides(texts: readonly string[]): Override[] {
   const overrides = texts.flatMap((text) => attempt(problems, () => parseOverride(text)) ?? []);
   throwProblems(problems);
   return overrides;
+}
+
+/** The tree with those of the schema's defaults that interpolate: zod would put them in as they are. */
+function withInterpolatedDefaults(tree: MapNode, schema: z.ZodType): MapNode {
+  return knownKeys(schema, toValue(tree)).reduce((at, [path, below]) => {
+    const value = defaultOfSchema(below);
+    const parent = getNode(at, path.slice(0, -1));
+    const isWanted = typeof value === "string" && value.includes("${") && parent?.kind === "map";
+    if (!isWanted || parent.entries.has(path.at(-1)!)) return at;
+    const result = setNode(at, path, fromValue(value, parent.place));
+    return "tree" in result ? result.tree : at;
+  }, tree);
 }
 
 /** `working_path` made absolute first: `${working_path}/outputs` must mean one place, whoever reads it. */

@@ -11,6 +11,14 @@ export const packageConfigs = join(packageFolder, "configs");
 /** What the package brings along: tables in utils, the sample. */
 const bundled = /^(utils[\\/][^\\/]+|data[\\/]sample_collapse\.h5)$/;
 
+/** Where the weights of a model are by default: in a folder of their dataset's own. The schemas' defaults, which composition interpolates. */
+export const weightsPlaces = {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: interpolations of the configuration.
+  autoencoder: "weights/${dataset.name}/autoencoder.safetensors",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: interpolations of the configuration.
+  emulator: "weights/${dataset.name}/emulator.safetensors",
+} as const;
+
 /** Where a path of the configuration leads: outputs always below `workingPath` unless absolute. */
 export function resolveIn(workingPath: string, path: string): string {
   return resolve(workingPath, path);

@@ -35,6 +35,11 @@ const AbundancesClipping = z
   })
   .refine(({ lower, upper }) => lower < upper, { message: "must have lower < upper" });
 
+const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
+  message:
+    "must be a folder's name of letters, digits, `.`, `_`, `-`: give dataset.name=…, or rename the dataset's file",
+});
+
 const Preprocessing = z
   .strictObject({
     input_path: z.string().min(1).describe("Raw HDF5 file: one row per tracer and time."),
@@ -75,6 +80,9 @@ const Preprocessing = z
 /** Every dataset's keys (`configs/datasets/*.yaml`). */
 export const DatasetConfig = z
   .strictObject({
+    name: FolderName.optional().describe(
+      "Name of the folder of its weights, `weights/<name>`: letters, digits, `.`, `_`, `-`. Derived: the file of the group `datasets` that is chosen (`sample`).",
+    ),
     dataset_path: z.string().min(1).describe("Clean HDF5 file to train on."),
     physical_parameter_ranges: z
       .record(name, Range)

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { compressors } from "../models/compressors.ts";
 import { evolvers } from "../models/evolvers.ts";
+import { weightsPlaces } from "./paths.ts";
 import { PositiveInteger } from "./schema-dataset.ts";
 
 const share = z.number().min(0).lt(1);
@@ -114,7 +115,7 @@ const compressorKeys = {
     gradient_clipping: 2,
     dropout: 0.3,
     dropout_decay_patience: 10,
-    weights: "weights/autoencoder.safetensors",
+    weights: weightsPlaces.autoencoder,
   }),
 };
 
@@ -137,7 +138,7 @@ const evolverKeys = {
     gradient_clipping: 1,
     dropout: 0,
     dropout_decay_patience: 3,
-    weights: "weights/emulator.safetensors",
+    weights: weightsPlaces.emulator,
   }),
 };
 

@@ -76,6 +76,12 @@ export function knownKeys(root: z.ZodType, value: ConfigValue | undefined, path:
   });
 }
 
+/** What a key without a value gets; undefined where it has no default. */
+export function defaultOfSchema(schema: z.ZodType): ConfigValue | undefined {
+  const def = definition(schema);
+  return def.type === "default" || def.type === "prefault" ? (def.defaultValue as ConfigValue) : undefined;
+}
+
 export function isMapping(value: ConfigValue | undefined): value is { readonly [key: string]: ConfigValue } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { weightsPlaces } from "./paths.ts";
 import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
@@ -71,9 +72,9 @@ const Weights = z.string().min(1);
 
 /** What `astrochem evaluate` is told besides. */
 export const evaluationKeys = {
-  autoencoder: Weights.default("weights/autoencoder.safetensors").describe("Weights of the autoencoder."),
+  autoencoder: Weights.default(weightsPlaces.autoencoder).describe("Weights of the autoencoder."),
   emulator: Weights.nullable()
-    .default("weights/emulator.safetensors")
+    .default(weightsPlaces.emulator)
     .describe("Weights of the emulator; null: the autoencoder alone."),
   split: z
     .enum(["val", "test"])

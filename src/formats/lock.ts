@@ -17,7 +17,7 @@ interface Holder extends Partial<ProcessPlace> {
 
 /** What is locked, and what to do where somebody else has it. */
 export interface LockOptions {
-  /** What the holder is, for the error: `another training writes weights/emulator.safetensors`. */
+  /** What the holder is, for the error: `another training writes weights/grav/emulator.safetensors`. */
   readonly holder: string;
   /** Wait until it is free, and say so once; absent: refuse at once. */
   readonly wait?: { readonly log: (message: string) => void; readonly signal?: AbortSignal | undefined };

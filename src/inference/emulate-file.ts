@@ -32,7 +32,7 @@ export interface EmulateSummary {
  */
 export async function emulateFile(request: EmulateRequest, tools: EmulateTools): Promise<EmulateSummary> {
   const path = (name: string): string => resolve(request.cwd, name);
-  checkRequest(request);
+  checkSource(request);
   const { compute } = request;
   const surrogate = await Inference.load({
     ...compute,
@@ -56,7 +56,13 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
   }
 }
 
-function checkRequest({ input, physical, abundances, key }: EmulateRequest): void {
+/** @throws ConfigError where nothing is given to emulate, or too much */
+export function checkSource({
+  input,
+  physical,
+  abundances,
+  key,
+}: Pick<EmulateRequest, "input" | "physical" | "abundances" | "key">): void {
   const hasArrays = physical !== undefined || abundances !== undefined;
   if (input !== undefined && hasArrays) {
     throw new ConfigError("both a file and arrays were given", { fix: "give a file, or --physical and --abundances" });

@@ -68,7 +68,7 @@ export interface TrainedStart {
  * by half a dex (weights that know no ranges, imported or of formats 1 and 2, are not bounded).
  *
  * @example
- * const surrogate = await Inference.load({ autoencoder: "weights/autoencoder.safetensors", emulator: "weights/emulator.safetensors" });
+ * const surrogate = await Inference.load({ autoencoder: "weights/grav/autoencoder.safetensors", emulator: "weights/grav/emulator.safetensors" });
  * const chemistry = await surrogate.emulate(physical, abundances); // [b, t, phys], [b, species] → [b, t, species]
  * await surrogate.dispose();
  */

@@ -39,7 +39,9 @@ export function checkPair(
   const wanted = emulator.weights.autoencoder_hash;
   if (autoencoderHash(autoencoder.weights) === wanted) return;
   const beside = [...new Set([dirname(emulator.path), dirname(autoencoder.path)])];
-  const outputs = [...new Set(["outputs", ...beside.map((folder) => join(dirname(folder), "outputs"))])];
+  const outputs = [
+    ...new Set(["outputs", ...beside.flatMap((folder) => ["..", "../.."].map((up) => join(folder, up, "outputs")))]),
+  ];
   const candidates = [
     ...beside.flatMap((folder) => keptCopies(folder, "autoencoder")),
     ...outputs.flatMap((folder) => bestWeightsOfRuns(folder, "train-autoencoder")),

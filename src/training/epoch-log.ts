@@ -60,7 +60,7 @@ export function loggingObserver(
   };
 }
 
-/** `weights/autoencoder.safetensors` → `weights/autoencoder.json`. */
+/** `weights/grav/autoencoder.safetensors` → `weights/grav/autoencoder.json`. */
 export function epochLogPath(weights: string): string {
   return `${weights.replace(/\.safetensors$/, "")}.json`;
 }

@@ -80,7 +80,7 @@ describe("evaluate", () => {
 
   it("tells the error that the library's own emulation has", async () => {
     const { tracers } = readMetrics(join(cwd, "whole"));
-    const weights = (name: string): string => join(cwd, "weights", name);
+    const weights = (name: string): string => join(cwd, "weights/grav", name);
     const surrogate = await Inference.load({
       autoencoder: weights("autoencoder.safetensors"),
       emulator: weights("emulator.safetensors"),
@@ -163,7 +163,7 @@ describe("evaluate", () => {
 
   it("refuses the epoch log of a newer version by its number", async () => {
     mkdirSync(join(cwd, "newer"));
-    copyFileSync(join(cwd, "weights/autoencoder.safetensors"), join(cwd, "newer/autoencoder.safetensors"));
+    copyFileSync(join(cwd, "weights/grav/autoencoder.safetensors"), join(cwd, "newer/autoencoder.safetensors"));
     writeFileSync(join(cwd, "newer/autoencoder.json"), '[{"format_version": 2, "epoch": 0}]');
     const { code, stderr } = await evaluate("refused", "emulator=null", "autoencoder=newer/autoencoder.safetensors");
     expect([code, stderr]).toEqual([
@@ -240,7 +240,7 @@ describe("compare", () => {
 
   it("says where the autoencoder of an emulator is looked for, before anything is evaluated", async () => {
     mkdirSync(join(cwd, "alone-here"));
-    copyFileSync(join(cwd, "weights/emulator.safetensors"), join(cwd, "alone-here/emulator.safetensors"));
+    copyFileSync(join(cwd, "weights/grav/emulator.safetensors"), join(cwd, "alone-here/emulator.safetensors"));
     const words = ["compare", "weights/other.safetensors", "alone-here", ofClean, "run_dir=never"];
     const { code, stdout, stderr } = await command(...words, "autoencoder=weights/other.safetensors");
     expect([code, stdout]).toEqual([4, ""]);
@@ -256,10 +256,10 @@ describe("compare", () => {
     const { stdout } = await of("other");
     expect(stdout).toMatch(/^rows: 7 of \d+ \(max_rows=null takes all\), drawn with seed 0$/m);
     expect(readFileSync(join(cwd, "7-other/report.html"), "utf8")).toMatch(/Judged on 7 rows out of \d+, spread/);
-    await of("autoencoder");
-    const { code, stderr } = await command("compare", "7-other", "7-autoencoder");
+    await of("grav/autoencoder");
+    const { code, stderr } = await command("compare", "7-other", "7-grav/autoencoder");
     expect(code, stderr).toBe(0);
-    for (const [r, name] of ["other", "autoencoder"].entries()) {
+    for (const [r, name] of ["other", "grav/autoencoder"].entries()) {
       const { rows, overall } = readMetrics(join(cwd, `7-${name}`)).predictions.reconstruction!;
       expect(rows).toBe(7);
       expect(compared().kinds[0].runs[r].mean_dex.value).toBeCloseTo(overall.all.dex.mean, 4);

@@ -161,10 +161,10 @@ describe("the path from a raw file to emulated histories", () => {
       "data/training_seq.h5",
       "data/validation_seq.h5",
       "raw.h5",
-      "weights/autoencoder.json",
-      "weights/autoencoder.safetensors",
-      "weights/emulator.json",
-      "weights/emulator.safetensors",
+      "weights/grav/autoencoder.json",
+      "weights/grav/autoencoder.safetensors",
+      "weights/grav/emulator.json",
+      "weights/grav/emulator.safetensors",
     ]);
   });
 
@@ -172,7 +172,7 @@ describe("the path from a raw file to emulated histories", () => {
     const { stdout, stderr } = outcomes.autoencoder!;
     // 333·8 + 8·4 + 4·3 weights, a bias of 3, decoder biases 4 + 8 + 333, and two numbers for each of 8+4+3+4+8 normalized units.
     expect(stdout).toMatch(
-      /^3,110 parameters, 2 epochs, ended: max_epochs; best mean relative error [\d.e+]+ in epoch [12]\nweights: weights\/autoencoder\.safetensors\n$/,
+      /^3,110 parameters, 2 epochs, ended: max_epochs; best mean relative error [\d.e+]+ in epoch [12]\nweights: weights\/grav\/autoencoder\.safetensors\n$/,
     );
     expect(stderr).toMatch(/\nepoch 2\/2 train_loss /);
     expect(stderr).toContain("training rows: 78,");
@@ -185,7 +185,7 @@ describe("the path from a raw file to emulated histories", () => {
     const { stdout } = outcomes.emulator!;
     expect(stdout.split("\n")).toHaveLength(2);
     expect(JSON.parse(stdout)).toEqual({
-      weights: join(made, "weights/emulator.safetensors"),
+      weights: join(made, "weights/grav/emulator.safetensors"),
       epochs: 2,
       steps: 6,
       best_epoch: expect.toBeOneOf([0, 1]),
@@ -209,10 +209,10 @@ describe("the path from a raw file to emulated histories", () => {
       "run.log",
       "summary.json",
     ]);
-    const weights = join(made, `weights/${kind}.safetensors`);
+    const weights = join(made, `weights/grav/${kind}.safetensors`);
     expect(readFileSync(join(run, "checkpoints/best.safetensors")).equals(readFileSync(weights))).toBe(true);
     const epochs = readFileSync(join(run, "epochs.jsonl"), "utf8").trimEnd().split("\n");
-    const log: unknown = JSON.parse(readFileSync(join(made, `weights/${kind}.json`), "utf8"));
+    const log: unknown = JSON.parse(readFileSync(join(made, `weights/grav/${kind}.json`), "utf8"));
     expect(epochs.map((line) => JSON.parse(line))).toEqual(log);
     expect(log).toHaveLength(2);
     expect(json(join(run, "summary.json"))).toMatchObject({ outcome: "completed", epochs: 2, reason: "max_epochs" });
@@ -223,7 +223,7 @@ describe("the path from a raw file to emulated histories", () => {
   });
 
   it("writes all that is needed to use the weights into them", async () => {
-    const autoencoder = readAutoencoder(join(made, "weights/autoencoder.safetensors"));
+    const autoencoder = readAutoencoder(join(made, "weights/grav/autoencoder.safetensors"));
     expect(autoencoder).toMatchObject({
       model: { input_dim: 333, hidden_dims: [8, 4], latent_dim: 3 },
       species,
@@ -232,7 +232,7 @@ describe("the path from a raw file to emulated histories", () => {
     });
     // 78 rows in batches of 16: 5 steps an epoch.
     expect(autoencoder.steps).toBe(5 * (autoencoder.provenance.epoch! + 1));
-    expect(readEmulator(join(made, "weights/emulator.safetensors"))).toMatchObject({
+    expect(readEmulator(join(made, "weights/grav/emulator.safetensors"))).toMatchObject({
       model: { input_dim: 7, hidden_dim: 8, output_dim: 3 },
       physical_parameters: [
         { name: "Density", range: [68481, 1284211415] },
@@ -244,7 +244,7 @@ describe("the path from a raw file to emulated histories", () => {
       time_step_yr: 100,
     });
     // The latent range is that of the training rows, through the weights that were written.
-    const surrogate = await Inference.load({ autoencoder: join(made, "weights/autoencoder.safetensors") });
+    const surrogate = await Inference.load({ autoencoder: join(made, "weights/grav/autoencoder.safetensors") });
     const train = await readFrame(join(made, "clean.h5"), "train", species);
     const { data } = await surrogate.encode({ data: train.values, shape: [train.rows, 333] });
     surrogate.dispose();
@@ -259,7 +259,7 @@ describe("the path from a raw file to emulated histories", () => {
       const { lower, upper } = autoencoder.abundance_range!;
       expectClose([lower[s]!, upper[s]!], [Math.min(...values), Math.max(...values)], { absolute: 1e-4 });
     }
-    const { lower, upper } = readEmulator(join(made, "weights/emulator.safetensors")).scaled_latent_range!;
+    const { lower, upper } = readEmulator(join(made, "weights/grav/emulator.safetensors")).scaled_latent_range!;
     for (const k of [0, 1, 2]) {
       const values = column(data, 3, k).map((z) => (z - low) / (high - low));
       expectClose([lower[k]!, upper[k]!], [Math.min(...values), Math.max(...values)], { absolute: 1e-5 });
@@ -273,19 +273,19 @@ describe("training from one seed", () => {
     // Another folder, another time, another program around it: nothing of that is in the files.
     expect((await command(words.autoencoder, cwd)).code).toBe(0);
     expect((await command(words.emulator, cwd)).code).toBe(0);
-    for (const name of ["weights/autoencoder.safetensors", "weights/emulator.safetensors"]) {
+    for (const name of ["weights/grav/autoencoder.safetensors", "weights/grav/emulator.safetensors"]) {
       expect(readFileSync(join(cwd, name)).equals(readFileSync(join(made, name))), name).toBe(true);
     }
     expect((await command([...words.autoencoder, "seed=1"], cwd)).code).toBe(0);
-    const other = readAutoencoder(join(cwd, "weights/autoencoder.safetensors"));
-    expect(other.trainable).not.toEqual(readAutoencoder(join(made, "weights/autoencoder.safetensors")).trainable);
+    const other = readAutoencoder(join(cwd, "weights/grav/autoencoder.safetensors"));
+    expect(other.trainable).not.toEqual(readAutoencoder(join(made, "weights/grav/autoencoder.safetensors")).trainable);
 
     // The emulator there still belongs to the autoencoder that was overwritten.
     const refused = await command(["emulate", "clean.h5"], cwd);
     expect([refused.code, refused.stdout]).toEqual([4, ""]);
     expect(errorOf(refused).replace(/\d{4}-\d\d-\d\d\/[\d-]+-train/, "<run>-train")).toMatchInlineSnapshot(`
-      "error: …/weights/emulator.safetensors was trained with another autoencoder than …/weights/autoencoder.safetensors
-        at   …/weights/emulator.safetensors
+      "error: …/weights/grav/emulator.safetensors was trained with another autoencoder than …/weights/grav/autoencoder.safetensors
+        at   …/weights/grav/emulator.safetensors
         fix  the one that belongs to it is …/outputs/<run>-train-autoencoder/checkpoints/best.safetensors: load that, or train the emulator again: astrochem train-emulator
       "
     `);
@@ -373,7 +373,7 @@ describe("a training that cannot start", () => {
       ["autoencoder.latent_dim=5"],
       ["dataset.abundances_clipping.lower=1e-18"],
       ["device=cuda"],
-      ["--warm-start", "model.pretrained_model_path=weights/autoencoder.safetensors"],
+      ["--warm-start", "model.pretrained_model_path=weights/grav/autoencoder.safetensors"],
       ["--warm-start", "model.hidden_dim=9"],
       ["--warm-start", "--fresh"],
     ];
@@ -382,26 +382,26 @@ describe("a training that cannot start", () => {
       "4 error: there is no weights file …/absent.safetensors
         at   …/absent.safetensors
         fix  train it (astrochem train-autoencoder, astrochem train-emulator) or correct the path
-      4 error: …/weights/autoencoder.safetensors has 3 latents, the configuration 5
-        at   …/weights/autoencoder.safetensors
+      4 error: …/weights/grav/autoencoder.safetensors has 3 latents, the configuration 5
+        at   …/weights/grav/autoencoder.safetensors
         fix  autoencoder.latent_dim=3
-      4 error: …/weights/autoencoder.safetensors was trained with another species list or clipping range
-        at   …/weights/autoencoder.safetensors
+      4 error: …/weights/grav/autoencoder.safetensors was trained with another species list or clipping range
+        at   …/weights/grav/autoencoder.safetensors
         fix  use the dataset that it was trained with, or train it again: astrochem train-autoencoder
       2 error: no native TensorFlow for cuda is installed
         at   device
         fix  astrochem backend install cuda
-      4 error: …/weights/autoencoder.safetensors holds an autoencoder, not an emulator
-        at   …/weights/autoencoder.safetensors
+      4 error: …/weights/grav/autoencoder.safetensors holds an autoencoder, not an emulator
+        at   …/weights/grav/autoencoder.safetensors
         fix  give the emulator's file
-      4 error: …/weights/emulator.safetensors holds a model of other sizes
-        at   …/weights/emulator.safetensors
+      4 error: …/weights/grav/emulator.safetensors holds a model of other sizes
+        at   …/weights/grav/emulator.safetensors
         fix  it has {"input_dim":7,"hidden_dim":8,"output_dim":3}, the configuration {"input_dim":7,"hidden_dim":9,"output_dim":3}: make them agree, or start fresh
       2 error: --warm-start and --fresh exclude each other
         fix  give one
       "
     `);
-    expect(readdirSync(join(cwd, "weights")).sort()).toEqual(readdirSync(join(made, "weights")).sort());
+    expect(readdirSync(join(cwd, "weights/grav")).sort()).toEqual(readdirSync(join(made, "weights/grav")).sort());
   });
 
   it("leaves no part of a file where it cannot write", async () => {
@@ -426,9 +426,11 @@ describe("a training that goes on", () => {
     const cwd = folderWith("clean.h5", "data", "weights");
     const outcome = await command([...words.autoencoder, "--warm-start", "model.lr=1e-12"], cwd);
     expect(outcome.code).toBe(0);
-    expect(outcome.stderr).toContain("starting from …/weights/autoencoder.safetensors; the optimizer starts fresh");
+    expect(outcome.stderr).toContain(
+      "starting from …/weights/grav/autoencoder.safetensors; the optimizer starts fresh",
+    );
     const [before, after] = [made, cwd].map((folder) =>
-      readAutoencoder(join(folder, "weights/autoencoder.safetensors")),
+      readAutoencoder(join(folder, "weights/grav/autoencoder.safetensors")),
     );
     // With next to no learning rate they stay, but for the running statistics.
     expectClose(after!.trainable, before!.trainable, { absolute: 1e-9 });
@@ -453,7 +455,7 @@ describe("an interrupted training", () => {
     expect(stdout).toMatch(/ epochs, ended: interrupted; .*\nweights: outputs\/.*\/checkpoints\/best\.safetensors\n$/);
     const run = runFolder(cwd, `train-${kind}`);
     expect(json(join(run, "summary.json"))).toMatchObject({ outcome: "interrupted", reason: "interrupted" });
-    const weights = `weights/${kind}.safetensors`;
+    const weights = `weights/grav/${kind}.safetensors`;
     expect(readFileSync(join(cwd, weights)).equals(readFileSync(join(made, weights)))).toBe(true);
     return join(run, "checkpoints/best.safetensors");
   }
@@ -674,7 +676,7 @@ describe("emulate", () => {
       ["clean.h5", "--key", "test"],
       ["absent.h5"],
       ["clean.h5", "--emulator", "absent.safetensors"],
-      ["clean.h5", "--emulator", "weights/autoencoder.safetensors"],
+      ["clean.h5", "--emulator", "weights/grav/autoencoder.safetensors"],
       ["clean.h5", "--device", "cuda"],
     ];
     const told = await refusals(
@@ -700,8 +702,8 @@ describe("emulate", () => {
       4 error: there is no weights file …/absent.safetensors
         at   …/absent.safetensors
         fix  train it (astrochem train-autoencoder, astrochem train-emulator) or correct the path
-      4 error: …/weights/autoencoder.safetensors holds an autoencoder, not an emulator
-        at   …/weights/autoencoder.safetensors
+      4 error: …/weights/grav/autoencoder.safetensors holds an autoencoder, not an emulator
+        at   …/weights/grav/autoencoder.safetensors
         fix  give the emulator's file
       2 error: no native TensorFlow for cuda is installed
         at   device
@@ -721,10 +723,13 @@ describe("import-weights", () => {
     const cwd = temporaryFolder();
     const args = ["--autoencoder", autoencoder!, "--latents-minmax", minmax!, "--emulator", emulator!];
     const { code, stdout, stderr } = await command(["import-weights", ...args], cwd);
-    expect([code, stdout], stderr).toEqual([0, "weights/autoencoder.safetensors\nweights/emulator.safetensors\n"]);
+    expect([code, stdout], stderr).toEqual([
+      0,
+      "weights/grav/autoencoder.safetensors\nweights/grav/emulator.safetensors\n",
+    ]);
     const paths = {
-      autoencoder: join(cwd, "weights/autoencoder.safetensors"),
-      emulator: join(cwd, "weights/emulator.safetensors"),
+      autoencoder: join(cwd, "weights/grav/autoencoder.safetensors"),
+      emulator: join(cwd, "weights/grav/emulator.safetensors"),
     };
     const [min, max] = readAutoencoder(paths.autoencoder).latent_range!;
     const surrogate = await Inference.load(paths);
@@ -792,8 +797,8 @@ describe("import-weights", () => {
       4 error: the pickle asks for posix.system, which is not on the list of what may be loaded
         at   …/hostile.pth, hostile/data.pkl, byte 60 of the pickle
         fix  pickles can run any program, so only plain arrays are loaded: use a file that holds nothing else, and do not trust this one unless you know its writer
-      4 error: there is no weights file …/weights/autoencoder.safetensors
-        at   …/weights/autoencoder.safetensors
+      4 error: there is no weights file …/weights/grav/autoencoder.safetensors
+        at   …/weights/grav/autoencoder.safetensors
         fix  train it (astrochem train-autoencoder, astrochem train-emulator) or correct the path
       4 error: there is no file …/absent.pth
         at   …/absent.pth

@@ -65,7 +65,8 @@ function rawRows() {
   });
 }
 
-const log = (name: string): EpochRecord[] => JSON.parse(readFileSync(join(folder, `weights/${name}.json`), "utf8"));
+const log = (name: string): EpochRecord[] =>
+  JSON.parse(readFileSync(join(folder, `weights/grav/${name}.json`), "utf8"));
 const file = (name: string): Buffer => readFileSync(join(folder, name));
 
 beforeAll(async () => {
@@ -99,16 +100,16 @@ describe("a recipe of phases", () => {
   });
 
   it("gives the same bytes again", async () => {
-    const before = [file("weights/autoencoder.safetensors"), file("weights/emulator.safetensors")];
+    const before = [file("weights/grav/autoencoder.safetensors"), file("weights/grav/emulator.safetensors")];
     await astrochem(...words.autoencoder);
     await astrochem(...words.emulator);
-    expect(file("weights/autoencoder.safetensors").equals(before[0]!)).toBe(true);
-    expect(file("weights/emulator.safetensors").equals(before[1]!)).toBe(true);
+    expect(file("weights/grav/autoencoder.safetensors").equals(before[0]!)).toBe(true);
+    expect(file("weights/grav/emulator.safetensors").equals(before[1]!)).toBe(true);
   });
 
   it("scales each component of the training rows' latents to mean 0 and deviation 1", async () => {
-    const { latent_scaling } = readEmulator(join(folder, "weights/emulator.safetensors"));
-    const surrogate = await Inference.load({ autoencoder: join(folder, "weights/autoencoder.safetensors") });
+    const { latent_scaling } = readEmulator(join(folder, "weights/grav/emulator.safetensors"));
+    const surrogate = await Inference.load({ autoencoder: join(folder, "weights/grav/autoencoder.safetensors") });
     const frame = await openFrame(join(folder, "clean.h5"), "train");
     const values = new Float32Array(frame.rows * species.length);
     frame.read(0, frame.rows, species, values);

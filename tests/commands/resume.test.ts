@@ -29,7 +29,10 @@ const words = {
   "train-emulator": [...common, "autoencoder.latent_dim=2", "model.hidden_dim=4", "model.window_size=3"],
 };
 type Kind = keyof typeof words;
-const weightsOf = { "train-autoencoder": "weights/autoencoder", "train-emulator": "weights/emulator" } as const;
+const weightsOf = {
+  "train-autoencoder": "weights/grav/autoencoder",
+  "train-emulator": "weights/grav/emulator",
+} as const;
 
 interface Outcome {
   readonly code: number;
@@ -75,9 +78,9 @@ beforeAll(async () => {
 function folderFor(kind: Kind): string {
   const cwd = temporaryFolder();
   for (const name of ["clean.h5", "species.txt"]) cpSync(join(made, name), join(cwd, name));
-  mkdirSync(join(cwd, "weights"));
+  mkdirSync(join(cwd, "weights/grav"), { recursive: true });
   if (kind === "train-emulator")
-    cpSync(join(made, "weights/autoencoder.safetensors"), join(cwd, "weights/autoencoder.safetensors"));
+    cpSync(join(made, "weights/grav/autoencoder.safetensors"), join(cwd, "weights/grav/autoencoder.safetensors"));
   return cwd;
 }
 
@@ -284,13 +287,15 @@ describe("locks", () => {
   it("keep two runs from writing the same weights", async () => {
     const cwd = folderFor("train-autoencoder");
     const holder = { holder: "another training writes it" };
-    const lock = join(cwd, "weights/autoencoder.safetensors.lock");
+    const lock = join(cwd, "weights/grav/autoencoder.safetensors.lock");
     const { code, stderr } = await withLock(lock, holder, () => command(args, cwd));
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/error: another run writes …\/weights\/autoencoder\.safetensors \(process \d+ on .*\)/),
+      expect.stringMatching(
+        /error: another run writes …\/weights\/grav\/autoencoder\.safetensors \(process \d+ on .*\)/,
+      ),
     ]);
-    expect(existsSync(join(cwd, "weights/autoencoder.safetensors"))).toBe(false);
+    expect(existsSync(join(cwd, "weights/grav/autoencoder.safetensors"))).toBe(false);
   });
 
   it("let a training wait for a cache that another run makes", async () => {

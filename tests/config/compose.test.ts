@@ -45,7 +45,7 @@ const emulator: Files = {
 describe("the defaults list", () => {
   it("puts each group where its header says", () => {
     expect(value(project)).toEqual({
-      dataset: { path: "grav.h5", phys: ["Av"] },
+      dataset: { name: "grav", path: "grav.h5", phys: ["Av"] },
       model: { name: "autoencoder", lr: 1e-3, betas: [1, 2], nested: { a: 1, b: 2 } },
       device: "auto",
     });
@@ -234,7 +234,7 @@ describe("a group on the command line", () => {
   it("can be added and left out", () => {
     const config = "defaults: [{models: autoencoder}]";
     expect(value({ ...project, config }, "+datasets=grav", "~models")).toEqual({
-      dataset: { path: "grav.h5", phys: ["Av"] },
+      dataset: { name: "grav", path: "grav.h5", phys: ["Av"] },
     });
     expect(value({ ...project, config }, "+datasets@there=grav", "~models=autoencoder")).toEqual({
       there: { path: "grav.h5", parameters: ["Av"] },

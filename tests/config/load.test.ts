@@ -61,6 +61,7 @@ describe("the package's configurations", () => {
       run_dir: null,
     });
     expect(config.dataset).toEqual({
+      name: "grav",
       dataset_path: join(cwd, "outputs/temp_data/grav_collapse_clean.h5"),
       physical_parameter_ranges: {
         Density: [68481, 1284211415],
@@ -115,8 +116,8 @@ describe("the package's configurations", () => {
       max_epochs: null,
       max_minutes: null,
       save_model: true,
-      pretrained_model_path: "weights/autoencoder.safetensors",
-      save_model_path: "weights/autoencoder.safetensors",
+      pretrained_model_path: "weights/grav/autoencoder.safetensors",
+      save_model_path: "weights/grav/autoencoder.safetensors",
       latents_minmax_path: null,
     });
   });
@@ -149,8 +150,8 @@ describe("the package's configurations", () => {
       max_epochs: null,
       max_minutes: null,
       save_model: true,
-      pretrained_model_path: "weights/emulator.safetensors",
-      save_model_path: "weights/emulator.safetensors",
+      pretrained_model_path: "weights/grav/emulator.safetensors",
+      save_model_path: "weights/grav/emulator.safetensors",
     });
   });
 
@@ -174,8 +175,13 @@ describe("the package's configurations", () => {
       "model=emulator_sample",
     ]);
     const patience = { stagnant_epoch_patience: 60 };
+    const places = (name: string) => ({
+      pretrained_model_path: `weights/sample/${name}.safetensors`,
+      save_model_path: `weights/sample/${name}.safetensors`,
+    });
     expect(config.model).toEqual({
       ...load("config_emulator").config.model,
+      ...places("emulator"),
       ...patience,
       window_size: 96,
       batch_size: 64,
@@ -183,6 +189,7 @@ describe("the package's configurations", () => {
     });
     expect(config.autoencoder).toEqual({
       ...load("config").config.model,
+      ...places("autoencoder"),
       ...patience,
       batch_size: 128,
       lr_decay_patience: 30,
@@ -228,6 +235,55 @@ describe("loadConfig", () => {
     expect(load("config", ["dataset=mine"]).config.dataset.dataset_path).toBe("cwd.h5");
     expect(load("config", ["dataset=mine"], ["extra"]).config.dataset.dataset_path).toBe("extra.h5");
     expect(load("config").config.dataset.dataset_path).toBe("data/sample_collapse_clean.h5");
+  });
+
+  it("calls a dataset like its file, unless that or the command line says otherwise, and its weights' folder the same", () => {
+    write({
+      "configs/datasets/mine.yaml": "# @package dataset\ndefaults: [grav]\n",
+      "configs/datasets/set/named.yaml": "# @package dataset\ndefaults: [/datasets/grav, _self_]\nname: a-b.1_c\n",
+      "configs/datasets/set/nameless.yaml": "# @package dataset\ndefaults: [/datasets/grav]\n",
+    });
+    const named = (...overrides: string[]) => {
+      const { config } = load("config_emulator", overrides);
+      expect(config.autoencoder.pretrained_model_path).toBe(`weights/${config.dataset.name}/autoencoder.safetensors`);
+      expect(config.model.save_model_path).toBe(`weights/${config.dataset.name}/emulator.safetensors`);
+      expect(load("config_evaluate", overrides).config.emulator).toBe(config.model.save_model_path);
+      return config.dataset.name;
+    };
+    expect(named("dataset=mine")).toBe("mine");
+    expect(named("dataset=set/named")).toBe("a-b.1_c");
+    expect(named("dataset=set/nameless")).toBe("set-nameless");
+    expect(named("dataset=mine", "dataset.name=run2")).toBe("run2");
+  });
+
+  it("refuses a dataset's name that is no name of a folder, and asks for one where the dataset has no file", () => {
+    write({
+      "configs/datasets/two words.yaml": "# @package dataset\ndefaults: [grav]\n",
+      "configs/alone/config.yaml":
+        "defaults: [{models: autoencoder}, _self_]\ndataset:\n  dataset_path: a.h5\n  preprocessing: {input_path: b.h5}\n" +
+        "  phys: [Av]\n  physical_parameter_ranges: {Av: [1, 2]}\n",
+    });
+    for (const name of ["a/b", "..", ".hidden", "-x", "''"]) {
+      expect(failure("config", [`dataset.name=${name}`]), name).toContain("`dataset.name` must be a folder's name of");
+    }
+    expect(failure("config", ["dataset='two words'"])).toMatchInlineSnapshot(`
+      "\`dataset.name\` must be a folder's name of letters, digits, \`.\`, \`_\`, \`-\`: give dataset.name=…, or rename the dataset's file
+        at   configs/datasets/two words.yaml:2:1
+        fix  it is 'two words'"
+    `);
+    expect(failure("config", [], ["configs/alone"])).toMatchInlineSnapshot(`
+      "3 problems in the configuration
+      1. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
+           at   <package>/configs/models/autoencoder.yaml:36:1
+           fix  give dataset.name=value
+      2. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
+           at   <package>/configs/models/autoencoder.yaml:37:1
+           fix  give dataset.name=value
+      3. a value must be given: \`dataset.name\`
+           at   configs/alone/config.yaml:2:1
+           fix  give dataset.name=…"
+    `);
+    expect(load("config", ["dataset.name=alone"], ["configs/alone"]).config.dataset.name).toBe("alone");
   });
 
   it("takes the original's names in a user's file", () => {
@@ -341,7 +397,7 @@ describe("what is wrong is told all at once", () => {
            fix  quote it: "cache_dir='2026'"
       4. unknown key \`dataset.phis\`
            at   override "+dataset.phis=[a]", column 2
-           fix  did you mean \`dataset.phys\`? known keys of dataset: dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing, species, num_species, num_phys, num_metadata
+           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing, species, num_species, num_phys, num_metadata
       5. \`model.hidden_dims\` must be [integer ≥ 1, integer ≥ 1], got [160, 80, 40]
            at   configs/models/mine.yaml:5:1
       6. \`model.batch_size\` must be integer ≥ 2, got 1.5

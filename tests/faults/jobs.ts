@@ -50,23 +50,23 @@ export const jobs: readonly Job[] = [
     words: ["train-autoencoder", ...training, ...autoencoderShape.map((key) => `model.${key}`)],
     resume: ["--resume-or-fresh"],
     artefacts: [
-      ...["weights/autoencoder.safetensors", "weights/autoencoder.json", ...runFiles],
+      ...["weights/grav/autoencoder.safetensors", "weights/grav/autoencoder.json", ...runFiles],
       ...["data/autoencoder_train_preprocessed.h5", "data/autoencoder_val_preprocessed.h5"],
     ],
   },
   {
     name: "train-emulator",
-    inputs: ["clean.h5", "weights/autoencoder.safetensors"],
+    inputs: ["clean.h5", "weights/grav/autoencoder.safetensors"],
     words: ["train-emulator", ...training, ...emulatorShape, phases],
     resume: ["--resume-or-fresh"],
     artefacts: [
-      ...["weights/emulator.safetensors", "weights/emulator.json", ...runFiles],
+      ...["weights/grav/emulator.safetensors", "weights/grav/emulator.json", ...runFiles],
       ...["data/training_seq.h5", "data/validation_seq.h5"],
     ],
   },
   {
     name: "emulate",
-    inputs: ["clean.h5", "weights/autoencoder.safetensors", "weights/emulator.safetensors"],
+    inputs: ["clean.h5", "weights/grav/autoencoder.safetensors", "weights/grav/emulator.safetensors"],
     words: ["emulate", "clean.h5", "--output", "made/emulated.h5"],
     resume: [],
     artefacts: ["made/emulated.h5"],
@@ -79,18 +79,18 @@ export const jobs: readonly Job[] = [
       ...["--emulator", "emulator.pth", ...emulatorShape, "autoencoder.hidden_dims=[8,4]"],
     ],
     resume: [],
-    artefacts: ["weights/autoencoder.safetensors", "weights/emulator.safetensors"],
+    artefacts: ["weights/grav/autoencoder.safetensors", "weights/grav/emulator.safetensors"],
   },
   {
     name: "export",
-    inputs: ["weights/autoencoder.safetensors", "weights/emulator.safetensors"],
+    inputs: ["weights/grav/autoencoder.safetensors", "weights/grav/emulator.safetensors"],
     words: ["export", "onnx", "--output", "made/onnx"],
     resume: [],
     artefacts: ["encoder", "decoder", "step", "rollout"].map((name) => `made/onnx/${name}.onnx`),
   },
   {
     name: "evaluate",
-    inputs: ["clean.h5", "weights/autoencoder.safetensors", "weights/emulator.safetensors"],
+    inputs: ["clean.h5", "weights/grav/autoencoder.safetensors", "weights/grav/emulator.safetensors"],
     words: ["evaluate", "dataset.dataset_path=clean.h5", "run_dir=run", "threads=1", "species=[CO]"],
     resume: [],
     artefacts: ["metrics.json", "metrics.csv", "samples.json", "report.html"].map((name) => `run/${name}`),
@@ -129,8 +129,8 @@ export async function prepare(): Promise<string> {
   ];
   for (const words of steps) await inPeace(words, folder);
   for (const run_dir of ["first", "second"]) await inPeace([...wordsOf("evaluate"), `run_dir=${run_dir}`], folder);
-  const autoencoder = readAutoencoder(join(folder, "weights/autoencoder.safetensors"));
-  const emulator = readEmulator(join(folder, "weights/emulator.safetensors"));
+  const autoencoder = readAutoencoder(join(folder, "weights/grav/autoencoder.safetensors"));
+  const emulator = readEmulator(join(folder, "weights/grav/emulator.safetensors"));
   const { trainable, statistics } = autoencoderLayouts(autoencoder.model);
   writePth(join(folder, "autoencoder.pth"), [
     [trainable, autoencoder.trainable],

@@ -67,14 +67,14 @@ const emulator: NonNullable<Models["emulator"]>["weights"] = {
 };
 const models: Models = { autoencoder, emulator: { weights: emulator, latents: minmaxLatents(json.latents_minmax) } };
 const paths = {
-  autoencoder: join(folder, "weights/autoencoder.safetensors"),
-  emulator: join(folder, "weights/emulator.safetensors"),
+  autoencoder: join(folder, "weights/made/autoencoder.safetensors"),
+  emulator: join(folder, "weights/made/emulator.safetensors"),
 };
 let inference: Inference;
 let ort: OnnxRuntime;
 
 beforeAll(async () => {
-  mkdirSync(join(folder, "weights"));
+  mkdirSync(join(folder, "weights/made"), { recursive: true });
   writeAutoencoder(paths.autoencoder, autoencoder);
   writeEmulator(paths.emulator, emulator);
   inference = await Inference.load({ ...paths, engine: "compiled", threads: 1 });
@@ -296,7 +296,7 @@ describe("a file that deviates from Inference", () => {
   });
 
   it("is not written", async () => {
-    const broken = join(folder, "weights/broken.safetensors");
+    const broken = join(folder, "weights/made/broken.safetensors");
     writeEmulator(broken, { ...emulator, trainable: emulator.trainable.map(() => 3e38) });
     const error = await thrownBy(() => exportOnnx(request("broken", { emulator: broken }), tools), folder);
     expect(error).toMatchInlineSnapshot(`
@@ -327,7 +327,7 @@ describe("astrochem export", () => {
       "
     `);
     expect(context.stderr.text).toMatch(
-      /^checking against the compiled engine on cpu: .*; \d+ threads?: .*\nstep: deviates by \S+ at most/,
+      /^using the weights in weights\/made\nchecking against the compiled engine on cpu: .*; \d+ threads?: .*\nstep: deviates by \S+ at most/,
     );
   });
 

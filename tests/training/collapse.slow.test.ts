@@ -23,7 +23,7 @@ describe.skipIf(raw === undefined)("the original's recipe on 53 tracers", () => 
   it("brings the autoencoder to the original's error in about as many epochs", () => {
     astrochem("preprocess", ...overrides);
     astrochem("train-autoencoder", ...overrides, "recipe=original", "model.batch_size=128", "seed=1");
-    const log = epochs("weights/autoencoder.json");
+    const log = epochs("weights/grav/autoencoder.json");
     const best = Math.min(...log.map(({ mean }) => mean));
     // Two runs of the original: 0.089 and 0.084; runs here: 0.095, 0.107, 0.112, 0.140. Best epoch of the original: 229.
     expect(best).toBeLessThan(0.2);
@@ -33,9 +33,9 @@ describe.skipIf(raw === undefined)("the original's recipe on 53 tracers", () => 
   });
 
   it("brings the emulator to an error of the original's order in 10 epochs", () => {
-    expect(existsSync(join(folder, "weights/autoencoder.safetensors"))).toBe(true);
+    expect(existsSync(join(folder, "weights/grav/autoencoder.safetensors"))).toBe(true);
     astrochem("train-emulator", ...overrides, "recipe=original", "model.batch_size=64", "model.max_epochs=10");
-    const best = Math.min(...epochs("weights/emulator.json").map(({ mean }) => mean));
+    const best = Math.min(...epochs("weights/grav/emulator.json").map(({ mean }) => mean));
     expect(best).toBeLessThan(142_468); // the original's after 10 epochs
   });
 });
@@ -44,12 +44,12 @@ describe.skipIf(raw === undefined)("the curriculum on 53 tracers", () => {
   it("brings both models in minutes to where the original's recipe needs hours", () => {
     astrochem("preprocess", ...overrides);
     astrochem("train-autoencoder", ...overrides);
-    const autoencoder = epochs("weights/autoencoder.json");
+    const autoencoder = epochs("weights/grav/autoencoder.json");
     // The original's 250 epochs: 0.089 and 0.084. One collapsing tracer rules the mean, the error in dex is steadier.
     expect(Math.min(...autoencoder.map(({ mean }) => mean))).toBeLessThan(0.09);
     expect(autoencoder.at(-1)!.dex).toBeLessThan(0.025);
     astrochem("train-emulator", ...overrides);
     // The mean trajectory of the training tracers: 0.220.
-    expect(Math.min(...epochs("weights/emulator.json").map(({ dex }) => dex))).toBeLessThan(0.05);
+    expect(Math.min(...epochs("weights/grav/emulator.json").map(({ dex }) => dex))).toBeLessThan(0.05);
   });
 });
