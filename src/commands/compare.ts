@@ -53,7 +53,9 @@ export const compareCommand: Command = {
     const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
     const file = join(folder, "compare.json");
     const inputs = paths.map((path) => resolve(cwd, path));
-    await checkDestination({ path: file, kind: "comparison", inputs, overwrite: args.overwrite === true });
+    const overwrite = args.overwrite === true;
+    await checkDestination({ path: file, kind: "comparison", inputs, overwrite });
+    await checkDestination({ path: join(folder, "compare.html"), kind: "comparisonPage", inputs, overwrite });
     const names = namesOf(paths);
     const evaluations = await evaluationsOf(paths, context);
     const runs = evaluations.map((metrics, r) => ({ name: names[r]!, metrics }));

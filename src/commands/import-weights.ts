@@ -28,7 +28,7 @@ export const importWeightsCommand: Command = {
   async run(context) {
     const files = requested(context);
     const loaded = await composeConfig("config_emulator", context);
-    const [{ emulatorJob }, imports, weightsFile] = await Promise.all([
+    const [{ emulatorJob, tablesOf }, imports, weightsFile] = await Promise.all([
       import("./jobs.ts"),
       import("../models/import-weights.ts"),
       import("../models/weights-file.ts"),
@@ -39,7 +39,7 @@ export const importWeightsCommand: Command = {
     const autoencoderPath = resolve(loaded.config.working_path, save_model_path);
     const written: string[] = [];
     const overwrite = context.args.overwrite === true;
-    const inputs = [files.autoencoder, files.latentsMinmax, files.emulator];
+    const inputs = [files.autoencoder, files.latentsMinmax, files.emulator, ...tablesOf(loaded)];
     if (files.autoencoder) await checkDestination({ path: autoencoderPath, kind: "autoencoder", inputs, overwrite });
     if (files.emulator) {
       const used = files.autoencoder === null ? job.autoencoder : autoencoderPath;

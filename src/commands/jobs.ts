@@ -62,6 +62,14 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
   };
 }
 
+/** The tables that a configuration names, which no output may replace. */
+export function tablesOf({ config }: LoadedConfig<"config" | "config_emulator">): string[] {
+  const { species_path, initial_abundances_path, stoichiometric_matrix_path } = config.dataset;
+  return [species_path, initial_abundances_path, stoichiometric_matrix_path].flatMap((path) =>
+    path === null ? [] : [resolveInput(config.working_path, path)],
+  );
+}
+
 /** The species list of a configuration, or the package's own. */
 export function speciesOf({ config }: LoadedConfig<"config" | "config_emulator">): string[] {
   return readSpeciesList(resolveInput(config.working_path, config.dataset.species_path));

@@ -270,6 +270,19 @@ describe("compare", () => {
     );
   });
 
+  it("leaves a page of somebody else's as it is", async () => {
+    mkdirSync(join(cwd, "site"));
+    writeFileSync(join(cwd, "site/compare.html"), "<title>mine</title>");
+    const { code, stderr } = await command("compare", "alone", "other", "--output", "site");
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: …\/site\/compare\.html exists, and is no comparison/),
+    ]);
+    expect(readdirSync(join(cwd, "site"))).toEqual(["compare.html"]);
+    for (const overwrite of [["--overwrite"], []])
+      expect((await command("compare", "alone", "other", "--output", "site", ...overwrite)).code).toBe(0);
+  });
+
   it("refuses runs of other rows, a single run and what is no run", async () => {
     await evaluate("fewer", "emulator=null", "max_tracers=1");
     const told: string[] = [];
