@@ -53,12 +53,15 @@ export async function openEvaluation(
       throw error;
     });
     if (!ignoreTimeStep && surrogate.timeStepYears !== null) {
-      const scored = test?.frame ?? clean.val;
-      await checkStepsOf(scored, ["Index", "Model", "Time"], surrogate.timeStepYears).catch((error: unknown) => {
+      try {
+        // The baselines are made of training tracers, step by step.
+        for (const frame of [test?.frame ?? clean.val, clean.train])
+          await checkStepsOf(frame, ["Index", "Model", "Time"], surrogate.timeStepYears);
+      } catch (error) {
         clean.close();
         test?.frame.close();
         throw error;
-      });
+      }
     }
     return {
       request: {
