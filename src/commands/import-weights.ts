@@ -34,6 +34,7 @@ export const importWeightsCommand: Command = {
       import("../models/weights-file.ts"),
     ]);
     const job = emulatorJob(loaded, false);
+    for (const note of job.notes) context.stderr.write(`${note}\n`);
     const { species, phys } = job.columns;
     const { hidden_dims, latent_dim, save_model_path } = loaded.config.autoencoder;
     const autoencoderPath = resolve(loaded.config.working_path, save_model_path);
@@ -49,6 +50,7 @@ export const importWeightsCommand: Command = {
       const weights = imports.importAutoencoder(files.autoencoder, {
         shape: { input_dim: species.length, hidden_dims, latent_dim },
         species,
+        elementTable: job.elementTable,
         clipping: job.clipping,
         latentsMinmax: files.latentsMinmax!,
       });

@@ -1,7 +1,7 @@
 import { chooseEngine } from "../backend/choose-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
-import { type ElementTable, tableOfNames } from "../chemistry/element-table.ts";
+import { type ElementTable, tableOfWeights } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { RangeWatch } from "../data/range-watch.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
@@ -79,7 +79,7 @@ export class Inference {
   readonly physicalParameters: readonly PhysicalParameter[];
   /** Elements of the species, in the order of the atoms. */
   readonly elements: readonly string[];
-  /** Atoms of each element in each species, [species][elements], and charges, [species]. */
+  /** Atoms of each element in each species, [species][elements], charges and phases, [species]. */
   readonly elementTable: ElementTable;
   readonly latentDim: number;
   /** Rows of the windows that the emulator was trained on: it saw rollouts of one step less. Null without an emulator. */
@@ -114,7 +114,7 @@ export class Inference {
   ) {
     this.compute = choice;
     this.species = autoencoder.species;
-    this.elementTable = autoencoder.elements ?? tableOfNames(autoencoder.species);
+    this.elementTable = tableOfWeights(autoencoder);
     this.elements = this.elementTable.elements;
     this.latentDim = autoencoder.model.latent_dim;
     this.windowSize = emulator?.weights.window_size ?? null;

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { ElementTable } from "../chemistry/element-table.ts";
 import { CheckpointError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
 import { readPth } from "../formats/pytorch.ts";
@@ -7,12 +8,19 @@ import { packageVersion } from "../version.ts";
 import { type AutoencoderShape, autoencoderLayouts } from "./autoencoder.ts";
 import { type EmulatorShape, emulatorLayout } from "./emulator.ts";
 import type { Layout } from "./layout.ts";
-import { type AutoencoderWeights, compareArrays, type EmulatorWeights, type Provenance } from "./weights-file.ts";
+import {
+  type AutoencoderWeights,
+  compareArrays,
+  type EmulatorWeights,
+  type Provenance,
+  storedTable,
+} from "./weights-file.ts";
 
 /** What PyTorch's file does not say of an autoencoder. */
 export interface AutoencoderFacts {
   readonly shape: AutoencoderShape;
   readonly species: readonly string[];
+  readonly elementTable: ElementTable;
   readonly clipping: { readonly lower: number; readonly upper: number };
   /** `latents_minmax.npy`, [min, max]. */
   readonly latentsMinmax: string;
@@ -39,6 +47,7 @@ export function importAutoencoder(path: string, facts: AutoencoderFacts): Autoen
     species: [...facts.species],
     abundances_clipping: facts.clipping,
     latent_range: readRange(facts.latentsMinmax),
+    elements: storedTable(facts.elementTable),
     steps: Number(counter ?? 0),
     provenance: importedFrom(path),
     trainable: layouts.trainable.gather(arrays),

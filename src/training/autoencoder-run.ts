@@ -14,7 +14,13 @@ import { derivedSeed, RandomStream } from "../data/random.ts";
 import { writeNpy } from "../formats/npy.ts";
 import { type AutoencoderShape, initialAutoencoder } from "../models/autoencoder.ts";
 import { Encoder } from "../models/runners.ts";
-import { type AutoencoderWeights, readAutoencoder, readTraining, writeAutoencoder } from "../models/weights-file.ts";
+import {
+  type AutoencoderWeights,
+  readAutoencoder,
+  readTraining,
+  storedTable,
+  writeAutoencoder,
+} from "../models/weights-file.ts";
 import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
 import { encodeCheckpoint } from "./checkpoint.ts";
 import { checkpointPaths } from "./checkpoint-keeper.ts";
@@ -133,7 +139,7 @@ async function train(
     latent_range: null,
     ...ranges,
     steps: best.steps,
-    elements: copyOfTable(job.elementTable),
+    elements: storedTable(job.elementTable),
     provenance: provenanceOf(best, { dataHash, seed, metric: job.recipe.metric }),
     trainable: best.arrays.parameters!,
     statistics: best.arrays.statistics!,
@@ -188,10 +194,6 @@ async function train(
     { weights: model.save_model ? job.weights : null, checkpoint },
     trainer.parameterCount,
   );
-}
-
-function copyOfTable({ elements, atoms, charges }: ElementTable): NonNullable<AutoencoderWeights["elements"]> {
-  return { elements: [...elements], atoms: atoms.map((counts) => [...counts]), charges: [...charges] };
 }
 
 async function startingWeights(
