@@ -58,6 +58,19 @@ export function elementTable(
   return { table, notes: notesOf(names, species, reader, matrix) };
 }
 
+/** What `elementTable` says of names without a matrix: why it refuses them, or what there is to say of them. */
+export function describeNames(
+  names: readonly string[],
+  sources: Omit<TableSources, "matrix">,
+): { readonly refusal: DataError | null; readonly notes: readonly string[] } {
+  try {
+    return { refusal: null, notes: elementTable(names, { ...sources, matrix: null }).notes };
+  } catch (error) {
+    if (error instanceof DataError) return { refusal: error, notes: [] };
+    throw error;
+  }
+}
+
 /**
  * The table of species of which nothing is known but their names, such as those of weights. Doubtful counts are isotopes: a training
  * asked about them. Names without a formula have no atoms.

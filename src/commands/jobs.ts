@@ -113,7 +113,7 @@ function matrixOf(
 }
 
 /** Whether some phase's loss holds the elements' totals. */
-function conserves({ config }: LoadedConfig<"config" | "config_emulator">): boolean {
+export function conserves({ config }: LoadedConfig<"config" | "config_emulator">): boolean {
   const phases: readonly (AutoencoderPhase | EmulatorPhase)[] = config.recipe.phases;
   return phases.some(({ loss }) => {
     if ("of" in loss && loss.of === "latents") return false;
