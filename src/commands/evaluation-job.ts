@@ -23,7 +23,7 @@ export interface OpenedEvaluation {
 
 /**
  * Loads the weights and opens the dataset that a configuration names.
- * @param note  told what is doubtful about what computes: "warning: …"
+ * @param log  told what is doubtful: "warning: …"
  * @throws CheckpointError, DataError, ConfigError
  */
 export async function openEvaluation(
@@ -40,7 +40,7 @@ export async function openEvaluation(
     device,
     engine,
     threads,
-    note: log,
+    onWarning: (message) => log(`warning: ${message}`),
   });
   if (surrogate.unknownFacts.length > 0) log(describeUnknown(surrogate));
   try {

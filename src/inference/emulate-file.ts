@@ -35,11 +35,10 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
   const { compute } = request;
   const surrogate = await Inference.load({
     ...compute,
-    note: tools.log,
     autoencoder: path(request.autoencoder),
     emulator: path(request.emulator),
-    // Here tracers and rows have names, so that they are checked and told below.
-    onWarning: () => {},
+    // Here tracers and rows have names, so that input is checked and told below.
+    onWarning: (message, kind) => kind === "compute" && tools.log(`warning: ${message}`),
   });
   try {
     if (surrogate.unknownFacts.length > 0) tools.log(describeUnknown(surrogate));

@@ -67,7 +67,12 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
   const models = readModels(autoencoder, emulator);
   const options = { scaling: request.scaling, steps: request.steps ?? models.emulator?.weights.window_size ?? 1 };
   const runtime = await runtimeForCheck();
-  const inference = await Inference.load({ autoencoder, emulator, threads: request.threads, note: tools.log });
+  const inference = await Inference.load({
+    autoencoder,
+    emulator,
+    threads: request.threads,
+    onWarning: (message) => tools.log(`warning: ${message}`),
+  });
   const { engine, device, reason } = inference.compute;
   tools.log(`checking against the ${engine} engine on ${device}: ${reason}`);
   const made: { part: Part; bytes: Uint8Array; deviation: number }[] = [];

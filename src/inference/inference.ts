@@ -26,7 +26,7 @@ import {
 import { InputWarnings, type WarningListener } from "./input-warnings.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
-export type { InputWarningKind, WarningListener } from "./input-warnings.ts";
+export type { WarningKind, WarningListener } from "./input-warnings.ts";
 
 /** What to load and where to compute. */
 export interface InferenceOptions extends ComputeRequest {
@@ -35,12 +35,10 @@ export interface InferenceOptions extends ComputeRequest {
   /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
   readonly emulator?: string | undefined;
   /**
-   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei. Default: a warning of the
-   * process, of type `AstrochemWarning`.
+   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei, and of what is doubtful about
+   * the choice of what computes (kind `compute`). Default: a warning of the process, of type `AstrochemWarning`.
    */
   readonly onWarning?: WarningListener | undefined;
-  /** Told what is doubtful about the choice of what computes: "warning: …". */
-  readonly note?: ((message: string) => void) | undefined;
 }
 
 /** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
@@ -149,7 +147,12 @@ export class Inference {
       emulator = { weights, latents: latentsOf(options.autoencoder, autoencoder, weights) };
     }
     const warnings = new InputWarnings(options.onWarning);
-    return new Inference(await chooseEngine(options, options.note), autoencoder, emulator, warnings);
+    return new Inference(
+      await chooseEngine(options, (message) => warnings.tellCompute(message)),
+      autoencoder,
+      emulator,
+      warnings,
+    );
   }
 
   /**
