@@ -1,26 +1,85 @@
+import { wrapped } from "./report-lines.ts";
+
 /** A column of a text table. */
 export interface Column<Row> {
   readonly title: string;
   readonly value: (row: Row) => string | number;
 }
 
+/** Of a terminal, whatever the one at hand: what fits there fits everywhere. */
+const terminalWidth = 80;
+const gap = 2;
+
+/** A column on its way: what does not fit beside the others is broken at blanks, numbers never. */
+interface Cells {
+  readonly title: string;
+  readonly texts: readonly string[];
+  readonly isNumeric: boolean;
+  width: number;
+}
+
 /**
- * A table for a terminal: one line of titles, one per row, columns two blanks apart; numbers to the right, with thousands
- * separated, text to the left.
+ * A table for a terminal of 80 columns: titles, then one line per row, columns two blanks apart; numbers to the right, with thousands
+ * separated, text to the left. Where it would be wider, titles and then the widest texts are broken at blanks.
  */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = columns.map(({ title, value }) => {
+  const cells = columns.map(({ title, value }): Cells => {
     const values = rows.map(value);
-    const isNumeric = values.length > 0 && values.every((each) => typeof each === "number");
-    const texts = [title, ...values.map(formatCell)];
-    const width = Math.max(...texts.map(widthOf));
-    return texts.map((text) => {
-      const padding = " ".repeat(width - widthOf(text));
-      return isNumeric ? padding + text : text + padding;
-    });
+    const texts = values.map(formatCell);
+    const isNumeric = values.some((each) => typeof each === "number") && values.every(isNumberOrNone);
+    return { title, texts, isNumeric, width: Math.max(...[title, ...texts].map(widthOf)) };
   });
-  const lines = Array.from({ length: rows.length + 1 }, (_, line) => cells.map((column) => column[line]).join("  "));
-  return lines.map((line) => line.trimEnd()).join("\n");
+  narrow(cells);
+  const titles = cells.map((column) => wrapped(column.title, "", column.width).split("\n"));
+  const height = Math.max(...titles.map(({ length }) => length));
+  const lines = [
+    ...lined(
+      cells,
+      titles.map((each) => [...Array<string>(height - each.length).fill(""), ...each]),
+    ),
+    ...rows.flatMap((_, row) =>
+      lined(
+        cells,
+        cells.map(({ texts, width }) => wrapped(texts[row]!, "", width).split("\n")),
+      ),
+    ),
+  ];
+  return lines.join("\n");
+}
+
+function isNumberOrNone(value: string | number): boolean {
+  return typeof value === "number" || value === "";
+}
+
+/** Narrows columns until all fit, or nothing is left to break. */
+function narrow(cells: readonly Cells[]): void {
+  const excess = (): number => cells.reduce((sum, { width }) => sum + width + gap, -gap) - terminalWidth;
+  if (excess() <= 0) return;
+  for (const cell of cells) cell.width = Math.max(...cell.texts.map(widthOf), longestWord(cell.title));
+  const texts = cells.filter(({ isNumeric }) => !isNumeric);
+  for (const cell of texts.toSorted((a, b) => b.width - a.width)) {
+    const least = Math.max(...[cell.title, ...cell.texts].map(longestWord));
+    cell.width = Math.max(least, cell.width - Math.max(0, excess()));
+  }
+}
+
+/** The lines of one row. @param row [columns][lines] */
+function lined(cells: readonly Cells[], row: readonly (readonly string[])[]): string[] {
+  const height = Math.max(...row.map(({ length }) => length));
+  return Array.from({ length: height }, (_, line) =>
+    cells
+      .map(({ isNumeric, width }, column) => {
+        const text = row[column]![line] ?? "";
+        const padding = " ".repeat(Math.max(0, width - widthOf(text)));
+        return isNumeric ? padding + text : text + padding;
+      })
+      .join(" ".repeat(gap))
+      .trimEnd(),
+  );
+}
+
+function longestWord(text: string): number {
+  return Math.max(...text.split(" ").map(widthOf));
 }
 
 /** Integers with separated thousands, small and large numbers with three digits of mantissa, NaN and infinities by name. */

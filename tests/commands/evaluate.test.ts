@@ -59,6 +59,9 @@ describe("evaluate", () => {
     const { code, stdout, stderr } = await evaluate("whole");
     expect(code, stderr).toBe(0);
     expect(stdout).toContain("surrogate, whole trajectory");
+    const table = stdout.slice(0, stdout.indexOf("\n\n")).split("\n");
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(table.at(-1)).toMatch(/^rows: all \d+$/);
     expect(stdout).toMatch(/The surrogate (beats|loses to) persistence/);
     expect(stdout).toContain("whole/report.html");
     expect(readdirSync(join(cwd, "whole"))).toEqual(
@@ -204,7 +207,9 @@ describe("compare", () => {
     await evaluate("other", "emulator=null", "autoencoder=weights/other.safetensors");
     const { code, stdout, stderr } = await command("compare", "alone", "other", "--resamples", "200");
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(/autoencoder alone \(encode, decode\) +other/);
+    expect(stdout).toMatch(
+      /^autoencoder alone +error, dex +relative, mean\nalone .*\nother .*\nother - alone: -?\d.* dex, /,
+    );
     const comparison = JSON.parse(readFileSync(join(cwd, "compare.json"), "utf8"));
     const { runs } = comparison.kinds[0];
     const [a, b] = ["alone", "other"].map((run) => readMetrics(join(cwd, run)).predictions.reconstruction!);
