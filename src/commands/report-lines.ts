@@ -25,7 +25,8 @@ export function wrapped(text: string, indent = "", room = width): string {
 
 /** Text for where it goes: in a terminal, lines that are too long are broken at blanks; elsewhere they stay whole. */
 export function forTerminal(text: string, { columns }: { readonly columns?: number | undefined }): string {
-  if (columns === undefined) return text;
+  // Some terminals say 0.
+  if (!columns) return text;
   const fitted = (line: string): string => ([...line].length <= columns ? line : wrapped(line, "  ", columns));
   return text.split("\n").map(fitted).join("\n");
 }

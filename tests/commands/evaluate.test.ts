@@ -129,7 +129,7 @@ describe("evaluate", () => {
       "emulator=null",
     );
     expect(own.code, own.stderr).toBe(0);
-    expect(own.stdout).toMatch(/^2 test tracers /);
+    expect(own.stdout).toMatch(/^2 test tracers /m);
     const { provenance, validation, train } = readMetrics(join(cwd, "test"));
     expect([provenance.split, provenance.test_dataset, validation.tracers, train.tracers]).toEqual([
       "test",
@@ -181,7 +181,7 @@ describe("evaluate", () => {
     expect(code, stderr).toBe(0);
     expect(stdout).toContain(String.raw`e\u001b[2J\u009b/report.html`);
     const compared = await command("compare", name, name, "--resamples", "20");
-    expect([compared.code, compared.stdout]).toEqual([0, expect.stringContaining(String.raw` e\u001b[2J\u009b `)]);
+    expect([compared.code, compared.stdout]).toEqual([0, expect.stringMatching(/^e\\u001b\[2J\\u009b /m)]);
     const json = await command("compare", name, name, "--resamples", "20", "--json");
     expect(JSON.parse(json.stdout).runs[1].name).toBe(name);
     for (const text of [stdout, compared.stdout, json.stdout]) expect(text).not.toMatch(/[^\P{Cc}\n]/u);

@@ -29,7 +29,7 @@ describe("lines of a report", () => {
 
   it("break for a terminal only, by its width", () => {
     const text = "one two three four\nfive";
-    expect(forTerminal(text, {})).toBe(text);
+    expect([forTerminal(text, {}), forTerminal(text, { columns: 0 })]).toEqual([text, text]);
     expect(forTerminal(text, { columns: 10 })).toBe("one two\n  three\n  four\nfive");
   });
 
