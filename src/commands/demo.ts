@@ -68,11 +68,14 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
-  const { request, training, close } = await openEvaluation(config, undefined, (message) =>
-    context.stderr.write(`${message}\n`),
-  );
+  const log = (message: string): void => void context.stderr.write(`${message}\n`);
+  const { request, training, close } = await openEvaluation(config, undefined, log);
   try {
-    const { metrics, samples: found } = await evaluateSurrogate(request, { log: () => {}, signal, now });
+    const { metrics, samples: found } = await evaluateSurrogate(request, {
+      log: (message) => message.startsWith("warning: ") && log(message),
+      signal,
+      now,
+    });
     const samples = { ...found, training };
     context.stderr.write("drawing the report\n");
     writeMetrics(join(cwd, folder), metrics, samples);

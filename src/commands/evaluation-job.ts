@@ -40,7 +40,8 @@ export async function openEvaluation(
     device,
     engine,
     threads,
-    onWarning: (message) => log(`warning: ${message}`),
+    // The evaluation itself looks at its conditions, which have tracers and rows.
+    onWarning: (message, kind) => kind === "compute" && log(`warning: ${message}`),
   });
   if (surrogate.unknownFacts.length > 0) log(describeUnknown(surrogate));
   try {

@@ -71,7 +71,8 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
     autoencoder,
     emulator,
     threads: request.threads,
-    onWarning: (message) => tools.log(`warning: ${message}`),
+    // Its input here is drawn, and means nothing.
+    onWarning: (message, kind) => kind === "compute" && tools.log(`warning: ${message}`),
   });
   const { engine, device, reason } = inference.compute;
   tools.log(`checking against the ${engine} engine on ${device}: ${reason}`);
