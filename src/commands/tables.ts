@@ -51,15 +51,31 @@ function isNumberOrNone(value: string | number): boolean {
   return typeof value === "number" || value === "";
 }
 
-/** Narrows columns until all fit, or nothing is left to break. */
+/** Narrows columns by as much as is missing: titles first, then texts. */
 function narrow(cells: readonly Cells[]): void {
-  const excess = (): number => cells.reduce((sum, { width }) => sum + width + gap, -gap) - terminalWidth;
-  if (excess() <= 0) return;
-  for (const cell of cells) cell.width = Math.max(...cell.texts.map(widthOf), longestWord(cell.title));
-  const texts = cells.filter(({ isNumeric }) => !isNumeric);
-  for (const cell of texts.toSorted((a, b) => b.width - a.width)) {
-    const least = Math.max(...[cell.title, ...cell.texts].map(longestWord));
-    cell.width = Math.max(least, cell.width - Math.max(0, excess()));
+  breakLines(cells, ({ title, texts }) => ({ broken: [title], whole: texts }));
+  breakLines(
+    cells.filter(({ isNumeric }) => !isNumeric),
+    ({ title, texts }) => ({ broken: [title, ...texts], whole: [] }),
+  );
+
+  function breakLines(
+    chosen: readonly Cells[],
+    partsOf: (cell: Cells) => { readonly broken: readonly string[]; readonly whole: readonly string[] },
+  ): void {
+    const parts = chosen.map((cell) => {
+      const { broken, whole } = partsOf(cell);
+      return { cell, broken, whole, least: Math.max(...whole.map(widthOf), ...broken.map(longestWord)) };
+    });
+    // Those that have the most to give.
+    parts.sort((a, b) => b.cell.width - b.least - (a.cell.width - a.least));
+    for (const { cell, broken, whole, least } of parts) {
+      const excess = cells.reduce((sum, { width }) => sum + width + gap, -gap) - terminalWidth;
+      if (excess <= 0) return;
+      const room = Math.max(least, cell.width - excess);
+      const lines = broken.flatMap((text) => wrapped(text, "", room).split("\n"));
+      cell.width = Math.max(...[...whole, ...lines].map(widthOf));
+    }
   }
 }
 

@@ -70,10 +70,10 @@ it("fits a terminal of 80 columns: titles are broken, then texts, never numbers"
   const numbers = Array.from({ length: 6 }, () => ({ title, value: (row: (typeof rows)[number]) => row.error }));
   const table = formatTable([{ title: "name", value: (row: (typeof rows)[number]) => row.name }, ...numbers], rows);
   expect(table).toMatchInlineSnapshot(`
-    "                            a title  a title  a title  a title  a title  a title
-                                of many  of many  of many  of many  of many  of many
-    name                          words    words    words    words    words    words
-    one two three one two       0.01234  0.01234  0.01234  0.01234  0.01234  0.01234
+    "                         a title  a title  a title  a title  a title  a title
+                             of many  of many  of many  of many  of many  of many
+    name                       words    words    words    words    words    words
+    one two three one two    0.01234  0.01234  0.01234  0.01234  0.01234  0.01234
     three one two three one
     two three
     short"
