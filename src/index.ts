@@ -15,11 +15,11 @@ export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError 
 export {
   Inference,
   type InferenceOptions,
-  type InputWarningKind,
   type Matrix,
   type MatrixInput,
   type PhysicalParameter,
   type ScaledOption,
   type TrainedStart,
+  type WarningKind,
   type WarningListener,
 } from "./inference/inference.ts";

@@ -91,6 +91,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   const started = tools.now().getTime();
   const setup = prepare(request, tools);
   const { reader, validation, surrogate } = setup;
+  await checkConditions(setup);
   tools.log(`reading ${setup.training.length} training tracers for the baselines, and scoring some of their rows`);
   const trainingErrors = new TrainingErrors({
     surrogate,
@@ -114,7 +115,6 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   };
   const pass = new ValidationPass({ ...setup, knowledge, kept, now: () => tools.now().getTime() });
   await pass.run(validation);
-  setup.ranges.tell(tools.log, request.strict === true, `${request.clean.path}, key val`);
   // Of all rows, and of which of them were scored.
   const { all, chosen } = setup.choice;
   const rows_hash = reader.hash(chosen === all ? [] : ["scored", chosen, request.seed]);
@@ -122,6 +122,23 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   const facts = { rows_hash, started };
   const metrics = await metricsOf(setup, pass, { knowledge, trainingErrors }, facts);
   return { metrics, samples: await samplesOf(setup, pass, knowledge) };
+}
+
+/** Tells which conditions are outside the trained ranges, or refuses them: before anything is computed. */
+async function checkConditions({ request, tools, surrogate, scored, validation, checkpoint }: Setup): Promise<void> {
+  const names = surrogate.physicalParameters.map(({ name }) => name);
+  if (names.length === 0) return;
+  const ranges = trainedRanges(surrogate);
+  for (const { id, start, rows } of validation) {
+    // The last row's conditions lead nowhere.
+    const physical = new Float32Array((rows - 1) * names.length);
+    scored.read(start, rows - 1, names, physical);
+    for (let row = 0; row < rows - 1; row++) {
+      ranges.add(physical, row * names.length, () => `tracer ${id}, row ${row}`);
+    }
+    await checkpoint();
+  }
+  ranges.tell(tools.log, request.strict === true, `${scored.path}, key ${scored.key}`);
 }
 
 type Setup = ReturnType<typeof prepare>;
@@ -164,6 +181,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     ),
     windowChoice: chosenSteps(Array.from({ length: windows?.evaluated ?? 0 }, (_, index) => [index, windowSteps])),
     split,
+    scored,
     reader: new TracerReader(scored, columns, true),
     trainingReader: new TracerReader(clean.train, columns),
     training,
@@ -171,7 +189,6 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     longestRows,
     scale: errorScale(surrogate.species, columns.clipping, floor, surrogate.elementTable),
     physical: new PhysicalScaling(names, ranges),
-    ranges: trainedRanges(surrogate),
     ...conditionAxes(names, ranges),
     windows: windows !== null && windows.evaluated > 0 ? windows : null,
     checkpoint: async (): Promise<void> => {

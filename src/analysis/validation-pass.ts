@@ -1,5 +1,4 @@
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
-import type { RangeWatch } from "../data/range-watch.ts";
 import { areStepsInput } from "../data/time-steps.ts";
 import type { Inference } from "../inference/inference.ts";
 import { borrowedRows, persistence } from "./baselines.ts";
@@ -53,7 +52,6 @@ export interface ValidationTools {
   readonly choice: EvenChoice<TracerPlace>;
   readonly windowChoice: EvenChoice<number>;
   readonly longestRows: number;
-  readonly ranges: RangeWatch;
   /** Tracers whose physical histories and vectors are kept. */
   readonly kept: { readonly histories: ReadonlySet<TracerPlace>; readonly vectors: ReadonlySet<TracerPlace> };
   readonly checkpoint: () => Promise<void>;
@@ -99,7 +97,6 @@ export class ValidationPass {
     const { surrogate, windows } = this.#tools;
     const scored = this.#scoredRows(block);
     const sums: Errors[] = block.places.map(() => ({}));
-    this.#watchRanges(block);
     if (scored.rows.length > 0) {
       const latents = await encodeRows(surrogate, scored.truth.scaled);
       this.#score("reconstruction", await decodeRows(surrogate, latents), scored, sums);
@@ -110,16 +107,6 @@ export class ValidationPass {
     }
     if (windows !== null) await this.#windows(block, windows);
     this.#keep(block, scored, sums);
-  }
-
-  /** Conditions that lead from a row to the next. */
-  #watchRanges({ places, rows, physical, times }: TracerBlock): void {
-    const parameters = physical.length / times.length;
-    for (const [k, { id }] of places.entries()) {
-      for (let row = 0; row < rows - 1; row++) {
-        this.#tools.ranges.add(physical, (k * rows + row) * parameters, () => `tracer ${id}, row ${row}`);
-      }
-    }
   }
 
   /** The rows of a block that are scored. */

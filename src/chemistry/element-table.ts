@@ -1,7 +1,7 @@
 import { DataError } from "../errors.ts";
 import { elements as core, isMassNumber } from "./elements.ts";
 import { isElectron, NameReader, type NamingOptions, type ReadName } from "./name-reader.ts";
-import type { Species } from "./species.ts";
+import type { Phase, Species } from "./species.ts";
 
 /** What species are made of: the one source for losses, conservation, and what is told of elements. */
 export interface ElementTable {
@@ -10,7 +10,12 @@ export interface ElementTable {
   readonly atoms: readonly (readonly number[])[];
   /** [species], in elementary charges. */
   readonly charges: readonly number[];
+  /** Where each is found, [species]: of names of a convention only their reader knows. */
+  readonly phases: readonly Phase[];
 }
+
+/** A table as weights hold it: earlier files lack the phases. */
+type StoredTable = Omit<ElementTable, "phases"> & { readonly phases?: readonly Phase[] | undefined };
 
 /** A matrix of atoms as a file holds it. */
 export interface MatrixFile {
@@ -47,10 +52,23 @@ export function elementTable(
   const bad = matrix !== null ? [] : doubts.filter(({ isotopes }) => !allowsNoFormula || isotopes.length > 0);
   if (bad.length > 0) throw badNames(bad, names, where);
   const unread = new Set(doubts.map(({ name }) => name));
-  const species = names.map((name) => (unread.has(name) ? withoutFormula(name) : speciesOf(reader, name)!));
+  const species = names.map((name) => (unread.has(name) ? withoutFormula(reader, name) : speciesOf(reader, name)!));
   const computed = tableOf(species, reader);
   const table = matrix === null ? computed : checked(matrix, computed, names, unread);
   return { table, notes: notesOf(names, species, reader, matrix) };
+}
+
+/** What `elementTable` says of names without a matrix: why it refuses them, or what there is to say of them. */
+export function describeNames(
+  names: readonly string[],
+  sources: Omit<TableSources, "matrix">,
+): { readonly refusal: DataError | null; readonly notes: readonly string[] } {
+  try {
+    return { refusal: null, notes: elementTable(names, { ...sources, matrix: null }).notes };
+  } catch (error) {
+    if (error instanceof DataError) return { refusal: error, notes: [] };
+    throw error;
+  }
 }
 
 /**
@@ -65,7 +83,7 @@ export function tableOfNames(names: readonly string[]): ElementTable {
   });
   if (isotopes.length === 0)
     return tableOf(
-      names.map((name) => speciesOf(plain, name) ?? withoutFormula(name)),
+      names.map((name) => speciesOf(plain, name) ?? withoutFormula(plain, name)),
       plain,
     );
   // One question a name is asked at a time: 13C18O has two.
@@ -80,17 +98,33 @@ export function tableOfNames(names: readonly string[]): ElementTable {
   }
   const reader = NameReader.of({ elements: [...declared] });
   return tableOf(
-    names.map((name) => speciesOf(reader, name) ?? withoutFormula(name)),
+    names.map((name) => speciesOf(reader, name) ?? withoutFormula(reader, name)),
     reader,
   );
 }
 
-/** Species as the table counts them; phases by the names. */
-export function speciesOfTable(names: readonly string[], { elements, atoms, charges }: ElementTable): Species[] {
+/** The table that weights hold; by the names as far as they do not. */
+export function tableOfWeights({
+  species,
+  elements,
+}: {
+  readonly species: readonly string[];
+  readonly elements?: StoredTable | undefined;
+}): ElementTable {
   const reader = NameReader.of({});
+  return elements
+    ? { ...elements, phases: elements.phases ?? species.map((name) => reader.phaseOf(name)) }
+    : tableOfNames(species);
+}
+
+/** Species as the table describes them. */
+export function speciesOfTable(
+  names: readonly string[],
+  { elements, atoms, charges, phases }: ElementTable,
+): Species[] {
   return names.map((name, s) => ({
     name,
-    phase: reader.phaseOf(name),
+    phase: phases[s]!,
     charge: charges[s]!,
     atoms: new Map(elements.flatMap((element, e) => (atoms[s]![e] ? [[element, atoms[s]![e]!]] : []))),
   }));
@@ -103,6 +137,7 @@ function tableOf(species: readonly Species[], { elements: set }: NameReader): El
     elements: columns,
     atoms: species.map(({ atoms }) => columns.map((element) => atoms.get(element) ?? 0)),
     charges: species.map(({ charge }) => charge),
+    phases: species.map(({ phase }) => phase),
   };
 }
 
@@ -207,7 +242,7 @@ function checked(
   ]);
   if (faults.length > 0)
     fail(`the stoichiometric matrix contradicts the names: it has ${faults.slice(0, SHOWN).join("; ")}`);
-  return { elements, atoms, charges };
+  return { ...computed, atoms, charges };
 }
 
 function speciesOf(reader: NameReader, name: string): Species | undefined {
@@ -216,11 +251,11 @@ function speciesOf(reader: NameReader, name: string): Species | undefined {
 }
 
 /** No atoms, and the charge that the name ends with. */
-function withoutFormula(name: string): Species {
+function withoutFormula(reader: NameReader, name: string): Species {
   const signs = /(\++|-+)\)?$/.exec(name)?.[1] ?? "";
   return {
     name,
-    phase: NameReader.of({}).phaseOf(name),
+    phase: reader.phaseOf(name),
     charge: signs.startsWith("+") ? signs.length : -signs.length,
     atoms: new Map(),
   };

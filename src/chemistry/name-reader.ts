@@ -94,8 +94,7 @@ export class NameReader {
       const species: Species = { name, phase: "gas", charge: -1, atoms: new Map() };
       return { species, key: "electron", counts: [], isGuess: false };
     }
-    const prefixes = conventions[this.#convention] as Readonly<Record<string, Phase>>;
-    const layer = Object.hasOwn(prefixes, name[0] ?? "") ? prefixes[name[0]!]! : undefined;
+    const layer = this.#layerOf(name);
     const isGuess = this.#convention === "auto";
     const prefixed = (): ReadName | UnreadName =>
       this.#readParts(name, { ...partsOf(name.slice(1)), phase: layer! }, isGuess);
@@ -110,7 +109,16 @@ export class NameReader {
   /** Where a species is, as far as its name says so; gas for one that says nothing. */
   phaseOf(name: string): Phase {
     const reading = this.read(name);
-    return "species" in reading ? reading.species.phase : partsOf(name).phase;
+    if ("species" in reading) return reading.species.phase;
+    const { phase } = partsOf(name);
+    // What is no formula has the prefix of a convention that was named; unasked, PAH and K are no ice.
+    return phase === "gas" && this.#convention !== "auto" ? (this.#layerOf(name) ?? phase) : phase;
+  }
+
+  /** What the convention's prefix says. */
+  #layerOf(name: string): Phase | undefined {
+    const prefixes = conventions[this.#convention] as Readonly<Record<string, Phase>>;
+    return Object.hasOwn(prefixes, name[0] ?? "") ? prefixes[name[0]!] : undefined;
   }
 
   #readParts(name: string, { phase, charge, marks, formula }: Parts, isGuess: boolean): ReadName | UnreadName {

@@ -10,6 +10,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { printable } from "./printable.ts";
+import { forTerminal } from "./report-lines.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -53,7 +54,9 @@ export const compareCommand: Command = {
     const folder = resolve(cwd, typeof args.output === "string" ? args.output : ".");
     const file = join(folder, "compare.json");
     const inputs = paths.map((path) => resolve(cwd, path));
-    await checkDestination({ path: file, kind: "comparison", inputs, overwrite: args.overwrite === true });
+    const overwrite = args.overwrite === true;
+    await checkDestination({ path: file, kind: "comparison", inputs, overwrite });
+    await checkDestination({ path: join(folder, "compare.html"), kind: "comparisonPage", inputs, overwrite });
     const names = namesOf(paths);
     const evaluations = await evaluationsOf(paths, context);
     const runs = evaluations.map((metrics, r) => ({ name: names[r]!, metrics }));
@@ -65,7 +68,7 @@ export const compareCommand: Command = {
     const text = context.json
       ? JSON.stringify(comparison)
       : `${describeComparison(comparison)}\n\n${relative(cwd, page) || page}`;
-    stdout.write(`${printable(text)}\n`);
+    stdout.write(`${context.json ? printable(text) : forTerminal(printable(text), stdout)}\n`);
   },
 };
 
@@ -130,31 +133,35 @@ function wholeNumber(
   throw new ConfigError(`--${name} is ${value}, not a whole number from ${least} to ${most}`, { where: `--${name}` });
 }
 
-/** The table that a person reads. */
+/** What a person reads: of each kind of prediction a table, and how each run does beside the first. */
 export function describeComparison({ kinds, runs, tracers, resamples }: Comparison): string {
   // The baselines are the same in all runs, but for those with as many components as latents; compare.json has them.
   const shown = kinds.filter(({ kind }) => surrogateKinds.some((each) => each === kind));
-  const rows = shown.flatMap(({ kind, runs: each }) =>
-    each.map((run, r) => ({ kind: predictionStyles[kind].title, name: runs[r]!.name, ...run })),
-  );
-  const table = formatTable<(typeof rows)[number]>(
-    [
-      { title: `${tracers} tracers`, value: ({ kind }) => kind },
-      { title: "run", value: ({ name }) => printable(name) },
-      { title: "error, dex", value: ({ mean_dex }) => withInterval(mean_dex) },
-      { title: "difference", value: ({ difference_dex }) => (difference_dex ? withInterval(difference_dex) : "") },
-      { title: "", value: verdict },
-      { title: "relative, mean", value: ({ mean_relative }) => withInterval(mean_relative) },
-    ],
-    rows,
-  );
-  return `${table}\n\n[…]: 95 % of ${formatNumber(resamples)} bootstrap resamples of the tracers`;
+  const names = runs.map(({ name }) => printable(name));
+  const sections = shown.map(({ kind, runs: compared }) => {
+    const table = formatTable<(typeof compared)[number]>(
+      [
+        { title: predictionStyles[kind].title, value: (run) => names[compared.indexOf(run)]! },
+        { title: "error, dex", value: ({ mean_dex }) => withInterval(mean_dex) },
+        { title: "relative, mean", value: ({ mean_relative }) => withInterval(mean_relative) },
+      ],
+      compared,
+    );
+    const verdicts = compared.flatMap((run, r) => verdictOf(run, names[r]!, names[0]!) ?? []);
+    return [table, ...verdicts].join("\n");
+  });
+  const note = `[…]: 95 % of ${formatNumber(resamples)} bootstrap resamples of the ${formatNumber(tracers)} tracers`;
+  return [...sections, note].join("\n\n");
 }
 
-function verdict({ difference_dex, differs }: Comparison["kinds"][number]["runs"][number]): string {
-  if (difference_dex === null) return "";
-  if (!differs) return "not told apart";
-  return difference_dex.value < 0 ? "better" : "worse";
+function verdictOf(
+  { difference_dex, differs }: Comparison["kinds"][number]["runs"][number],
+  name: string,
+  first: string,
+): string | null {
+  if (difference_dex === null) return null;
+  const verdict = differs ? (difference_dex.value < 0 ? "better" : "worse") : "not told apart";
+  return `${name} - ${first}: ${withInterval(difference_dex)} dex, ${verdict}`;
 }
 
 function withInterval({ value, low, high }: Interval): string {

@@ -4,6 +4,7 @@ import { headlineOf } from "../analysis/verdicts.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { preprocess } from "./preprocess.ts";
 import { printable } from "./printable.ts";
+import { forTerminal } from "./report-lines.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 import { trainAutoencoderCommand } from "./train-autoencoder.ts";
 import { trainEmulatorCommand } from "./train-emulator.ts";
@@ -51,7 +52,7 @@ export const demo: Command = {
     context.stderr.write("\nemulating the validation tracers from their first rows\n");
     const metrics = await evaluateDemo(context);
     if (context.json) context.stdout.write(`${printable(JSON.stringify(demoSummary(metrics)))}\n`);
-    else context.stdout.write(`\n${printable(summaryText(metrics))}\n`);
+    else context.stdout.write(`\n${forTerminal(printable(summaryText(metrics)), context.stdout)}\n`);
   },
 };
 
@@ -67,11 +68,14 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
-  const { request, training, close } = await openEvaluation(config, undefined, (message) =>
-    context.stderr.write(`${message}\n`),
-  );
+  const log = (message: string): void => void context.stderr.write(`${message}\n`);
+  const { request, training, close } = await openEvaluation(config, undefined, log);
   try {
-    const { metrics, samples: found } = await evaluateSurrogate(request, { log: () => {}, signal, now });
+    const { metrics, samples: found } = await evaluateSurrogate(request, {
+      log: (message) => message.startsWith("warning: ") && log(message),
+      signal,
+      now,
+    });
     const samples = { ...found, training };
     context.stderr.write("drawing the report\n");
     writeMetrics(join(cwd, folder), metrics, samples);
@@ -111,17 +115,17 @@ export function summaryText(metrics: Metrics): string {
     row("surrogate, whole trajectory", all.emulation),
     { name: "surrogate, as many steps as trained for", errors: all.emulation.as_trained! },
     row("autoencoder alone (encode, decode)", all.reconstruction),
-    row("without a network: nearest physical history", all.nearest_tracer),
-    row("without a network: mean trajectory", all.mean_trajectory),
-    row("without a network: nothing changes", all.persistence),
+    row("no network: nearest physical history", all.nearest_tracer),
+    row("no network: mean trajectory", all.mean_trajectory),
+    row("no network: nothing changes", all.persistence),
   ];
   const table = formatTable(
     [
       { title: "on the validation tracers", value: ({ name }: (typeof rows)[number]) => name },
       { title: "error, dex", value: ({ errors }) => errors.dex.mean },
-      { title: "that is a factor of", value: ({ errors }) => 10 ** errors.dex.mean },
+      { title: "as a factor", value: ({ errors }) => 10 ** errors.dex.mean },
       { title: "99 % below, dex", value: ({ errors }) => errors.dex.p99 },
-      { title: "abundances above 1e-12, dex", value: ({ above }) => above?.dex.mean ?? "" },
+      { title: "above 1e-12, dex", value: ({ above }) => above?.dex.mean ?? "" },
     ],
     rows,
   );
@@ -134,8 +138,8 @@ export function summaryText(metrics: Metrics): string {
     headlineOf(metrics),
     ...conclusions,
     ...weaknesses.map(({ sentence }) => sentence),
-    `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each;`,
-    `  the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${times} times as long), ${solverSeconds.shipped} as shipped`,
+    `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each; ` +
+      `the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${times} times as long), ${solverSeconds.shipped} as shipped`,
     `figures: ${folder}/report.html; all numbers: ${folder}/metrics.json`,
   ].join("\n");
 }

@@ -8,6 +8,7 @@ import { checkOptions } from "./check-options.ts";
 import type { Command } from "./command.ts";
 import { composeReading } from "./old-weights.ts";
 import { printable } from "./printable.ts";
+import { forTerminal } from "./report-lines.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -30,7 +31,7 @@ export const evaluateCommand: Command = {
       const text = context.json
         ? JSON.stringify({ ...summaryOf(metrics), ...files })
         : `${describeMetrics(metrics)}\n\n${relative(context.cwd, files.report) || files.report}`;
-      context.stdout.write(`${printable(text)}\n`);
+      context.stdout.write(`${context.json ? printable(text) : forTerminal(printable(text), context.stdout)}\n`);
     });
   },
 };
@@ -55,10 +56,9 @@ export function describeMetrics(metrics: Metrics): string {
         title: `${formatNumber(validation.tracers)} ${scoredSplit(provenance)} tracers`,
         value: ({ kind }) => predictionStyles[kind].title,
       },
-      { title: "rows", value: ({ rows: count }) => count },
       { title: "error, dex", value: ({ overall }) => overall.all.dex.mean },
-      { title: "above 1e-12", value: ({ overall }) => overall.above_floor?.dex.mean ?? "" },
-      { title: "99 %", value: ({ overall }) => overall.all.dex.p99 },
+      { title: "above 1e-12, dex", value: ({ overall }) => overall.above_floor?.dex.mean ?? "" },
+      { title: "99 % below, dex", value: ({ overall }) => overall.all.dex.p99 },
       { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
       { title: "relative, mean", value: ({ overall }) => overall.all.relative.mean },
     ],
@@ -68,6 +68,7 @@ export function describeMetrics(metrics: Metrics): string {
     sampled("rows", scored?.rows, scored?.all, "max_rows"),
     sampled("windows", windows?.evaluated, windows?.all, "max_windows"),
   ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
+  if (scored && scored.rows === scored.all) sample.unshift(`rows: all ${formatNumber(scored.all)}`);
   const worst = metrics.weaknesses ?? [];
   const weak = worst.length > 0 ? ["", "Where it is worst", ...worst.map(({ sentence }) => sentence)] : [];
   return [table, ...sample, "", headlineOf(metrics), ...conclusions, ...weak, "", ...trainingLines(metrics)].join("\n");

@@ -23,7 +23,7 @@ export interface OpenedEvaluation {
 
 /**
  * Loads the weights and opens the dataset that a configuration names.
- * @param note  told what is doubtful about what computes: "warning: …"
+ * @param log  told what is doubtful: "warning: …"
  * @throws CheckpointError, DataError, ConfigError
  */
 export async function openEvaluation(
@@ -40,7 +40,8 @@ export async function openEvaluation(
     device,
     engine,
     threads,
-    note: log,
+    // The evaluation itself looks at its conditions, which have tracers and rows.
+    onWarning: (message, kind) => kind === "compute" && log(`warning: ${message}`),
   });
   if (surrogate.unknownFacts.length > 0) log(describeUnknown(surrogate));
   try {
@@ -53,12 +54,15 @@ export async function openEvaluation(
       throw error;
     });
     if (!ignoreTimeStep && surrogate.timeStepYears !== null) {
-      const scored = test?.frame ?? clean.val;
-      await checkStepsOf(scored, ["Index", "Model", "Time"], surrogate.timeStepYears).catch((error: unknown) => {
+      try {
+        // The baselines are made of training tracers, step by step.
+        for (const frame of [test?.frame ?? clean.val, clean.train])
+          await checkStepsOf(frame, ["Index", "Model", "Time"], surrogate.timeStepYears);
+      } catch (error) {
         clean.close();
         test?.frame.close();
         throw error;
-      });
+      }
     }
     return {
       request: {

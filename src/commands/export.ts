@@ -78,7 +78,7 @@ async function report(summary: Summary, { stdout, json, cwd }: CommandContext): 
   const [{ formatTable }, { relative }] = await Promise.all([import("./tables.ts"), import("node:path")]);
   const ports = (all: Summary["files"][number]["inputs"]): string =>
     Object.entries(all)
-      .map(([name, shape]) => `${name} [${shape.join(", ")}]`)
+      .map(([name, shape]) => `${name} [${shape.join(",")}]`)
       .join(", ");
   stdout.write(
     formatTable(

@@ -30,7 +30,7 @@ export const importWeightsCommand: Command = {
     const files = requested(context);
     const compose = files.autoencoder === null ? composeReading : composeConfig;
     const loaded = await compose("config_emulator", context);
-    const [{ emulatorJob }, { compressorOf }, { evolverOf }, imports, weightsFile] = await Promise.all([
+    const [{ emulatorJob, tablesOf }, { compressorOf }, { evolverOf }, imports, weightsFile] = await Promise.all([
       import("./jobs.ts"),
       import("../models/compressors.ts"),
       import("../models/evolvers.ts"),
@@ -38,12 +38,13 @@ export const importWeightsCommand: Command = {
       import("../models/weights-file.ts"),
     ]);
     const job = emulatorJob(loaded, false);
+    for (const note of job.notes) context.stderr.write(`${note}\n`);
     const { species, phys } = job.columns;
     const { model_name, save_model_path } = loaded.config.autoencoder;
     const autoencoderPath = resolve(loaded.config.working_path, save_model_path);
     const written: string[] = [];
     const overwrite = context.args.overwrite === true;
-    const inputs = [files.autoencoder, files.latentsMinmax, files.emulator];
+    const inputs = [files.autoencoder, files.latentsMinmax, files.emulator, ...tablesOf(loaded)];
     if (files.autoencoder) await checkDestination({ path: autoencoderPath, kind: "autoencoder", inputs, overwrite });
     if (files.emulator) {
       const used = files.autoencoder === null ? job.autoencoder : autoencoderPath;
@@ -53,6 +54,7 @@ export const importWeightsCommand: Command = {
       const weights = imports.importAutoencoder(files.autoencoder, {
         model: { name: model_name, of: compressorOf({ model_name, model: job.compressor }) },
         species,
+        elementTable: job.elementTable,
         clipping: job.clipping,
         latentsMinmax: files.latentsMinmax!,
       });

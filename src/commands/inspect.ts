@@ -54,7 +54,10 @@ async function print(inspection: Inspection, hints: readonly Hint[], path: strin
 }
 
 async function readSettings(context: CommandContext): Promise<InspectionSettings> {
-  const [{ speciesOf }, loaded] = await Promise.all([import("./jobs.ts"), composeConfig("config_emulator", context)]);
+  const [{ conserves, speciesOf }, loaded] = await Promise.all([
+    import("./jobs.ts"),
+    composeConfig("config_emulator", context),
+  ]);
   const { dataset, model } = loaded.config;
   return {
     metadata: dataset.metadata,
@@ -63,6 +66,7 @@ async function readSettings(context: CommandContext): Promise<InspectionSettings
     clipping: dataset.abundances_clipping,
     species: speciesOf(loaded),
     naming: { elements: dataset.elements, names: dataset.names },
+    allowsNoFormula: !conserves(loaded),
     columnsToDrop: dataset.preprocessing.columns_to_drop,
     inputKey: dataset.preprocessing.input_key,
     minRadfield: dataset.preprocessing.min_radfield,

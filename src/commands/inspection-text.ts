@@ -109,7 +109,13 @@ function bodyOf(inspection: Inspection): string[] {
     case "document":
       return [entriesText("entries", inspection.entries)];
     case "species":
-      return [factLines([["species", speciesText(inspection.species)]])];
+      return [
+        factLines([
+          ["species", speciesText(inspection.species)],
+          ...inspection.problems.map((problem) => ["problem", problem] as const),
+          ...inspection.doubts.map((doubt) => ["doubtful", doubt] as const),
+        ]),
+      ];
     case "folder":
       return [filesText(inspection.files)];
   }

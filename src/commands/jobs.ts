@@ -79,6 +79,14 @@ function widthsOf({ widths }: { readonly widths: object }, model: object): Recor
   return Object.fromEntries(Object.entries(model).filter(([name]) => name in widths));
 }
 
+/** The tables that a configuration names, which no output may replace. */
+export function tablesOf({ config }: LoadedConfig<"config" | "config_emulator">): string[] {
+  const { species_path, initial_abundances_path, stoichiometric_matrix_path } = config.dataset;
+  return [species_path, initial_abundances_path, stoichiometric_matrix_path].flatMap((path) =>
+    path === null ? [] : [resolveInput(config.working_path, path)],
+  );
+}
+
 /** The species list of a configuration, or the package's own. */
 export function speciesOf({ config }: LoadedConfig<"config" | "config_emulator">): string[] {
   return readSpeciesList(resolveInput(config.working_path, config.dataset.species_path));
@@ -122,7 +130,7 @@ function matrixOf(
 }
 
 /** Whether some phase's loss holds the elements' totals. */
-function conserves({ config }: LoadedConfig<"config" | "config_emulator">): boolean {
+export function conserves({ config }: LoadedConfig<"config" | "config_emulator">): boolean {
   const phases: readonly (AutoencoderPhase | EmulatorPhase)[] = config.recipe.phases;
   return phases.some(({ loss }) => {
     if ("of" in loss && loss.of === "latents") return false;

@@ -46,11 +46,8 @@ export const preprocess: Command = {
       run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
       const options = { ...(await optionsFrom(loaded, run.tell)), strict: context.args.strict === true };
-      const { working_path, dataset } = loaded.config;
-      const tables = [dataset.species_path, dataset.initial_abundances_path].map((name) =>
-        resolveInput(working_path, name),
-      );
-      const inputs = [options.inputPath, ...tables];
+      const { tablesOf } = await import("./jobs.ts");
+      const inputs = [options.inputPath, ...tablesOf(loaded)];
       const overwrite = context.args.overwrite === true;
       await checkDestination({ path: options.outputPath, kind: "clean", inputs, overwrite });
       const summary = await whileWriting(options.outputPath, () =>

@@ -23,6 +23,14 @@ export function wrapped(text: string, indent = "", room = width): string {
   return lines.join("\n");
 }
 
+/** Text for where it goes: in a terminal, lines that are too long are broken at blanks; elsewhere they stay whole. */
+export function forTerminal(text: string, { columns }: { readonly columns?: number | undefined }): string {
+  // Some terminals say 0.
+  if (!columns) return text;
+  const fitted = (line: string): string => ([...line].length <= columns ? line : wrapped(line, "  ", columns));
+  return text.split("\n").map(fitted).join("\n");
+}
+
 /** Names and values in two columns; what does not fit beside a name goes on below, under the value. */
 export function factLines(facts: readonly (readonly [name: string, value: string])[], indent = ""): string {
   const names = facts.map(([name]) => printable(name, 44));

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { dump } from "js-yaml";
 import { AstrochemError, ConfigError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
@@ -16,7 +16,12 @@ import { type Logger, openLog, type RunLogger } from "./logging.ts";
 
 /** The part of a composed configuration that a run keeps. */
 export interface RunConfig {
-  readonly config: { readonly seed?: number | undefined; readonly run_dir?: string | null | undefined };
+  readonly config: {
+    readonly seed?: number | undefined;
+    readonly run_dir?: string | null | undefined;
+    /** Absolute. */
+    readonly working_path?: string | undefined;
+  };
   toYaml(options: { resolve: boolean }): string;
 }
 
@@ -46,24 +51,39 @@ export interface Run {
 /** The folder of a new run: `outputs/<date>/<time>-<command>/` in local time, or `config.run_dir`. */
 function makeRunFolder(command: string, { config }: RunConfig, { cwd, now }: CommandContext): string {
   removeDeadRunLocks(join(cwd, "outputs"));
-  if (config.run_dir) return makeFolder(checkRunFolder(resolve(cwd, config.run_dir)));
-  return makeFreshFolder(join(cwd, "outputs"), now(), command);
+  if (!config.run_dir) return makeFreshFolder(join(cwd, "outputs"), now(), command);
+  return makeFolder(checkRunFolder(resolve(cwd, config.run_dir), command, config));
 }
 
-/** A run would replace files in it. @throws ConfigError for a folder with something else than a run of ours in it */
-function checkRunFolder(folder: string): string {
+/**
+ * A run replaces an earlier one in its folder, of the same command only, and none whose checkpoints it reads.
+ * @throws ConfigError for a folder with something else in it
+ */
+function checkRunFolder(folder: string, command: string, config: RunConfig["config"]): string {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) return folder;
+  const refuse = (holds: string): ConfigError =>
+    new ConfigError(`run_dir is a folder that holds ${holds}: ${folder}`, {
+      where: "run_dir",
+      fix: `give a folder that is new or empty, or one of an earlier run of ${command}`,
+    });
   const names = readdirSync(folder).filter((name) => name !== ".lock");
-  const isRun = names.includes("environment.json") && readEnvironment(folder)?.command !== undefined;
-  // What a run leaves that was killed while it began.
-  const isBeginning = names.every((name) =>
-    /^(config\.yaml|overrides\.yaml|environment\.json|run\.log)(\..*)?$/.test(name),
+  // The environment is written first: a run that was killed while it began leaves a part of it at most.
+  if (names.every((name) => /^\.environment\.json\..*\.part$/.test(name))) return folder;
+  const earlier = readEnvironment(folder);
+  if (earlier?.command_line?.[0] !== "astrochem") throw refuse("something else than a run");
+  if (earlier.command !== command) throw refuse(`a run of ${earlier.command}`);
+  const read = pathsIn(config, config.working_path ?? ".").find(
+    (path) => dirname(path) === join(folder, "checkpoints") && existsSync(path),
   );
-  if (names.length === 0 || isRun || isBeginning) return folder;
-  throw new ConfigError(`run_dir is a folder that holds something else than a run: ${folder}`, {
-    where: "run_dir",
-    fix: "give a folder that is new or empty, or one of an earlier run",
-  });
+  if (read !== undefined) throw refuse(`the input ${read}`);
+  return folder;
+}
+
+/** All texts of a configuration, as if they were paths. */
+function pathsIn(value: unknown, workingPath: string): string[] {
+  if (typeof value === "string") return [resolve(workingPath, value)];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap((each) => pathsIn(each, workingPath));
 }
 
 /**
@@ -94,11 +114,12 @@ export function openRun(
   guarded(folder, () => {
     for (const name of stale) rmSync(join(folder, name), { recursive: true, force: true });
   });
-  writeFileAtomic(join(folder, "config.yaml"), loaded.toYaml({ resolve: true }));
-  if (!before) writeFileAtomic(join(folder, "overrides.yaml"), dump([...context.overrides]));
   const { command: _, ...session } = environment;
   const whole = before ? { ...before, sessions: [...(before.sessions ?? []), session] } : environment;
-  return new OpenRun(folder, command, whole, started, context);
+  const run = new OpenRun(folder, command, whole, started, context);
+  writeFileAtomic(join(folder, "config.yaml"), loaded.toYaml({ resolve: true }));
+  if (!before) writeFileAtomic(join(folder, "overrides.yaml"), dump([...context.overrides]));
+  return run;
 }
 
 /** What an earlier session of the run left; null where nothing is left of it. */

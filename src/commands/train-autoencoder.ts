@@ -19,16 +19,24 @@ export const trainAutoencoderCommand: Command = {
   ],
   async run(context) {
     checkStart(context.args);
-    const [{ composeTraining }, { autoencoderJob }, { checkWeights, runTraining }, { trainAutoencoder }] =
-      await Promise.all([
-        import("./resume.ts"),
-        import("./jobs.ts"),
-        import("./training.ts"),
-        import("../training/autoencoder-run.ts"),
-      ]);
+    const [
+      { composeTraining },
+      { autoencoderJob, tablesOf },
+      { checkOutputs, runTraining },
+      { trainAutoencoder },
+      data,
+    ] = await Promise.all([
+      import("./resume.ts"),
+      import("./jobs.ts"),
+      import("./training.ts"),
+      import("../training/autoencoder-run.ts"),
+      import("../data/autoencoder-cache.ts"),
+    ]);
     const start = await composeTraining("config", context);
     const job = autoencoderJob(start.loaded, context.args["warm-start"] === true);
-    await checkWeights(job, "autoencoder", [job.dataset], context);
+    const inputs = [job.dataset, ...tablesOf(start.loaded)];
+    const caches = data.autoencoderCachePaths(job.cacheFolder);
+    await checkOutputs(job, { kind: "autoencoder", inputs, caches }, context);
     await runTraining(start, context, "rows", (tools) => trainAutoencoder(job, tools));
   },
 };

@@ -19,15 +19,19 @@ export const trainEmulatorCommand: Command = {
   ],
   async run(context) {
     checkStart(context.args);
-    const [{ composeTraining }, { emulatorJob }, { checkWeights, runTraining }, { trainEmulator }] = await Promise.all([
-      import("./resume.ts"),
-      import("./jobs.ts"),
-      import("./training.ts"),
-      import("../training/emulator-run.ts"),
-    ]);
+    const [{ composeTraining }, { emulatorJob, tablesOf }, { checkOutputs, runTraining }, { trainEmulator }, data] =
+      await Promise.all([
+        import("./resume.ts"),
+        import("./jobs.ts"),
+        import("./training.ts"),
+        import("../training/emulator-run.ts"),
+        import("../data/emulator-cache.ts"),
+      ]);
     const start = await composeTraining("config_emulator", context);
     const job = emulatorJob(start.loaded, context.args["warm-start"] === true);
-    await checkWeights(job, "emulator", [job.autoencoder, job.dataset], context);
+    const inputs = [job.autoencoder, job.dataset, ...tablesOf(start.loaded)];
+    const caches = data.emulatorCachePaths(job.cacheFolder);
+    await checkOutputs(job, { kind: "emulator", inputs, caches }, context);
     await runTraining(start, context, "windows", (tools) => trainEmulator(job, tools));
   },
 };

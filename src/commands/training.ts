@@ -1,10 +1,13 @@
 import { join, relative } from "node:path";
 import { resolveIn } from "../config/paths.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
+import type { CachePaths } from "../data/autoencoder-cache.ts";
+import type { AutoencoderJob } from "../training/autoencoder-run.ts";
+import type { EmulatorJob } from "../training/emulator-run.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
-import { checkDestination, overwriteOption } from "./destination.ts";
+import { checkDestination, overwriteOption, type WrittenKind } from "./destination.ts";
 import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
 import { observeRun } from "./run-observer.ts";
@@ -27,15 +30,28 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
 
-/** Makes sure that a training's weights may go where they are to go. @throws ConfigError */
-export async function checkWeights(
-  job: { readonly weights: string; readonly model: { readonly save_model: boolean } },
-  kind: "autoencoder" | "emulator",
-  inputs: readonly string[],
+/** What a training reads and writes; all paths absolute. */
+interface TrainingFiles {
+  readonly kind: "autoencoder" | "emulator";
+  readonly inputs: readonly string[];
+  readonly caches: CachePaths;
+}
+
+/** Makes sure that what a training writes may go where it is to go: caches, weights, their log, the latents' range. @throws ConfigError */
+export async function checkOutputs(
+  job: AutoencoderJob | EmulatorJob,
+  { kind, inputs, caches }: TrainingFiles,
   { args }: CommandContext,
 ): Promise<void> {
-  if (!job.model.save_model) return;
-  await checkDestination({ path: job.weights, kind, inputs, overwrite: args.overwrite === true });
+  const { weights } = job;
+  const check = (path: string, of: WrittenKind): Promise<void> =>
+    checkDestination({ path, kind: of, weights, inputs, overwrite: args.overwrite === true });
+  if (job.mode !== "train") for (const path of [caches.train, caches.val]) await check(path, "cache");
+  if (!job.model.save_model || job.mode === "preprocess") return;
+  await check(weights, kind);
+  const { epochLogPath } = await import("../training/epoch-log.ts");
+  await check(epochLogPath(weights), "epochs");
+  if ("latentsMinmax" in job && job.latentsMinmax !== null) await check(job.latentsMinmax, "latentRange");
 }
 
 /** Runs a training in a run folder of its own and prints what came of it. */

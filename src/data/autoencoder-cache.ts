@@ -23,13 +23,18 @@ export interface CachePaths {
   readonly val: string;
 }
 
-/** Makes or finds the scaled abundances of both splits. @throws DataError for NaN or negative abundances, naming row and column */
-export async function autoencoderCache(options: AutoencoderCacheOptions): Promise<CachePaths> {
-  const { clean, species, scaling, folder, mode, log, signal } = options;
-  const paths = {
+/** Where they lie in the folder of the caches. */
+export function autoencoderCachePaths(folder: string): CachePaths {
+  return {
     train: join(folder, "autoencoder_train_preprocessed.h5"),
     val: join(folder, "autoencoder_val_preprocessed.h5"),
   };
+}
+
+/** Makes or finds the scaled abundances of both splits. @throws DataError for NaN or negative abundances, naming row and column */
+export async function autoencoderCache(options: AutoencoderCacheOptions): Promise<CachePaths> {
+  const { clean, species, scaling, folder, mode, log, signal } = options;
+  const paths = autoencoderCachePaths(folder);
   const abundances_clipping = [scaling.log10_lower, scaling.log10_upper];
   for (const split of ["train", "val"] as const) {
     await ensureCache({

@@ -34,6 +34,11 @@ export interface EmulatorCacheOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where they lie in the folder of the caches. */
+export function emulatorCachePaths(folder: string): CachePaths {
+  return { train: join(folder, "training_seq.h5"), val: join(folder, "validation_seq.h5") };
+}
+
 /**
  * Makes or finds the sequences of both splits: `training_seq.h5` and `validation_seq.h5` with `dataset`, float32
  * [rows, metadata + physical + species + latent] (the index renumbered, the rest scaled), `starts`, int32 [windows], the first rows of the
@@ -53,7 +58,7 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<
   }
 > {
   const { clean, columns, folder, mode, log, window, seed } = options;
-  const paths = { train: join(folder, "training_seq.h5"), val: join(folder, "validation_seq.h5") };
+  const paths = emulatorCachePaths(folder);
   const parts = {
     kind: "emulator",
     "clean dataset": clean.hash,

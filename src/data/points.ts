@@ -1,5 +1,6 @@
 import { DataError } from "../errors.ts";
 import type { Frame } from "./frame.ts";
+import type { Labels } from "./frame-labels.ts";
 
 /** Names of a point's number, as UCLCHEM's `Point`, `point` and `dstep`: where they are integers, they must not vary within a tracer. */
 const numberOfPoint =
@@ -9,11 +10,29 @@ const numberOfPoint =
 const placeOfPoint =
   /^(?:(?:parcel|point|shell)?(?:radius|position)|(?:particle|zone|cell|shell|slab)s?(?:id|index|idx|number|num|no|nr)?)$/;
 
-/** The columns of numbers that may tell which point of a model a row belongs to, the surest first. */
-export function pointColumns(frame: Pick<Frame, "columns" | "isNumeric">): string[] {
+/** The columns that may tell which point of a model a row belongs to, the surest first; those of text know their values already. */
+export function pointColumns(frame: Pick<Frame, "columns" | "rows" | "isNumeric" | "labels">): PointColumn[] {
   const named = (pattern: RegExp): string[] => frame.columns.filter((column) => pattern.test(plain(column)));
-  return [...named(numberOfPoint), ...named(placeOfPoint)].filter((column) => frame.isNumeric(column));
+  return [...named(numberOfPoint), ...named(placeOfPoint)].flatMap((column) => {
+    if (frame.isNumeric(column)) return [new PointColumn(column, frame.rows)];
+    const texts = textsOf(frame, column);
+    return texts === null ? [] : [new PointColumn(column, frame.rows, texts)];
+  });
 }
+
+/** Null where the column holds neither numbers nor text. */
+function textsOf(frame: Pick<Frame, "labels">, column: string): Labels | null {
+  try {
+    const labels = frame.labels(column);
+    return labels.values.every((value) => typeof value === "string") ? labels : null;
+  } catch (error) {
+    if (error instanceof DataError) return null;
+    throw error;
+  }
+}
+
+/** How pandas writes a text that is missing. */
+const missing = /^(?:nan|none|)$/i;
 
 /** `Parcel_Radius ` → `parcelradius`. */
 function plain(column: string): string {
@@ -23,12 +42,20 @@ function plain(column: string): string {
 /** A column that may tell points apart. Takes memory only once its values differ. */
 export class PointColumn {
   readonly name: string;
+  /** Whether its values are to be told by `add`. */
+  readonly isNumeric: boolean;
   readonly #rows: number;
+  /** What the values stand for; null where they stand for themselves. */
+  readonly #texts: Labels["values"] | null;
   #constant = Number.NaN;
   #values: Float64Array | null = null;
 
-  constructor(name: string, rows: number) {
-    [this.name, this.#rows] = [name, rows];
+  /** @param texts of a column of text */
+  constructor(name: string, rows: number, texts: Labels | null = null) {
+    [this.name, this.#rows, this.#texts, this.isNumeric] = [name, rows, texts?.values ?? null, texts === null];
+    if (texts === null || texts.values.length < 2) return;
+    const isMissing = texts.values.map((text) => missing.test(String(text)));
+    this.#values = Float64Array.from(texts.codes, (code) => (isMissing[code] ? Number.NaN : code));
   }
 
   /** To be called row after row. */
@@ -54,13 +81,20 @@ export class PointColumn {
     if (isNumber && !points.every(Number.isInteger)) return null;
     const isRarelyNew = 2 * points.length <= values.length;
     // A particle's radius may go up and down: only that of a parcel, or one of a few places, tells points apart.
-    const isZigzag = turns(values) >= Math.max(2, values.length / (isParcel ? 5 : 3)) && (isParcel || isRarelyNew);
-    if (!isNumber && !isZigzag && !hasTwoAtOnce(values, rows, times)) return null;
+    const isZigzag =
+      turns(values, this.#leastDifference) >= Math.max(2, values.length / (isParcel ? 5 : 3)) &&
+      (isParcel || isRarelyNew);
+    if (!isNumber && !isZigzag && !hasTwoAtOnce(values, rows, times, this.#leastDifference)) return null;
     const name = `\`${this.name.trim()}\``;
     // A radius that differs in most rows shows that there are several points, but not how many.
     if (!isNumber && !isRarelyNew) return `several points (${name} jumps back and forth in time)`;
-    const shown = points.slice(0, 4).map((value) => Number(value.toPrecision(6)));
+    const shown = points.slice(0, 4).map((value) => this.#texts?.[value] ?? Number(value.toPrecision(6)));
     return `${points.length} points (${name} is ${shown.join(", ")}${points.length > 4 ? " …" : ""})`;
+  }
+
+  /** What a difference must exceed, as a share: rounding is not another place. */
+  get #leastDifference(): number {
+    return this.#texts === null ? 0.01 : 0;
   }
 }
 
@@ -106,26 +140,23 @@ export function pointsError(
   return null;
 }
 
-/** What a difference must exceed, as a share: rounding is not another place. */
-const leastDifference = 0.01;
-
-function sign(from: number, to: number): number {
+function sign(from: number, to: number, leastDifference: number): number {
   const difference = to - from;
   return Math.abs(difference) > leastDifference * Math.max(Math.abs(from), Math.abs(to)) ? Math.sign(difference) : 0;
 }
 
 /** Whether two places belong to one time. */
-function hasTwoAtOnce(values: Float64Array, rows: Int32Array, times: Float64Array): boolean {
+function hasTwoAtOnce(values: Float64Array, rows: Int32Array, times: Float64Array, least: number): boolean {
   return values.some(
-    (value, i) => i > 0 && times[rows[i]!] === times[rows[i - 1]!] && sign(values[i - 1]!, value) !== 0,
+    (value, i) => i > 0 && times[rows[i]!] === times[rows[i - 1]!] && sign(values[i - 1]!, value, least) !== 0,
   );
 }
 
 /** How often the values turn from rising to falling or back: once or twice along one history, again and again where there are several. */
-function turns(values: Float64Array): number {
+function turns(values: Float64Array, least: number): number {
   let [count, last] = [0, 0];
   for (let i = 1; i < values.length; i++) {
-    const direction = sign(values[i - 1]!, values[i]!);
+    const direction = sign(values[i - 1]!, values[i]!, least);
     if (direction === 0) continue;
     if (last !== 0 && direction !== last) count++;
     last = direction;

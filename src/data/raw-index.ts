@@ -3,7 +3,7 @@ import { AbundanceUnits } from "../chemistry/abundance-units.ts";
 import { DataError } from "../errors.ts";
 import { severalHistories } from "./file-order.ts";
 import type { Frame } from "./frame.ts";
-import { PointColumn, pointColumns, pointsError, type TracerOrder } from "./points.ts";
+import { type PointColumn, pointColumns, pointsError, type TracerOrder } from "./points.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
 import { isRounding, roundingText } from "./value-checks.ts";
 
@@ -142,8 +142,9 @@ async function readColumns(
   advance: (rows: number) => void,
   where: string,
 ): Promise<ReadColumns> {
-  const points = pointColumns(frame).map((name) => new PointColumn(name, frame.rows));
-  const columns = [...plan.sources, ...points.map(({ name }) => name)];
+  const points = pointColumns(frame);
+  const numeric = points.filter(({ isNumeric }) => isNumeric);
+  const columns = [...plan.sources, ...numeric.map(({ name }) => name)];
   const [used, width] = [plan.sources.length, columns.length];
   const blockRows = Math.min(frame.rows, frame.blockRows);
   const block = new Float64Array(blockRows * width);
@@ -156,7 +157,7 @@ async function readColumns(
     frame.read(start, count, columns, block);
     for (let i = 0; i < count; i++) {
       times[start + i] = block[i * width]!;
-      for (const [k, point] of points.entries()) point.add(block[i * width + used + k]!, start + i);
+      for (const [k, point] of numeric.entries()) point.add(block[i * width + used + k]!, start + i);
     }
     checkBlock(block, { used, width, rows: count, firstRow: start }, checks, findings);
     units.add(block, { rows: count, width, offset: abundances, firstRow: start });

@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import { AbundanceUnits } from "../chemistry/abundance-units.ts";
 import { FrameWriter } from "../data/frame.ts";
 import { createHdf5 } from "../data/hdf5.ts";
-import type { RangeWatch } from "../data/range-watch.ts";
 import { raiseRounding, roundingText } from "../data/value-checks.ts";
 import { ConfigError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
@@ -36,17 +35,17 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
   const { compute } = request;
   const surrogate = await Inference.load({
     ...compute,
-    note: tools.log,
     autoencoder: path(request.autoencoder),
     emulator: path(request.emulator),
-    // Here tracers and rows have names, so that they are checked and told below.
-    onWarning: () => {},
+    // Here tracers and rows have names, so that input is checked and told below.
+    onWarning: (message, kind) => kind === "compute" && tools.log(`warning: ${message}`),
   });
   try {
     if (surrogate.unknownFacts.length > 0) tools.log(describeUnknown(surrogate));
     tools.log(`${surrogate.compute.engine} engine on ${surrogate.compute.device}: ${surrogate.compute.reason}`);
     const histories = await openHistories(request, surrogate, tools);
     try {
+      await checkConditions(histories, surrogate, request, tools);
       return await emulateAll(histories, surrogate, { ...request, output: path(request.output) }, tools);
     } finally {
       histories.close();
@@ -79,11 +78,10 @@ export function checkSource({
 async function emulateAll(
   histories: Histories,
   surrogate: Inference,
-  { output, input, strict }: EmulateRequest,
+  { output }: EmulateRequest,
   tools: EmulateTools,
 ): Promise<EmulateSummary> {
   const names = surrogate.physicalParameters.map(({ name }) => name);
-  const ranges = trainedRanges(surrogate);
   const floats = ["Time", ...names, ...surrogate.species];
   const { lower } = surrogate.abundancesClipping;
   const units = new AbundanceUnits(surrogate.species);
@@ -100,7 +98,6 @@ async function emulateAll(
       const writer = new FrameWriter(file, "emulated", columns, histories.rows);
       for await (const group of histories.groups()) {
         tools.signal.throwIfAborted();
-        watchRanges(ranges, group, names.length);
         units.add(group.abundances, {
           rows: group.models.length,
           width: surrogate.species.length,
@@ -123,7 +120,6 @@ async function emulateAll(
         index += rows;
         for (const model of group.models) models.push(model);
       }
-      ranges.tell(tools.log, strict === true, input);
       writer.finish();
     } finally {
       file.close();
@@ -139,13 +135,24 @@ async function emulateAll(
   }
 }
 
-/** The conditions that drive a group: the last row's lead nowhere. */
-function watchRanges(ranges: RangeWatch, { models, rows, physical }: HistoryGroup, parameters: number): void {
-  for (const [b, model] of models.entries()) {
-    for (let row = 0; row < Math.max(1, rows - 1); row++) {
-      ranges.add(physical, (b * rows + row) * parameters, () => `tracer ${model}, row ${row}`);
+/** Tells which conditions are outside the trained ranges, or refuses them: before anything is computed. */
+async function checkConditions(
+  histories: Histories,
+  surrogate: Inference,
+  { strict, input, physical: array }: EmulateRequest,
+  { log, signal }: EmulateTools,
+): Promise<void> {
+  const ranges = trainedRanges(surrogate);
+  for await (const { models, rows, physical } of histories.groups()) {
+    signal.throwIfAborted();
+    for (const [b, model] of models.entries()) {
+      // The last row's lead nowhere.
+      for (let row = 0; row < Math.max(1, rows - 1); row++) {
+        ranges.add(physical, (b * rows + row) * ranges.width, () => `tracer ${model}, row ${row}`);
+      }
     }
   }
+  ranges.tell(log, strict === true, input ?? array);
 }
 
 /** @returns [b, rows − 1, species], linear; empty for tracers of one row */

@@ -74,7 +74,13 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
   }
   const options = { scaling: request.scaling, steps: request.steps ?? models.emulator?.weights.window_size ?? 1 };
   const runtime = await runtimeForCheck();
-  const inference = await Inference.load({ autoencoder, emulator, threads: request.threads, note: tools.log });
+  const inference = await Inference.load({
+    autoencoder,
+    emulator,
+    threads: request.threads,
+    // Its input here is drawn, and means nothing.
+    onWarning: (message, kind) => kind === "compute" && tools.log(`warning: ${message}`),
+  });
   const { engine, device, reason } = inference.compute;
   tools.log(`checking against the ${engine} engine on ${device}: ${reason}`);
   const made: { part: Part; bytes: Uint8Array; deviation: number }[] = [];

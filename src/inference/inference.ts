@@ -1,7 +1,7 @@
 import { chooseEngine } from "../backend/choose-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
-import { type ElementTable, tableOfNames } from "../chemistry/element-table.ts";
+import { type ElementTable, tableOfWeights } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import { RangeWatch } from "../data/range-watch.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
@@ -26,7 +26,7 @@ import {
 import { InputWarnings, type WarningListener } from "./input-warnings.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
-export type { InputWarningKind, WarningListener } from "./input-warnings.ts";
+export type { WarningKind, WarningListener } from "./input-warnings.ts";
 
 /** What to load and where to compute. */
 export interface InferenceOptions extends ComputeRequest {
@@ -35,12 +35,10 @@ export interface InferenceOptions extends ComputeRequest {
   /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
   readonly emulator?: string | undefined;
   /**
-   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei. Default: a warning of the
-   * process, of type `AstrochemWarning`.
+   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei, and of what is doubtful about
+   * the choice of what computes (kind `compute`). Default: a warning of the process, of type `AstrochemWarning`.
    */
   readonly onWarning?: WarningListener | undefined;
-  /** Told what is doubtful about the choice of what computes: "warning: …". */
-  readonly note?: ((message: string) => void) | undefined;
 }
 
 /** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
@@ -79,7 +77,7 @@ export class Inference {
   readonly physicalParameters: readonly PhysicalParameter[];
   /** Elements of the species, in the order of the atoms. */
   readonly elements: readonly string[];
-  /** Atoms of each element in each species, [species][elements], and charges, [species]. */
+  /** Atoms of each element in each species, [species][elements], charges and phases, [species]. */
   readonly elementTable: ElementTable;
   readonly latentDim: number;
   /** Rows of the windows that the emulator was trained on: it saw rollouts of one step less. Null without an emulator. */
@@ -114,7 +112,7 @@ export class Inference {
   ) {
     this.compute = choice;
     this.species = autoencoder.species;
-    this.elementTable = autoencoder.elements ?? tableOfNames(autoencoder.species);
+    this.elementTable = tableOfWeights(autoencoder);
     this.elements = this.elementTable.elements;
     this.latentDim = autoencoder.model.latent_dim;
     this.windowSize = emulator?.weights.window_size ?? null;
@@ -149,7 +147,12 @@ export class Inference {
       emulator = { weights, latents: latentsOf(options.autoencoder, autoencoder, weights) };
     }
     const warnings = new InputWarnings(options.onWarning);
-    return new Inference(await chooseEngine(options, options.note), autoencoder, emulator, warnings);
+    return new Inference(
+      await chooseEngine(options, (message) => warnings.tellCompute(message)),
+      autoencoder,
+      emulator,
+      warnings,
+    );
   }
 
   /**

@@ -3,24 +3,29 @@ import type { RangeWatch } from "../data/range-watch.ts";
 import { isRounding, roundingText } from "../data/value-checks.ts";
 import type { MatrixInput } from "./arguments.ts";
 
-/** Kinds of doubtful input. */
-export type InputWarningKind = "units" | "rounding" | "ranges";
+/** Kinds of doubtful input, and `compute`: what is doubtful about the choice of what computes, such as its threads. */
+export type WarningKind = "units" | "rounding" | "ranges" | "compute";
 
-/** Told once of each kind of doubtful input. */
-export type WarningListener = (message: string, kind: InputWarningKind) => void;
+/** Told once of each kind of doubtful input, and of all that concerns what computes. */
+export type WarningListener = (message: string, kind: WarningKind) => void;
 
 /** Collects what is doubtful in the input of an `Inference`, and tells each kind once. */
 export class InputWarnings {
   readonly #listener: WarningListener;
-  readonly #told = new Set<InputWarningKind>();
+  readonly #told = new Set<WarningKind>();
 
   /** @param listener default: `process.emitWarning` */
   constructor(listener: WarningListener = (message) => process.emitWarning(message, { type: "AstrochemWarning" })) {
     this.#listener = listener;
   }
 
+  /** @param message of the engine's choice: `warning: ` may stand before it */
+  tellCompute(message: string): void {
+    this.#listener(message.replace(/^warning: /, ""), "compute");
+  }
+
   /** @param look makes the message, or null where nothing is doubtful; not called once the kind was told */
-  check(kind: InputWarningKind, look: () => string | null): void {
+  check(kind: WarningKind, look: () => string | null): void {
     if (this.#told.has(kind)) return;
     const message = look();
     if (message === null) return;

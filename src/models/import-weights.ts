@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { ElementTable } from "../chemistry/element-table.ts";
 import { CheckpointError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
 import { readPth } from "../formats/pytorch.ts";
@@ -7,7 +8,13 @@ import { packageVersion } from "../version.ts";
 import type { Compressor } from "./compressor.ts";
 import type { Evolver } from "./evolver.ts";
 import type { Layout } from "./layout.ts";
-import { type AutoencoderWeights, compareArrays, type EmulatorWeights, type Provenance } from "./weights-file.ts";
+import {
+  type AutoencoderWeights,
+  compareArrays,
+  type EmulatorWeights,
+  type Provenance,
+  storedTable,
+} from "./weights-file.ts";
 
 /** A model and its `model_name`. */
 export interface NamedModel<T> {
@@ -19,6 +26,7 @@ export interface NamedModel<T> {
 export interface AutoencoderFacts {
   readonly model: NamedModel<Compressor>;
   readonly species: readonly string[];
+  readonly elementTable: ElementTable;
   readonly clipping: { readonly lower: number; readonly upper: number };
   /** `latents_minmax.npy`, [min, max]. */
   readonly latentsMinmax: string;
@@ -47,6 +55,7 @@ export function importAutoencoder(path: string, facts: AutoencoderFacts): Autoen
     species: [...facts.species],
     abundances_clipping: facts.clipping,
     latent_range: readRange(facts.latentsMinmax),
+    elements: storedTable(facts.elementTable),
     steps: Number(counter ?? 0),
     provenance: importedFrom(path),
     trainable: layouts.trainable.gather(arrays),

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { ElementTable } from "../chemistry/element-table.ts";
 import { type LatentAffine, minmaxLatents } from "../chemistry/scaling.ts";
 import { CheckpointError } from "../errors.ts";
 import { checkVersion, migrate } from "../formats/format-version.ts";
@@ -59,12 +60,16 @@ const autoencoderMetadata = z.strictObject({
   latent_range: range.nullable(),
   /** log10 of the species' abundances in the training rows, clipped; left out until a training has ended, and where it is not known. */
   abundance_range: columnRange.optional(),
-  /** What each species is made of: atoms, [species][elements], and charges, [species]; left out where it is not known. */
+  /**
+   * What each species is made of: atoms, [species][elements], and charges, [species]; left out where it is not known. Where each is found,
+   * [species], stands there too: left out, the names tell.
+   */
   elements: z
     .strictObject({
       elements: z.array(z.string()),
       atoms: z.array(z.array(z.number().nonnegative())),
       charges: z.array(z.number()),
+      phases: z.array(z.enum(["gas", "surface", "bulk"])).optional(),
     })
     .optional(),
   /** Optimizer steps, PyTorch's num_batches_tracked. */
@@ -178,9 +183,10 @@ export function readAutoencoder(path: string): AutoencoderWeights {
     checkCount(path, "ranges of species", rest.abundance_range.lower.length, rest.model.input_dim);
   }
   if (rest.elements) {
-    const { elements, atoms, charges } = rest.elements;
+    const { elements, atoms, charges, phases } = rest.elements;
     checkCount(path, "rows of elements", atoms.length, rest.model.input_dim);
     checkCount(path, "charges", charges.length, rest.model.input_dim);
+    checkCount(path, "phases", phases?.length ?? atoms.length, rest.model.input_dim);
     const uneven = atoms.find((row) => row.length !== elements.length);
     if (uneven) checkCount(path, "counts of elements", uneven.length, elements.length);
   }
@@ -219,6 +225,16 @@ function modelIn<T>(path: string, find: () => T): T {
     if (!(error instanceof z.ZodError)) throw error;
     throw new CheckpointError(`${path} has damaged metadata: ${z.prettifyError(error)}`, { where: path });
   }
+}
+
+/** A table of elements as a file holds it. */
+export function storedTable({ elements, atoms, charges, phases }: ElementTable): AutoencoderWeights["elements"] {
+  return {
+    elements: [...elements],
+    atoms: atoms.map((counts) => [...counts]),
+    charges: [...charges],
+    phases: [...phases],
+  };
 }
 
 /** sha256 of all that an emulator depends on: weights, statistics, latent range, species, clipping. */

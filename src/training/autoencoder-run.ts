@@ -15,7 +15,13 @@ import { writeNpy } from "../formats/npy.ts";
 import type { Compressor, CompressorVectors } from "../models/compressor.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { Encoder } from "../models/runners.ts";
-import { type AutoencoderWeights, readAutoencoder, readTraining, writeAutoencoder } from "../models/weights-file.ts";
+import {
+  type AutoencoderWeights,
+  readAutoencoder,
+  readTraining,
+  storedTable,
+  writeAutoencoder,
+} from "../models/weights-file.ts";
 import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
 import { encodeCheckpoint } from "./checkpoint.ts";
 import { checkpointPaths } from "./checkpoint-keeper.ts";
@@ -137,7 +143,7 @@ async function train(
     latent_range: null,
     ...ranges,
     steps: best.steps,
-    elements: copyOfTable(job.elementTable),
+    elements: storedTable(job.elementTable),
     provenance: provenanceOf(best, { dataHash, seed, metric: job.recipe.metric }),
     trainable: best.arrays.parameters!,
     statistics: best.arrays.statistics!,
@@ -192,10 +198,6 @@ async function train(
     { weights: model.save_model ? job.weights : null, checkpoint },
     trainer.parameterCount,
   );
-}
-
-function copyOfTable({ elements, atoms, charges }: ElementTable): NonNullable<AutoencoderWeights["elements"]> {
-  return { elements: [...elements], atoms: atoms.map((counts) => [...counts]), charges: [...charges] };
 }
 
 async function startingWeights(

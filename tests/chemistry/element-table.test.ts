@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { elementTable, type MatrixFile, type TableSources, tableOfNames } from "../../src/chemistry/element-table.ts";
 import { elements } from "../../src/chemistry/elements.ts";
+import type { NamesConvention } from "../../src/chemistry/name-reader.ts";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { DataError } from "../../src/errors.ts";
 import { readNpy } from "../../src/formats/npy.ts";
@@ -82,6 +83,14 @@ describe("elementTable", () => {
     expect(table.charges).toEqual([0, -1, 1, -1]);
     expect(notes).toEqual(["no atoms are counted in names without a formula: GRAIN-, PAHX+"]);
     expect(failure(["CO", "C18O"], { allowsNoFormula: true })).toContain("18O");
+  });
+
+  it("takes the prefix of a named convention for ice in names without a formula, too", () => {
+    const phases = (names: NamesConvention) =>
+      elementTable(["gPAHX", "JPAHX", "#PAHX"], { ...sources, naming: { names }, allowsNoFormula: true }).table.phases;
+    expect(phases("alchemic")).toEqual(["surface", "gas", "surface"]);
+    expect(phases("kida")).toEqual(["gas", "surface", "surface"]);
+    expect(phases("auto")).toEqual(["gas", "gas", "surface"]);
   });
 
   it("says when it read J and K as ice unasked", () => {

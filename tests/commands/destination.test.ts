@@ -36,6 +36,10 @@ it("never lets an input be replaced, whatever links name it, nor with --overwrit
   }
 });
 
+it("never lets an output be read for another that is still to be written", async () => {
+  expect(await told("absent.h5", "emulated", ["./absent.h5"], true)).toContain("would replace the input");
+});
+
 it("lets what astrochem wrote be replaced by the same kind, and anything else by --overwrite only", async () => {
   await writeFrames("raw.h5", ["df"]);
   await writeFrames("clean.h5", ["train", "val"]);
@@ -45,12 +49,22 @@ it("lets what astrochem wrote be replaced by the same kind, and anything else by
   writeSafetensors(at("foreign.safetensors"), new Map(), {});
   writeFileSync(at("own.onnx"), "\x08\x09\x12\x09astrochem");
   writeFileSync(at("other.onnx"), "\x08\x09\x12\x07pytorch");
+  const cache = await createHdf5(at("cache.h5"));
+  for (const name of ["astrochem_hash", "astrochem_parts"]) cache.setAttribute("/", name, "{}");
+  cache.close();
+  writeFileSync(at("log.json"), '[{ "epoch": 0, "mean": null }]');
+  writeFileSync(at("settings.json"), '{ "epoch": 0, "mean": 1 }');
+  writeFileSync(at("page.html"), '<meta name="generator" content="astrochem compare">');
+  writeFileSync(at("report.html"), '<meta name="generator" content="astrochem evaluate">');
   const ours: [string, WrittenKind][] = [
     ["emulated.h5", "emulated"],
     ["clean.h5", "clean"],
     ["a.safetensors", "autoencoder"],
     ["own.onnx", "onnx"],
     ["new.h5", "emulated"],
+    ["cache.h5", "cache"],
+    ["log.json", "epochs"],
+    ["page.html", "comparisonPage"],
   ];
   for (const [name, kind] of ours) await passes(name, kind);
   const theirs: [string, WrittenKind][] = [
@@ -61,6 +75,11 @@ it("lets what astrochem wrote be replaced by the same kind, and anything else by
     ["a.safetensors", "emulator"],
     ["foreign.safetensors", "autoencoder"],
     ["other.onnx", "onnx"],
+    ["clean.h5", "cache"],
+    ["text.h5", "cache"],
+    ["cache.h5", "clean"],
+    ["settings.json", "epochs"],
+    ["report.html", "comparisonPage"],
   ];
   for (const [name, kind] of theirs) {
     expect(await told(name, kind), name).toMatch(
@@ -78,6 +97,7 @@ it.each([
   ["weights.safetensors", "emulated", "HDF5"],
   ["weights.pth", "autoencoder", "safetensors"],
   ["weights.h5", "emulator", "safetensors"],
+  ["range.json", "latentRange", "NPY"],
 ] as const)("refuses %s for what is of kind %s, with --overwrite too", async (name, kind, format) => {
   expect(await told(name, kind, [], true)).toContain(`would be written as ${format}, not as .`);
   await passes("no-suffix", kind);

@@ -59,6 +59,9 @@ describe("evaluate", () => {
     const { code, stdout, stderr } = await evaluate("whole");
     expect(code, stderr).toBe(0);
     expect(stdout).toContain("surrogate, whole trajectory");
+    const table = stdout.slice(0, stdout.indexOf("\n\n")).split("\n");
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(table.at(-1)).toMatch(/^rows: all \d+$/);
     expect(stdout).toMatch(/The surrogate (beats|loses to) persistence/);
     expect(stdout).toContain("whole/report.html");
     expect(readdirSync(join(cwd, "whole"))).toEqual(
@@ -126,7 +129,7 @@ describe("evaluate", () => {
       "emulator=null",
     );
     expect(own.code, own.stderr).toBe(0);
-    expect(own.stdout).toMatch(/^2 test tracers /);
+    expect(own.stdout).toMatch(/^2 test tracers /m);
     const { provenance, validation, train } = readMetrics(join(cwd, "test"));
     expect([provenance.split, provenance.test_dataset, validation.tracers, train.tracers]).toEqual([
       "test",
@@ -178,7 +181,7 @@ describe("evaluate", () => {
     expect(code, stderr).toBe(0);
     expect(stdout).toContain(String.raw`e\u001b[2J\u009b/report.html`);
     const compared = await command("compare", name, name, "--resamples", "20");
-    expect([compared.code, compared.stdout]).toEqual([0, expect.stringContaining(String.raw` e\u001b[2J\u009b `)]);
+    expect([compared.code, compared.stdout]).toEqual([0, expect.stringMatching(/^e\\u001b\[2J\\u009b /m)]);
     const json = await command("compare", name, name, "--resamples", "20", "--json");
     expect(JSON.parse(json.stdout).runs[1].name).toBe(name);
     for (const text of [stdout, compared.stdout, json.stdout]) expect(text).not.toMatch(/[^\P{Cc}\n]/u);
@@ -204,7 +207,9 @@ describe("compare", () => {
     await evaluate("other", "emulator=null", "autoencoder=weights/other.safetensors");
     const { code, stdout, stderr } = await command("compare", "alone", "other", "--resamples", "200");
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(/autoencoder alone \(encode, decode\) +other/);
+    expect(stdout).toMatch(
+      /^autoencoder alone +error, dex +relative, mean\nalone .*\nother .*\nother - alone: -?\d.* dex, /,
+    );
     const comparison = JSON.parse(readFileSync(join(cwd, "compare.json"), "utf8"));
     const { runs } = comparison.kinds[0];
     const [a, b] = ["alone", "other"].map((run) => readMetrics(join(cwd, run)).predictions.reconstruction!);
@@ -268,6 +273,19 @@ describe("compare", () => {
     expect(all.stderr).toMatch(
       /^error: 7-other was evaluated on other rows than alone: 7 rows of 2 validation tracers of .*, not \d\d+ rows of 2/,
     );
+  });
+
+  it("leaves a page of somebody else's as it is", async () => {
+    mkdirSync(join(cwd, "site"));
+    writeFileSync(join(cwd, "site/compare.html"), "<title>mine</title>");
+    const { code, stderr } = await command("compare", "alone", "other", "--output", "site");
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: …\/site\/compare\.html exists, and is no comparison/),
+    ]);
+    expect(readdirSync(join(cwd, "site"))).toEqual(["compare.html"]);
+    for (const overwrite of [["--overwrite"], []])
+      expect((await command("compare", "alone", "other", "--output", "site", ...overwrite)).code).toBe(0);
   });
 
   it("refuses runs of other rows, a single run and what is no run", async () => {

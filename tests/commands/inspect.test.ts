@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { main } from "../../src/commands/main.ts";
@@ -144,6 +144,18 @@ describe("astrochem inspect", () => {
     expect(form).toBe("other");
     expect(hints[0].text).toBe(
       "df: it would be raw data with columns named Tracer: rename the file's own, or add them",
+    );
+  });
+
+  it("tells of a species list which names preprocess refuses or asks about", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "mine.txt"), "H2\nJCO\n");
+    const list = ["dataset.species_path=mine.txt", "dataset.stoichiometric_matrix_path=null"];
+    const doubtful = await inspect(cwd, "inspect", "mine.txt", ...list);
+    expect(doubtful.stdout).toMatch(/\ndoubtful +read J and K as surface and mantle of the ice: JCO\n/);
+    writeFileSync(join(cwd, "mine.txt"), "H2\nC18O\nCO\n");
+    expect((await inspect(cwd, "inspect", "mine.txt", ...list)).stdout).toMatch(
+      /\nproblem +a species' name may mean an isotope or a count: `C18O` \(18O\?\);/,
     );
   });
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { factLines, formatBytes, formatShape, printable, wrapped } from "../../src/commands/report-lines.ts";
+import {
+  factLines,
+  formatBytes,
+  formatShape,
+  forTerminal,
+  printable,
+  wrapped,
+} from "../../src/commands/report-lines.ts";
 
 describe("text of a foreign file", () => {
   it("loses what would steer the terminal", () => {
@@ -18,6 +25,12 @@ describe("lines of a report", () => {
   it("break at blanks, and never within a word", () => {
     expect(wrapped("one two three", "  ", 8)).toBe("one two\n  three");
     expect(wrapped("unbreakable word", "", 4)).toBe("unbreakable\nword");
+  });
+
+  it("break for a terminal only, by its width", () => {
+    const text = "one two three four\nfive";
+    expect([forTerminal(text, {}), forTerminal(text, { columns: 0 })]).toEqual([text, text]);
+    expect(forTerminal(text, { columns: 10 })).toBe("one two\n  three\n  four\nfive");
   });
 
   it("stand in two columns, a long value below itself", () => {

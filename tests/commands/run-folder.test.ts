@@ -3,13 +3,13 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Interruption } from "../../src/commands/interruption.ts";
-import { openRun, type Run, withRun } from "../../src/commands/run-folder.ts";
+import { openRun, type Run, type RunConfig, withRun } from "../../src/commands/run-folder.ts";
 import { DataError } from "../../src/errors.ts";
 import { here } from "../../src/formats/process-place.ts";
 import type { EpochRecord } from "../../src/training/observer.ts";
 import { temporaryFolder, testContext } from "./buffers.ts";
 
-const loaded = (config: { seed?: number; run_dir?: string | null } = { seed: 7 }) => ({
+const loaded = (config: RunConfig["config"] = { seed: 7 }) => ({
   config,
   toYaml: ({ resolve }: { resolve: boolean }) => `resolved: ${resolve}\n`,
 });
@@ -100,6 +100,38 @@ describe("the folder of a run", () => {
     // Its own, it may use again.
     openRun("train", loaded({ run_dir: "own" }), context).finish("completed", {});
     mkdirSync(join(context.cwd, "own/checkpoints"));
+    openRun("train", loaded({ run_dir: "own" }), context).finish("completed", {});
+  });
+
+  it.each([
+    ["of a user's own configuration", { "config.yaml": "a: 1\n" }],
+    ["of another program", { "environment.json": '{"command":"train"}' }],
+  ])("is none %s", (_, files) => {
+    const context = testContext();
+    mkdirSync(join(context.cwd, "mine"));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(context.cwd, "mine", name), text);
+    expect(() => openRun("train", loaded({ run_dir: "mine" }), context)).toThrow(/holds something else than a run/);
+    expect(readdirSync(join(context.cwd, "mine"))).toEqual(Object.keys(files));
+  });
+
+  it("is none of a run that is of another command, or whose checkpoint is read", () => {
+    const context = testContext();
+    const run = openRun("train", loaded({ run_dir: "own" }), context);
+    run.finish("completed", {});
+    mkdirSync(join(run.folder, "checkpoints"));
+    writeFileSync(join(run.folder, "checkpoints/best.safetensors"), "weights");
+    const attempt = (command: string, more: object) =>
+      openRun(command, loaded({ run_dir: "own", working_path: context.cwd, ...more }), context);
+    expect(() => attempt("evaluate", {})).toThrow(/holds a run of train: .*\n.*\n {2}fix .*an earlier run of evaluate/);
+    const autoencoder = { pretrained_model_path: "own/checkpoints/best.safetensors" };
+    expect(() => attempt("train", { autoencoder })).toThrow(/holds the input .*best\.safetensors/);
+    expect(readText(run, "checkpoints/best.safetensors")).toBe("weights");
+  });
+
+  it("is that of a run that was killed while it began", () => {
+    const context = testContext();
+    mkdirSync(join(context.cwd, "own"));
+    writeFileSync(join(context.cwd, "own/.environment.json.host-1.part"), "{");
     openRun("train", loaded({ run_dir: "own" }), context).finish("completed", {});
   });
 

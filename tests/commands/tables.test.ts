@@ -60,3 +60,32 @@ it.each([
 ])("writes %d as %s", (value, text) => {
   expect(formatNumber(value)).toBe(text);
 });
+
+it("fits a terminal of 80 columns: titles are broken, then texts, never numbers", () => {
+  const title = "a title of many words";
+  const rows = [
+    { name: "one two three ".repeat(4).trim(), error: 0.01234 },
+    { name: "short", error: "" },
+  ];
+  const numbers = Array.from({ length: 6 }, () => ({ title, value: (row: (typeof rows)[number]) => row.error }));
+  const table = formatTable([{ title: "name", value: (row: (typeof rows)[number]) => row.name }, ...numbers], rows);
+  expect(table).toMatchInlineSnapshot(`
+    "                         a title  a title  a title  a title  a title  a title
+                             of many  of many  of many  of many  of many  of many
+    name                       words    words    words    words    words    words
+    one two three one two    0.01234  0.01234  0.01234  0.01234  0.01234  0.01234
+    three one two three one
+    two three
+    short"
+  `);
+});
+
+it("leaves a table whole that no break can make fit", () => {
+  const table = formatTable([{ title: "path", value: () => "x".repeat(90) }], [0]);
+  expect(table).toBe(`path\n${"x".repeat(90)}`);
+});
+
+it("aligns numbers to the right where some are missing", () => {
+  const rows = [{ x: 1234 }, { x: "" }];
+  expect(formatTable([{ title: "x", value: (row: (typeof rows)[number]) => row.x }], rows)).toBe("    x\n1,234\n");
+});

@@ -190,6 +190,31 @@ describe("a surrogate that steps by 100 yr", () => {
     inference.dispose();
   });
 
+  it("is not evaluated beside baselines of training tracers of another step", async () => {
+    const words = [...data("every-100.h5", "test-100.h5"), "train_split=0", "test_split=1"];
+    const made = await astrochem("preprocess", ...words, "output_path=test-100.h5");
+    expect(made.code, made.stderr).toBe(0);
+    const surrogate = ["autoencoder=constant/autoencoder.safetensors", "emulator=constant/emulator.safetensors"];
+    const test = [...surrogate, "species=[CO]", "split=test", "test_path=test-100.h5"];
+    const refused = await astrochem("evaluate", ...data("every-800.h5", "every-800-clean.h5"), ...test);
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toMatch(/the surrogate steps by 100 yr; .*\n {2}at .*every-800-clean\.h5, key train/);
+    const same = await astrochem("evaluate", ...data("every-100.h5", "constant.h5"), ...test);
+    expect(same.code, same.stderr).toBe(0);
+  });
+
+  it("is not evaluated on conditions outside of the trained ranges where that is asked for, before anything is computed", async () => {
+    const hot = rows(() => every(100)).map((row) => ({ ...row, gasTemp: 130 }));
+    await writeRawRows(join(folder, "warm.h5"), hot);
+    const words = [...data("warm.h5", "warm-clean.h5"), "train_split=0", "test_split=1"];
+    expect((await astrochem("preprocess", ...words, "output_path=warm-clean.h5")).code).toBe(0);
+    const surrogate = ["autoencoder=constant/autoencoder.safetensors", "emulator=constant/emulator.safetensors"];
+    const test = [...surrogate, "species=[CO]", "split=test", "test_path=warm-clean.h5"];
+    const { code, stderr } = await astrochem("evaluate", ...data("every-100.h5", "constant.h5"), ...test, "--strict");
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/outside the ranges[\s\S]*warm-clean\.h5, key test/)]);
+    expect(stderr).not.toContain("training tracers for the baselines");
+  });
+
   it("writes real times for arrays", async () => {
     writeNpy(join(folder, "p.npy"), { shape: [1, 2, 4], data: Float32Array.of(2e5, 1, 3, 21, 2e5, 1, 3, 21) });
     const words = ["--physical", "p.npy", "--abundances", "initial.npy", "--output", "arrays.h5"];
@@ -236,6 +261,16 @@ describe("a surrogate that steps by 100 yr", () => {
     expect(told.stderr).toMatch(/gasTemp: 96 of 96 rows outside the trained range 20 to \d+, up to 3000/);
     const refused = await astrochem(...words, "--strict");
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining("conditions are outside the ranges")]);
+    // Nothing was computed for it: a start that cannot be emulated would have shown first.
+    const arrays = ["--physical", "hot.npy", "--abundances", "bad.npy", ...pair("constant"), "--output", "hot-out.h5"];
+    writeNpy(join(folder, "hot.npy"), { shape: [1, 2, 4], data: Float64Array.of(2e5, 1, 3, 3000, 2e5, 1, 3, 3000) });
+    writeNpy(join(folder, "bad.npy"), { shape: [1, 6], data: new Float64Array(6).fill(-1) });
+    expect((await astrochem("emulate", ...arrays)).stderr).toMatch(
+      /outside the trained range[\s\S]*error: abundances holds -1/,
+    );
+    expect((await astrochem("emulate", ...arrays, "--strict")).stderr).toMatch(
+      /error: conditions are outside the ranges\n.*\n {2}at {3}hot\.npy/,
+    );
     const configured = await astrochem("preprocess", ...data("hot.h5", "hot-clean.h5"), "--strict");
     expect([configured.code, configured.stderr]).toEqual([
       3,

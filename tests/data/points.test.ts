@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PointColumn, pointColumns, pointsError } from "../../src/data/points.ts";
+import { DataError } from "../../src/errors.ts";
 
 /** What the rows of one tracer show. @param rows [time, value] in the order of the file */
 function found(column: string, rows: readonly (readonly [number, number])[]): string | null {
@@ -145,7 +146,48 @@ it("only columns that may tell points are looked at, numbers of points first", (
     "Radfield",
     "zone",
     "POINT",
+    "Grid_Point",
   ];
-  const frame = { columns, isNumeric: (column: string) => column !== "POINT" };
-  expect(pointColumns(frame)).toEqual(["Point", "parcel_radius", "zone"]);
+  const texts = { values: ["p1", "p2"], codes: Int32Array.of(0, 1) };
+  const labels = (column: string) => {
+    if (column === "POINT") throw new DataError("dates");
+    return texts;
+  };
+  const isNumeric = (column: string): boolean => !["POINT", "Grid_Point"].includes(column);
+  const found = pointColumns({ columns, rows: 2, isNumeric, labels });
+  expect(found.map((column) => [column.name, column.isNumeric])).toEqual([
+    ["Point", true],
+    ["Grid_Point", false],
+    ["parcel_radius", true],
+    ["zone", true],
+  ]);
+});
+
+describe("a column of text", () => {
+  const told = (column: string, texts: readonly string[], times: readonly number[]) => {
+    const values = [...new Set(texts)].sort();
+    const labels = { values, codes: Int32Array.from(texts, (text) => values.indexOf(text)) };
+    const frame = { columns: [column], rows: texts.length, isNumeric: () => false, labels: () => labels };
+    const order = Int32Array.from(times.keys()).sort((a, b) => times[a]! - times[b]! || a - b);
+    const grouped = { tracers: [5], order, starts: Int32Array.of(0, times.length) };
+    const where = { tracerColumn: "Tracer", where: "x.h5" };
+    return pointsError(pointColumns(frame), grouped, Float64Array.from(times), where)?.message ?? null;
+  };
+  it("tells points by its texts", () => {
+    expect(told("Point", ["p1", "p1", "p2", "p2"], [10, 20, 10, 20])).toBe(
+      "the rows of tracer 5 belong to 2 points (`Point` is p1, p2)\n  at   x.h5\n" +
+        '  fix  make the tracer Tracer × Point: frame["Tracer"] = frame.groupby(["Tracer", "Point"]).ngroup()',
+    );
+    // Neighbours in a long list are two places, too.
+    const cells = Array.from({ length: 204 }, (_, i) => `c${String(i >> 1).padStart(3, "0")}`);
+    expect(told("cell", [...cells, "c100", "c101"], [...cells.keys(), 300, 300])).toContain(
+      "102 points (`cell` is c000,",
+    );
+  });
+
+  it("tells none where one text stands for each tracer, where it is missing, or where a particle moves on", () => {
+    expect(told("Point", ["p1", "p1", "p1"], [10, 20, 30])).toBeNull();
+    expect(told("Point", ["p1", "nan", ""], [10, 20, 30])).toBeNull();
+    expect(told("cell", ["c1", "c1", "c2", "c3"], [10, 20, 30, 40])).toBeNull();
+  });
 });

@@ -321,8 +321,9 @@ describe("astrochem export", () => {
     const context = testContext({ cwd: folder, args });
     await exportCommand.run(context);
     expect(context.stdout.text.replace(/\S+e-\d+$/m, "…")).toMatchInlineSnapshot(`
-      "file           in                                        out                         bytes  deviation
-      out/step.onnx  physical [batch, 4], latents [batch, 14]  next_latents [batch, 14]  159,082  …
+      "file           in                   out                        bytes  deviation
+      out/step.onnx  physical [batch,4],  next_latents [batch,14]  159,082  …
+                     latents [batch,14]
       opset 18, scaled values in and out; deviation from Inference in scaled units, at batches of 1, 3, 64; 1e-5 is allowed
       "
     `);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AbundanceScaling } from "../../src/chemistry/scaling.ts";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
-import { Inference, type Matrix, type MatrixInput } from "../../src/inference/inference.ts";
+import { Inference, type Matrix, type MatrixInput, type WarningKind } from "../../src/inference/inference.ts";
 import {
   type AutoencoderWeights,
   autoencoderHash,
@@ -368,6 +368,16 @@ describe("loading", () => {
     const load = () => Inference.load({ device: "cuda", autoencoder: path("alone") });
     expect(await thrownBy(load, folder)).toMatch(/^ConfigError: /);
   });
+});
+
+it("what is doubtful about what computes is told by the same listener as doubtful input", async () => {
+  const told: string[][] = [];
+  const onWarning = (message: string, kind: WarningKind) => told.push([kind, message]);
+  const surrogate = await Inference.load({ autoencoder: path("autoencoder"), threads: 4096, onWarning });
+  expect(told).toEqual([
+    ["compute", expect.stringMatching(/^threads=4096 is more than \d+ \(.*\): computing may be slower/)],
+  ]);
+  surrogate.dispose();
 });
 
 describe("doubtful abundances", () => {

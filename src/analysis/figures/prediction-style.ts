@@ -16,17 +16,17 @@ export const predictionStyles: Readonly<
   emulation: { label: "surrogate, whole trajectory", title: "surrogate, whole trajectory", colour: palette[0] },
   windows: {
     label: "surrogate, windows as trained for",
-    title: "surrogate, windows as trained for",
+    title: "surrogate, windows as trained",
     colour: palette[2],
   },
-  reconstruction: { label: "autoencoder alone", title: "autoencoder alone (encode, decode)", colour: palette[5] },
+  reconstruction: { label: "autoencoder alone", title: "autoencoder alone", colour: palette[5] },
   persistence: { label: "persistence", title: "persistence (nothing changes)", colour: "#8a8f98" },
-  mean_trajectory: { label: "mean trajectory", title: "mean trajectory of the training tracers", colour: palette[4] },
-  nearest_tracer: { label: "nearest history", title: "training tracer with the nearest history", colour: palette[1] },
-  linear_history: { label: "linear history", title: "linear map of the physical history", colour: palette[3] },
+  mean_trajectory: { label: "mean trajectory", title: "mean training trajectory", colour: palette[4] },
+  nearest_tracer: { label: "nearest history", title: "nearest training history", colour: palette[1] },
+  linear_history: { label: "linear history", title: "linear map of the history", colour: palette[3] },
   pca_reconstruction: {
     label: "PCA reconstruction",
-    title: "principal components, reconstruction",
+    title: "principal components",
     colour: palette[6],
   },
 };

@@ -1,5 +1,5 @@
 import { NameReader, type NamingOptions } from "../../chemistry/name-reader.ts";
-import { isSpeciesName } from "../../chemistry/species.ts";
+import { isSpeciesName, type Phase } from "../../chemistry/species.ts";
 import { matchNames, renameColumn } from "../../chemistry/species-names.ts";
 import type { SpeciesSummary } from "./inspection.ts";
 import type { InspectionSettings } from "./settings.ts";
@@ -81,16 +81,16 @@ function namesAfter(
   };
 }
 
-/** Species by phase, and which of them a list does not have. */
+/** Species by phase, and which of them a list does not have. @param phases of each name, where that is known */
 export function summarizeSpecies(
   names: readonly string[],
   listed: readonly string[],
   naming: NamingOptions = {},
+  phases: readonly Phase[] = names.map((name) => NameReader.of(naming).phaseOf(name)),
 ): SpeciesSummary {
-  const reader = NameReader.of(naming);
   const { sources } = matchNames(names, listed, naming);
   const [known, present] = [new Set(sources.keys()), new Set(sources.values())];
-  const count = (phase: string): number => names.filter((name) => reader.phaseOf(name) === phase).length;
+  const count = (wanted: Phase): number => phases.filter((phase) => phase === wanted).length;
   const [surface, bulk] = [count("surface"), count("bulk")];
   return {
     count: names.length,

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { describeNames } from "../../chemistry/element-table.ts";
 import { readSpeciesList } from "../../chemistry/species.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
@@ -6,6 +7,7 @@ import { summarizeSpecies } from "./column-roles.ts";
 import { inspectArray } from "./inspect-array.ts";
 import { inspectFolder, inspectJson, inspectJsonLines, inspectYaml } from "./inspect-run.ts";
 import type { Inspection } from "./inspection.ts";
+import { problemOf } from "./problem-of.ts";
 import type { InspectionOptions } from "./settings.ts";
 
 /**
@@ -62,11 +64,16 @@ function inspectText(path: string, bytes: number, head: Buffer, { settings }: In
   if (path.endsWith(".json") || /^[{[]\s*["{[\]}\d]/.test(start)) return inspectJson(path, bytes);
   if (/\.ya?ml$/.test(path)) return inspectYaml(path, bytes);
   if (path.endsWith(".txt") && bytes < 2 ** 20) {
+    const { naming, allowsNoFormula } = settings;
+    const names = readSpeciesList(path);
+    const { refusal, notes } = describeNames(names, { naming, allowsNoFormula, where: path });
     return {
       kind: "species",
       path,
       bytes,
-      species: summarizeSpecies(readSpeciesList(path), settings.species, settings.naming),
+      species: summarizeSpecies(names, settings.species, naming),
+      problems: refusal === null ? [] : [problemOf(refusal)],
+      doubts: notes,
     };
   }
   throw unknownKind(path, start);

@@ -123,7 +123,8 @@ async function readValues(
   const summaries = statistics.summaries();
   const tracers = tracer === undefined ? null : ids.summary(tracer.column);
   const varying = new Set(summaries.filter(({ min, max }) => min !== max).map(({ column }) => column));
-  const isOrdered = tracers?.unsorted_rows === 0 && !pointColumns(frame).some((column) => varying.has(column));
+  const mayHavePoints = pointColumns(frame).some(({ name, isNumeric }) => !isNumeric || varying.has(name));
+  const isOrdered = tracers?.unsorted_rows === 0 && !mayHavePoints;
   const order = isOrdered || !tracer || !time ? null : await inspectOrder(frame, tracer.column, time.column);
   if (order !== null && order.problem !== null) problems.push(order.problem);
   return {

@@ -58,7 +58,7 @@ function ownWeights(
     model_kind: kind,
     model: model as WeightsInspection["model"],
     parameters: trainable.length,
-    species: summarizeSpecies(species, settings.species),
+    species: summarizeSpecies(species, settings.species, settings.naming, metadata.elements?.phases),
     metadata,
     tensors,
     autoencoder: hash === null ? null : companion(path, hash),

@@ -273,6 +273,9 @@ export interface DocumentInspection extends Inspected<"document"> {
 /** A list of species names. */
 export interface SpeciesInspection extends Inspected<"species"> {
   readonly species: SpeciesSummary;
+  /** Why `preprocess` and the trainings refuse the names, and what else they say of them. */
+  readonly problems: readonly string[];
+  readonly doubts: readonly string[];
 }
 
 /** A folder that is no run's. */

@@ -9,6 +9,8 @@ export interface InspectionSettings {
   readonly species: readonly string[];
   /** How names of species are read. */
   readonly naming: NamingOptions;
+  /** Whether names without a formula may have no atoms: where no loss conserves the elements. */
+  readonly allowsNoFormula: boolean;
   readonly columnsToDrop: readonly string[];
   readonly inputKey: string;
   readonly minRadfield: number;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { severalHistories } from "../../data/file-order.ts";
 import type { Frame } from "../../data/frame.ts";
-import { PointColumn, pointColumns, pointsError } from "../../data/points.ts";
+import { pointColumns, pointsError } from "../../data/points.ts";
 import { groupByCode, sortByTime } from "../../data/raw-index.ts";
 import { DataError } from "../../errors.ts";
 import { problemOf } from "./problem-of.ts";
@@ -25,8 +25,9 @@ export async function inspectOrder(frame: Frame, tracer: string, time: string): 
     if (error instanceof DataError) return { problem: null, doubt: null };
     throw error;
   }
-  const points = pointColumns(frame).map((name) => new PointColumn(name, frame.rows));
-  const columns = [time, ...points.map(({ name }) => name)];
+  const points = pointColumns(frame);
+  const numeric = points.filter(({ isNumeric }) => isNumeric);
+  const columns = [time, ...numeric.map(({ name }) => name)];
   const times = new Float64Array(frame.rows);
   const block = new Float64Array(frame.blockRows * columns.length);
   for (let start = 0; start < frame.rows; start += frame.blockRows) {
@@ -34,7 +35,7 @@ export async function inspectOrder(frame: Frame, tracer: string, time: string): 
     frame.read(start, count, columns, block);
     for (let i = 0; i < count; i++) {
       times[start + i] = block[i * columns.length]!;
-      for (const [k, point] of points.entries()) point.add(block[i * columns.length + 1 + k]!, start + i);
+      for (const [k, point] of numeric.entries()) point.add(block[i * columns.length + 1 + k]!, start + i);
     }
     await nextTurn();
   }

@@ -42,7 +42,7 @@ ${figureSections(sections)}
   )}</dl></section>
 </main>
 <footer>The numbers are in compare.json.</footer>`;
-  return page(title, body);
+  return page(title, "compare", body);
 }
 
 /** How a run does beside the first one. */

@@ -33,7 +33,7 @@ ${figureSections(sections)}
 <section><h2 id="provenance">Provenance</h2>${provenanceList(metrics)}</section>
 </main>
 <footer>Made by astrochem ${provenance.version}. The figures lie beside this page as SVG, PNG and Vega-Lite, the numbers in metrics.json.</footer>`;
-  return page(title, body);
+  return page(title, "evaluate", body);
 }
 
 /** Which split they are, what that is worth, and where they are from. */

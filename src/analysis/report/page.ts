@@ -13,14 +13,15 @@ export interface DrawnSection {
   readonly figures: readonly DrawnFigure[];
 }
 
-/** A page that needs nothing but itself. */
-export function page(title: string, body: Html): string {
+/** A page that needs nothing but itself. @param command  that writes it, by which it is known again */
+export function page(title: string, command: string, body: Html): string {
   const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="astrochem ${command}">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <link rel="icon" href="data:,">
 <title>${title}</title>

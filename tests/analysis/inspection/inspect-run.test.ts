@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inspectFile } from "../../../src/analysis/inspection/inspect-file.ts";
+import { elementTable } from "../../../src/chemistry/element-table.ts";
 import { inspectionText } from "../../../src/commands/inspection-text.ts";
 import { here } from "../../../src/formats/process-place.ts";
 import { testFolder, thrownBy } from "../../helpers/folder.ts";
@@ -186,11 +187,31 @@ describe("everything else", () => {
     expect(found).toMatchObject({ kind: "folder", bytes: null, files: [{ name: "weights/a.safetensors", bytes: 2 }] });
   });
 
+  it("is a species list whose names are refused, or doubtful: in the words of the commands that read it", async () => {
+    const naming = { naming: {}, matrix: null, allowsNoFormula: true, where: "species.txt" };
+    const look = (text: string) => {
+      writeFileSync(at("species.txt"), text);
+      return inspectFile(at("species.txt"), options);
+    };
+    expect(await look("H\nJCO\nPAHX\n")).toMatchObject({
+      problems: [],
+      doubts: elementTable(["H", "JCO", "PAHX"], naming).notes,
+    });
+    expect(await look("CO\nC18O\n")).toMatchObject({
+      problems: [
+        expect.stringMatching(/^a species' name may mean an isotope or a count: `C18O` \(18O\?\); isotopes: add/),
+      ],
+      doubts: [],
+    });
+  });
+
   it("is a species list", async () => {
     writeFileSync(at("species.txt"), "H\n#CO\n");
     expect(await inspectFile(at("species.txt"), options)).toMatchObject({
       kind: "species",
       species: { count: 2, surface: 1 },
+      problems: [],
+      doubts: [],
     });
   });
 

@@ -7,6 +7,7 @@ export const settings: InspectionSettings = {
   ranges: { Density: [1, 100], Av: [0.1, 10] },
   clipping: { lower: 1e-20, upper: 1 },
   naming: {},
+  allowsNoFormula: true,
   species: ["H", "H2", "CO"],
   columnsToDrop: ["zeta"],
   inputKey: "df",
