@@ -52,7 +52,7 @@ export const importWeightsCommand: Command = {
     }
     if (files.autoencoder !== null) {
       const weights = imports.importAutoencoder(files.autoencoder, {
-        model: { name: model_name, of: compressorOf({ model_name, model: job.compressor }) },
+        model: { name: model_name, of: compressorOf(job.compressor) },
         species,
         elementTable: job.elementTable,
         clipping: job.clipping,

@@ -51,15 +51,11 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
     physicalRanges: dataset.physical_parameter_ranges,
-    shape: {
-      ...widthsOf(kindOfEvolver(model.model_name), model),
-      input_dim: model.input_dim,
-      output_dim: model.output_dim,
-    },
+    shape: evolverShape(model),
     model: loaded.config.model,
     recipe: config.recipe,
     autoencoder: path(autoencoder.pretrained_model_path),
-    compressor: compressorShape(autoencoder),
+    compressor: { model_name: autoencoder.model_name, model: compressorShape(autoencoder) },
     weights: path(model.save_model_path),
     warmStart: warmStart ? path(model.pretrained_model_path) : null,
     mode: config.mode,
@@ -72,6 +68,11 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
 function compressorShape(model: CompleteConfig<"config">["model"]): object {
   const { model_name, input_dim, latent_dim } = model;
   return { ...widthsOf(kindOfCompressor(model_name), model), input_dim, latent_dim };
+}
+
+function evolverShape(model: CompleteConfig<"config_emulator">["model"]): EmulatorJob["shape"] {
+  const { model_name, input_dim, output_dim } = model;
+  return { ...widthsOf(kindOfEvolver(model_name), model), input_dim, output_dim };
 }
 
 /** What a model's configuration says of its own sizes. */

@@ -4,6 +4,7 @@ import { load } from "js-yaml";
 import { CheckpointError } from "../errors.ts";
 import { readSafetensorsIndex } from "../formats/safetensors-index.ts";
 import { autoencoderAmong } from "../models/companion.ts";
+import { compressors } from "../models/compressors.ts";
 import { readEmulator } from "../models/weights-file.ts";
 import { checkpointPaths } from "../training/checkpoint-keeper.ts";
 
@@ -37,7 +38,8 @@ export function surrogateFiles(path: string, usual: readonly string[]): Surrogat
 
 /** The autoencoders that an emulator may belong to: beside its file, and what the run at `path` was trained through. */
 export function autoencodersOf(path: string, file: string): string[] {
-  return [join(dirname(file), "autoencoder.safetensors"), ...autoencoderOfRun(path)];
+  const beside = Object.keys(compressors).map((name) => join(dirname(file), `${name}.safetensors`));
+  return [...beside, ...autoencoderOfRun(path)];
 }
 
 /** The file of weights that a path names or holds; of an emulator rather than an autoencoder. Null where there is none. */

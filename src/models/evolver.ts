@@ -93,7 +93,8 @@ export function evolver<Widths extends z.ZodRawShape>({
   build,
 }: Definition<Widths>): EvolverKind {
   // What a kind does not read is no part of its shape.
-  const schema = z.strictObject({ ...sizes, ...widths });
+  const { input_dim, ...others } = sizes;
+  const schema = z.strictObject({ input_dim, ...widths, ...others });
   return {
     name,
     widths,

@@ -11,6 +11,7 @@ import { ColumnRange } from "../data/column-range.ts";
 import { trainedSteps } from "../data/data-facts.ts";
 import { evenRows } from "../data/even-sample.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
+import { ConfigError } from "../errors.ts";
 import { writeNpy } from "../formats/npy.ts";
 import type { Compressor, CompressorVectors } from "../models/compressor.ts";
 import { compressorOf } from "../models/compressors.ts";
@@ -80,6 +81,13 @@ export async function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Pr
 }
 
 async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
+  const { model_name } = job.model;
+  if (compressorOf({ model_name, model: job.shape }).layouts.trainable.size === 0) {
+    throw new ConfigError(`there is nothing to train in the model ${model_name}`, {
+      where: "model",
+      fix: `astrochem train-emulator autoencoder=${model_name} makes its file`,
+    });
+  }
   const { dataset, columns, model, cacheFolder, mode } = job;
   const { log, signal } = tools;
   const scaling = new AbundanceScaling(job.clipping);

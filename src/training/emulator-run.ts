@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { ElementTable } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EvolverModel } from "../config/schema-models.ts";
@@ -21,8 +22,11 @@ import {
   latentRange,
   readAutoencoder,
   readEmulator,
+  storedTable,
+  writeAutoencoder,
   writeEmulator,
 } from "../models/weights-file.ts";
+import { packageVersion } from "../version.ts";
 import { encodeCheckpoint } from "./checkpoint.ts";
 import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
@@ -69,8 +73,8 @@ export interface EmulatorJob {
   readonly model: EvolverModel;
   readonly recipe: EmulatorRecipe;
   readonly autoencoder: string;
-  /** The sizes of the autoencoder that the configuration names. */
-  readonly compressor: object;
+  /** The compressor that the configuration names, and its sizes. */
+  readonly compressor: { readonly model_name: string; readonly model: object };
   readonly weights: string;
   /** Weights to start from; null for fresh ones. */
   readonly warmStart: string | null;
@@ -79,6 +83,15 @@ export interface EmulatorJob {
   readonly memoryBudgetBytes: number;
   readonly seed: number;
 }
+
+/** Nothing was trained, so that nothing has to be found again. */
+const untrained = {
+  data_hash: null,
+  seed: null,
+  epoch: null,
+  best_metric: null,
+  versions: { astrochem: packageVersion },
+};
 
 /**
  * Trains an emulator through the frozen autoencoder: encoded sequences, windows, epochs.
@@ -90,7 +103,7 @@ export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<
 }
 
 async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
-  const autoencoder = readAutoencoder(job.autoencoder);
+  const autoencoder = compressorWeights(job);
   checkAutoencoder(job, autoencoder);
   for (const note of job.notes) tools.log(note);
   const clean = await openCleanData(job.dataset, job.columns, tools.log);
@@ -116,6 +129,35 @@ async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingR
   } finally {
     await windows.close();
   }
+}
+
+/** Those of the compressor's file; where there is nothing to train the file is made here. @throws CheckpointError as `readAutoencoder` */
+function compressorWeights(job: EmulatorJob): AutoencoderWeights {
+  const { layouts, shape } = compressorOf(job.compressor);
+  const isTrained = layouts.trainable.size > 0;
+  if (!isTrained && !existsSync(job.autoencoder)) {
+    writeAutoencoder(job.autoencoder, {
+      model_name: job.compressor.model_name,
+      model: shape,
+      species: [...job.columns.species],
+      abundances_clipping: job.clipping,
+      latent_range: [0, 1],
+      elements: storedTable(job.elementTable),
+      steps: 0,
+      provenance: untrained,
+      trainable: new Float32Array(0),
+      statistics: new Float32Array(0),
+    });
+  }
+  const weights = readAutoencoder(job.autoencoder);
+  if (isTrained || weights.model_name === job.compressor.model_name) return weights;
+  throw new CheckpointError(
+    `${job.autoencoder} holds the model ${weights.model_name}, not ${job.compressor.model_name}`,
+    {
+      where: job.autoencoder,
+      fix: "give another place: autoencoder.pretrained_model_path=FILE",
+    },
+  );
 }
 
 function checkAutoencoder(job: EmulatorJob, weights: AutoencoderWeights): void {

@@ -490,7 +490,7 @@ describe("what is wrong is told all at once", () => {
 
   it("for a model of the other root", () => {
     expect(failure("config", ["model=emulator"])).toMatchInlineSnapshot(`
-      "\`model.model_name\` must be autoencoder, got emulator
+      "\`model.model_name\` must be autoencoder | identity, got emulator
         at   <package>/configs/models/emulator.yaml:6:1"
     `);
   });
