@@ -38,8 +38,8 @@ export function surrogateFiles(path: string, usual: readonly string[]): Surrogat
 
 /** The autoencoders that an emulator may belong to: beside its file, and what the run at `path` was trained through. */
 export function autoencodersOf(path: string, file: string): string[] {
-  const beside = Object.keys(compressors).map((name) => join(dirname(file), `${name}.safetensors`));
-  return [...beside, ...autoencoderOfRun(path)];
+  const [usual, ...others] = Object.keys(compressors).map((name) => join(dirname(file), `${name}.safetensors`));
+  return [usual!, ...others.filter((each) => existsSync(each)), ...autoencoderOfRun(path)];
 }
 
 /** The file of weights that a path names or holds; of an emulator rather than an autoencoder. Null where there is none. */

@@ -324,7 +324,7 @@ describe("a surrogate whose step is an input", () => {
     const words = [...data("growing.h5", "varying.h5"), "dataset.time_step=input", "species=[CO]"];
     const evaluated = await astrochem("evaluate", ...words, ...surrogate);
     expect(evaluated.code, evaluated.stderr).toBe(0);
-    const folderOf = /outputs\/\S+-evaluate/.exec(evaluated.stdout)![0];
+    const folderOf = /outputs\/\S+-evaluate(-\d+)?/.exec(evaluated.stdout)![0];
     const { predictions, time_step_yr } = JSON.parse(readFileSync(join(folder, folderOf, "metrics.json"), "utf8"));
     expect(time_step_yr).toBeNull();
     const { times, rows } = predictions.emulation;

@@ -7,8 +7,8 @@ export function baselinesFigure({ predictions }: Metrics): Figure {
   const values: Row[] = Object.values(predictions).flatMap(({ kind, overall, phases }) => {
     const { label } = predictionStyles[kind];
     return [
-      { kind: label, phase: "all species", dex: overall.all.dex.mean },
-      ...phases.map(({ phase, all }) => ({ kind: label, phase, dex: all.dex.mean })),
+      { kind: label, phase: "all species", dex: shownDex(overall.all.dex.mean) },
+      ...phases.map(({ phase, all }) => ({ kind: label, phase, dex: shownDex(all.dex.mean) })),
     ];
   });
   return {
@@ -16,7 +16,7 @@ export function baselinesFigure({ predictions }: Metrics): Figure {
     title: "The surrogate beside predictions that need no network",
     caption:
       "Mean error over the scored rows and all species, in dex: 0.3 dex is a factor of 2. Further left is better. A surrogate that does not beat " +
-      "the mean trajectory or the nearest history has learnt less than a look-up knows.",
+      "the mean trajectory or the nearest history has learnt less than a look-up knows. What is below 0.001 dex is drawn there.",
     spec: figureSpec({
       width: 280,
       height: { step: 26 },
@@ -114,7 +114,7 @@ export function abundanceLevelsFigure({ predictions, floor }: Metrics): Figure {
 }
 
 /** How far the elements' totals and the charge are conserved. */
-export function conservationFigure({ predictions }: Metrics): Figure {
+export function conservationFigure({ predictions }: Metrics): Figure | null {
   const kinds = (["reconstruction", "emulation"] as const).filter((kind) => predictions[kind]);
   const values = kinds.flatMap((kind) =>
     predictions[kind]!.conservation.flatMap(({ element, median, mean, p99 }) =>
@@ -129,6 +129,7 @@ export function conservationFigure({ predictions }: Metrics): Figure {
         .map(([statistic, error]) => ({ kind: predictionStyles[kind].label, element, statistic, error })),
     ),
   );
+  if (values.length === 0) return null;
   return {
     name: "conservation",
     title: "Conservation of elements and charge",

@@ -59,6 +59,25 @@ describe("the figures of an evaluation", () => {
     }
   });
 
+  it("are drawn where nothing is wrong at all, as without compression", async () => {
+    const { metrics, samples } = evaluationFixture();
+    const errors = new Set(["dex", "mean_dex", "relative", "median", "mean", "p90", "p99", "worst_dex"]);
+    const noErrors = (node: unknown, isError = false): unknown => {
+      if (typeof node === "number") return isError ? 0 : node;
+      if (Array.isArray(node)) return node.map((each) => noErrors(each, isError));
+      if (typeof node !== "object" || node === null) return node;
+      return Object.fromEntries(Object.entries(node).map(([k, each]) => [k, noErrors(each, isError || errors.has(k))]));
+    };
+    const perfect = {
+      ...metrics,
+      predictions: noErrors(metrics.predictions),
+      failure_maps: noErrors(metrics.failure_maps),
+    } as typeof metrics;
+    for (const { figures: each } of await evaluationFigures(perfect, samples)) {
+      for (const { spec, name } of each) expect(await renderSvg(spec), name).not.toMatch(/NaN|Infinity/);
+    }
+  });
+
   it("leave out what is not there", async () => {
     const { metrics, samples } = evaluationFixture();
     const { emulation: _, windows: __, ...predictions } = metrics.predictions;
