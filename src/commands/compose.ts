@@ -3,11 +3,22 @@ import type { RootName } from "../config/schemas.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
- * Composes the configuration of a command from its files and the overrides.
+ * Composes the configuration of a command from its files and the overrides; says what is read otherwise than it is written.
  * @param from  a file that stands in for the root's: the composed configuration of an earlier run
  * @throws ConfigError telling every problem at once
  */
 export async function composeConfig<R extends RootName>(
+  root: R,
+  context: CommandContext,
+  from?: string,
+): Promise<LoadedConfig<R>> {
+  const loaded = await composeQuietly(root, context, from);
+  for (const note of loaded.notes) context.stderr.write(`${note}\n`);
+  return loaded;
+}
+
+/** As `composeConfig`, without a word. */
+export async function composeQuietly<R extends RootName>(
   root: R,
   context: CommandContext,
   from = context.repeat?.config,

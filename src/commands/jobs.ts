@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { type ElementTable, elementTable, type MatrixFile } from "../chemistry/element-table.ts";
 import { readSpeciesList } from "../chemistry/species.ts";
-import { type CompleteConfig, derive } from "../config/derive.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { packageFolder, resolveIn, resolveInput } from "../config/paths.ts";
+import type { CompressorModel, EvolverModel } from "../config/schema-models.ts";
 import type { AutoencoderPhase, EmulatorPhase } from "../config/schema-recipes.ts";
 import { readNpy } from "../formats/npy.ts";
 import { kindOfCompressor } from "../models/compressors.ts";
@@ -14,18 +14,18 @@ import type { EmulatorJob } from "../training/emulator-run.ts";
 /** The training of an autoencoder that a configuration describes. @param warmStart start from `model.pretrained_model_path` */
 export function autoencoderJob(loaded: LoadedConfig<"config">, warmStart: boolean): AutoencoderJob {
   const { species, table, notes } = chemistryOf(loaded);
-  const config = derive(loaded, species);
+  const { config } = loaded;
   const { working_path, dataset, model } = config;
   const path = (name: string): string => resolveIn(working_path, name);
   return {
     dataset: path(dataset.dataset_path),
-    columns: { metadata: dataset.metadata, phys: dataset.phys, species: dataset.species },
+    columns: { metadata: dataset.metadata, phys: dataset.phys, species },
     elementTable: table,
     notes,
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
-    shape: compressorShape(model),
-    model: loaded.config.model,
+    shape: compressorShape(model, species.length),
+    model,
     recipe: config.recipe,
     weights: path(model.save_model_path),
     latentsMinmax: model.latents_minmax_path === null ? null : path(model.latents_minmax_path),
@@ -40,22 +40,23 @@ export function autoencoderJob(loaded: LoadedConfig<"config">, warmStart: boolea
 /** The training of an emulator that a configuration describes. @param warmStart start from `model.pretrained_model_path` */
 export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: boolean): EmulatorJob {
   const { species, table, notes } = chemistryOf(loaded);
-  const config = derive(loaded, species);
+  const { config } = loaded;
   const { working_path, dataset, autoencoder, model } = config;
+  const compressor = compressorShape(autoencoder, species.length);
   const path = (name: string): string => resolveIn(working_path, name);
   return {
     dataset: path(dataset.dataset_path),
-    columns: { metadata: dataset.metadata, phys: dataset.phys, species: dataset.species },
+    columns: { metadata: dataset.metadata, phys: dataset.phys, species },
     elementTable: table,
     notes,
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
     physicalRanges: dataset.physical_parameter_ranges,
-    shape: evolverShape(model),
-    model: loaded.config.model,
+    shape: evolverShape(model, dataset.phys.length, compressor.latent_dim),
+    model,
     recipe: config.recipe,
     autoencoder: path(autoencoder.pretrained_model_path),
-    compressor: { model_name: autoencoder.model_name, model: compressorShape(autoencoder) },
+    compressor: { model_name: autoencoder.model_name, model: compressor },
     weights: path(model.save_model_path),
     warmStart: warmStart ? path(model.pretrained_model_path) : null,
     mode: config.mode,
@@ -65,18 +66,19 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
   };
 }
 
-function compressorShape(model: CompleteConfig<"config">["model"]): object {
-  const { model_name, input_dim, latent_dim } = model;
-  return { ...widthsOf(kindOfCompressor(model_name), model), input_dim, latent_dim };
+function compressorShape(model: CompressorModel, species: number): { latent_dim: number } {
+  const { widths, latents } = kindOfCompressor(model.model_name);
+  const own = widthsOf(widths, model) as { latent_dim: number };
+  return { ...own, ...{ input_dim: species, latent_dim: latents?.(species) ?? own.latent_dim } };
 }
 
-function evolverShape(model: CompleteConfig<"config_emulator">["model"]): EmulatorJob["shape"] {
-  const { model_name, input_dim, output_dim } = model;
-  return { ...widthsOf(kindOfEvolver(model_name), model), input_dim, output_dim };
+function evolverShape(model: EvolverModel, physical: number, latents: number): EmulatorJob["shape"] {
+  const own = widthsOf(kindOfEvolver(model.model_name).widths, model);
+  return { ...own, input_dim: physical + latents, output_dim: latents };
 }
 
 /** What a model's configuration says of its own sizes. */
-function widthsOf({ widths }: { readonly widths: object }, model: object): Record<string, unknown> {
+function widthsOf(widths: object, model: object): object {
   return Object.fromEntries(Object.entries(model).filter(([name]) => name in widths));
 }
 
@@ -136,7 +138,6 @@ export function conserves({ config }: LoadedConfig<"config" | "config_emulator">
   return phases.some(({ loss }) => {
     if ("of" in loss && loss.of === "latents") return false;
     // The original's loss has the model's weight.
-    const isOriginal = loss.name === "exponential" && loss.cap === null;
-    return (isOriginal ? config.model : loss).conservation_weight > 0;
+    return (loss.name === "original" ? config.model : loss).conservation_weight > 0;
   });
 }

@@ -6,7 +6,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { resolveIn, weightsPlaces } from "../config/paths.ts";
 import type { RootName } from "../config/schemas.ts";
 import type { CommandContext } from "./command.ts";
-import { composeConfig } from "./compose.ts";
+import { composeConfig, composeQuietly } from "./compose.ts";
 
 /**
  * As `composeConfig`. Where weights that the command reads are not in their dataset's folder, the default, but where earlier versions
@@ -24,7 +24,8 @@ export async function composeReading<R extends RootName>(
   const paths = old.map(({ path }) => path);
   context.stderr.write(`${describeOld(paths, dirname(old[0]!.absent), context.cwd)}\n`);
   const overrides = [...context.overrides, ...old.map(({ key, path }) => `${key}=weights/${basename(path)}`)];
-  return composeConfig(root, { ...context, overrides }, from);
+  // What the configuration's words are read as was said the first time.
+  return composeQuietly(root, { ...context, overrides }, from);
 }
 
 /** The keys of the weights that a command reads. */

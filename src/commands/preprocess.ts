@@ -61,15 +61,11 @@ export const preprocess: Command = {
 };
 
 async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string) => void): Promise<PreprocessOptions> {
-  const [{ derive }, { chemistryOf }, { readNpy }] = await Promise.all([
-    import("../config/derive.ts"),
-    import("./jobs.ts"),
-    import("../formats/npy.ts"),
-  ]);
+  const [{ chemistryOf }, { readNpy }] = await Promise.all([import("./jobs.ts"), import("../formats/npy.ts")]);
   const input = (path: string) => resolveInput(loaded.config.working_path, path);
   const { species, notes } = chemistryOf(loaded);
   for (const note of notes) log(note);
-  const { working_path, dataset } = derive(loaded, species);
+  const { working_path, dataset } = loaded.config;
   const { preprocessing } = dataset;
   return {
     inputPath: input(preprocessing.input_path),
@@ -77,7 +73,7 @@ async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string
     outputPath: resolveIn(working_path, preprocessing.output_path),
     metadata: dataset.metadata,
     phys: dataset.phys,
-    species: dataset.species,
+    species,
     naming: { elements: dataset.elements, names: dataset.names },
     columnsToDrop: preprocessing.columns_to_drop,
     startState:

@@ -45,7 +45,7 @@ export async function composeTraining<R extends TrainingRoot>(
   const resumed = openResumed(resolve(context.cwd, wanted), context);
   const own = join(resumed.folder, "config.yaml");
   const loaded = await composeReading(root, context, choosesFile(context.overrides, own) ? undefined : own);
-  if (resumed.from) checkConfig(resumed.from.path, resumed.from.checkpoint.config, loaded.config, context);
+  if (resumed.from) checkConfig(resumed.from.path, resumed.from.checkpoint.config, loaded, context);
   return { loaded, resumed };
 }
 
@@ -98,19 +98,16 @@ const mostRead = 50;
  * The newest run that has a checkpoint, no end, and the same configuration.
  * @throws ConfigError naming the nearest run where there is none, unless a new one may begin
  */
-function newestUnfinished({ config }: LoadedConfig, context: CommandContext, orFresh: boolean): ResumedRun | null {
-  const { cwd, command } = context;
+function newestUnfinished(loaded: LoadedConfig, context: CommandContext, orFresh: boolean): ResumedRun | null {
+  const [{ cwd, command }, { config }] = [context, loaded];
   const note = (text: string): unknown => context.stderr.write(`${text}\n`);
   const folders = config.run_dir ? [resolve(cwd, config.run_dir)] : runsIn(join(cwd, "outputs"), command);
   const seen: Candidate[] = [];
   for (const { folder, path } of withCheckpoint(folders, command).slice(0, mostRead)) {
     const checkpoint = readOrSay(path, note);
     if (checkpoint === null) continue;
-    const differing = differingKeys(
-      checkpoint.config,
-      config,
-      (key) => isOwn(key) || isMovedWeights(key, checkpoint.config, config),
-    );
+    const then = loaded.inCurrentWords(checkpoint.config);
+    const differing = differingKeys(then, config, (key) => isOwn(key) || isMovedWeights(key, then, config));
     if (differing.length === 0 && !isCompleted(folder)) {
       note(`going on with ${relative(cwd, folder) || folder}`);
       return { folder, from: { path, checkpoint } };
@@ -230,8 +227,10 @@ const free: readonly (string | RegExp)[] = [
 const computing = /^(device|engine|threads)$/;
 
 /** @throws CheckpointError naming the keys that may not change within a run */
-function checkConfig(path: string, found: unknown, wanted: unknown, { stderr }: CommandContext): void {
-  const differing = differingKeys(found, wanted, (key) => free.some((each) => key.match(each)));
+function checkConfig(path: string, found: unknown, wanted: LoadedConfig, { stderr }: CommandContext): void {
+  const differing = differingKeys(wanted.inCurrentWords(found), wanted.config, (key) =>
+    free.some((each) => key.match(each)),
+  );
   const fixed = differing.filter((key) => !computing.test(key));
   if (fixed.length > 0) {
     throw new CheckpointError(`these keys cannot change within a run: ${fixed.join(", ")}`, {

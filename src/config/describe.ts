@@ -4,8 +4,8 @@ import { DatasetConfig } from "./schema-dataset.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe, phaseSchemas } from "./schema-recipes.ts";
 import { describeType } from "./schema-text.ts";
-import { childrenOfSchema, defaultOfSchema } from "./schema-walk.ts";
-import { evaluationKeys, type RootName, rootSchemas } from "./schemas.ts";
+import { childrenOfSchema, defaultOfSchema, membersOf, valueBelow } from "./schema-walk.ts";
+import { evaluationKeys, rootSchemas } from "./schemas.ts";
 
 /** A key as the documentation shows it. */
 export interface KeyDescription {
@@ -65,6 +65,8 @@ function sectionsOfModels(schemas: Readonly<Record<string, z.ZodType>>): Section
 
 /** The keys of a schema, those of nested mappings with dots. */
 export function describeKeys(schema: z.ZodType, prefix = ""): KeyDescription[] {
+  const union = membersOf(schema);
+  if (union) return describeUnion(union.members, schema, prefix);
   const children = childrenOfSchema(schema, undefined);
   if (children.kind !== "names") return [];
   return [...children.schemas].flatMap(([name, child]) => {
@@ -76,27 +78,38 @@ export function describeKeys(schema: z.ZodType, prefix = ""): KeyDescription[] {
   });
 }
 
+/** The keys of all members of a union: what is the same once, what is not with whose it is. */
+function describeUnion(
+  members: readonly (readonly [string, z.ZodType])[],
+  union: z.ZodType,
+  prefix: string,
+): KeyDescription[] {
+  const all = members.flatMap(([name, schema]) => describeKeys(schema, prefix).map((row) => ({ name, row })));
+  return [...new Set(all.map(({ row }) => row.key))].map((key) => {
+    const rows = all.filter(({ row }) => row.key === key);
+    const first = rows[0]!.row;
+    const names = rows.map(({ name }) => name);
+    const meanings = new Set(rows.map(({ row }) => row.meaning));
+    const given = valueBelow(defaultOfSchema(union), key.slice(prefix.length));
+    return {
+      key,
+      type: [...new Set(rows.flatMap(({ row }) => row.type.split(" | ")))].join(" | "),
+      default: given === undefined ? first.default : printValue(given),
+      meaning:
+        meanings.size > 1
+          ? `${union.description} ${rows.map(({ name, row }) => `${name}: ${row.meaning}`).join("; ")}.`
+          : names.length < members.length
+            ? `Of ${names.join(", ")}: ${first.meaning[0]!.toLowerCase()}${first.meaning.slice(1)}`
+            : first.meaning,
+    };
+  });
+}
+
 /** The tables of the README: key, type, default, meaning. */
 export function configTables(): string {
   return describeConfig()
     .map(({ title, keys }) => `### ${title}\n\n${table(keys)}`)
     .join("\n\n");
-}
-
-/**
- * JSON Schema of a root's composed configuration, for editors. Nothing in it is required: a file holds only a part.
- * @param root `config`, `config_emulator` or `config_evaluate`
- */
-export function jsonSchema(root: RootName): Record<string, unknown> {
-  const schema = z.toJSONSchema(rootSchemas[root], {
-    io: "input",
-    target: "draft-07",
-    override: ({ jsonSchema: part }) => {
-      delete part.required;
-    },
-  }) as Record<string, unknown>;
-  const defaults = { type: "array", description: "The files that this one is composed from." };
-  return { ...schema, properties: { defaults, ...(schema.properties as object) } };
 }
 
 function table(keys: readonly KeyDescription[]): string {

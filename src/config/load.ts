@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { compose } from "./compose.ts";
 import type { Choice } from "./defaults-list.ts";
 import { type InterpolationContext, interpolate, missingValues } from "./interpolate.ts";
+import { inCurrentWords } from "./old-keys.ts";
 import { type Override, parseOverride } from "./overrides.ts";
 import { packageConfigs } from "./paths.ts";
 import { attempt, type Place, type Problem, throwProblems } from "./problems.ts";
@@ -48,6 +49,10 @@ export interface LoadedConfig<R extends RootName = RootName> {
   readonly sources: ReadonlyMap<string, Place>;
   /** What each group of the defaults lists is set to. */
   readonly choices: Readonly<Record<string, Choice>>;
+  /** What is read otherwise than it is written, a line each: words of earlier versions. */
+  readonly notes: readonly string[];
+  /** Plain data of this root, as an earlier version kept them, in the words of this one. */
+  inCurrentWords(value: unknown): unknown;
   /** The whole configuration, defaults included; `resolve: false` keeps the interpolations as they were written. */
   toYaml(options: { resolve: boolean }): string;
 }
@@ -69,7 +74,9 @@ export function loadConfig<R extends RootName>(options: LoadOptions<R>): LoadedC
   const unresolved: Problem[] = [];
   const interpolated = interpolate(withWorkingPath(tree, options), options, unresolved);
   problems.push(...unresolved);
-  const { tree: complete, missing } = withoutMissing(interpolated, problems);
+  const { tree: given, missing } = withoutMissing(interpolated, problems);
+  const notes: string[] = [];
+  const complete = inCurrentWords(given, schema, notes);
   const result = schema.safeParse(toValue(complete));
   if (!result.success) {
     const found = problemsOf(result.error.issues, schema, complete);
@@ -83,6 +90,9 @@ export function loadConfig<R extends RootName>(options: LoadOptions<R>): LoadedC
     raw: { composed: toValue(tree), interpolated: toValue(interpolated) },
     sources: placesOf(tree),
     choices,
+    notes,
+    inCurrentWords: (value) =>
+      toValue(inCurrentWords(fromValue(value as ConfigValue, tree.place) as MapNode, schema, [])),
     toYaml: ({ resolve: resolved }) =>
       writeYaml(resolved ? (config as ConfigValue) : withDefaults(config as ConfigValue, tree)),
   };

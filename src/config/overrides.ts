@@ -1,4 +1,4 @@
-import { parseValue, printValue } from "./override-values.ts";
+import { parseValue } from "./override-values.ts";
 import { configError } from "./problems.ts";
 import { badKey, type ConfigValue, type Path } from "./tree.ts";
 
@@ -49,13 +49,6 @@ export function parseOverride(text: string): Override {
   }
   const value = equals < 0 ? undefined : parseValue(text, equals + 1);
   return { kind, key, package: packageName, value, text, column: prefix.length + 1 };
-}
-
-/** Writes an override so that `parseOverride` reads the same. */
-export function printOverride(override: Omit<Override, "text" | "column">): string {
-  const prefix = Object.entries(prefixes).find(([, kind]) => kind === override.kind)![0];
-  const target = override.package === undefined ? override.key : `${override.key}@${override.package}`;
-  return `${prefix}${target}${override.value === undefined ? "" : `=${printValue(override.value)}`}`;
 }
 
 /** A dotted key or a group with slashes: names of letters, digits, `_`, `$` and, but for the first character, `-`. */

@@ -136,10 +136,6 @@ export const DatasetConfig = z
       ),
     species_path: z.string().min(1).default("utils/species.txt").describe("Names of the species, one a line."),
     preprocessing: Preprocessing.describe("How the raw file becomes the clean one."),
-    species: names.optional().describe("Derived: the names in the species file."),
-    num_species: PositiveInteger.optional().describe("Derived: number of species."),
-    num_phys: PositiveInteger.optional().describe("Derived: number of physical parameters."),
-    num_metadata: PositiveInteger.optional().describe("Derived: number of metadata columns."),
   })
   .refine((dataset) => withoutRange(dataset).length === 0, {
     path: ["phys"],

@@ -3,7 +3,7 @@ import { nearest } from "../errors.ts";
 import { printValue } from "./override-values.ts";
 import type { Place, Problem } from "./problems.ts";
 import { describeType } from "./schema-text.ts";
-import { childrenOfSchema, isMapping, knownKeys, schemaAt } from "./schema-walk.ts";
+import { childrenOfSchema, knownKeys, membersOf, schemaAt, valueBelow } from "./schema-walk.ts";
 import { type ConfigNode, type ConfigValue, child, getNode, type MapNode, type Path, toValue } from "./tree.ts";
 
 /** Says what zod found in our words: the key, what may stand there, what stands there, where it was written. */
@@ -25,6 +25,15 @@ function unknownKey(schema: z.ZodType, tree: MapNode, value: ConfigValue, parent
   // The original's documentation writes `train_split` for `dataset.preprocessing.train_split`.
   const elsewhere = knownKeys(schema, value).find(([known]) => known.at(-1) === key)?.[0];
   const meant = near === undefined ? elsewhere : [...parent, near];
+  const owners = (parentSchema && membersOf(parentSchema))?.members.filter(([, member]) => key in member.shape) ?? [];
+  if (owners.length > 0) {
+    const names = owners.map(([name]) => name).join(", ");
+    return {
+      what: `\`${path.join(".")}\` belongs to ${names} alone`,
+      place: placeAt(tree, path),
+      fix: `leave it out, or name that: the keys here are ${siblings.join(", ")}`,
+    };
+  }
   const suggestion = meant ? `did you mean \`${meant.join(".")}\`? ` : "";
   return {
     what: `unknown key \`${path.join(".")}\``,
@@ -90,5 +99,5 @@ function placeAt(tree: MapNode, path: Path): Place {
 }
 
 function valueAt(value: ConfigValue, path: Path): ConfigValue | undefined {
-  return path.reduce<ConfigValue | undefined>((at, key) => (isMapping(at) ? at[key] : undefined), value);
+  return path.reduce<ConfigValue | undefined>(valueBelow, value);
 }

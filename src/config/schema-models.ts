@@ -88,15 +88,11 @@ function trainingKeys(defaults: {
       .min(1)
       .default(defaults.weights)
       .describe("Weights to write; the epoch log goes beside, as .json."),
-    columns: z.array(z.string()).optional().describe("Derived: the columns of the clean file that the model reads."),
-    num_columns: PositiveInteger.optional().describe("Derived: number of those columns."),
   };
 }
 
 /** What the file of every compressor says besides its widths. */
 const compressorKeys = {
-  input_dim: PositiveInteger.optional().describe("Derived: number of species."),
-  latent_dim: PositiveInteger.optional().describe("Derived: number of latent components."),
   batch_size: z.int().min(2).default(65536).describe("Rows a batch; batch normalisation needs two."),
   noise: z.number().min(0).default(0.1).describe("Standard deviation of the noise on the latents in training."),
   latents_minmax_path: z
@@ -121,15 +117,8 @@ const compressorKeys = {
 
 /** What the file of every evolver says besides its widths. */
 const evolverKeys = {
-  input_dim: PositiveInteger.optional().describe("Derived: physical parameters and latents."),
-  latent_dim: PositiveInteger.optional().describe("Derived: the autoencoder's `latent_dim`."),
-  output_dim: PositiveInteger.optional().describe("Derived: the autoencoder's `latent_dim`."),
   window_size: z.int().min(2).default(240).describe("Rows of a training window: one start and window_size − 1 steps."),
   batch_size: PositiveInteger.default(3072).describe("Windows a batch."),
-  shuffle: z
-    .literal(true)
-    .default(true)
-    .describe("Windows are always shuffled; the key is there for the original's files."),
   ...trainingKeys({
     lr_decay_patience: 5,
     betas: [0.9, 0.995],
@@ -148,27 +137,16 @@ export type CompressorModel = OfAnyKind<typeof compressorKeys>;
 export type EvolverModel = OfAnyKind<typeof evolverKeys>;
 
 /** The schemas of the files of all models of a registry, by `model_name`. */
-function schemasOf<Keys extends { readonly input_dim: z.ZodType } & z.ZodRawShape>(
+function schemasOf<Keys extends z.ZodRawShape>(
   registry: Readonly<Record<string, { readonly name: string; readonly widths: z.ZodRawShape }>>,
   keys: Keys,
 ): Record<string, z.ZodType<OfAnyKind<Keys>>> {
   const schemas = Object.values(registry).map(({ name, widths }) => {
     const model_name = z.literal(name).describe("Which model this is.");
-    return [
-      name,
-      z.strictObject({
-        model_name,
-        input_dim: keys.input_dim,
-        ...widths,
-        ...without(keys, { input_dim: 0, ...widths }),
-      }),
-    ] as const;
+    // Widths stand first, and win over a key of their name.
+    return [name, z.strictObject({ model_name, ...widths, ...keys, ...widths })] as const;
   });
   return Object.fromEntries(schemas) as never;
-}
-
-function without(keys: z.ZodRawShape, others: object): z.ZodRawShape {
-  return Object.fromEntries(Object.entries(keys).filter(([key]) => !(key in others)));
 }
 
 /** Every model there is, by its `model_name`. */

@@ -1,29 +1,35 @@
 import { z } from "zod";
+import { type PointwiseLoss, pointwiseLosses } from "../models/pointwise-loss.ts";
 import { PositiveInteger } from "./schema-dataset.ts";
 
 const share = z.number().min(0).lt(1);
 const weight = z.number().min(0).default(0);
 
-/** What a phase minimises. */
-const lossKeys = {
-  name: z
-    .enum(["exponential", "l1", "huber", "mse"])
-    .default("exponential")
-    .describe(
-      "Error of one value: |d|; huber, a parabola up to `corner`; d²; or 10^|d| − 1, the symmetric relative error. d in dex or, for latents, in standard deviations.",
-    ),
-  corner: z.number().gt(0).default(0.1).describe("Of huber: the error at which the parabola becomes a line."),
-  cap: z
-    .number()
-    .gt(0)
-    .nullable()
-    .default(null)
-    .describe(
-      "Of exponential: the error in dex beyond which it grows in a straight line; null: the original's loss, summed over species, with the model's `worst_weight` and `conservation_weight`.",
-    ),
-  worst_weight: weight.describe("Weight of the worst species of each row."),
-  conservation_weight: weight.describe("Weight of the mismatch of the elements' totals, in dex."),
-};
+/** What a phase minimises, by `name`. @param of what every member says besides @param ofOriginal the same for the original's */
+function lossUnion<Of extends z.ZodRawShape, OfOriginal extends z.ZodRawShape>(of: Of, ofOriginal: OfOriginal) {
+  const original = z.strictObject({
+    name: z
+      .literal("original")
+      .describe("the original's, summed over species, with the model's `worst_weight` and `conservation_weight`"),
+    ...ofOriginal,
+  });
+  const others = Object.entries(pointwiseLosses).map(([name, { says, keys }]) =>
+    z.strictObject({
+      name: z.literal(name).describe(says),
+      ...keys,
+      worst_weight: weight.describe("Weight of the worst species of each row."),
+      conservation_weight: weight.describe("Weight of the mismatch of the elements' totals, in dex."),
+      ...of,
+    }),
+  );
+  type Weights = { worst_weight: typeof weight; conservation_weight: typeof weight };
+  type Original = z.output<typeof original>;
+  type Other = PointwiseLoss & z.output<z.ZodObject<Weights & Of>>;
+  const union = z.discriminatedUnion("name", [original, ...others]) as unknown as z.ZodType<Original | Other>;
+  return union
+    .prefault({ name: "original" })
+    .describe("What the phase minimises, by the error d of a value, in dex or, for latents, in standard deviations.");
+}
 
 /** What every phase may say. */
 const phaseKeys = {
@@ -89,9 +95,15 @@ const AutoencoderPhase = z.strictObject({
     .describe(
       "Noise on the latents, in units of each component's standard deviation in the batch; null: `model.noise`, in units of the latents.",
     ),
-  loss: z.strictObject(lossKeys).prefault({}),
+  loss: lossUnion({}, {}),
 });
 export type AutoencoderPhase = z.output<typeof AutoencoderPhase>;
+
+const compared = <Names extends "abundances" | "latents">(...names: Names[]) =>
+  z
+    .enum(names)
+    .default("abundances" as never)
+    .describe("What is compared: abundances through the decoder, in dex, or scaled latents.");
 
 const EmulatorPhase = z.strictObject({
   ...phaseKeys,
@@ -110,15 +122,7 @@ const EmulatorPhase = z.strictObject({
   decoded_steps: PositiveInteger.nullable()
     .default(null)
     .describe("Steps of a window, drawn anew each time, whose abundances enter the loss; null: all."),
-  loss: z
-    .strictObject({
-      ...lossKeys,
-      of: z
-        .enum(["abundances", "latents"])
-        .default("abundances")
-        .describe("What is compared: abundances through the decoder, in dex, or scaled latents."),
-    })
-    .prefault({}),
+  loss: lossUnion({ of: compared("abundances", "latents") }, { of: compared("abundances") }),
 });
 export type EmulatorPhase = z.output<typeof EmulatorPhase>;
 

@@ -48,9 +48,25 @@ export function childrenOfSchema(schema: z.ZodType, value: ConfigValue | undefin
 export function schemaAt(root: z.ZodType, path: Path, value: ConfigValue | undefined): z.ZodType | undefined {
   const [key, ...rest] = path;
   if (key === undefined) return root;
-  const below = isMapping(value) ? value[key] : undefined;
   const schema = schemaBelow(childrenOfSchema(root, value), key);
-  return schema && schemaAt(schema, rest, below);
+  return schema && schemaAt(schema, rest, valueBelow(value, key));
+}
+
+/** What stands one key down, or at an index. */
+export function valueBelow(value: ConfigValue | undefined, key: string): ConfigValue | undefined {
+  if (Array.isArray(value)) return value[Number(key)];
+  return isMapping(value) ? value[key] : undefined;
+}
+
+/** The members of a union by name, by its discriminator; undefined for another schema. */
+export function membersOf(schema: z.ZodType): { by: string; members: [string, z.ZodObject][] } | undefined {
+  const def = definition(unwrap(schema));
+  if (def.type !== "union") return undefined;
+  const { discriminator: by, options } = def as z.core.$ZodDiscriminatedUnionDef;
+  const members = options as unknown as readonly z.ZodObject[];
+  return by === undefined
+    ? undefined
+    : { by, members: members.map((each) => [String((each.shape[by] as z.ZodLiteral).value), each]) };
 }
 
 function schemaBelow(children: Children, key: string): z.ZodType | undefined {

@@ -103,7 +103,7 @@ async function whyUnfit(path: string, hash: string, parts: CacheParts): Promise<
 /** What a cache was made of that is not what is asked for. @param found the attribute of the parts */
 function difference(found: string, parts: CacheParts): string {
   const [before, now] = [parsedHashes(found), partHashes(parts)];
-  const names = Object.keys(now).filter((name) => before.get(name) !== now[name]);
+  const names = [...new Set([...Object.keys(now), ...before.keys()])].filter((name) => before.get(name) !== now[name]);
   const isTold = before.size > 0 && names.length > 0;
   return isTold ? `it was made with another ${names.join(", ")}` : "nothing tells what it was made of";
 }

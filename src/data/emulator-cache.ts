@@ -10,7 +10,7 @@ import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
 import { latentMoments } from "./latent-moments.ts";
 import { RangeWatch } from "./range-watch.ts";
 import { checkAbundances, checkPhysical, roundingText } from "./value-checks.ts";
-import { permuted, tracerRuns, windowStarts } from "./windows.ts";
+import { tracerRuns, windowStarts } from "./windows.ts";
 
 export interface EmulatorCacheOptions {
   readonly clean: CleanData;
@@ -25,8 +25,6 @@ export interface EmulatorCacheOptions {
   readonly encode: (scaled: Float32Array, rows: number) => Promise<Float32Array>;
   readonly autoencoderHash: string;
   readonly window: number;
-  /** Of the one-time permutation of the training windows. */
-  readonly seed: number;
   readonly folder: string;
   readonly mode: CacheMode;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
@@ -42,7 +40,7 @@ export function emulatorCachePaths(folder: string): CachePaths {
 /**
  * Makes or finds the sequences of both splits: `training_seq.h5` and `validation_seq.h5` with `dataset`, float32
  * [rows, metadata + physical + species + latent] (the index renumbered, the rest scaled), `starts`, int32 [windows], the first rows of the
- * windows in file order, `permuted_starts`, the same in random order, `tracers`, int32 [tracers, 2], first row and rows of each, and
+ * windows in file order, `tracers`, int32 [tracers, 2], first row and rows of each, and
  * `latent_scaling`, float64 [2, latent or 1], shift and scale, `latent_range`, float32 [2, latent], the least and the largest scaled latents,
  * `physical_range`, the same of the physical parameters in their units, and `outside`, a line for each parameter with values outside of its
  * configured range.
@@ -57,7 +55,7 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<
     readonly outside: string[];
   }
 > {
-  const { clean, columns, folder, mode, log, window, seed } = options;
+  const { clean, columns, folder, mode, log, window } = options;
   const paths = emulatorCachePaths(folder);
   const parts = {
     kind: "emulator",
@@ -69,7 +67,6 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<
     "ranges of": ["latents", "physical parameters"],
     "latent scaling": options.latents === "standard" ? "standard" : options.latents.affine,
     window_size: window,
-    seed,
   };
   let latents = options.latents === "standard" ? null : options.latents;
   for (const split of ["train", "val"] as const) {
@@ -142,7 +139,7 @@ async function readTwoRows<T extends Float32Array | Float64Array>(
 }
 
 /** Tracer ids come as float32, which keeps integers up to 2^24 apart: as codes they stay exact whatever they are. */
-function writeStarts(file: Hdf5File, frame: Frame, { columns, window, seed, log }: EmulatorCacheOptions): void {
+function writeStarts(file: Hdf5File, frame: Frame, { columns, window, log }: EmulatorCacheOptions): void {
   const model = columns.metadata[1] ?? "Model";
   const { codes } = frame.labels(model);
   const { starts, skippedTracers, skippedRows } = windowStarts(codes, window, `${frame.path}, key ${frame.key}`);
@@ -151,10 +148,7 @@ function writeStarts(file: Hdf5File, frame: Frame, { columns, window, seed, log 
       skippedRows,
     });
   }
-  const write = (name: string, values: Int32Array): void =>
-    file.createDataset(name, { shape: [values.length], dtype: "<i4" }).writeRows(0, values.length, values);
-  write("starts", starts);
-  write("permuted_starts", permuted(starts, seed));
+  file.createDataset("starts", { shape: [starts.length], dtype: "<i4" }).writeRows(0, starts.length, starts);
   const runs = tracerRuns(codes);
   const tracers = Int32Array.from(runs.flatMap(({ start, rows }) => [start, rows]));
   file.createDataset("tracers", { shape: [runs.length, 2], dtype: "<i4" }).writeRows(0, runs.length, tracers);

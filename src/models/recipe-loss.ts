@@ -2,24 +2,15 @@ import { tf } from "../backend/tf.ts";
 import { type LogRange, type LossSettings, type LossTensors, trainingLoss, unscaleAbundances } from "./losses.ts";
 import { type PointwiseLoss, pointwiseLoss } from "./pointwise-loss.ts";
 
-/** What a phase of a recipe minimises. */
-export interface PhaseLoss extends PointwiseLoss {
-  readonly worst_weight: number;
-  readonly conservation_weight: number;
-}
+/** What a phase of a recipe minimises: the original's loss, with the model's own weights, or an error of each value and terms beside it. */
+export type PhaseLoss = typeof originalLoss | MeanLoss;
+type MeanLoss = PointwiseLoss & { readonly worst_weight: number; readonly conservation_weight: number };
 
-/** The original's: the exponential, summed over species, with the model's own weights. */
-export const originalLoss: PhaseLoss = {
-  name: "exponential",
-  corner: 1,
-  cap: null,
-  worst_weight: 0,
-  conservation_weight: 0,
-};
+export const originalLoss = { name: "original" } as const;
 
 /**
- * The loss of a phase on abundances. The exponential without a cap is the original's; all others are means over rows and species of
- * the error in dex, with the worst species of each row and the conservation of the elements as terms beside it.
+ * The loss of a phase on abundances. But for the original's it is the mean over rows and species of the error in dex, with the worst
+ * species of each row and the conservation of the elements as terms beside it.
  * @param predicted, target  [rows, species], scaled
  * @param stoichiometry      [species, elements], atoms per species
  * @param original           the settings of the original's loss, and the scaling
@@ -31,7 +22,7 @@ export function abundanceLoss(
   loss: PhaseLoss,
   original: LossSettings,
 ): LossTensors {
-  if (loss.name === "exponential" && loss.cap === null) return trainingLoss(predicted, target, stoichiometry, original);
+  if (loss.name === "original") return trainingLoss(predicted, target, stoichiometry, original);
   const dex = tf.mul<tf.Tensor2D>(tf.sub(predicted, target), original.log10_upper - original.log10_lower);
   const errors = pointwiseLoss<tf.Tensor2D>(dex, loss);
   const reconstruction = tf.mean<tf.Scalar>(errors);
@@ -48,7 +39,7 @@ export function abundanceLoss(
  * The loss of a phase on scaled latents: the mean of the error over all values.
  * @param predicted, target  the same shape, in standard deviations
  */
-export function latentLoss(predicted: tf.Tensor, target: tf.Tensor, loss: PhaseLoss): LossTensors {
+export function latentLoss(predicted: tf.Tensor, target: tf.Tensor, loss: PointwiseLoss): LossTensors {
   const errors = tf.mean<tf.Scalar>(pointwiseLoss(tf.sub(predicted, target), loss));
   // A tensor of its own each: whoever takes the loss may dispose its parts.
   return { total: errors, reconstruction: tf.clone(errors), worst: tf.scalar(0), conservation: tf.scalar(0) };
@@ -78,5 +69,5 @@ function totalsMismatch(
 ): tf.Scalar {
   const totals = (scaled: tf.Tensor2D): tf.Tensor => tf.log(tf.matMul(unscaleAbundances(scaled, range), stoichiometry));
   const dex = tf.div(tf.sub(totals(predicted), totals(target)), Math.LN10);
-  return tf.mean<tf.Scalar>(pointwiseLoss(dex, { name: "l1", corner: 1, cap: null }));
+  return tf.mean<tf.Scalar>(pointwiseLoss(dex, { name: "l1" }));
 }

@@ -211,7 +211,6 @@ async function makeCaches(
       encode: (scaled, rows) => encoder.encode(scaled, rows),
       autoencoderHash: autoencoderHash(autoencoder),
       window: job.model.window_size,
-      seed: derivedSeed(job.seed, "order of the windows"),
       folder: job.cacheFolder,
       mode: job.mode,
       log: tools.log,

@@ -2,11 +2,12 @@ import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import type { LatentAffine } from "../chemistry/scaling.ts";
+import type { EmulatorPhase } from "../config/schema-recipes.ts";
 import type { Compressor } from "../models/compressor.ts";
 import { type Evolver, flatRows, rolloutFrom } from "../models/evolver.ts";
 import { dexSum, type LossSettings, validationSum } from "../models/losses.ts";
 import { runningNormalizer } from "../models/normalization.ts";
-import { abundanceLoss, latentLoss, originalLoss, type PhaseLoss } from "../models/recipe-loss.ts";
+import { abundanceLoss, latentLoss, originalLoss } from "../models/recipe-loss.ts";
 import { type OptimizerSettings, optimizerStep } from "./optimizer.ts";
 
 /** The models that an emulator's training involves, and the scaling of the latents. */
@@ -18,11 +19,9 @@ export interface EmulatorSetting {
 }
 
 /** What a phase minimises: abundances through the frozen decoder, or the latents themselves. */
-export interface EmulatorLoss extends PhaseLoss {
-  readonly of: "abundances" | "latents";
-}
+export type EmulatorLoss = EmulatorPhase["loss"];
 
-const original: EmulatorLoss = { ...originalLoss, of: "abundances" };
+const original = { ...originalLoss, of: "abundances" } as const;
 
 /**
  * One optimizer step of the emulator, through all steps of the rollout and, for abundances, the frozen decoder.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { configTables, describeConfig, describeKeys, jsonSchema } from "../../src/config/describe.ts";
+import { configTables, describeConfig, describeKeys } from "../../src/config/describe.ts";
 import { loadConfig } from "../../src/config/load.ts";
 
 describe("describeKeys", () => {
@@ -49,26 +49,21 @@ describe("describeConfig", () => {
     }
   });
 
+  it("says of a union's keys whose they are", () => {
+    const phases = describeConfig().find(({ title }) => title === "`recipe`: emulator, each of the `phases`")!;
+    const row = (key: string) => phases.keys.find((each) => each.key === key)!;
+    expect(row("loss.name")).toMatchObject({ type: "original | l1 | huber | mse | exponential", default: "original" });
+    expect(row("loss.name").meaning).toContain("; l1: |d|; huber: ");
+    expect(row("loss.corner").meaning).toMatch(/^Of huber: the error at which/);
+    expect(row("loss.worst_weight").meaning).toMatch(/^Of l1, huber, mse, exponential: /);
+    expect(row("loss.of")).toMatchObject({ type: "abundances | latents", default: "abundances" });
+  });
+
   it("writes tables of four columns", () => {
     const rows = configTables()
       .split("\n")
       .filter((line) => line.startsWith("|"));
     for (const row of rows) expect(row.replaceAll("\\|", "").split("|")).toHaveLength(6);
     expect(configTables()).toContain("| `model_name` | emulator | required | Which model this is. |");
-  });
-});
-
-describe("jsonSchema", () => {
-  it("knows every key, refuses others, requires none", () => {
-    const schema = jsonSchema("config_emulator") as {
-      properties: Record<string, { properties?: object }>;
-      additionalProperties: boolean;
-    };
-    expect(Object.keys(schema.properties)).toEqual(
-      expect.arrayContaining(["defaults", "dataset", "autoencoder", "model", "seed"]),
-    );
-    expect(schema.additionalProperties).toBe(false);
-    expect(JSON.stringify(schema)).not.toContain('"required"');
-    expect(schema.properties.dataset!.properties).toHaveProperty("physical_parameter_ranges");
   });
 });

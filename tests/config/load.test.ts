@@ -145,7 +145,6 @@ describe("the package's configurations", () => {
       dropout_reduction_factor: 0.05,
       low_dropout_threshold: 0.1,
       low_dropout_lr: 1e-3,
-      shuffle: true,
       shuffle_chunk_size: 1,
       max_epochs: null,
       max_minutes: null,
@@ -397,7 +396,7 @@ describe("what is wrong is told all at once", () => {
            fix  quote it: "cache_dir='2026'"
       4. unknown key \`dataset.phis\`
            at   override "+dataset.phis=[a]", column 2
-           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing, species, num_species, num_phys, num_metadata
+           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing
       5. \`model.hidden_dims\` must be [integer ≥ 1, integer ≥ 1], got [160, 80, 40]
            at   configs/models/mine.yaml:5:1
       6. \`model.batch_size\` must be integer ≥ 2, got 1.5
@@ -410,7 +409,7 @@ describe("what is wrong is told all at once", () => {
            at   configs/models/mine.yaml:8:1
       10. unknown key \`model.latent_dims\`
            at   configs/models/mine.yaml:3:1
-           fix  did you mean \`model.latent_dim\`? known keys of model: model_name, input_dim, hidden_dims, latent_dim, batch_size, noise, latents_minmax_path, lr, lr_decay, lr_decay_patience, betas, weight_decay, power_weight, conservation_weight, worst_weight, stagnant_epoch_patience, gradient_clipping, dropout, dropout_decay_patience, dropout_reduction_factor, low_dropout_threshold, low_dropout_lr, shuffle_chunk_size, max_epochs, max_minutes, save_model, pretrained_model_path, save_model_path, columns, num_columns
+           fix  did you mean \`model.latent_dim\`? known keys of model: model_name, hidden_dims, latent_dim, batch_size, noise, latents_minmax_path, lr, lr_decay, lr_decay_patience, betas, weight_decay, power_weight, conservation_weight, worst_weight, stagnant_epoch_patience, gradient_clipping, dropout, dropout_decay_patience, dropout_reduction_factor, low_dropout_threshold, low_dropout_lr, shuffle_chunk_size, max_epochs, max_minutes, save_model, pretrained_model_path, save_model_path
       11. unknown key \`train_split\`
            at   override "train_split=0.8", column 1
            fix  did you mean \`dataset.preprocessing.train_split\`? known keys: working_path, device, engine, threads, mode, seed, memory_budget_mb, cache_dir, run_dir, checkpoint_minutes, dataset, model, recipe"

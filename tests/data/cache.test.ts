@@ -8,7 +8,6 @@ import { type CacheMode, cacheHash } from "../../src/data/cache.ts";
 import { type CleanData, openCleanData } from "../../src/data/clean-data.ts";
 import { type EmulatorCacheOptions, emulatorCache } from "../../src/data/emulator-cache.ts";
 import { openHdf5 } from "../../src/data/hdf5.ts";
-import { permuted } from "../../src/data/windows.ts";
 import { testFolder, thrownBy } from "../helpers/folder.ts";
 import { type CleanSplit, cleanColumns, cleanValue, writeClean } from "./clean-sample.ts";
 
@@ -71,7 +70,6 @@ async function emulator(
       }),
     autoencoderHash: "a",
     window: 3,
-    seed: 7,
     folder: caches,
     mode,
     log: (message) => logged.push(message.replaceAll(dirname(caches), "…")),
@@ -243,8 +241,6 @@ describe("emulatorCache", () => {
       }
       // Ids beyond float32's integers, which all read 2^40 above: the windows tell the tracers apart all the same.
       expect(await stored(path, "starts")).toEqual([0, 1, 6]);
-      const order = await stored(path, "permuted_starts");
-      expect(order).toEqual([...permuted(Int32Array.of(0, 1, 6), 7)]);
       expect(await stored(join(caches, "validation_seq.h5"), "starts")).toEqual([0]);
       expect(await stored(path, "tracers")).toEqual([0, 4, 4, 2, 6, 3]);
       // Of the range [-1, 3].
@@ -276,7 +272,6 @@ describe("emulatorCache", () => {
     ["autoencoder", { autoencoderHash: "b" }],
     ["abundances_clipping", { abundances: new AbundanceScaling({ lower: 1e-10, upper: 1 }) }],
     ["physical_parameter_ranges", { physicalRanges: { ...physicalRanges, Av: [1, 2] } }],
-    ["seed", { seed: 8 }],
     ["latent scaling", { latents: "standard" }],
   ])("is made again when %s changes, and refused by that name in mode train", async (name, changed) => {
     await withClean({ train: { tracers: [5] } }, async (clean, caches) => {

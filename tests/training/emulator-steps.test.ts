@@ -158,7 +158,7 @@ describe("the emulator equals the original's", () => {
 });
 
 describe("a phase of a recipe", () => {
-  const l1 = { name: "l1", corner: 1, cap: null, worst_weight: 0, conservation_weight: 0 } as const;
+  const l1 = { name: "l1", worst_weight: 0, conservation_weight: 0 } as const;
   const muon = { ...optimizer, optimizer: "muon", skip_overflow: true } as const;
 
   /** The loss of the first step, of the golden batch with these inputs in place of its own. */
