@@ -1,3 +1,4 @@
+import { indexOfRole, unitOfParameter } from "../chemistry/physical-parameters.ts";
 import { PhysicalScaling } from "../chemistry/scaling.ts";
 import type { CleanData, CleanSplit } from "../data/clean-data.ts";
 import { splitWords } from "../data/splits.ts";
@@ -37,14 +38,6 @@ const studiedTracers = 32;
 const emulatedTraining = 16;
 /** Tracers described by a vector in each split, and whose physical histories are kept. */
 const [describedTracers, keptHistories] = [1000, 60];
-
-const units: Readonly<Record<string, string>> = {
-  Density: "cm^-3",
-  Radfield: "Habing",
-  Av: "mag",
-  gasTemp: "K",
-  Timestep: "yr",
-};
 
 /** What is evaluated, and how. */
 export interface EvaluationRequest {
@@ -208,7 +201,9 @@ function conditionAxes(
     const [low, high] = (ranges[name] ?? [1, 10]).map(Math.log10) as [number, number];
     return { name, column, low, high };
   });
-  const [density, temperature] = ["Density", "gasTemp"].map((wanted) => conditions.find(({ name }) => name === wanted));
+  const [density, temperature] = (["density", "gas_temperature"] as const).map(
+    (role) => conditions[indexOfRole(names, role)],
+  );
   return { conditions, axes: density && temperature ? { density, temperature } : null };
 }
 
@@ -237,7 +232,7 @@ async function metricsOf(
   const failure_maps = Object.fromEntries([...pass.maps].map(([kind, maps]) => [kind, maps.maps()]));
   const physical_parameters = setup.reader.columns.physical.map((name, i) => ({
     name,
-    unit: unitOf(name),
+    unit: unitOfParameter(name),
     range: [10 ** pass.parameters[i]!.low, 10 ** pass.parameters[i]!.high] as const,
   }));
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
@@ -316,10 +311,6 @@ function baselineChoices({ reader }: Setup, knowledge: TrainingKnowledge): Basel
   };
 }
 
-function unitOf(parameter: string): string {
-  return units[parameter] ?? "";
-}
-
 /** Median step between the rows of the first scored tracer. */
 function timeStep({ reader, validation }: Setup): number {
   const { times } = reader.read([validation[0]!]);
@@ -363,7 +354,7 @@ async function samplesOf(
       surrogate,
       reader,
       chosen: request.chosen,
-      units: unitOf,
+      units: unitOfParameter,
       log10_lower,
       log10_upper,
     }),
@@ -373,7 +364,7 @@ async function samplesOf(
     histories: pass.histories,
     parameter_histograms: reader.columns.physical.map((name, i) => ({
       name,
-      unit: unitOf(name),
+      unit: unitOfParameter(name),
       train: knowledge.parameters[i]!.histogram(50),
       val: pass.parameters[i]!.histogram(50),
     })),

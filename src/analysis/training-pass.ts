@@ -1,3 +1,4 @@
+import { indexOfRole } from "../chemistry/physical-parameters.ts";
 import type { PhysicalScaling } from "../chemistry/scaling.ts";
 import { MeanTrajectory } from "./baselines.ts";
 import { FittedTracers } from "./fitted-tracers.ts";
@@ -170,7 +171,7 @@ export function tracerVector(
 
 /** Density at a tracer's last row; null without the parameter. */
 export function finalDensity(block: TracerBlock, k: number, physical: readonly string[]): number | null {
-  const at = physical.indexOf("Density");
+  const at = indexOfRole(physical, "density");
   const values = partOf(block.physical, block, k);
   return at < 0 ? null : values[(block.rows - 1) * physical.length + at]!;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { timestep, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
 import { nearest } from "../errors.ts";
 
 const name = z.string().min(1);
@@ -17,9 +18,6 @@ const maximumSeed = 2 ** 32 - 1;
 
 /** A seed: 0 to 2^32 − 1. */
 export const Seed = z.int().min(0).max(maximumSeed);
-
-/** The physical parameter that a varying step is; its range comes from the data where none is given. */
-export const timestep = "Timestep";
 
 /** A count that is at least one. */
 export const PositiveInteger = z.int().min(1);
@@ -51,7 +49,7 @@ const Preprocessing = z
     input_key: z.string().min(1).default("df").describe("Key of the frame in the raw file."),
     columns_to_drop: z
       .array(name)
-      .default(["dustTemp", "dstep", "zeta", "SURFACE", "BULK"])
+      .default([...unusedColumns])
       .describe("Columns of the raw file to leave out; absent ones are ignored."),
     train_split: z.number().min(0).lt(1).default(0.75).describe("Share of the tracers for training."),
     test_split: z
@@ -90,7 +88,7 @@ export const DatasetConfig = z
     abundances_clipping: AbundancesClipping.prefault({}).describe("Bounds of the abundances (relative to H nuclei)."),
     metadata: names.default(["Index", "Model", "Time"]).describe("Columns of row, tracer and time (yr)."),
     phys: names
-      .default(["Density", "Radfield", "Av", "gasTemp"])
+      .default([...usualParameters])
       .describe("Physical parameters in the order the emulator takes them; `parameters` is another name of this key."),
     time_step: z
       .enum(["constant", "input"])

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { indexOfRole } from "../chemistry/physical-parameters.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import { type Frame, FrameWriter, openFrame } from "./frame.ts";
@@ -91,7 +92,7 @@ export async function preprocessDataset(
     const plan = planColumns(frame.columns, options, `${frame.path}, key ${frame.key}`);
     logColumns(plan, log);
     const meter = new Meter(frame.rows, progress);
-    const radfield = options.phys.indexOf("Radfield");
+    const radfield = indexOfRole(options.phys, "radfield");
     const checks = { phys: options.phys.length, radfield, lower: options.clipping.lower };
     const index = await indexRows(frame, plan, checks, meter.advance);
     for (const note of index.notes) log(note);
@@ -267,7 +268,7 @@ function rowRules(options: PreprocessOptions, plan: ColumnPlan): Omit<RowRules, 
   return {
     phys: options.phys.length,
     width: plan.floats.length,
-    radfield: options.phys.indexOf("Radfield"),
+    radfield: indexOfRole(options.phys, "radfield"),
     minRadfield: options.minRadfield,
     clipping: options.clipping,
     initialAbundances: options.startState?.abundances ?? new Float64Array(0),

@@ -1,4 +1,4 @@
-import { timestep } from "../config/schema-dataset.ts";
+import { timestep } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
 
 /** The column of a step that varies: years from each row to the next. Derived, never read. */

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
+import { hasRole } from "../chemistry/physical-parameters.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
 import { openHdf5 } from "../data/hdf5.ts";
@@ -158,7 +159,7 @@ async function rawHistories(
         clipping: surrogate.abundancesClipping,
         trainSplit: 1,
         seed: 0,
-        minRadfield: surrogate.physicalParameters.find(({ name }) => name === "Radfield")?.range[0] ?? 0,
+        minRadfield: surrogate.physicalParameters.find(({ name }) => hasRole(name, "radfield"))?.range[0] ?? 0,
       },
       tools.log,
       () => tools.signal.throwIfAborted(),

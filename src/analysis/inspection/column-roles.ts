@@ -1,4 +1,5 @@
 import { NameReader, type NamingOptions } from "../../chemistry/name-reader.ts";
+import { unusedColumns, usualParameters } from "../../chemistry/physical-parameters.ts";
 import { isSpeciesName, type Phase } from "../../chemistry/species.ts";
 import { matchNames, renameColumn } from "../../chemistry/species-names.ts";
 import type { SpeciesSummary } from "./inspection.ts";
@@ -22,26 +23,13 @@ export interface ColumnRoles {
   readonly repeated: readonly string[];
 }
 
-const knownConditions = ["Density", "Radfield", "Av", "gasTemp"];
-const knownIgnored = ["dustTemp", "dstep", "zeta", "SURFACE", "BULK", "point"];
-
-/** Units of the conditions that UCLCHEM writes. */
-export const unitOf: Readonly<Record<string, string>> = {
-  Density: "cm^-3",
-  Radfield: "Habing",
-  Av: "mag",
-  gasTemp: "K",
-  dustTemp: "K",
-  Time: "yr",
-};
-
 /** Tells the columns apart by their names alone. */
 export function columnRoles(columns: readonly string[], settings: InspectionSettings): ColumnRoles {
   const roles = { metadata: [], physical: [], ignored: [], species: [], unknown: [] } as Record<string, NamedColumn[]>;
   const metadata = new Set([...settings.metadata, "Index", "Model", "Time"]);
-  const physical = new Set([...settings.phys, ...knownConditions]);
+  const physical = new Set([...settings.phys, ...usualParameters]);
   const listed = new Set(settings.species);
-  const ignored = new Set([...settings.columnsToDrop, ...knownIgnored]);
+  const ignored = new Set([...settings.columnsToDrop, ...unusedColumns, "point"]);
   const seen = new Set<string>();
   const repeated = new Set<string>();
   const nameOf = namesAfter(columns, [...metadata, ...physical, ...listed], settings.naming);

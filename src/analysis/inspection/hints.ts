@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import { hasRole } from "../../chemistry/physical-parameters.ts";
 import { isOneStep, timestepColumn, years } from "../../data/time-steps.ts";
 import { sameButForCase } from "../../errors.ts";
 import type {
@@ -196,7 +197,7 @@ function windowOf(frames: readonly FrameInspection[], { window }: InspectionSett
 
 function isBad({ nan, infinite, negative, name }: PhysicalColumn, { phys }: InspectionSettings): boolean {
   // A negative radiation field is raised to its minimum.
-  return phys.includes(name) && nan + infinite + (name === "Radfield" ? 0 : negative) > 0;
+  return phys.includes(name) && nan + infinite + (hasRole(name, "radfield") ? 0 : negative) > 0;
 }
 
 /** The settings that would cover the data, rounded outwards to three digits. */
@@ -208,7 +209,7 @@ function rangeOverrides(frames: readonly FrameInspection[], settings: Inspection
     const smallest = Math.min(...columns.map(({ smallest_positive }) => smallest_positive ?? range[0]));
     const largest = Math.max(...columns.map(({ max }) => max ?? range[1]));
     // Preprocessing raises the radiation field to its minimum.
-    const low = name === "Radfield" ? Math.max(smallest, settings.minRadfield) : smallest;
+    const low = hasRole(name, "radfield") ? Math.max(smallest, settings.minRadfield) : smallest;
     const lower = low < range[0] ? roundedOutwards(low, Math.floor) : range[0];
     const upper = largest > range[1] ? roundedOutwards(largest, Math.ceil) : range[1];
     if (lower === range[0] && upper === range[1]) return [];

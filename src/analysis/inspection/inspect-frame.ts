@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AbundanceUnits } from "../../chemistry/abundance-units.ts";
+import { unitOfParameter } from "../../chemistry/physical-parameters.ts";
 import type { Frame } from "../../data/frame.ts";
 import { pointColumns } from "../../data/points.ts";
 import { timeStepAttribute, timestepColumn } from "../../data/time-steps.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
-import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies, unitOf } from "./column-roles.ts";
+import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies } from "./column-roles.ts";
 import { ColumnStatistics, type WatchedColumn } from "./column-statistics.ts";
 import type { ColumnSummary, FrameInspection, ValueSummary } from "./inspection.ts";
 import { problemOf } from "./problem-of.ts";
@@ -192,7 +193,7 @@ function sortColumns(
     .filter(({ column }) => !speciesColumns.has(column))
     .map((column) => ({
       ...column,
-      unit: unitOf[column.name] ?? "",
+      unit: unitOfParameter(column.name),
       range: ranges[column.name] ?? null,
     }));
   return { physical, values: species.length > 0 ? totals(species) : null };
