@@ -7,10 +7,70 @@ export interface ClippingRange {
 }
 
 /**
- * Abundances: clip to [lower, upper], then (log10 x − log10 lower) / (log10 upper − log10 lower), in [0, 1].
- * With [1e-20, 1] one scaled unit is 20 dex.
+ * How a quantity is scaled: (f(x) − shift) / scale, f the identity or log10. Its form on the host is `Scaling`, that of tensors
+ * `scaledTensor` and `unscaledTensor` (models/scale-tensors.ts).
  */
-export class AbundanceScaling {
+export interface Scale {
+  /** Per column, the last dimension; one entry: for all alike. */
+  readonly shift: readonly number[];
+  readonly scale: readonly number[];
+  /** f is log10. */
+  readonly log?: boolean;
+  /** What x is clipped to before; needs `log`. */
+  readonly clip?: ClippingRange;
+}
+
+/** How raw latents become the emulator's. */
+export type LatentAffine = Pick<Scale, "shift" | "scale">;
+
+/** log10 of the ends of the abundances' clipping range. */
+export interface LogRange {
+  readonly log10_lower: number;
+  readonly log10_upper: number;
+}
+
+/** The scale between the ends of a range. */
+export function logScale({ log10_lower, log10_upper }: LogRange): Scale {
+  return { shift: [log10_lower], scale: [log10_upper - log10_lower], log: true };
+}
+
+/** A scale on the host. */
+export class Scaling implements Scale {
+  readonly shift: readonly number[];
+  readonly scale: readonly number[];
+  readonly log: boolean;
+  readonly clip?: ClippingRange;
+
+  constructor({ shift, scale, log = false, clip }: Scale) {
+    [this.shift, this.scale, this.log] = [shift, scale, log];
+    if (clip) this.clip = clip;
+  }
+
+  /** Any shape; the last dimension is the columns. `target` may be the source. */
+  scaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const { shift, scale, log, clip } = this;
+    const [lower, upper] = clip ? [clip.lower, clip.upper] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    const width = shift.length;
+    for (let i = 0, k = 0; i < source.length; i++, k = k + 1 === width ? 0 : k + 1) {
+      const x = source[i]!;
+      target[i] = ((log ? Math.log10(Math.min(Math.max(x, lower), upper)) : x) - shift[k]!) / scale[k]!;
+    }
+  }
+
+  /** The inverse of `scaleInto`, but for the clipping. */
+  unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
+    const unit = this.log ? Math.LN10 : 1;
+    const [offset, slope] = [this.shift, this.scale].map((values) => Float64Array.from(values, (x) => x * unit));
+    const width = this.shift.length;
+    for (let i = 0, k = 0; i < source.length; i++, k = k + 1 === width ? 0 : k + 1) {
+      const y = source[i]! * slope![k]! + offset![k]!;
+      target[i] = this.log ? Math.exp(y) : y;
+    }
+  }
+}
+
+/** Abundances, clipped to a range, whose ends become 0 and 1. With [1e-20, 1] one scaled unit is 20 dex. */
+export class AbundanceScaling extends Scaling implements LogRange {
   readonly log10_lower: number;
   readonly log10_upper: number;
   readonly range: ClippingRange;
@@ -18,34 +78,25 @@ export class AbundanceScaling {
   /** @throws ConfigError where the range has no logarithm or nothing in it */
   constructor(range: ClippingRange) {
     checkLogRange("abundances_clipping", range.lower, range.upper, "dataset.abundances_clipping");
+    const ends = { log10_lower: Math.log10(range.lower), log10_upper: Math.log10(range.upper) };
+    super({ ...logScale(ends), clip: range });
     this.range = range;
-    this.log10_lower = Math.log10(range.lower);
-    this.log10_upper = Math.log10(range.upper);
-  }
-
-  /** Linear → scaled, any shape. `target` may be the source. */
-  scaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const { lower, upper } = this.range;
-    const [low, factor] = [this.log10_lower, 1 / (this.log10_upper - this.log10_lower)];
-    for (let i = 0; i < source.length; i++) {
-      const x = source[i]!;
-      target[i] = (Math.log10(Math.min(Math.max(x, lower), upper)) - low) * factor;
-    }
-  }
-
-  /** Scaled → linear, any shape. `target` may be the source. */
-  unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const slope = (this.log10_upper - this.log10_lower) * Math.LN10;
-    const offset = this.log10_lower * Math.LN10;
-    for (let i = 0; i < source.length; i++) target[i] = Math.exp(source[i]! * slope + offset);
+    this.log10_lower = ends.log10_lower;
+    this.log10_upper = ends.log10_upper;
   }
 }
 
-/** Physical parameters: (log10 x − log10 lower) / (log10 upper − log10 lower) per column; not clipped, so values may leave [0, 1]. */
-export class PhysicalScaling {
+/** Physical parameters, whose ranges' ends become 0 and 1; not clipped, so values may leave [0, 1]. */
+export class PhysicalScaling extends Scaling {
   readonly names: readonly string[];
-  readonly #low: Float64Array;
-  readonly #span: Float64Array;
+
+  /** As a weights file lists them. */
+  static of(
+    parameters: readonly { readonly name: string; readonly range: readonly [number, number] }[],
+  ): PhysicalScaling {
+    const names = parameters.map(({ name }) => name);
+    return new PhysicalScaling(names, Object.fromEntries(parameters.map(({ name, range }) => [name, range])));
+  }
 
   /**
    * @param names   the columns in their order
@@ -53,7 +104,6 @@ export class PhysicalScaling {
    * @throws ConfigError for a parameter without a range, or with one that has no logarithm or nothing in it
    */
   constructor(names: readonly string[], ranges: Readonly<Record<string, readonly [number, number]>>) {
-    this.names = names;
     const known = names.map((name) => {
       const range = Object.hasOwn(ranges, name) ? ranges[name] : undefined;
       if (range) {
@@ -65,51 +115,29 @@ export class PhysicalScaling {
         fix: `add ${name}: [lower, upper]`,
       });
     });
-    this.#low = Float64Array.from(known, ([lower]) => Math.log10(lower));
-    this.#span = Float64Array.from(known, ([lower, upper]) => Math.log10(upper) - Math.log10(lower));
-  }
-
-  /** Physical units → scaled; the last dimension is the parameters. `target` may be the source. */
-  scaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const width = this.names.length;
-    for (let i = 0; i < source.length; i++) {
-      const column = i % width;
-      target[i] = (Math.log10(source[i]!) - this.#low[column]!) / this.#span[column]!;
-    }
-  }
-
-  /** Scaled → physical units; the last dimension is the parameters. `target` may be the source. */
-  unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const width = this.names.length;
-    for (let i = 0; i < source.length; i++) {
-      const column = i % width;
-      target[i] = 10 ** (source[i]! * this.#span[column]! + this.#low[column]!);
-    }
+    super({
+      shift: known.map(([lower]) => Math.log10(lower)),
+      scale: known.map(([lower, upper]) => Math.log10(upper) - Math.log10(lower)),
+      log: true,
+    });
+    this.names = names;
   }
 }
 
-/** How raw latents become the emulator's: (z − shift) / scale, per component or, where there is one entry only, for all alike. */
-export interface LatentAffine {
-  readonly shift: readonly number[];
-  readonly scale: readonly number[];
-}
-
-/** The original's scaling: (z − min) / (max − min), one range over all components. */
+/** The original's scaling of latents: (z − min) / (max − min), one range over all components. */
 export function minmaxLatents([min, max]: readonly [number, number]): LatentAffine {
   return { shift: [min], scale: [max - min] };
 }
 
-/** Latents: (z − shift) / scale. */
-export class LatentScaling {
-  readonly affine: LatentAffine;
-
+/** Latents. */
+export class LatentScaling extends Scaling {
   /**
    * @param scaling  one range for all components, or shift and scale
    * @throws NumericsError where a range is empty or not finite: an encoder that gives one value for everything
    */
   constructor(scaling: readonly [number, number] | LatentAffine) {
-    this.affine = "scale" in scaling ? scaling : minmaxLatents(scaling);
-    const { shift, scale } = this.affine;
+    super("scale" in scaling ? scaling : minmaxLatents(scaling));
+    const { shift, scale } = this;
     const bad = scale.findIndex((width, k) => !(width > 0 && Number.isFinite(width) && Number.isFinite(shift[k]!)));
     if (bad < 0) return;
     const [low, width] = [shift[bad]!, scale[bad]!];
@@ -121,22 +149,8 @@ export class LatentScaling {
     );
   }
 
-  /** Raw → scaled; the last dimension is the components. `target` may be the source. */
-  scaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const { shift, scale } = this.affine;
-    for (let i = 0; i < source.length; i++) {
-      const k = i % shift.length;
-      target[i] = (source[i]! - shift[k]!) / scale[k]!;
-    }
-  }
-
-  /** Scaled → raw; the last dimension is the components. `target` may be the source. */
-  unscaleInto(source: ArrayLike<number>, target: Float32Array): void {
-    const { shift, scale } = this.affine;
-    for (let i = 0; i < source.length; i++) {
-      const k = i % shift.length;
-      target[i] = source[i]! * scale[k]! + shift[k]!;
-    }
+  get affine(): LatentAffine {
+    return { shift: this.shift, scale: this.scale };
   }
 }
 

@@ -128,7 +128,7 @@ export class Inference {
     this.#decoder = new Decoder(engine, autoencoder);
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
-      physical: physicalScaling(emulator.weights),
+      physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
     };
   }
@@ -343,11 +343,4 @@ function startOf(species: readonly string[], start: EmulatorWeights["start"]): T
   if (!start) return null;
   const { abundances, origin } = start;
   return { abundances: abundances && Float64Array.from(species, (name) => abundances[name]!), origin };
-}
-
-function physicalScaling({ physical_parameters }: EmulatorWeights): PhysicalScaling {
-  return new PhysicalScaling(
-    physical_parameters.map(({ name }) => name),
-    Object.fromEntries(physical_parameters.map(({ name, range }) => [name, range])),
-  );
 }

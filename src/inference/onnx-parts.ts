@@ -1,6 +1,6 @@
 import { type HostTensors, hostTensor, type StepFunction } from "../backend/engine.ts";
 import type { Shapes } from "../backend/recorder.ts";
-import type { LatentAffine } from "../chemistry/scaling.ts";
+import { AbundanceScaling, type LatentAffine, PhysicalScaling } from "../chemistry/scaling.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "../models/bounds.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { evolverOf } from "../models/evolvers.ts";
@@ -82,7 +82,7 @@ export function inputShapes({ inputs }: Part, batch: number): Shapes {
 }
 
 function autoencoderPart(kind: "encoder" | "decoder", weights: AutoencoderWeights, options: PartOptions): Part {
-  const scaling = options.scaling ? { clipping: weights.abundances_clipping } : null;
+  const scaling = options.scaling ? new AbundanceScaling(weights.abundances_clipping) : null;
   const species = [weights.model.input_dim];
   const abundances: Quantity = scaling ? "linear abundances" : "scaled abundances";
   const latents: PartPort = { name: "latents", quantity: "raw latents", shape: [weights.model.latent_dim] };
@@ -103,8 +103,8 @@ function emulatorPart(
 ): Part {
   const scaling: FileScaling | null = options.scaling
     ? {
-        clipping: autoencoder.abundances_clipping,
-        physical: weights.physical_parameters.map((each) => each.range),
+        abundances: new AbundanceScaling(autoencoder.abundances_clipping),
+        physical: PhysicalScaling.of(weights.physical_parameters),
         latents,
       }
     : null;

@@ -15,11 +15,7 @@ export class Samples {
   constructor({ autoencoder, emulator }: Models, random: RandomStream) {
     this.#abundances = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#latents = new LatentScaling(emulator?.latents ?? autoencoder.latent_range ?? unknownLatents);
-    const parameters = emulator?.weights.physical_parameters ?? [];
-    this.#physical = new PhysicalScaling(
-      parameters.map(({ name }) => name),
-      Object.fromEntries(parameters.map(({ name, range }) => [name, range])),
-    );
+    this.#physical = PhysicalScaling.of(emulator?.weights.physical_parameters ?? []);
     this.#random = random;
   }
 

@@ -1,14 +1,13 @@
 import { tf } from "../backend/tf.ts";
+import { type LogRange, logScale } from "../chemistry/scaling.ts";
+import { unscaledTensor } from "./scale-tensors.ts";
 
 /** What the losses need to know of the scaling and of the chemistry. */
-export interface LossSettings {
+export interface LossSettings extends LogRange {
   /** κ = power_weight · ln 10; with the scaling's own range in dex the error is 10^|Δ log10 x| − 1. */
   readonly power_weight: number;
   readonly worst_weight: number;
   readonly conservation_weight: number;
-  /** log10 of the clipping range's ends. */
-  readonly log10_lower: number;
-  readonly log10_upper: number;
 }
 
 /** The parts of the training loss, each []. `total` = 1e-3 · (reconstruction + worst + conservation), the parts already weighted. */
@@ -99,8 +98,9 @@ function lossGradient(dy: tf.Tensor1D, saved: tf.Tensor[], settings: LossSetting
  * @returns                  [species]
  */
 export function validationSum(predicted: tf.Tensor2D, target: tf.Tensor2D, settings: LossSettings): tf.Tensor1D {
-  const truth = unscaleAbundances(target, settings);
-  return tf.sum(tf.div(tf.abs(tf.sub(truth, unscaleAbundances(predicted, settings))), truth), 0);
+  const scale = logScale(settings);
+  const truth = unscaledTensor(target, scale);
+  return tf.sum(tf.div(tf.abs(tf.sub(truth, unscaledTensor(predicted, scale))), truth), 0);
 }
 
 /**
@@ -116,20 +116,11 @@ export function dexSum(
   return tf.mul(tf.sum(tf.abs(tf.sub(predicted, target)), 0), log10_upper - log10_lower);
 }
 
-/** Scaled → linear abundances: 10^(s · (upper − lower) + lower), with the logarithms of the ends. Any shape. */
-export function unscaleAbundances<T extends tf.Tensor>(scaled: T, settings: LogRange): T {
-  const { log10_lower: lower, log10_upper: upper } = settings;
-  return tf.exp(tf.add(tf.mul(scaled, (upper - lower) * Math.LN10), lower * Math.LN10));
-}
-
 /**
  * Abundances in a unit of their own, which ratios of totals do not know: the lower end of the range saves a pass, where float32 has room
  * for the upper one.
  */
 function relativeAbundances(scaled: tf.Tensor2D, settings: LogRange): tf.Tensor2D {
   const dex = settings.log10_upper - settings.log10_lower;
-  return dex <= 30 ? tf.exp(tf.mul(scaled, dex * Math.LN10)) : unscaleAbundances(scaled, settings);
+  return dex <= 30 ? tf.exp(tf.mul(scaled, dex * Math.LN10)) : unscaledTensor(scaled, logScale(settings));
 }
-
-/** log10 of the ends of the abundances' clipping range. */
-export type LogRange = Pick<LossSettings, "log10_lower" | "log10_upper">;

@@ -1,6 +1,8 @@
 import { tf } from "../backend/tf.ts";
-import { type LogRange, type LossSettings, type LossTensors, trainingLoss, unscaleAbundances } from "./losses.ts";
+import { type LogRange, logScale } from "../chemistry/scaling.ts";
+import { type LossSettings, type LossTensors, trainingLoss } from "./losses.ts";
 import { type PointwiseLoss, pointwiseLoss } from "./pointwise-loss.ts";
+import { unscaledTensor } from "./scale-tensors.ts";
 
 /** What a phase of a recipe minimises: the original's loss, with the model's own weights, or an error of each value and terms beside it. */
 export type PhaseLoss = typeof originalLoss | MeanLoss;
@@ -67,7 +69,8 @@ function totalsMismatch(
   stoichiometry: tf.Tensor2D,
   range: LogRange,
 ): tf.Scalar {
-  const totals = (scaled: tf.Tensor2D): tf.Tensor => tf.log(tf.matMul(unscaleAbundances(scaled, range), stoichiometry));
+  const totals = (scaled: tf.Tensor2D): tf.Tensor =>
+    tf.log(tf.matMul(unscaledTensor(scaled, logScale(range)), stoichiometry));
   const dex = tf.div(tf.sub(totals(predicted), totals(target)), Math.LN10);
   return tf.mean<tf.Scalar>(pointwiseLoss(dex, { name: "l1" }));
 }

@@ -8,6 +8,7 @@ import { type Evolver, flatRows, rolloutFrom } from "../models/evolver.ts";
 import { dexSum, type LossSettings, validationSum } from "../models/losses.ts";
 import { runningNormalizer } from "../models/normalization.ts";
 import { abundanceLoss, latentLoss, originalLoss } from "../models/recipe-loss.ts";
+import { unscaledTensor } from "../models/scale-tensors.ts";
 import { type OptimizerSettings, optimizerStep } from "./optimizer.ts";
 
 /** The models that an emulator's training involves, and the scaling of the latents. */
@@ -99,7 +100,7 @@ function statesOf(evolver: Evolver, arrays: TensorMap, inputs: TensorMap): tf.Te
 /** Scaled latents, [rows, latent], → scaled abundances, [rows, species], with running statistics. */
 function frozenDecoder({
   compressor,
-  latents: { shift, scale },
+  latents: scale,
 }: EmulatorSetting): (state: TensorMap, latents: tf.Tensor2D) => tf.Tensor2D {
   const { layouts } = compressor;
   return (state, latents) => {
@@ -107,7 +108,6 @@ function frozenDecoder({
       ...layouts.trainable.unpack(state.decoder_parameters!),
       ...layouts.statistics.unpack(state.decoder_statistics!),
     };
-    const raw = tf.add<tf.Tensor2D>(tf.mul(latents, tf.tensor1d([...scale])), tf.tensor1d([...shift]));
-    return compressor.decode(arrays, raw, runningNormalizer(arrays));
+    return compressor.decode(arrays, unscaledTensor(latents, scale), runningNormalizer(arrays));
   };
 }

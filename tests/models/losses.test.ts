@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { tf } from "../../src/backend/tf.ts";
-import { type LossSettings, trainingLoss, unscaleAbundances, validationSum } from "../../src/models/losses.ts";
+import { logScale } from "../../src/chemistry/scaling.ts";
+import { type LossSettings, trainingLoss, validationSum } from "../../src/models/losses.ts";
+import { unscaledTensor } from "../../src/models/scale-tensors.ts";
 import { absolute, rowMax } from "../helpers/plain-gradients.ts";
 import { expectClose, useWasm, withoutLeak } from "../helpers/tensors.ts";
 
@@ -17,7 +19,7 @@ function plainLoss(
 ): tf.Scalar {
   const rows = o.shape[0];
   const errors = tf.sub<tf.Tensor2D>(tf.exp(tf.mul(absolute(tf.sub(o, t)), power_weight * Math.LN10)), 1);
-  const totals = (x: tf.Tensor2D): tf.Tensor => tf.log(tf.matMul(unscaleAbundances(x, range), m));
+  const totals = (x: tf.Tensor2D): tf.Tensor => tf.log(tf.matMul(unscaledTensor(x, logScale(range)), m));
   const conservation = tf.div(tf.sum(absolute(tf.sub(totals(t), totals(o)))), rows * Math.LN10);
   const worst = tf.mul(tf.mean(rowMax(errors)), worst_weight);
   const parts = tf.add(tf.add(tf.div(tf.sum(errors), rows), worst), tf.mul(conservation, conservation_weight));
