@@ -86,7 +86,7 @@ async function compiled(
   }
   const fallback = async (): Promise<Engine> => (await wasm("")).engine;
   const choice: ComputeChoice = { device: "cpu", engine: "compiled", threads, reason: `${reason}; ${ofThreads}` };
-  return { engine: new CompiledEngine(runtime, { threads, fallback, note }), choice };
+  return { engine: new CompiledEngine(runtime, { threads, provider: "cpu", fallback, note }), choice };
 }
 
 /** Native TensorFlow spends some 20 µs on a call whatever its size; larger blocks than these gain nothing more. */

@@ -20,11 +20,16 @@ import { type Prepared, SessionCache } from "./session-cache.ts";
 /** How the engine runs. */
 export interface CompiledOptions {
   readonly threads: number;
+  /** ONNX Runtime's execution provider. On `webgpu` the state that steps change stays on the device. */
+  readonly provider: "cpu" | "webgpu";
   /** The engine for steps that cannot be compiled. */
   readonly fallback: () => Promise<Engine>;
   /** Told which step runs eagerly, and the kernel that is to blame. */
   readonly note: (message: string) => void;
 }
+
+/** A shader of the WebGPU provider binds some ten arrays: so many parts of a Split, Concat or Sum leave room for the rest. */
+const buffersOfShader = 8;
 
 /** All models of the package together need some twenty: lengths of rollouts, each for few and for many trajectories. */
 const sessionsAtOnce = 32;
@@ -47,7 +52,23 @@ export class CompiledEngine implements Engine {
   }
 
   state(initial: HostTensors): EngineState {
-    return new HostState(initial);
+    return new HostState(initial, (tensor) => this.#download(tensor));
+  }
+
+  /** By a graph that hands its input on: `getData` of a tensor on the device ends the process (onnxruntime-node 1.30). */
+  async #download(tensor: Tensor): Promise<HostTensor> {
+    const shape = tensor.dims;
+    const { graph } = recordStep("download", (_, { x }) => ({ outputs: { x: x! } }), {}, { x: shape });
+    const session = await this.#runtime.InferenceSession.create(encodeOnnx(graph, packageVersion), {
+      executionProviders: [this.#options.provider],
+      logSeverityLevel: 3,
+    });
+    try {
+      const { "output:x": x } = await session.run({ "input:x": tensor });
+      return { data: x!.data as Float32Array, shape };
+    } finally {
+      await session.release();
+    }
   }
 
   program(name: string, step: StepFunction, { frozen = false, prepare, batch }: ProgramOptions = {}): Program {
@@ -62,8 +83,12 @@ class HostState implements EngineState {
   /** Changed by every write from outside: what was compiled with the old values is of no use then. */
   version = Symbol("state");
   readonly arrays: Map<string, HostTensor>;
+  /** The newest values of arrays that a step left on the device; `arrays` holds their first ones, and their shapes. */
+  readonly onDevice = new Map<string, Tensor>();
+  readonly #download: (tensor: Tensor) => Promise<HostTensor>;
 
-  constructor(initial: HostTensors) {
+  constructor(initial: HostTensors, download: (tensor: Tensor) => Promise<HostTensor>) {
+    this.#download = download;
     this.arrays = new Map(
       Object.entries(initial).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]),
     );
@@ -73,18 +98,29 @@ class HostState implements EngineState {
     return [...this.arrays.keys()];
   }
 
+  keepOnDevice(name: string, tensor: Tensor): void {
+    this.onDevice.get(name)?.dispose();
+    this.onDevice.set(name, tensor);
+  }
+
   async read(name: string): Promise<HostTensor> {
+    const onDevice = this.onDevice.get(name);
+    if (onDevice) return this.#download(onDevice);
     const array = this.arrays.get(name);
     if (!array) throw new Error(`the state has no array "${name}"`);
     return { data: array.data.slice(), shape: array.shape };
   }
 
   write(name: string, { data, shape }: HostTensor): void {
+    this.onDevice.get(name)?.dispose();
+    this.onDevice.delete(name);
     this.arrays.set(name, { data: data.slice(), shape });
     this.version = Symbol("state");
   }
 
   dispose(): void {
+    for (const tensor of this.onDevice.values()) tensor.dispose();
+    this.onDevice.clear();
     this.arrays.clear();
   }
 }
@@ -150,8 +186,11 @@ class CompiledProgram implements Program {
   /** @returns null where the step has to run eagerly */
   #record(state: HostTensors, inputs: Shapes): Recording | null {
     const { name, step, frozen, batch } = this.#source;
+    const widest = this.#options.provider === "webgpu" ? buffersOfShader : undefined;
     const record = (shapes: Shapes): Recording =>
-      frozen ? recordStep(name, step, {}, shapes, state) : recordStep(name, step, shapesOf(state), shapes);
+      frozen
+        ? recordStep(name, step, {}, shapes, { frozen: state, widest })
+        : recordStep(name, step, shapesOf(state), shapes, { widest });
     try {
       return batch ? recordAnyBatch(record, inputs, batch) : record(inputs);
     } catch (error) {
@@ -163,8 +202,15 @@ class CompiledProgram implements Program {
 
   async #prepare(recording: Recording | null, threads: number): Promise<Runner> {
     if (!recording) return this.#eagerRunner(await this.#options.fallback());
+    const { provider } = this.#options;
+    const isOnDevice = provider === "webgpu";
     const session = await this.#runtime.InferenceSession.create(encodeOnnx(recording.graph, packageVersion), {
-      executionProviders: ["cpu"],
+      executionProviders: [provider],
+      ...(isOnDevice && {
+        preferredOutputLocation: Object.fromEntries(
+          recording.graph.outputs.map(({ name }) => [name, name.startsWith("next:") ? "gpu-buffer" : "cpu"]),
+        ),
+      }),
       intraOpNumThreads: threads,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
@@ -181,8 +227,9 @@ class CompiledProgram implements Program {
       // ONNX Runtime drops inputs that the graph does not use, and refuses them afterwards.
       for (const name of session.inputNames) {
         const [kind, key] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+        const onDevice = kind === "state" ? state.onDevice.get(key) : undefined;
         const { data, shape } = kind === "state" ? state.arrays.get(key)! : inputs[key]!;
-        feeds[name] = new this.#runtime.Tensor("float32", data, [...shape]);
+        feeds[name] = onDevice ?? new this.#runtime.Tensor("float32", data, [...shape]);
       }
       const fetches: Record<string, Tensor | null> = {};
       for (const name of session.outputNames) {
@@ -197,7 +244,11 @@ class CompiledProgram implements Program {
         const { data, dims } = results[name]!;
         return { data: data as Float32Array, shape: dims };
       };
-      for (const name of recording.changed) state.arrays.set(name, take(`next:${name}`));
+      for (const name of recording.changed) {
+        const made = results[`next:${name}`]!;
+        if (made.location === "gpu-buffer") state.keepOnDevice(name, made);
+        else state.arrays.set(name, take(`next:${name}`));
+      }
       const output = (name: string): HostTensor => {
         const made = take(`output:${name}`);
         const target = targets[name];

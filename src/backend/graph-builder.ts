@@ -28,6 +28,12 @@ export class GraphBuilder {
   readonly #inputs: OnnxPort[] = [];
   readonly #shapes = new Map<string, readonly number[]>();
   #count = 0;
+  /** Arrays that a node may take or make at most: wider ones become trees. */
+  readonly widest: number;
+
+  constructor(widest = Number.POSITIVE_INFINITY) {
+    this.widest = widest;
+  }
 
   input(name: string, shape: readonly number[]): Value {
     this.#inputs.push({ name, type: "float32", shape });

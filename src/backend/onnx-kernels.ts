@@ -27,7 +27,7 @@ export const translations: Readonly<Record<string, Translation>> = {
   Pow: binary("Pow"),
   Greater: binary("Greater", "bool"),
   Equal: binary("Equal", "bool"),
-  AddN: (g, { list }) => (list.length === 1 ? list[0]! : g.node("Sum", list, list[0]!.shape, list[0]!.dtype)),
+  AddN: (g, { list }) => sum(g, list),
   Abs: unary("Abs"),
   Exp: unary("Exp"),
   Log: unary("Log"),
@@ -212,15 +212,64 @@ function slice(g: GraphBuilder, x: Value, begin: number | number[], size: number
   return g.node("Slice", [x, g.integers(from), g.integers(to)], shape, x.dtype);
 }
 
+function sum(g: GraphBuilder, parts: readonly Value[]): Value {
+  if (parts.length === 1) return parts[0]!;
+  if (parts.length > g.widest)
+    return sum(
+      g,
+      branches(g, parts, (branch) => sum(g, branch)),
+    );
+  return g.node("Sum", parts, parts[0]!.shape, parts[0]!.dtype);
+}
+
 function concat(g: GraphBuilder, parts: readonly Value[], axis: number): Value {
   if (parts.length === 1) return parts[0]!;
-  const length = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
-  return g.node("Concat", parts, parts[0]!.shape.with(axis, length), parts[0]!.dtype, { axis });
+  if (parts.length > g.widest)
+    return concat(
+      g,
+      branches(g, parts, (branch) => concat(g, branch, axis)),
+      axis,
+    );
+  return g.node(
+    "Concat",
+    parts,
+    joined(
+      parts.map(({ shape }) => shape),
+      axis,
+    ),
+    parts[0]!.dtype,
+    { axis },
+  );
 }
 
 function split(g: GraphBuilder, x: Value, axis: number, shapes: readonly (readonly number[])[]): Value[] {
   if (shapes.length === 1) return [x];
+  if (shapes.length > g.widest) {
+    const groups = branches(g, shapes, (branch) => branch);
+    const whole = split(
+      g,
+      x,
+      axis,
+      groups.map((group) => joined(group, axis)),
+    );
+    return groups.flatMap((group, k) => split(g, whole[k]!, axis, group));
+  }
   return g.nodes("Split", [x, g.integers(shapes.map((shape) => shape[axis]!))], shapes, x.dtype, { axis });
+}
+
+/** What becomes of each group of neighbours, at most `widest` groups. */
+function branches<T, R>({ widest }: GraphBuilder, list: readonly T[], make: (branch: readonly T[]) => R): R[] {
+  const size = Math.ceil(list.length / widest);
+  const starts = Array.from({ length: Math.ceil(list.length / size) }, (_, k) => k * size);
+  return starts.map((start) => make(list.slice(start, start + size)));
+}
+
+/** The shape of arrays one after another. */
+function joined(shapes: readonly (readonly number[])[], axis: number): readonly number[] {
+  return shapes[0]!.with(
+    axis,
+    shapes.reduce((length, shape) => length + shape[axis]!, 0),
+  );
 }
 
 function splitSizes(length: number, numOrSizes: number | readonly number[]): number[] {

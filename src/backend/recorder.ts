@@ -33,7 +33,7 @@ const backendName = "recorder";
  * Runs a step once on a backend that computes nothing: it notes each kernel, with shapes, as ONNX nodes. Gradients come along,
  * because the tape of tfjs asks for kernels like anything else.
  * @param state, inputs  the shapes of the arrays, by name; inputs of the graph are `state:<name>` and `input:<name>`
- * @param frozen         arrays of the state that become constants of the graph
+ * @param options        `frozen`: arrays of the state that become constants of the graph; `widest`: parts of a Split, Concat or Sum at most
  * @throws UnknownKernelError
  */
 export function recordStep(
@@ -41,9 +41,9 @@ export function recordStep(
   step: StepFunction,
   state: Shapes,
   inputs: Shapes,
-  frozen: HostTensors = {},
+  { frozen = {}, widest }: { readonly frozen?: HostTensors; readonly widest?: number | undefined } = {},
 ): Recording {
-  const recorder = new RecordingBackend();
+  const recorder = new RecordingBackend(widest);
   return onBackend(recorder, () => {
     const ports = (kind: string, shapes: Shapes): TensorMap =>
       Object.fromEntries(Object.entries(shapes).map(([key, shape]) => [key, recorder.input(`${kind}:${key}`, shape)]));
@@ -86,9 +86,14 @@ function onBackend<T>(recorder: RecordingBackend, f: () => T): T {
 }
 
 class RecordingBackend extends tf.KernelBackend {
-  readonly graph = new GraphBuilder();
+  readonly graph: GraphBuilder;
   readonly #values = new WeakMap<DataId, Value>();
   #count = 0;
+
+  constructor(widest?: number) {
+    super();
+    this.graph = new GraphBuilder(widest);
+  }
 
   input(name: string, shape: readonly number[]): tf.Tensor {
     return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.input(name, shape)));
