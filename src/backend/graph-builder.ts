@@ -21,6 +21,16 @@ export interface Value {
   readonly uniform?: number;
 }
 
+/** What the nodes of a graph have to keep to, for the sake of what runs it. */
+export interface GraphLimits {
+  /** Arrays that a node may take or make at most: wider Splits, Concats and Sums become trees. */
+  readonly widest: number;
+  /** Whether int64 is computed with, as ArgMax makes it. */
+  readonly int64: boolean;
+}
+
+export const noLimits: GraphLimits = { widest: Number.POSITIVE_INFINITY, int64: true };
+
 /** Collects the nodes and constants of one ONNX graph. */
 export class GraphBuilder {
   readonly #nodes: OnnxNode[] = [];
@@ -28,11 +38,10 @@ export class GraphBuilder {
   readonly #inputs: OnnxPort[] = [];
   readonly #shapes = new Map<string, readonly number[]>();
   #count = 0;
-  /** Arrays that a node may take or make at most: wider ones become trees. */
-  readonly widest: number;
+  readonly limits: GraphLimits;
 
-  constructor(widest = Number.POSITIVE_INFINITY) {
-    this.widest = widest;
+  constructor(limits = noLimits) {
+    this.limits = limits;
   }
 
   input(name: string, shape: readonly number[]): Value {

@@ -1,6 +1,6 @@
 import type { DataId, DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
 import type { HostTensors, StepFunction } from "./engine.ts";
-import { GraphBuilder, type Value, type ValueType } from "./graph-builder.ts";
+import { GraphBuilder, type GraphLimits, type Value, type ValueType } from "./graph-builder.ts";
 import { translations } from "./onnx-kernels.ts";
 import type { OnnxGraph } from "./onnx-model.ts";
 import { type TensorMap, tf } from "./tf.ts";
@@ -33,7 +33,7 @@ const backendName = "recorder";
  * Runs a step once on a backend that computes nothing: it notes each kernel, with shapes, as ONNX nodes. Gradients come along,
  * because the tape of tfjs asks for kernels like anything else.
  * @param state, inputs  the shapes of the arrays, by name; inputs of the graph are `state:<name>` and `input:<name>`
- * @param options        `frozen`: arrays of the state that become constants of the graph; `widest`: parts of a Split, Concat or Sum at most
+ * @param options        `frozen`: arrays of the state that become constants of the graph; `limits`: what the nodes have to keep to
  * @throws UnknownKernelError
  */
 export function recordStep(
@@ -41,9 +41,9 @@ export function recordStep(
   step: StepFunction,
   state: Shapes,
   inputs: Shapes,
-  { frozen = {}, widest }: { readonly frozen?: HostTensors; readonly widest?: number | undefined } = {},
+  { frozen = {}, limits }: { readonly frozen?: HostTensors; readonly limits?: GraphLimits | undefined } = {},
 ): Recording {
-  const recorder = new RecordingBackend(widest);
+  const recorder = new RecordingBackend(limits);
   return onBackend(recorder, () => {
     const ports = (kind: string, shapes: Shapes): TensorMap =>
       Object.fromEntries(Object.entries(shapes).map(([key, shape]) => [key, recorder.input(`${kind}:${key}`, shape)]));
@@ -90,9 +90,9 @@ class RecordingBackend extends tf.KernelBackend {
   readonly #values = new WeakMap<DataId, Value>();
   #count = 0;
 
-  constructor(widest?: number) {
+  constructor(limits?: GraphLimits) {
     super();
-    this.graph = new GraphBuilder(widest);
+    this.graph = new GraphBuilder(limits);
   }
 
   input(name: string, shape: readonly number[]): tf.Tensor {

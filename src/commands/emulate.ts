@@ -27,7 +27,7 @@ export const emulateCommand: Command = {
     ...overwriteOption,
     autoencoder: { type: "string", describe: "weights (default: weights/autoencoder.safetensors)" },
     emulator: { type: "string", describe: "weights (default: weights/emulator.safetensors)" },
-    device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "cpu", "wasm"] },
+    device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "webgpu", "cpu", "wasm"] },
     engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "eager"] },
     threads: {
       type: "number",
