@@ -1,6 +1,6 @@
 import type { DataId, DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
 import type { HostTensors, StepFunction } from "./engine.ts";
-import { GraphBuilder, type Value, type ValueType } from "./graph-builder.ts";
+import { GraphBuilder, type GraphLimits, type Value, type ValueType } from "./graph-builder.ts";
 import { translations } from "./onnx-kernels.ts";
 import type { OnnxGraph } from "./onnx-model.ts";
 import { type TensorMap, tf } from "./tf.ts";
@@ -33,7 +33,7 @@ const backendName = "recorder";
  * Runs a step once on a backend that computes nothing: it notes each kernel, with shapes, as ONNX nodes. Gradients come along,
  * because the tape of tfjs asks for kernels like anything else.
  * @param state, inputs  the shapes of the arrays, by name; inputs of the graph are `state:<name>` and `input:<name>`
- * @param frozen         arrays of the state that become constants of the graph
+ * @param options        `frozen`: arrays of the state that become constants of the graph; `limits`: what the nodes have to keep to
  * @throws UnknownKernelError
  */
 export function recordStep(
@@ -41,9 +41,9 @@ export function recordStep(
   step: StepFunction,
   state: Shapes,
   inputs: Shapes,
-  frozen: HostTensors = {},
+  { frozen = {}, limits }: { readonly frozen?: HostTensors; readonly limits?: GraphLimits | undefined } = {},
 ): Recording {
-  const recorder = new RecordingBackend();
+  const recorder = new RecordingBackend(limits);
   return onBackend(recorder, () => {
     const ports = (kind: string, shapes: Shapes): TensorMap =>
       Object.fromEntries(Object.entries(shapes).map(([key, shape]) => [key, recorder.input(`${kind}:${key}`, shape)]));
@@ -86,9 +86,14 @@ function onBackend<T>(recorder: RecordingBackend, f: () => T): T {
 }
 
 class RecordingBackend extends tf.KernelBackend {
-  readonly graph = new GraphBuilder();
+  readonly graph: GraphBuilder;
   readonly #values = new WeakMap<DataId, Value>();
   #count = 0;
+
+  constructor(limits?: GraphLimits) {
+    super();
+    this.graph = new GraphBuilder(limits);
+  }
 
   input(name: string, shape: readonly number[]): tf.Tensor {
     return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.input(name, shape)));
