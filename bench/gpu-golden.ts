@@ -6,25 +6,28 @@ import { readFileSync } from "node:fs";
 import { type HostTensor, type HostTensors, hostTensor, type StepFunction } from "../src/backend/engine.ts";
 import { minmaxLatents } from "../src/chemistry/scaling.ts";
 import { readSafetensors } from "../src/formats/safetensors.ts";
-import { autoencoderLayouts } from "../src/models/autoencoder.ts";
-import { emulatorLayout } from "../src/models/emulator.ts";
+import { compressorOf } from "../src/models/compressors.ts";
+import { evolverOf } from "../src/models/evolvers.ts";
 import { type AdamWSettings, adamWInputs } from "../src/training/adamw.ts";
 import { autoencoderTrainStep } from "../src/training/autoencoder-steps.ts";
 import { emulatorTrainStep } from "../src/training/emulator-steps.ts";
 import { utilsStoichiometry } from "../tests/helpers/golden-models.ts";
 import { gpuEngine } from "./gpu-engine.ts";
 
-const autoencoder = { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 } as const;
-const emulator = { input_dim: 18, hidden_dim: 180, output_dim: 14 } as const;
+const compressor = compressorOf({
+  model_name: "autoencoder",
+  model: { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 },
+});
+const evolver = evolverOf({ model_name: "emulator", model: { input_dim: 18, hidden_dim: 180, output_dim: 14 } });
 const loss = { power_weight: 20, worst_weight: 2, log10_lower: -20, log10_upper: 0 };
 const provider = process.argv[2] as "cpu" | "webgpu";
 const { engine } = await gpuEngine(provider);
-const layouts = autoencoderLayouts(autoencoder);
+const { layouts } = compressor;
 
 const a = golden("autoencoder");
 const ofAutoencoder = { betas: [0.99, 0.999], weight_decay: 1e-4, gradient_clipping: 2 } as const;
 await compare("autoencoder", a.losses, {
-  step: autoencoderTrainStep(autoencoder, { ...loss, conservation_weight: 100 }, ofAutoencoder),
+  step: autoencoderTrainStep(compressor, { ...loss, conservation_weight: 100 }, ofAutoencoder),
   settings: ofAutoencoder,
   state: {
     ...trained(layouts.trainable.gather(a.under("state."))),
@@ -36,7 +39,7 @@ await compare("autoencoder", a.losses, {
 const e = golden("emulator");
 const ofEmulator = { betas: [0.9, 0.995], weight_decay: 1e-3, gradient_clipping: 1 } as const;
 const setting = {
-  ...{ autoencoder, emulator, latents: minmaxLatents(e.latents) },
+  ...{ compressor, evolver, latents: minmaxLatents(e.latents) },
   loss: { ...loss, conservation_weight: 500 },
 };
 const [windows, steps] = [12, 15];
@@ -49,7 +52,7 @@ await compare("emulator", e.losses, {
   step: emulatorTrainStep(setting, ofEmulator),
   settings: ofEmulator,
   state: {
-    ...trained(emulatorLayout(emulator).gather(e.under("state."))),
+    ...trained(evolver.layout.gather(e.under("state."))),
     decoder_parameters: vector(layouts.trainable.gather(e.under("autoencoder."))),
     decoder_statistics: vector(layouts.statistics.gather(e.under("autoencoder."))),
   },
