@@ -238,7 +238,10 @@ describe("compiled kernels equal eager ones", () => {
     [["ClipByValue", "LogicalAnd"], (x) => tf.clipByValue(x, -0.7, 1.2)],
     [["Maximum", "GreaterEqual", "Less"], (x) => tf.maximum(x, 0.4)],
     [["Minimum", "LessEqual"], (x) => tf.minimum(x, tf.square(x))],
-    [["Select", "LogicalNot"], (x) => tf.where(tf.greater(tf.tile(tf.tensor2d([[-1], [0], [1]]), [1, 5]), 0), tf.square(x), tf.neg(x))],
+    [
+      ["Select", "LogicalNot"],
+      (x) => tf.where(tf.greater(tf.tile(tf.tensor2d([[-1], [0], [1]]), [1, 5]), 0), tf.square(x), tf.neg(x)),
+    ],
     [["GatherV2", "UnsortedSegmentSum"], (x) => tf.gather(x, tf.tensor1d([3, 0, 3, 1, 3], "int32"), 1)],
     [
       ["GatherV2", "UnsortedSegmentSum"],
