@@ -18,7 +18,7 @@ import { width } from "../widths.ts";
  * chooses its steps adaptively; here each is `substeps` classical Runge-Kutta steps of fourth order, so that it is a static graph.
  *
  * Time is in units of the training's step. Where the dataset's step is an input, the unit is the geometric mean of its range, √(lower ·
- * upper), and the step is taken from its column, which is then no input of the MLP: the rate of change does not depend on when it is asked.
+ * upper), and the step is taken from its column, which is then no input of the MLP: the rate does not depend on the length of the step.
  */
 export const latentOde = evolver({
   name: "latent_ode",
@@ -35,7 +35,7 @@ export const latentOde = evolver({
       ...linearSpecs("func.net.4", shape.hidden_dim, shape.output_dim),
     ]),
     last: { weight: "func.net.4.weight", bias: "func.net.4.bias" },
-    // The mean of a Runge-Kutta step's four rates would differ from one mask to the next: one for all of a step's.
+    // One mask for all rates of a step: with one for each, the equation itself would change within the step.
     masks: [
       { name: "first_mask", shape: [shape.hidden_dim] },
       { name: "second_mask", shape: [shape.hidden_dim] },
