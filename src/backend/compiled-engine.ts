@@ -140,7 +140,7 @@ class CompiledProgram implements Program {
       return batch ? recordAnyBatch(record, inputs, batch) : record(inputs);
     } catch (error) {
       if (!(error instanceof UnknownKernelError)) throw error;
-      this.#options.note(`${name} runs eagerly: ${error.message}`);
+      this.#options.note(`warning: ${name} runs eagerly, at a tenth of the speed or less: ${error.message}`);
       return null;
     }
   }
@@ -154,7 +154,7 @@ class CompiledProgram implements Program {
       executionProviders: [device ? "webgpu" : "cpu"],
       ...(device && { preferredOutputLocation: Object.fromEntries(places) }),
       intraOpNumThreads: threads,
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: isTooLarge(recording.graph.nodes.length) && !this.#source.frozen ? "disabled" : "all",
       logSeverityLevel: 3,
       // An arena keeps a block for every size that it has met; it is worth it where there is one size.
       enableCpuMemArena: this.#source.batch === undefined,
@@ -253,6 +253,14 @@ function batchSize(inputs: HostTensors, batch: ProgramOptions["batch"]): number 
 /** Below some 10^7 multiplications a node, handing work to other threads takes longer than the work: measured on chains of products. */
 function isSmall(largestProduct: number): boolean {
   return largestProduct < 6e6;
+}
+
+/**
+ * ONNX Runtime's optimisation takes time with the square of the nodes: 20 s of 26 for the 42,000 of a Runge-Kutta rollout over 239 steps and
+ * back. It finds next to nothing in a training step, whose weights are no constants and whose intermediate values are all wanted.
+ */
+function isTooLarge(nodes: number): boolean {
+  return nodes > 10_000;
 }
 
 function shapesOf(tensors: HostTensors): Shapes {

@@ -1,4 +1,4 @@
-import { fuseProductsWithSums, withoutUnused } from "./graph-passes.ts";
+import { fuseProductsWithSums, withOutputsInPlace, withoutUnused } from "./graph-passes.ts";
 import type {
   AttributeValue,
   FloatAttribute,
@@ -103,7 +103,8 @@ export class GraphBuilder {
       nodes.push({ op: "Identity", inputs: [value.name], outputs: [port], attributes: {} });
       ports.push({ name: port, type: value.dtype, shape: value.shape });
     }
-    const needed = fuseProductsWithSums(withoutUnused(nodes, Object.keys(outputs)), this.#shapes);
+    const fused = fuseProductsWithSums(withoutUnused(nodes, Object.keys(outputs)), this.#shapes);
+    const needed = withOutputsInPlace(fused, new Set(Object.keys(outputs)));
     const used = new Set(needed.flatMap(({ inputs }) => inputs));
     return {
       name,

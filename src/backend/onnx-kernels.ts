@@ -10,8 +10,8 @@ export interface KernelCall {
   readonly attrs: any;
 }
 
-/** One tfjs kernel as ONNX nodes; gives the outputs with their shapes. */
-export type Translation = (g: GraphBuilder, call: KernelCall) => Value | Value[];
+/** One tfjs kernel as ONNX nodes; gives the outputs with their shapes, null where it cannot with these attributes. */
+export type Translation = (g: GraphBuilder, call: KernelCall) => Value | Value[] | null;
 
 /**
  * tfjs kernel → ONNX. What is not here cannot be compiled, and the engine says so by name.
@@ -26,7 +26,13 @@ export const translations: Readonly<Record<string, Translation>> = {
   Minimum: binary("Min"),
   Pow: binary("Pow"),
   Greater: binary("Greater", "bool"),
+  GreaterEqual: binary("GreaterOrEqual", "bool"),
+  Less: binary("Less", "bool"),
+  LessEqual: binary("LessOrEqual", "bool"),
   Equal: binary("Equal", "bool"),
+  LogicalAnd: binary("And", "bool"),
+  LogicalOr: binary("Or", "bool"),
+  LogicalNot: unary("Not"),
   AddN: (g, { list }) => sum(g, list),
   Abs: unary("Abs"),
   Exp: unary("Exp"),
@@ -37,6 +43,18 @@ export const translations: Readonly<Record<string, Translation>> = {
   Erf: unary("Erf"),
   Relu: unary("Relu"),
   Sigmoid: unary("Sigmoid"),
+  Tanh: unary("Tanh"),
+  Softplus: unary("Softplus"),
+  Elu: unary("Elu"),
+  EluGrad: eluGradient,
+  LeakyRelu: (g, { inputs: { x }, attrs }) =>
+    g.node("LeakyRelu", [x!], x!.shape, x!.dtype, { alpha: { float: attrs.alpha } }),
+  ClipByValue: (g, { inputs: { x }, attrs }) => {
+    const [low, high] = [attrs.clipValueMin, attrs.clipValueMax].map((bound) => g.constant([bound], [], x!.dtype));
+    return g.node("Clip", [x!, low!, high!], x!.shape, x!.dtype);
+  },
+  Softmax: (g, { inputs: { logits }, attrs }) =>
+    g.node("Softmax", [logits!], logits!.shape, logits!.dtype, { axis: attrs.dim }),
   Square: (g, { inputs: { x } }) => g.node("Mul", [x!, x!], x!.shape, x!.dtype),
   Rsqrt: (g, { inputs: { x } }) => reciprocal(g, g.node("Sqrt", [x!], x!.shape, x!.dtype)),
   Reciprocal: (g, { inputs: { x } }) => reciprocal(g, x!),
@@ -102,6 +120,8 @@ export const translations: Readonly<Record<string, Translation>> = {
   },
   ZerosLike: (g, { inputs: { x } }) => filledLike(g, x!, 0),
   OnesLike: (g, { inputs: { x } }) => filledLike(g, x!, 1),
+  GatherV2: gather,
+  UnsortedSegmentSum: segmentSum,
   Select: (g, { inputs: { condition, t, e } }) => g.node("Where", [condition!, t!, e!], t!.shape, t!.dtype),
 };
 
@@ -178,6 +198,36 @@ function step(g: GraphBuilder, { inputs: { x }, attrs }: KernelCall): Value {
   if (!attrs.alpha) return g.node("Cast", [above], x!.shape, "float32", { to: onnxTypeOf("float32") });
   const [one, alpha] = [g.constant([1], [], "float32"), g.constant([attrs.alpha ?? 0], [], "float32")];
   return g.node("Where", [above, one, alpha], x!.shape, "float32");
+}
+
+/** dy · (y + 1) below 0, dy elsewhere. */
+function eluGradient(g: GraphBuilder, { inputs: { dy, y } }: KernelCall): Value {
+  const [zero, one] = [0, 1].map((value) => g.constant([value], [], "float32"));
+  const below = g.node("Min", [y!, zero!], y!.shape, "float32");
+  return g.node("Mul", [dy!, g.node("Add", [below, one!], y!.shape, "float32")], dy!.shape, "float32");
+}
+
+/** One list of indices for all; tfjs also has one for each entry of a batch. */
+function gather(g: GraphBuilder, { inputs: { x, indices }, attrs }: KernelCall): Value | null {
+  if (attrs.batchDims) return null;
+  const axis = positive(attrs.axis, x!.shape.length);
+  return g.node("Gather", [x!, indices!], x!.shape.toSpliced(axis, 1, ...indices!.shape), x!.dtype, { axis });
+}
+
+/** The gradient of Gather: a product with ones and zeros, whose order of summation is fixed. */
+function segmentSum(g: GraphBuilder, { inputs: { x, segmentIds }, attrs }: KernelCall): Value | null {
+  const [rows, ...inner] = x!.shape;
+  if (segmentIds!.shape.length !== 1) return null;
+  const hits = oneHot(g, {
+    inputs: { indices: segmentIds! },
+    list: [],
+    attrs: { depth: attrs.numSegments, onValue: 1, offValue: 0, dtype: "float32" },
+  });
+  const width = inner.reduce((product, length) => product * length, 1);
+  const summed = g.node("Gemm", [hits, reshape(g, x!, [rows!, width])], [attrs.numSegments, width], "float32", {
+    transA: 1,
+  });
+  return reshape(g, summed, [attrs.numSegments, ...inner]);
 }
 
 function reduction(op: string): Translation {

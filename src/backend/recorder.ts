@@ -168,12 +168,12 @@ function registerKernels(): void {
 function recordKernel(kernelName: string): KernelFunc {
   return ({ inputs, attrs, backend }) => {
     const translate = translations[kernelName];
-    if (!translate) throw new UnknownKernelError(kernelName);
     const recorder = backend as RecordingBackend;
     const present = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] != null);
     const values = present.map(([name, info]) => [name, recorder.lookup(info)] as const);
     const call = { inputs: Object.fromEntries(values), list: values.map(([, value]) => value), attrs: attrs ?? {} };
-    const made = translate(recorder.graph, call);
+    const made = translate?.(recorder.graph, call);
+    if (!made) throw new UnknownKernelError(kernelName);
     return Array.isArray(made) ? made.map((value) => recorder.info(value)) : recorder.info(made);
   };
 }
