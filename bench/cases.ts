@@ -63,12 +63,14 @@ export const cases: readonly BenchCase[] = [
 
 /** One repetition of a case on an engine, and what to call at the end. */
 export function prepare(bench: BenchCase, engine: Engine): { run: () => Promise<unknown>; dispose: () => void } {
+  random = new RandomStream(1);
   if (bench.name === "train autoencoder") return trainAutoencoder(bench, engine);
   if (bench.name === "train emulator") return trainEmulator(bench, engine);
   return infer(bench, engine);
 }
 
-const random = new RandomStream(1);
+/** Begun anew for each case, so that engines are given the same numbers. */
+let random = new RandomStream(1);
 function uniform(...shape: number[]) {
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   random.fillUniform(data, 0, 1);

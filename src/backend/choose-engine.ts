@@ -8,6 +8,7 @@ import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import { tf } from "./tf.ts";
 import { chooseThreads, type ThreadChoice } from "./threads.ts";
 import { installFastMatMul } from "./wasm-kernels.ts";
+import { adapters, WebGpu } from "./webgpu.ts";
 
 /** What computes, ready. */
 export interface ChosenEngine {
@@ -27,10 +28,17 @@ export async function chooseEngine(
   const { device = "auto", engine = "auto" } = request;
   const threads = chooseThreads(request.threads, note);
   if (engine === "compiled" && (device === "cuda" || device === "wasm")) {
-    throw new ConfigError(`the compiled engine runs on the CPU, not ${device === "cuda" ? "on CUDA" : "in WASM"}`, {
-      where: "engine",
-      fix: "device=cpu or engine=eager",
-    });
+    throw new ConfigError(
+      `the compiled engine runs on the CPU or by WebGPU, not ${device === "cuda" ? "on CUDA" : "in WASM"}`,
+      { where: "engine", fix: "device=cpu, device=webgpu or engine=eager" },
+    );
+  }
+  if (device === "webgpu") {
+    if (engine === "eager") {
+      const fix = "leave engine out, or device=cpu";
+      throw new ConfigError("device=webgpu runs compiled steps only, not engine=eager", { where: "engine", fix });
+    }
+    return orRefuse(await webGpu(threads, note), "device");
   }
   if (device === "wasm") return wasm("device=wasm was asked for");
   if (device === "cuda") return orRefuse(await native("cuda", threads, "device=cuda was asked for"), "device");
@@ -80,13 +88,30 @@ async function compiled(
   note: (message: string) => void,
 ): Promise<ChosenEngine | Unavailable> {
   const runtime = await loadOnnxRuntime();
-  if (runtime instanceof Error) {
-    const why = `ONNX Runtime cannot be loaded: ${runtime.message}`;
-    return { why, fix: "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node, or engine=eager" };
-  }
-  const fallback = async (): Promise<Engine> => (await wasm("")).engine;
+  if (runtime instanceof Error) return notLoaded(runtime);
   const choice: ComputeChoice = { device: "cpu", engine: "compiled", threads, reason: `${reason}; ${ofThreads}` };
   return { engine: new CompiledEngine(runtime, { threads, fallback, note }), choice };
+}
+
+/** The same steps on a GPU. */
+async function webGpu({ threads }: ThreadChoice, note: (message: string) => void): Promise<ChosenEngine | Unavailable> {
+  const runtime = await loadOnnxRuntime();
+  if (runtime instanceof Error) return notLoaded(runtime);
+  const device = await WebGpu.start(runtime);
+  if ("why" in device) return device;
+  const reason = `device=webgpu was asked for (${adapters().join(", ")})`;
+  const choice: ComputeChoice = { device: "webgpu", engine: "compiled", threads, reason };
+  return { engine: new CompiledEngine(runtime, { threads, device, fallback, note }), choice };
+}
+
+function notLoaded({ message }: Error): Unavailable {
+  const fix = "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node, or engine=eager";
+  return { why: `ONNX Runtime cannot be loaded: ${message}`, fix };
+}
+
+/** For steps that cannot be compiled. */
+async function fallback(): Promise<Engine> {
+  return (await wasm("")).engine;
 }
 
 /** Native TensorFlow spends some 20 µs on a call whatever its size; larger blocks than these gain nothing more. */

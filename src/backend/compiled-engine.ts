@@ -1,7 +1,9 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { packageVersion } from "../version.ts";
+import { type CompiledState, DeviceState, HostState } from "./compiled-state.ts";
 import { dynamicBatch } from "./dynamic-batch.ts";
 import {
+  type BlockSizes,
   cacheSized,
   type Engine,
   type EngineState,
@@ -14,12 +16,16 @@ import {
 } from "./engine.ts";
 import { encodeOnnx } from "./onnx-model.ts";
 import type { OnnxRuntime } from "./onnx-runtime.ts";
+import { PackedProgram } from "./packed-program.ts";
 import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
 import { type Prepared, SessionCache } from "./session-cache.ts";
+import { type WebGpu, webGpuBlocks, webGpuLimits } from "./webgpu.ts";
 
 /** How the engine runs. */
 export interface CompiledOptions {
   readonly threads: number;
+  /** Where the steps run; absent: on the CPU. */
+  readonly device?: WebGpu | undefined;
   /** The engine for steps that cannot be compiled. */
   readonly fallback: () => Promise<Engine>;
   /** Told which step runs eagerly, and the kernel that is to blame. */
@@ -31,11 +37,11 @@ const sessionsAtOnce = 32;
 
 /**
  * Runs each step as one ONNX graph in ONNX Runtime: recorded once per shape of its inputs, the batch left open where the program names
- * one, then replayed. The graphs used last are kept. The state stays on the host and goes in without a copy.
+ * one, then replayed. The graphs used last are kept. On the CPU the state goes in without a copy, on a GPU it stays on the device.
  */
 export class CompiledEngine implements Engine {
   readonly name = "compiled";
-  readonly blocks = cacheSized;
+  readonly blocks: BlockSizes;
   readonly #runtime: OnnxRuntime;
   readonly #options: CompiledOptions;
   readonly #sessions = new SessionCache<Runner>(sessionsAtOnce);
@@ -44,54 +50,28 @@ export class CompiledEngine implements Engine {
   constructor(runtime: OnnxRuntime, options: CompiledOptions) {
     this.#runtime = runtime;
     this.#options = options;
+    this.blocks = options.device ? webGpuBlocks : cacheSized;
   }
 
   state(initial: HostTensors): EngineState {
-    return new HostState(initial);
+    const { device } = this.#options;
+    return device ? new DeviceState(initial, device) : new HostState(initial, this.#runtime);
   }
 
   program(name: string, step: StepFunction, { frozen = false, prepare, batch }: ProgramOptions = {}): Program {
     const whole: StepFunction = prepare ? (state, inputs) => step(prepare(state), inputs) : step;
-    this.#programs += 1;
-    const source: StepToCompile = { id: `${this.#programs} `, name, step: whole, frozen, batch };
-    return new CompiledProgram(source, this.#sessions, this.#runtime, this.#options);
-  }
-}
-
-class HostState implements EngineState {
-  /** Changed by every write from outside: what was compiled with the old values is of no use then. */
-  version = Symbol("state");
-  readonly arrays: Map<string, HostTensor>;
-
-  constructor(initial: HostTensors) {
-    this.arrays = new Map(
-      Object.entries(initial).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]),
-    );
-  }
-
-  get names(): string[] {
-    return [...this.arrays.keys()];
-  }
-
-  async read(name: string): Promise<HostTensor> {
-    const array = this.arrays.get(name);
-    if (!array) throw new Error(`the state has no array "${name}"`);
-    return { data: array.data.slice(), shape: array.shape };
-  }
-
-  write(name: string, { data, shape }: HostTensor): void {
-    this.arrays.set(name, { data: data.slice(), shape });
-    this.version = Symbol("state");
-  }
-
-  dispose(): void {
-    this.arrays.clear();
+    const bind = (step: StepFunction): Program => {
+      this.#programs += 1;
+      const source: StepToCompile = { id: `${this.#programs} `, name, step, frozen, batch };
+      return new CompiledProgram(source, this.#sessions, this.#runtime, this.#options);
+    };
+    return this.#options.device && !batch ? new PackedProgram(whole, bind) : bind(whole);
   }
 }
 
 /** Runs one step on inputs of one shape, but for the batch. */
 interface Runner extends Prepared {
-  run(state: HostState, inputs: HostTensors, targets: Targets): Promise<HostTensors>;
+  run(state: CompiledState, inputs: HostTensors, targets: Targets): Promise<HostTensors>;
 }
 
 interface StepToCompile {
@@ -118,7 +98,8 @@ class CompiledProgram implements Program {
   }
 
   async run(state: EngineState, inputs: HostTensors, targets: Targets = {}): Promise<HostTensors> {
-    if (!(state instanceof HostState)) throw new Error("this state belongs to another engine");
+    const ours = this.#options.device ? DeviceState : HostState;
+    if (!(state instanceof ours)) throw new Error("this state belongs to another engine");
     const { id, frozen, batch } = this.#source;
     if (frozen && this.#compiledWith !== state.version) {
       if (this.#compiledWith) void this.#sessions.drop(id);
@@ -127,7 +108,7 @@ class CompiledProgram implements Program {
     const shape = shapeKey(inputs, batch);
     let recorded: Recording | null | undefined;
     const recording = (): Recording | null => {
-      if (recorded === undefined) recorded = this.#record(Object.fromEntries(state.arrays), shapesOf(inputs));
+      if (recorded === undefined) recorded = this.#record(state, shapesOf(inputs));
       return recorded;
     };
     let product = this.#products.get(shape);
@@ -148,25 +129,32 @@ class CompiledProgram implements Program {
   }
 
   /** @returns null where the step has to run eagerly */
-  #record(state: HostTensors, inputs: Shapes): Recording | null {
+  #record(state: CompiledState, inputs: Shapes): Recording | null {
     const { name, step, frozen, batch } = this.#source;
+    const limits = this.#options.device && webGpuLimits;
     const record = (shapes: Shapes): Recording =>
-      frozen ? recordStep(name, step, {}, shapes, state) : recordStep(name, step, shapesOf(state), shapes);
+      frozen
+        ? recordStep(name, step, {}, shapes, { frozen: state.constants(), limits })
+        : recordStep(name, step, state.shapes, shapes, { limits });
     try {
       return batch ? recordAnyBatch(record, inputs, batch) : record(inputs);
     } catch (error) {
       if (!(error instanceof UnknownKernelError)) throw error;
-      this.#options.note(`${name} runs eagerly: ${error.message}`);
+      this.#options.note(`warning: ${name} runs eagerly, at a tenth of the speed or less: ${error.message}`);
       return null;
     }
   }
 
   async #prepare(recording: Recording | null, threads: number): Promise<Runner> {
     if (!recording) return this.#eagerRunner(await this.#options.fallback());
-    const session = await this.#runtime.InferenceSession.create(encodeOnnx(recording.graph, packageVersion), {
-      executionProviders: ["cpu"],
+    const { device } = this.#options;
+    const { graph } = recording;
+    const places = graph.outputs.map(({ name }) => [name, name.startsWith("next:") ? "gpu-buffer" : "cpu"] as const);
+    const session = await this.#runtime.InferenceSession.create(encodeOnnx(graph, packageVersion), {
+      executionProviders: [device ? "webgpu" : "cpu"],
+      ...(device && { preferredOutputLocation: Object.fromEntries(places) }),
       intraOpNumThreads: threads,
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: isTooLarge(recording.graph.nodes.length) && !this.#source.frozen ? "disabled" : "all",
       logSeverityLevel: 3,
       // An arena keeps a block for every size that it has met; it is worth it where there is one size.
       enableCpuMemArena: this.#source.batch === undefined,
@@ -181,8 +169,8 @@ class CompiledProgram implements Program {
       // ONNX Runtime drops inputs that the graph does not use, and refuses them afterwards.
       for (const name of session.inputNames) {
         const [kind, key] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
-        const { data, shape } = kind === "state" ? state.arrays.get(key)! : inputs[key]!;
-        feeds[name] = new this.#runtime.Tensor("float32", data, [...shape]);
+        if (kind === "state") feeds[name] = await state.feed(key);
+        else feeds[name] = new this.#runtime.Tensor("float32", inputs[key]!.data, [...inputs[key]!.shape]);
       }
       const fetches: Record<string, Tensor | null> = {};
       for (const name of session.outputNames) {
@@ -192,12 +180,13 @@ class CompiledProgram implements Program {
           shapes.get(name)!.map((n) => (typeof n === "number" ? n : batchSize(inputs, this.#source.batch)));
         fetches[name] = given ? new this.#runtime.Tensor("float32", target, shape()) : null;
       }
-      const results = await session.run(feeds, fetches);
+      const { device } = this.#options;
+      const results = await (device ? device.run(session, feeds, fetches) : session.run(feeds, fetches));
       const take = (name: string): HostTensor => {
         const { data, dims } = results[name]!;
         return { data: data as Float32Array, shape: dims };
       };
-      for (const name of recording.changed) state.arrays.set(name, take(`next:${name}`));
+      for (const name of recording.changed) state.keep(name, results[`next:${name}`]!);
       const output = (name: string): HostTensor => {
         const made = take(`output:${name}`);
         const target = targets[name];
@@ -213,10 +202,14 @@ class CompiledProgram implements Program {
   #eagerRunner(engine: Engine): Runner {
     const program = engine.program(this.#source.name, this.#source.step);
     const run: Runner["run"] = async (state, inputs) => {
-      const copy = engine.state(Object.fromEntries(state.arrays));
+      const arrays = await Promise.all(state.names.map(async (name) => [name, await state.read(name)] as const));
+      const copy = engine.state(Object.fromEntries(arrays));
       try {
         const outputs = await program.run(copy, inputs);
-        for (const name of state.arrays.keys()) state.arrays.set(name, await copy.read(name));
+        for (const name of state.names) {
+          const { data, shape } = await copy.read(name);
+          state.keep(name, new this.#runtime.Tensor("float32", data, [...shape]));
+        }
         return outputs;
       } finally {
         copy.dispose();
@@ -260,6 +253,14 @@ function batchSize(inputs: HostTensors, batch: ProgramOptions["batch"]): number 
 /** Below some 10^7 multiplications a node, handing work to other threads takes longer than the work: measured on chains of products. */
 function isSmall(largestProduct: number): boolean {
   return largestProduct < 6e6;
+}
+
+/**
+ * ONNX Runtime's optimisation takes time with the square of the nodes: 20 s of 26 for the 42,000 of a Runge-Kutta rollout over 239 steps and
+ * back. It finds next to nothing in a training step, whose weights are no constants and whose intermediate values are all wanted.
+ */
+function isTooLarge(nodes: number): boolean {
+  return nodes > 10_000;
 }
 
 function shapesOf(tensors: HostTensors): Shapes {

@@ -1,4 +1,4 @@
-import { fuseProductsWithSums, withoutUnused } from "./graph-passes.ts";
+import { fuseProductsWithSums, withOutputsInPlace, withoutUnused } from "./graph-passes.ts";
 import type {
   AttributeValue,
   FloatAttribute,
@@ -21,6 +21,16 @@ export interface Value {
   readonly uniform?: number;
 }
 
+/** What the nodes of a graph have to keep to, for the sake of what runs it. */
+export interface GraphLimits {
+  /** Arrays that a node may take or make at most: wider Splits, Concats and Sums become trees. */
+  readonly widest: number;
+  /** Whether int64 is computed with, as ArgMax makes it. */
+  readonly int64: boolean;
+}
+
+export const noLimits: GraphLimits = { widest: Number.POSITIVE_INFINITY, int64: true };
+
 /** Collects the nodes and constants of one ONNX graph. */
 export class GraphBuilder {
   readonly #nodes: OnnxNode[] = [];
@@ -28,6 +38,11 @@ export class GraphBuilder {
   readonly #inputs: OnnxPort[] = [];
   readonly #shapes = new Map<string, readonly number[]>();
   #count = 0;
+  readonly limits: GraphLimits;
+
+  constructor(limits = noLimits) {
+    this.limits = limits;
+  }
 
   input(name: string, shape: readonly number[]): Value {
     this.#inputs.push({ name, type: "float32", shape });
@@ -88,7 +103,8 @@ export class GraphBuilder {
       nodes.push({ op: "Identity", inputs: [value.name], outputs: [port], attributes: {} });
       ports.push({ name: port, type: value.dtype, shape: value.shape });
     }
-    const needed = fuseProductsWithSums(withoutUnused(nodes, Object.keys(outputs)), this.#shapes);
+    const fused = fuseProductsWithSums(withoutUnused(nodes, Object.keys(outputs)), this.#shapes);
+    const needed = withOutputsInPlace(fused, new Set(Object.keys(outputs)));
     const used = new Set(needed.flatMap(({ inputs }) => inputs));
     return {
       name,

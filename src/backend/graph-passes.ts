@@ -50,6 +50,23 @@ export function withoutUnused(nodes: readonly OnnxNode[], wanted: Iterable<strin
   return kept.reverse();
 }
 
+/**
+ * Outputs under their own names, without an Identity behind the node that makes them: ONNX Runtime 1.30 loses a value that such an Identity
+ * and a product with a transposed matrix take ("Node input is not … output of a previous node"), as a stacked recurrent cell's state.
+ * @param outputs  names of the graph's outputs; an Identity stays where one is an input, a constant or a second output
+ */
+export function withOutputsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet<string>): OnnxNode[] {
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const names = new Map<string, string>();
+  const kept = nodes.filter(({ op, inputs: [value], outputs: [port] }) => {
+    const isCopy = op === "Identity" && outputs.has(port!) && made.has(value!) && !names.has(value!);
+    if (isCopy) names.set(value!, port!);
+    return !isCopy;
+  });
+  const renamed = (values: readonly string[]): string[] => values.map((name) => names.get(name) ?? name);
+  return kept.map((node) => ({ ...node, inputs: renamed(node.inputs), outputs: renamed(node.outputs) }));
+}
+
 /** A product of two matrices to which nothing is added yet. */
 function isPlainProduct({ op, inputs }: OnnxNode, shapes: ValueShapes): boolean {
   if (op === "Gemm") return inputs.length === 2;

@@ -10,8 +10,8 @@ export interface KernelCall {
   readonly attrs: any;
 }
 
-/** One tfjs kernel as ONNX nodes; gives the outputs with their shapes. */
-export type Translation = (g: GraphBuilder, call: KernelCall) => Value | Value[];
+/** One tfjs kernel as ONNX nodes; gives the outputs with their shapes, null where it cannot with these attributes. */
+export type Translation = (g: GraphBuilder, call: KernelCall) => Value | Value[] | null;
 
 /**
  * tfjs kernel → ONNX. What is not here cannot be compiled, and the engine says so by name.
@@ -26,8 +26,14 @@ export const translations: Readonly<Record<string, Translation>> = {
   Minimum: binary("Min"),
   Pow: binary("Pow"),
   Greater: binary("Greater", "bool"),
+  GreaterEqual: binary("GreaterOrEqual", "bool"),
+  Less: binary("Less", "bool"),
+  LessEqual: binary("LessOrEqual", "bool"),
   Equal: binary("Equal", "bool"),
-  AddN: (g, { list }) => (list.length === 1 ? list[0]! : g.node("Sum", list, list[0]!.shape, list[0]!.dtype)),
+  LogicalAnd: binary("And", "bool"),
+  LogicalOr: binary("Or", "bool"),
+  LogicalNot: unary("Not"),
+  AddN: (g, { list }) => sum(g, list),
   Abs: unary("Abs"),
   Exp: unary("Exp"),
   Log: unary("Log"),
@@ -37,6 +43,18 @@ export const translations: Readonly<Record<string, Translation>> = {
   Erf: unary("Erf"),
   Relu: unary("Relu"),
   Sigmoid: unary("Sigmoid"),
+  Tanh: unary("Tanh"),
+  Softplus: unary("Softplus"),
+  Elu: unary("Elu"),
+  EluGrad: eluGradient,
+  LeakyRelu: (g, { inputs: { x }, attrs }) =>
+    g.node("LeakyRelu", [x!], x!.shape, x!.dtype, { alpha: { float: attrs.alpha } }),
+  ClipByValue: (g, { inputs: { x }, attrs }) => {
+    const [low, high] = [attrs.clipValueMin, attrs.clipValueMax].map((bound) => g.constant([bound], [], x!.dtype));
+    return g.node("Clip", [x!, low!, high!], x!.shape, x!.dtype);
+  },
+  Softmax: (g, { inputs: { logits }, attrs }) =>
+    g.node("Softmax", [logits!], logits!.shape, logits!.dtype, { axis: attrs.dim }),
   Square: (g, { inputs: { x } }) => g.node("Mul", [x!, x!], x!.shape, x!.dtype),
   Rsqrt: (g, { inputs: { x } }) => reciprocal(g, g.node("Sqrt", [x!], x!.shape, x!.dtype)),
   Reciprocal: (g, { inputs: { x } }) => reciprocal(g, x!),
@@ -44,11 +62,7 @@ export const translations: Readonly<Record<string, Translation>> = {
   Sum: reduction("ReduceSum"),
   Mean: reduction("ReduceMean"),
   Max: reduction("ReduceMax"),
-  ArgMax: (g, { inputs: { x }, attrs }) => {
-    const shape = x!.shape.filter((_, axis) => axis !== attrs.axis);
-    const index = g.node("ArgMax", [x!], shape, "int32", { axis: attrs.axis, keepdims: 0 }); // int64 in ONNX
-    return g.node("Cast", [index], shape, "int32", { to: onnxTypeOf("int32") });
-  },
+  ArgMax: argMax,
   OneHot: oneHot,
   Cast: (g, { inputs: { x }, attrs }) =>
     attrs.dtype === x!.dtype ? x! : g.node("Cast", [x!], x!.shape, attrs.dtype, { to: onnxTypeOf(attrs.dtype) }),
@@ -106,8 +120,29 @@ export const translations: Readonly<Record<string, Translation>> = {
   },
   ZerosLike: (g, { inputs: { x } }) => filledLike(g, x!, 0),
   OnesLike: (g, { inputs: { x } }) => filledLike(g, x!, 1),
+  GatherV2: gather,
+  UnsortedSegmentSum: segmentSum,
   Select: (g, { inputs: { condition, t, e } }) => g.node("Where", [condition!, t!, e!], t!.shape, t!.dtype),
 };
+
+/** Without int64 by comparison: WebGPU has no Cast of it, and to compute one node on the CPU is to wait for the device half way. */
+function argMax(g: GraphBuilder, { inputs: { x }, attrs }: KernelCall): Value {
+  const axis: number = attrs.axis;
+  const shape = x!.shape.toSpliced(axis, 1);
+  let index: Value;
+  if (g.limits.int64)
+    index = g.node("ArgMax", [x!], shape, "int32", { axis, keepdims: 0 }); // int64 in ONNX
+  else {
+    const length = x!.shape[axis]!;
+    const along = x!.shape.map((_, k) => (k === axis ? length : 1));
+    const positions = g.constant([...Array(length).keys()], along, "float32");
+    const largest = g.node("ReduceMax", [x!, g.integers([axis])], x!.shape.with(axis, 1), x!.dtype, { keepdims: 1 });
+    const hit = g.node("Equal", [x!, largest], x!.shape, "bool");
+    const found = g.node("Where", [hit, positions, g.constant([length], [], "float32")], x!.shape, "float32");
+    index = g.node("ReduceMin", [found, g.integers([axis])], shape, "float32", { keepdims: 0 });
+  }
+  return g.node("Cast", [index], shape, "int32", { to: onnxTypeOf("int32") });
+}
 
 /** By comparison: ONNX Runtime's own OneHot takes few types of indices. */
 function oneHot(g: GraphBuilder, { inputs: { indices }, attrs }: KernelCall): Value {
@@ -165,6 +200,36 @@ function step(g: GraphBuilder, { inputs: { x }, attrs }: KernelCall): Value {
   return g.node("Where", [above, one, alpha], x!.shape, "float32");
 }
 
+/** dy · (y + 1) below 0, dy elsewhere. */
+function eluGradient(g: GraphBuilder, { inputs: { dy, y } }: KernelCall): Value {
+  const [zero, one] = [0, 1].map((value) => g.constant([value], [], "float32"));
+  const below = g.node("Min", [y!, zero!], y!.shape, "float32");
+  return g.node("Mul", [dy!, g.node("Add", [below, one!], y!.shape, "float32")], dy!.shape, "float32");
+}
+
+/** One list of indices for all; tfjs also has one for each entry of a batch. */
+function gather(g: GraphBuilder, { inputs: { x, indices }, attrs }: KernelCall): Value | null {
+  if (attrs.batchDims) return null;
+  const axis = positive(attrs.axis, x!.shape.length);
+  return g.node("Gather", [x!, indices!], x!.shape.toSpliced(axis, 1, ...indices!.shape), x!.dtype, { axis });
+}
+
+/** The gradient of Gather: a product with ones and zeros, whose order of summation is fixed. */
+function segmentSum(g: GraphBuilder, { inputs: { x, segmentIds }, attrs }: KernelCall): Value | null {
+  const [rows, ...inner] = x!.shape;
+  if (segmentIds!.shape.length !== 1) return null;
+  const hits = oneHot(g, {
+    inputs: { indices: segmentIds! },
+    list: [],
+    attrs: { depth: attrs.numSegments, onValue: 1, offValue: 0, dtype: "float32" },
+  });
+  const width = inner.reduce((product, length) => product * length, 1);
+  const summed = g.node("Gemm", [hits, reshape(g, x!, [rows!, width])], [attrs.numSegments, width], "float32", {
+    transA: 1,
+  });
+  return reshape(g, summed, [attrs.numSegments, ...inner]);
+}
+
 function reduction(op: string): Translation {
   return (g, { inputs: { x }, attrs }) => {
     const rank = x!.shape.length;
@@ -212,15 +277,47 @@ function slice(g: GraphBuilder, x: Value, begin: number | number[], size: number
   return g.node("Slice", [x, g.integers(from), g.integers(to)], shape, x.dtype);
 }
 
+function sum(g: GraphBuilder, parts: readonly Value[]): Value {
+  if (parts.length === 1) return parts[0]!;
+  if (parts.length > g.limits.widest) parts = branches(g, parts, (branch) => sum(g, branch));
+  return g.node("Sum", parts, parts[0]!.shape, parts[0]!.dtype);
+}
+
 function concat(g: GraphBuilder, parts: readonly Value[], axis: number): Value {
   if (parts.length === 1) return parts[0]!;
-  const length = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
-  return g.node("Concat", parts, parts[0]!.shape.with(axis, length), parts[0]!.dtype, { axis });
+  if (parts.length > g.limits.widest) parts = branches(g, parts, (branch) => concat(g, branch, axis));
+  const shapes = parts.map(({ shape }) => shape);
+  return g.node("Concat", parts, joined(shapes, axis), parts[0]!.dtype, { axis });
 }
 
 function split(g: GraphBuilder, x: Value, axis: number, shapes: readonly (readonly number[])[]): Value[] {
   if (shapes.length === 1) return [x];
+  if (shapes.length > g.limits.widest) {
+    const groups = branches(g, shapes, (branch) => branch);
+    const wholes = groups.map((group) => joined(group, axis));
+    const parts = split(g, x, axis, wholes);
+    return groups.flatMap((group, k) => split(g, parts[k]!, axis, group));
+  }
   return g.nodes("Split", [x, g.integers(shapes.map((shape) => shape[axis]!))], shapes, x.dtype, { axis });
+}
+
+/** What becomes of each group of neighbours, at most `widest` groups. */
+function branches<T, R>(
+  { limits: { widest } }: GraphBuilder,
+  list: readonly T[],
+  make: (branch: readonly T[]) => R,
+): R[] {
+  const size = Math.ceil(list.length / widest);
+  const starts = Array.from({ length: Math.ceil(list.length / size) }, (_, k) => k * size);
+  return starts.map((start) => make(list.slice(start, start + size)));
+}
+
+/** The shape of arrays one after another. */
+function joined(shapes: readonly (readonly number[])[], axis: number): readonly number[] {
+  return shapes[0]!.with(
+    axis,
+    shapes.reduce((length, shape) => length + shape[axis]!, 0),
+  );
 }
 
 function splitSizes(length: number, numOrSizes: number | readonly number[]): number[] {

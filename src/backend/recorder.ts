@@ -1,6 +1,6 @@
 import type { DataId, DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
 import type { HostTensors, StepFunction } from "./engine.ts";
-import { GraphBuilder, type Value, type ValueType } from "./graph-builder.ts";
+import { GraphBuilder, type GraphLimits, type Value, type ValueType } from "./graph-builder.ts";
 import { translations } from "./onnx-kernels.ts";
 import type { OnnxGraph } from "./onnx-model.ts";
 import { type TensorMap, tf } from "./tf.ts";
@@ -33,7 +33,7 @@ const backendName = "recorder";
  * Runs a step once on a backend that computes nothing: it notes each kernel, with shapes, as ONNX nodes. Gradients come along,
  * because the tape of tfjs asks for kernels like anything else.
  * @param state, inputs  the shapes of the arrays, by name; inputs of the graph are `state:<name>` and `input:<name>`
- * @param frozen         arrays of the state that become constants of the graph
+ * @param options        `frozen`: arrays of the state that become constants of the graph; `limits`: what the nodes have to keep to
  * @throws UnknownKernelError
  */
 export function recordStep(
@@ -41,9 +41,9 @@ export function recordStep(
   step: StepFunction,
   state: Shapes,
   inputs: Shapes,
-  frozen: HostTensors = {},
+  { frozen = {}, limits }: { readonly frozen?: HostTensors; readonly limits?: GraphLimits | undefined } = {},
 ): Recording {
-  const recorder = new RecordingBackend();
+  const recorder = new RecordingBackend(limits);
   return onBackend(recorder, () => {
     const ports = (kind: string, shapes: Shapes): TensorMap =>
       Object.fromEntries(Object.entries(shapes).map(([key, shape]) => [key, recorder.input(`${kind}:${key}`, shape)]));
@@ -86,9 +86,14 @@ function onBackend<T>(recorder: RecordingBackend, f: () => T): T {
 }
 
 class RecordingBackend extends tf.KernelBackend {
-  readonly graph = new GraphBuilder();
+  readonly graph: GraphBuilder;
   readonly #values = new WeakMap<DataId, Value>();
   #count = 0;
+
+  constructor(limits?: GraphLimits) {
+    super();
+    this.graph = new GraphBuilder(limits);
+  }
 
   input(name: string, shape: readonly number[]): tf.Tensor {
     return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.input(name, shape)));
@@ -163,12 +168,12 @@ function registerKernels(): void {
 function recordKernel(kernelName: string): KernelFunc {
   return ({ inputs, attrs, backend }) => {
     const translate = translations[kernelName];
-    if (!translate) throw new UnknownKernelError(kernelName);
     const recorder = backend as RecordingBackend;
     const present = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] != null);
     const values = present.map(([name, info]) => [name, recorder.lookup(info)] as const);
     const call = { inputs: Object.fromEntries(values), list: values.map(([, value]) => value), attrs: attrs ?? {} };
-    const made = translate(recorder.graph, call);
+    const made = translate?.(recorder.graph, call);
+    if (!made) throw new UnknownKernelError(kernelName);
     return Array.isArray(made) ? made.map((value) => recorder.info(value)) : recorder.info(made);
   };
 }

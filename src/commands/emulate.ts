@@ -27,7 +27,7 @@ export const emulateCommand: Command = {
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
     ...overwriteOption,
     ...weightsOptions,
-    device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "cpu", "wasm"] },
+    device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "webgpu", "cpu", "wasm"] },
     engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "eager"] },
     threads: {
       type: "number",

@@ -15,9 +15,11 @@ const shared = {
     .default(".")
     .describe("Folder that relative paths start from; itself relative to where the command runs, made absolute."),
   device: z
-    .enum(["auto", "cuda", "cpu", "wasm"])
+    .enum(["auto", "cuda", "webgpu", "cpu", "wasm"])
     .default("auto")
-    .describe("Where to compute: auto takes the fastest there is; any other is an error where it cannot run."),
+    .describe(
+      "Where to compute: auto takes CUDA or the CPU, never webgpu: any GPU with a Vulkan, Metal or Direct3D driver, which pays for large batches only. Any but auto is an error where it cannot run.",
+    ),
   engine: z
     .enum(["auto", "compiled", "eager"])
     .default("auto")

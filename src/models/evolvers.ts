@@ -1,11 +1,15 @@
 import { CheckpointError } from "../errors.ts";
 import type { Evolver, EvolverKind } from "./evolver.ts";
+import { latentOde } from "./evolvers/latent-ode.ts";
+import { latentRnn } from "./evolvers/latent-rnn.ts";
 import { residualMlp } from "./evolvers/residual-mlp.ts";
 import { kindNamed } from "./kinds.ts";
 
 /** Every evolver there is, by its `model_name`. */
 export const evolvers = {
   emulator: residualMlp,
+  latent_ode: latentOde,
+  latent_rnn: latentRnn,
 } satisfies Record<string, EvolverKind>;
 
 /** The kind of that `model_name`. @throws CheckpointError where this program does not know it */

@@ -16,32 +16,12 @@ import { writeNpy } from "../formats/npy.ts";
 import type { Compressor, CompressorVectors } from "../models/compressor.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { Encoder } from "../models/runners.ts";
-import {
-  type AutoencoderWeights,
-  readAutoencoder,
-  readTraining,
-  storedTable,
-  writeAutoencoder,
-} from "../models/weights-file.ts";
+import { type AutoencoderWeights, readAutoencoder, storedTable, writeAutoencoder } from "../models/weights-file.ts";
 import { AutoencoderTrainer } from "./autoencoder-trainer.ts";
-import { encodeCheckpoint } from "./checkpoint.ts";
-import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
-import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import type { TrainingPhase } from "./phase.ts";
-import { trainerSettings } from "./recipe-settings.ts";
-import {
-  isFinished,
-  keeperOf,
-  provenanceOf,
-  type RunTools,
-  reportOf,
-  resumedState,
-  type TrainingReport,
-  withWeightsLock,
-} from "./run-tools.ts";
-import type { TrainingOutcome } from "./trainer.ts";
-import { bestOf, type Snapshot } from "./training-state.ts";
+import { provenanceOf, type RunTools, type TrainingReport } from "./run-tools.ts";
+import { type OpenTraining, runTraining } from "./run-training.ts";
+import type { Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
 /** Enough to begin with, few enough to be held in memory. */
@@ -76,47 +56,89 @@ export interface AutoencoderJob {
  * @returns null in mode `preprocess`, which makes the caches only
  * @throws DataError, CheckpointError, NumericsError
  */
-export async function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
-  return withWeightsLock(job, () => runAutoencoder(job, tools));
+export function trainAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
+  return runTraining(job, tools, () => openTraining(job, tools));
 }
 
-async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<TrainingReport | null> {
-  const { model_name } = job.model;
-  if (compressorOf({ model_name, model: job.shape }).layouts.trainable.size === 0) {
+async function openTraining(job: AutoencoderJob, tools: RunTools): Promise<OpenTraining<AutoencoderBatch> | null> {
+  const { dataset, columns, model, recipe, seed } = job;
+  const { model_name } = model;
+  const compressor = compressorOf({ model_name, model: job.shape });
+  if (compressor.layouts.trainable.size === 0) {
     throw new ConfigError(`there is nothing to train in the model ${model_name}`, {
       where: "model",
       fix: `astrochem train-emulator autoencoder=${model_name} makes its file`,
     });
   }
-  const { dataset, columns, model, cacheFolder, mode } = job;
-  const { log, signal } = tools;
   const scaling = new AbundanceScaling(job.clipping);
-  for (const note of job.notes) log(note);
-  const clean = await openCleanData(dataset, columns, log);
+  for (const note of job.notes) tools.log(note);
+  const clean = await openCleanData(dataset, columns, tools.log);
   let caches: CachePaths;
   try {
     // No step plays a part here, but the emulator that comes next would be refused.
-    await trainedSteps(clean, columns, job.unevenSteps, log);
-    const { species } = columns;
-    caches = await autoencoderCache({ clean, species, scaling, folder: cacheFolder, mode, log, signal });
+    await trainedSteps(clean, columns, job.unevenSteps, tools.log);
+    const { cacheFolder: folder, mode } = job;
+    const { log, signal } = tools;
+    caches = await autoencoderCache({ clean, species: columns.species, scaling, folder, mode, log, signal });
   } finally {
     clean.close();
   }
-  if (mode === "preprocess") return null;
-  const { memoryBudgetBytes } = job;
-  const training = await openRows(caches.train, "dataset", {
-    memoryBudgetBytes,
-    shuffleChunkSize: model.shuffle_chunk_size,
+  if (job.mode === "preprocess") return null;
+  const { trainingRows, ...rows } = await openBatches(job, caches, tools.log);
+  let ranges: TrainingRanges | null = null;
+  const weightsOf = (best: Snapshot): AutoencoderWeights => ({
+    model_name,
+    model: compressor.shape,
+    species: [...columns.species],
+    abundances_clipping: job.clipping,
+    latent_range: null,
+    ...ranges,
+    steps: best.steps,
+    elements: storedTable(job.elementTable),
+    provenance: provenanceOf(best, { dataHash: clean.hash, seed, metric: recipe.metric }),
+    trainable: best.arrays.parameters!,
+    statistics: best.arrays.statistics!,
   });
+  return {
+    ...rows,
+    origin: { kind: "autoencoder", model_name, dataset: clean.hash, seed, model: compressor.shape },
+    trainer: async (options) =>
+      new AutoencoderTrainer(options, {
+        compressor,
+        loss: lossSettings(model, scaling, tools.log),
+        noise: model.noise,
+        phases: recipe.phases,
+        stoichiometry: stoichiometryTensor(job.elementTable),
+        initial: await startingWeights(job, compressor, trainingRows, tools),
+      }),
+    measure: async (best) => {
+      ranges = await rangesOf(weightsOf(best), scaling, trainingRows, tools);
+    },
+    write: (path, best, training) => writeAutoencoder(path, weightsOf(best), training),
+    written: () => {
+      if (job.latentsMinmax === null || ranges === null) return;
+      writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(ranges.latent_range) });
+    },
+  };
+}
+
+/** The batches of all phases and of the validation. */
+async function openBatches(
+  { model, recipe, memoryBudgetBytes, seed }: AutoencoderJob,
+  caches: CachePaths,
+  log: RunTools["log"],
+): Promise<Pick<OpenTraining<AutoencoderBatch>, "phases" | "validation" | "close"> & { trainingRows: RowSource }> {
+  const { shuffle_chunk_size: shuffleChunkSize } = model;
+  const training = await openRows(caches.train, "dataset", { memoryBudgetBytes, shuffleChunkSize });
   const validation = await openRows(caches.val, "dataset", { memoryBudgetBytes, shuffleChunkSize: 1 });
-  tools.log(`training rows: ${training.source.rows}, ${training.reason}`);
-  tools.log(`validation rows: ${validation.source.rows}, ${validation.reason}`);
-  const { recipe } = job;
-  const batches = {
+  log(`training rows: ${training.source.rows}, ${training.reason}`);
+  log(`validation rows: ${validation.source.rows}, ${validation.reason}`);
+  const order = derivedSeed(seed, "order of the rows");
+  return {
+    trainingRows: training.source,
     phases: recipe.phases.map((settings) => {
       const batchSize = settings.batch_size ?? model.batch_size;
-      const seed = derivedSeed(job.seed, "order of the rows");
-      return { settings, train: new AutoencoderBatches({ ...training, batchSize, seed }) };
+      return { settings, train: new AutoencoderBatches({ ...training, batchSize, seed: order }) };
     }),
     validation: new AutoencoderBatches({
       source: await evenRows(validation.source, recipe.validation_items ?? validation.source.rows),
@@ -124,88 +146,10 @@ async function runAutoencoder(job: AutoencoderJob, tools: RunTools): Promise<Tra
       batchSize: model.batch_size,
       seed: null,
     }),
+    close: async () => {
+      await Promise.all([training.source.close(), validation.source.close()]);
+    },
   };
-  try {
-    return await train(job, scaling, batches, training.source, clean.hash, tools);
-  } finally {
-    await Promise.all([training.source.close(), validation.source.close()]);
-  }
-}
-
-async function train(
-  job: AutoencoderJob,
-  scaling: AbundanceScaling,
-  batches: { phases: TrainingPhase<AutoencoderBatch>[]; validation: AutoencoderBatches },
-  trainingRows: RowSource,
-  dataHash: string,
-  tools: RunTools,
-): Promise<TrainingReport> {
-  const { model, seed } = job;
-  const compressor = compressorOf({ model_name: model.model_name, model: job.shape });
-  const logPath = model.save_model ? epochLogPath(job.weights) : null;
-  const weightsOf = (best: Snapshot, ranges: TrainingRanges | null): AutoencoderWeights => ({
-    model_name: model.model_name,
-    model: compressor.shape,
-    species: [...job.columns.species],
-    abundances_clipping: job.clipping,
-    latent_range: null,
-    ...ranges,
-    steps: best.steps,
-    elements: storedTable(job.elementTable),
-    provenance: provenanceOf(best, { dataHash, seed, metric: job.recipe.metric }),
-    trainable: best.arrays.parameters!,
-    statistics: best.arrays.statistics!,
-  });
-  const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
-  const origin = { kind: "autoencoder", dataset: dataHash, seed, model: compressor.shape };
-  const resumed = resumedState(tools, origin);
-  const trainer = new AutoencoderTrainer(
-    {
-      engine: tools.engine,
-      ...batches,
-      settings: trainerSettings(model, job.recipe),
-      seed,
-      observer: loggingObserver(logPath, tools.observer, resumed?.values.log),
-      now: tools.now,
-      signal: tools.signal,
-      keeper: keeperOf(tools, origin, (path, made) =>
-        writeAutoencoder(path, weightsOf(bestOf(made.state), null), encodeCheckpoint(made)),
-      ),
-      resumed,
-      maxSteps: tools.maxSteps,
-    },
-    {
-      compressor,
-      loss: lossSettings(model, scaling, tools.log),
-      noise: model.noise,
-      phases: job.recipe.phases,
-      stoichiometry: stoichiometryTensor(job.elementTable),
-      initial: await startingWeights(job, compressor, trainingRows, tools),
-    },
-  );
-  let outcome: TrainingOutcome;
-  try {
-    outcome = await trainer.run();
-  } finally {
-    await trainer.dispose();
-  }
-  const { best } = outcome;
-  if (best) {
-    const ranges = await rangesOf(weightsOf(best, null), scaling, trainingRows, tools);
-    // Of a training that goes on later its state is kept beside the weights, which can be used meanwhile.
-    const training = isFinished(outcome) ? undefined : readTraining(checkpoint);
-    writeAutoencoder(checkpoint, weightsOf(best, ranges), training);
-    if (model.save_model && isFinished(outcome)) {
-      writeAutoencoder(job.weights, weightsOf(best, ranges));
-      if (job.latentsMinmax) writeNpy(job.latentsMinmax, { shape: [2], data: Float32Array.from(ranges.latent_range) });
-    }
-  }
-  return reportOf(
-    outcome,
-    job.recipe.metric,
-    { weights: model.save_model ? job.weights : null, checkpoint },
-    trainer.parameterCount,
-  );
 }
 
 async function startingWeights(

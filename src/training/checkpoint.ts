@@ -75,10 +75,12 @@ export function readCheckpoint(path: string): Checkpoint {
 
 /** @throws CheckpointError naming everything in which a checkpoint differs from the training that is to go on with it */
 export function checkOrigin(path: string, found: CheckpointOrigin, wanted: CheckpointOrigin): void {
-  const names = [...new Set([...Object.keys(found), ...Object.keys(wanted)])];
-  const differing = names.filter((name) => JSON.stringify(found[name]) !== JSON.stringify(wanted[name]));
+  // Earlier versions knew one model of each kind, and did not name it.
+  const [there, here] = [found, wanted].map((each): CheckpointOrigin => ({ model_name: each.kind, ...each }));
+  const names = [...new Set([...Object.keys(there!), ...Object.keys(here!)])];
+  const differing = names.filter((name) => JSON.stringify(there![name]) !== JSON.stringify(here![name]));
   if (differing.length === 0) return;
-  const parts = differing.map((name) => `${name} (${show(found[name])} there, ${show(wanted[name])} here)`);
+  const parts = differing.map((name) => `${name} (${show(there![name])} there, ${show(here![name])} here)`);
   throw new CheckpointError(`${path} was made with another ${parts.join(", ")}`, {
     where: path,
     fix: "restore what it was made with, or start anew without --resume",

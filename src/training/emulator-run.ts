@@ -6,6 +6,7 @@ import type { EmulatorRecipe } from "../config/schema-recipes.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
 import { type CommonStart, commonStart, trainedSteps } from "../data/data-facts.ts";
+import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { outsideRanges } from "../data/range-watch.ts";
@@ -27,25 +28,12 @@ import {
   writeEmulator,
 } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
-import { encodeCheckpoint } from "./checkpoint.ts";
-import { checkpointPaths } from "./checkpoint-keeper.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 import { EmulatorTrainerSequential } from "./emulator-trainer.ts";
-import { openWindows, type Windows } from "./emulator-windows.ts";
-import { epochLogPath, loggingObserver } from "./epoch-log.ts";
-import { trainerSettings } from "./recipe-settings.ts";
-import {
-  isFinished,
-  keeperOf,
-  provenanceOf,
-  type RunTools,
-  reportOf,
-  resumedState,
-  type TrainingReport,
-  withWeightsLock,
-} from "./run-tools.ts";
-import type { TrainingOutcome } from "./trainer.ts";
-import { bestOf, type Snapshot } from "./training-state.ts";
+import { openWindows } from "./emulator-windows.ts";
+import { provenanceOf, type RunTools, type TrainingReport } from "./run-tools.ts";
+import { type OpenTraining, runTraining } from "./run-training.ts";
+import type { Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
 /** What the data and the compressor give of an evolver's sizes, and its own widths. */
@@ -98,11 +86,11 @@ const untrained = {
  * @returns null in mode `preprocess`, which makes the caches only
  * @throws DataError, CheckpointError, NumericsError
  */
-export async function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
-  return withWeightsLock(job, () => runEmulator(job, tools));
+export function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
+  return runTraining(job, tools, () => openTraining(job, tools));
 }
 
-async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
+async function openTraining(job: EmulatorJob, tools: RunTools): Promise<OpenTraining<EmulatorBatch> | null> {
   const autoencoder = compressorWeights(job);
   checkAutoencoder(job, autoencoder);
   for (const note of job.notes) tools.log(note);
@@ -123,12 +111,8 @@ async function runEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingR
   if (caches.outside.length > 0 && tools.strict) throw outsideRanges(caches.outside, job.dataset);
   for (const line of caches.outside) tools.log(`warning: ${line}`);
   if (job.mode === "preprocess") return null;
-  const windows = await openWindows(caches, job, tools.log);
-  try {
-    return await train(job, autoencoder, windows, { ...data, ...caches, dataHash: clean.hash }, tools);
-  } finally {
-    await windows.close();
-  }
+  const training = trainingOf(job, autoencoder, { ...data, ...caches, dataHash: clean.hash }, tools);
+  return { ...training, ...(await openWindows(caches, job, tools.log)) };
 }
 
 /** Those of the compressor's file; where there is nothing to train the file is made here. @throws CheckpointError as `readAutoencoder` */
@@ -261,84 +245,42 @@ function describeData(
   };
 }
 
-async function train(
+function trainingOf(
   job: EmulatorJob,
   autoencoder: AutoencoderWeights,
-  windows: Windows,
   facts: TrainingFacts,
   tools: RunTools,
-): Promise<TrainingReport> {
-  const { model, seed } = job;
+): Pick<OpenTraining<EmulatorBatch>, "origin" | "trainer" | "write"> {
+  const { model, recipe, seed } = job;
+  const { model_name, window_size } = model;
   const evolver = evolverFor(job, facts);
+  const autoencoder_hash = autoencoderHash(autoencoder);
   const weightsOf = (best: Snapshot): EmulatorWeights => ({
-    model_name: model.model_name,
+    model_name,
     model: evolver.shape,
     species: [...job.columns.species],
-    window_size: model.window_size,
+    window_size,
     ...describeData(job, facts),
-    autoencoder_hash: autoencoderHash(autoencoder),
-    provenance: provenanceOf(best, { dataHash: facts.dataHash, seed, metric: job.recipe.metric }),
+    autoencoder_hash,
+    provenance: provenanceOf(best, { dataHash: facts.dataHash, seed, metric: recipe.metric }),
     trainable: best.arrays.parameters!,
   });
-  const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
-  const scaling = new AbundanceScaling(job.clipping);
-  const origin = {
-    kind: "emulator",
-    dataset: facts.dataHash,
-    autoencoder: autoencoderHash(autoencoder),
-    seed,
-    model: evolver.shape,
-    window_size: model.window_size,
+  const origin = { dataset: facts.dataHash, autoencoder: autoencoder_hash, seed, model: evolver.shape, window_size };
+  return {
+    origin: { kind: "emulator", model_name, ...origin },
+    trainer: async (options) =>
+      new EmulatorTrainerSequential(options, {
+        compressor: compressorOf(autoencoder),
+        evolver,
+        latents: facts.latents.affine,
+        loss: lossSettings(model, new AbundanceScaling(job.clipping), tools.log),
+        stoichiometry: stoichiometryTensor(job.elementTable),
+        frozen: autoencoder,
+        initial: startingWeights(job, evolver, tools),
+        phases: recipe.phases,
+      }),
+    write: (path, best, training) => writeEmulator(path, weightsOf(best), training),
   };
-  const resumed = resumedState(tools, origin);
-  const trainer = new EmulatorTrainerSequential(
-    {
-      engine: tools.engine,
-      phases: windows.phases,
-      validation: windows.validation,
-      settings: trainerSettings(model, job.recipe),
-      seed,
-      observer: loggingObserver(
-        model.save_model ? epochLogPath(job.weights) : null,
-        tools.observer,
-        resumed?.values.log,
-      ),
-      now: tools.now,
-      signal: tools.signal,
-      keeper: keeperOf(tools, origin, (path, made) =>
-        writeEmulator(path, weightsOf(bestOf(made.state)), encodeCheckpoint(made)),
-      ),
-      resumed,
-      maxSteps: tools.maxSteps,
-    },
-    {
-      compressor: compressorOf(autoencoder),
-      evolver,
-      latents: facts.latents.affine,
-      loss: lossSettings(model, scaling, tools.log),
-      stoichiometry: stoichiometryTensor(job.elementTable),
-      frozen: autoencoder,
-      initial: startingWeights(job, evolver, tools),
-      phases: job.recipe.phases,
-    },
-  );
-  let outcome: TrainingOutcome;
-  try {
-    outcome = await trainer.run();
-  } finally {
-    await trainer.dispose();
-  }
-  const { best } = outcome;
-  if (best && isFinished(outcome)) {
-    writeEmulator(checkpoint, weightsOf(best));
-    if (model.save_model) writeEmulator(job.weights, weightsOf(best));
-  }
-  return reportOf(
-    outcome,
-    job.recipe.metric,
-    { weights: model.save_model ? job.weights : null, checkpoint },
-    trainer.parameterCount,
-  );
 }
 
 /** The evolver of the sizes that configuration and data give. */

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Engine, EngineState, HostTensor, HostTensors, Program } from "../backend/engine.ts";
 import type { BatchSource } from "../data/batch-source.ts";
 import { derivedSeed, type RandomStream } from "../data/random.ts";
-import { CheckpointError, NumericsError } from "../errors.ts";
+import { NumericsError } from "../errors.ts";
 import { adamWInputs } from "./adamw.ts";
 import type { EpochRecord, LossParts, TrainingObserver } from "./observer.ts";
 import type { OptimizerSettings } from "./optimizer.ts";
@@ -10,9 +10,8 @@ import { endless, type TrainingPhase, take } from "./phase.ts";
 import { phaseDeadline, planEpochs } from "./phase-plan.ts";
 import type { Decision, ScheduleSettings } from "./schedule.ts";
 import { type Steering, steeringOf } from "./steering.ts";
+import { averageOf, TrainerMemory } from "./trainer-memory.ts";
 import {
-  arraysUnder,
-  bestOf,
   EpochProgress,
   type PhasePosition,
   type Snapshot,
@@ -21,7 +20,7 @@ import {
   type TrainingState,
 } from "./training-state.ts";
 import { validate, validationErrors } from "./validation.ts";
-import { type AverageState, WeightAverage } from "./weight-average.ts";
+import { WeightAverage } from "./weight-average.ts";
 
 /** What every trainer is set to; keys as in the model's configuration and the recipe. */
 export interface TrainerSettings extends ScheduleSettings, OptimizerSettings {
@@ -90,14 +89,8 @@ const mostSkipped = 50;
  */
 export abstract class Trainer<Batch> {
   protected readonly options: TrainerOptions<Batch>;
-  #steps = 0;
-  #skippedInARow = 0;
-  #best: Snapshot | null = null;
-  #log: EpochRecord[] = [];
-  /** The epoch under way; null between two. */
-  #epoch: EpochProgress | null = null;
-  /** When the training began, less the time that it was interrupted. */
-  #began = 0;
+  /** Made when it runs: the state is the subclass's. */
+  #memory!: TrainerMemory;
 
   constructor(options: TrainerOptions<Batch>) {
     this.options = options;
@@ -129,8 +122,9 @@ export abstract class Trainer<Batch> {
       phases.map((phase) => phase.settings.epochs),
       settings.max_epochs,
     );
-    this.#began = now();
-    if (resumed) await this.#restore(resumed);
+    const memory = new TrainerMemory(this.state, this.weightNames, now());
+    this.#memory = memory;
+    if (resumed) await memory.read(resumed, now());
     let reason: StopReason = "max_epochs";
     for (const [index, epochs] of plan.entries()) {
       const position = resumed?.values.phase;
@@ -139,8 +133,7 @@ export abstract class Trainer<Batch> {
       reason = await this.#runPhase(run, sumOf(plan));
       if (reason === "interrupted") break;
     }
-    if (this.#best) this.#load(this.#best);
-    return { best: this.#best, log: this.#log, steps: this.#steps, reason };
+    return { best: memory.loadBest(), log: memory.log, steps: memory.steps, reason };
   }
 
   async dispose(): Promise<void> {
@@ -159,9 +152,10 @@ export abstract class Trainer<Batch> {
     const { epoch_steps, averaging } = phase.settings;
     const stream = epoch_steps === null ? null : endless(phase.train, position?.steps);
     const started = now() - (position?.elapsed_ms ?? 0);
-    const end = settings.max_minutes === null ? Number.POSITIVE_INFINITY : this.#began + settings.max_minutes * 60_000;
+    const end =
+      settings.max_minutes === null ? Number.POSITIVE_INFINITY : this.#memory.began + settings.max_minutes * 60_000;
     const shares = phases.slice(index).map((each) => each.settings.share);
-    const best = this.#best?.metric ?? Number.POSITIVE_INFINITY;
+    const best = this.#memory.best?.metric ?? Number.POSITIVE_INFINITY;
     const averaged = position?.averaged != null && resumed ? averageOf(resumed, position.averaged) : undefined;
     return {
       index,
@@ -206,7 +200,7 @@ export abstract class Trainer<Batch> {
 
   /** Another epoch like the last one would not fit any more. */
   #isTooLate(steering: Steering, deadline: number): boolean {
-    const { seconds_training = 0, seconds_validation = 0 } = this.#log.at(-1) ?? {};
+    const { seconds_training = 0, seconds_validation = 0 } = this.#memory.log.at(-1) ?? {};
     const next = steering.endsEarly ? 1000 * (seconds_training + seconds_validation) : 0;
     return this.options.now() + next > deadline;
   }
@@ -214,16 +208,17 @@ export abstract class Trainer<Batch> {
   /** @returns null where it was interrupted */
   async #runEpoch(run: PhaseRun<Batch>, maxEpochs: number | null): Promise<EpochRecord | null> {
     const { observer, seed } = this.options;
-    const epoch = this.#log.length;
-    this.#epoch ??= EpochProgress.begin(epoch, derivedSeed(seed, "dropout and noise", epoch));
-    const { batch, items } = this.#epoch;
+    const memory = this.#memory;
+    const epoch = memory.log.length;
+    memory.epoch ??= EpochProgress.begin(epoch, derivedSeed(seed, "dropout and noise", epoch));
+    const { batch, items } = memory.epoch;
     observer.epochStarted?.(epoch, run.epochSteps, maxEpochs, { batches: batch, items });
-    if (!(await this.#trainEpoch(this.#epoch, run))) return null;
-    const closed = await this.#closeEpoch(this.#epoch, run);
+    if (!(await this.#trainEpoch(memory.epoch, run))) return null;
+    const closed = await this.#closeEpoch(memory.epoch, run);
     if (!closed) return null;
     const { record, decision } = closed;
-    this.#log.push(record);
-    this.#epoch = null;
+    memory.log.push(record);
+    memory.epoch = null;
     run.done += 1;
     if (decision.stop) run.ended = "no improvement";
     else if (this.#isTooLate(run.steering, run.deadline)) run.ended = "max_minutes";
@@ -248,7 +243,7 @@ export abstract class Trainer<Batch> {
       observer.batchDone?.(this.itemsIn(batch), progress.mean("total"));
       // Signals come in between: an engine that computes in this thread never waits for anything else.
       await nextTurn();
-      const isOver = now() > run.deadline || this.#steps === maxSteps;
+      const isOver = now() > run.deadline || this.#memory.steps === maxSteps;
       progress.secondsTraining = (now() - started) / 1000;
       progress.isTrained = isOver || progress.batch === run.epochSteps;
       if (this.#interrupted || isOver) break;
@@ -263,11 +258,11 @@ export abstract class Trainer<Batch> {
   async #step(batch: Batch, progress: EpochProgress, run: PhaseRun<Batch>): Promise<void> {
     const { learning_rate, dropout } = run.steering.at(this.#progress(run));
     [progress.learningRate, progress.dropout] = [learning_rate, dropout];
-    this.#steps += 1;
+    this.#memory.steps += 1;
     run.steps += 1;
     const outputs = await this.trainPrograms[run.index]!.run(this.state, {
       ...this.trainingInputs(batch, run.index, dropout, progress.random),
-      ...adamWInputs(this.options.settings, learning_rate, this.#steps),
+      ...adamWInputs(this.options.settings, learning_rate, this.#memory.steps),
     });
     if (this.#isSound(outputs, progress.epoch, progress.batch)) {
       const losses = Object.fromEntries(lossNames.map((name) => [name, scalarOf(outputs[name])]));
@@ -284,15 +279,15 @@ export abstract class Trainer<Batch> {
     for (const name of ["total", "gradient_norm"] as const) {
       const value = scalarOf(outputs[name]);
       if (Number.isFinite(value)) continue;
-      this.#skippedInARow += 1;
-      if (this.options.settings.skip_overflow && this.#skippedInARow < mostSkipped) return false;
+      this.#memory.skippedInARow += 1;
+      if (this.options.settings.skip_overflow && this.#memory.skippedInARow < mostSkipped) return false;
       const what = name === "total" ? "the training loss" : "the norm of the gradient";
       throw new NumericsError(`${what} is no longer finite (${value})`, {
         where: `epoch ${epoch + 1}, batch ${batch + 1}`,
         fix: "lower model.lr or model.gradient_clipping; the best weights so far are unchanged",
       });
     }
-    this.#skippedInARow = 0;
+    this.#memory.skippedInARow = 0;
     return true;
   }
 
@@ -326,15 +321,13 @@ export abstract class Trainer<Batch> {
       items_per_second: items / Math.max(secondsTraining, 1e-3),
     };
     if (decision.improved) {
-      this.#best = await this.#snapshot(epoch, metric);
-      this.options.onImproved?.(this.#best, record);
+      const best = await this.#memory.keepBest(epoch, metric);
+      this.options.onImproved?.(best, record);
     }
     // The next phase goes on from the mean.
     run.average?.putBack(this.state, run.done + 1 === run.epochs);
-    if (decision.revert && this.#best) {
-      this.#load(this.#best);
-      observer.note?.("best weights loaded back", { epoch: this.#best.epoch + 1 });
-    }
+    const loaded = decision.revert ? this.#memory.loadBest() : null;
+    if (loaded) observer.note?.("best weights loaded back", { epoch: loaded.epoch + 1 });
     if (run.steering.endsEarly) this.#noteChanges(run.steering, { learning_rate, dropout });
     return { record, decision };
   }
@@ -362,85 +355,20 @@ export abstract class Trainer<Batch> {
   }
 
   async #keep(run: PhaseRun<Batch>, moment = { improved: false, mayWait: false }): Promise<void> {
-    const { keeper } = this.options;
-    if (keeper) keeper.keep(await this.#stateNow(run), moment);
-  }
-
-  /** Where the training stands. */
-  async #stateNow(run: PhaseRun<Batch>): Promise<TrainingState> {
-    const { now } = this.options;
+    const { keeper, now } = this.options;
+    if (!keeper) return;
     const average = run.average?.state;
-    const arrays: Record<string, Float32Array | Float64Array> = {};
-    const add = (prefix: string, all: Readonly<Record<string, Float32Array | Float64Array>>): void => {
-      // Copies: a checkpoint may be written later, when they have changed.
-      for (const [name, data] of Object.entries(all)) arrays[`${prefix}/${name}`] = data.slice();
+    const position: PhasePosition = {
+      index: run.index,
+      epochs: run.done,
+      steps: run.steps,
+      elapsed_ms: now() - run.started,
+      steering: run.steering.state(),
+      averaged: average?.steps ?? null,
+      ended: run.ended,
     };
-    for (const name of this.state.names) arrays[`state/${name}`] = (await this.state.read(name)).data;
-    add("best", this.#best?.arrays ?? {});
-    add("mean", average?.means ?? {});
-    add("aside", average?.aside ?? {});
-    add("validation", this.#epoch?.errors ?? {});
-    return {
-      arrays,
-      values: {
-        steps: this.#steps,
-        elapsed_ms: now() - this.#began,
-        epoch: this.#log.length,
-        position: this.#epoch?.position ?? null,
-        phase: {
-          index: run.index,
-          epochs: run.done,
-          steps: run.steps,
-          elapsed_ms: now() - run.started,
-          steering: run.steering.state(),
-          averaged: average?.steps ?? null,
-          ended: run.ended,
-        },
-        skipped_in_a_row: this.#skippedInARow,
-        best: this.#best && { steps: this.#best.steps, epoch: this.#best.epoch, metric: this.#best.metric },
-        log: [...this.#log],
-      },
-    };
+    keeper.keep(await this.#memory.write(now(), position, average), moment);
   }
-
-  async #restore(state: TrainingState): Promise<void> {
-    const { arrays, values } = state;
-    for (const name of this.state.names) {
-      const { data, shape } = await this.state.read(name);
-      const kept = arrays[`state/${name}`];
-      if (!(kept instanceof Float32Array) || kept.length !== data.length)
-        throw unfit(`state/${name}`, data.length, kept);
-      this.state.write(name, { data: kept, shape });
-    }
-    const errors = arraysUnder<Float64Array>(state, "validation");
-    this.#epoch = values.position && new EpochProgress(values.epoch, values.position, errors);
-    this.#best = values.best && bestOf(state);
-    this.#steps = values.steps;
-    this.#skippedInARow = values.skipped_in_a_row;
-    this.#log = [...values.log];
-    this.#began = this.options.now() - values.elapsed_ms;
-  }
-
-  async #snapshot(epoch: number, metric: number): Promise<Snapshot> {
-    const arrays: Record<string, Float32Array> = {};
-    for (const name of this.weightNames) arrays[name] = (await this.state.read(name)).data;
-    return { arrays, steps: this.#steps, epoch, metric };
-  }
-
-  #load(snapshot: Snapshot): void {
-    for (const [name, data] of Object.entries(snapshot.arrays)) this.state.write(name, { data, shape: [data.length] });
-  }
-}
-
-function averageOf(state: TrainingState, steps: number): AverageState {
-  return { steps, means: arraysUnder<Float32Array>(state, "mean"), aside: arraysUnder<Float32Array>(state, "aside") };
-}
-
-function unfit(name: string, wanted: number, found: { readonly length: number } | undefined): CheckpointError {
-  const what = found ? `has ${found.length} entries, not ${wanted}` : "is missing";
-  return new CheckpointError(`the checkpoint is of another model: the array ${name} ${what}`, {
-    fix: "resume with the configuration that it was made with",
-  });
 }
 
 function scalarOf(output: HostTensor | undefined): number {

@@ -154,6 +154,12 @@ export function arraysUnder<T extends Float32Array | Float64Array>(
   return Object.fromEntries(entries.map(([name, data]) => [name.slice(prefix.length + 1), data as T]));
 }
 
+/** The epoch that was under way in a state; null between two. */
+export function progressOf(state: TrainingState): EpochProgress | null {
+  const { position, epoch } = state.values;
+  return position && new EpochProgress(epoch, position, arraysUnder<Float64Array>(state, "validation"));
+}
+
 /** The best weights in a state that has some. */
 export function bestOf(state: TrainingState): Snapshot {
   return { ...state.values.best!, arrays: arraysUnder<Float32Array>(state, "best") };

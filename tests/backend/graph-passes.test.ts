@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fuseProductsWithSums, withoutUnused } from "../../src/backend/graph-passes.ts";
+import { fuseProductsWithSums, withOutputsInPlace, withoutUnused } from "../../src/backend/graph-passes.ts";
 import type { OnnxNode } from "../../src/backend/onnx-model.ts";
 
 const node = (op: string, inputs: string[], output: string, attributes = {}): OnnxNode => ({
@@ -63,5 +63,27 @@ describe("withoutUnused", () => {
   it("keeps a node of which one output is wanted", () => {
     const split = { op: "Split", inputs: ["x"], outputs: ["a", "b"], attributes: {} };
     expect(withoutUnused([split, node("Exp", ["a"], "y")], ["b"])).toEqual([split]);
+  });
+});
+
+describe("withOutputsInPlace", () => {
+  it("gives a value its output's name wherever it is used, and copies inputs and second outputs", () => {
+    const nodes = [
+      node("Tanh", ["x"], "h"),
+      node("Gemm", ["h", "w"], "p"),
+      node("Identity", ["h"], "first"),
+      node("Identity", ["h"], "second"),
+      node("Identity", ["x"], "third"),
+      node("Identity", ["p"], "inner"),
+      node("Relu", ["inner"], "fourth"),
+    ];
+    expect(withOutputsInPlace(nodes, new Set(["first", "second", "third", "fourth"]))).toEqual([
+      node("Tanh", ["x"], "first"),
+      node("Gemm", ["first", "w"], "p"),
+      node("Identity", ["first"], "second"),
+      node("Identity", ["x"], "third"),
+      node("Identity", ["p"], "inner"),
+      node("Relu", ["inner"], "fourth"),
+    ]);
   });
 });

@@ -386,7 +386,7 @@ describe("what is wrong is told all at once", () => {
       ]),
     ).toMatchInlineSnapshot(`
       "11 problems in the configuration
-      1. \`device\` must be auto | cuda | cpu | wasm, got cud
+      1. \`device\` must be auto | cuda | webgpu | cpu | wasm, got cud
            at   override "device=cud", column 1
            fix  did you mean cuda?
       2. \`seed\` must be integer ≥ 0, ≤ 4294967295, got -1

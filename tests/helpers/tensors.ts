@@ -14,6 +14,7 @@ const requests = {
   eager: { device: "wasm", engine: "eager", threads: 1 },
   compiled: { device: "cpu", engine: "compiled", threads: 1 },
   native: { device: "cpu", engine: "eager", threads: 1 },
+  webgpu: { device: "webgpu", engine: "compiled", threads: 1 },
 } as const;
 
 export type EngineName = keyof typeof requests;
@@ -21,8 +22,16 @@ export type EngineName = keyof typeof requests;
 /** The folder of an installed native TensorFlow that the tests may use: `astrochem backend install cpu --prefix …`. */
 const nativeCache = process.env.ASTROCHEM_TEST_CACHE;
 
-/** The engines that every parity test runs on; the native one where the tests are told of an installation. */
-export const engines: readonly EngineName[] = nativeCache ? ["eager", "compiled", "native"] : ["eager", "compiled"];
+/** The tests run on a GPU where this is set. A software GPU does, and takes minutes. */
+const hasGpu = Boolean(process.env.ASTROCHEM_TEST_GPU);
+
+/** The engines that every parity test runs on; the native one and the GPU where the tests are told of them. */
+export const engines: readonly EngineName[] = [
+  "eager",
+  "compiled",
+  ...(nativeCache ? (["native"] as const) : []),
+  ...(hasGpu ? (["webgpu"] as const) : []),
+];
 
 /** The engine of that name, one thread; there is no falling back. */
 export async function engineNamed(name: EngineName): Promise<Engine> {

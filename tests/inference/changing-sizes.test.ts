@@ -93,7 +93,12 @@ describe("the compiled engine", () => {
         return session;
       },
     };
-    const options = { threads: 2, note: () => {}, fallback: () => Promise.reject(new Error("not to be asked for")) };
+    const options = {
+      threads: 2,
+      provider: "cpu" as const,
+      note: () => {},
+      fallback: () => Promise.reject(new Error("not to be asked for")),
+    };
     const engine = new CompiledEngine({ ...runtime, InferenceSession } as unknown as OnnxRuntime, options);
     return { engine, count };
   }

@@ -1,10 +1,11 @@
 import { loadOnnxRuntime } from "../onnx-runtime.ts";
+import { adapters, WebGpu } from "../webgpu.ts";
 import type { NativeKind } from "./paths.ts";
 import { hasNvidiaDevice, installedNative } from "./start.ts";
 
 /** One way to compute: whether it runs here, and if not why not and what to do. */
 export interface BackendState {
-  readonly name: "cuda" | "cpu" | "compiled" | "wasm";
+  readonly name: "cuda" | "cpu" | "compiled" | "wasm" | "webgpu";
   /** What asks for it in a configuration. */
   readonly request: string;
   readonly runs: boolean;
@@ -12,9 +13,12 @@ export interface BackendState {
   readonly fix: string | null;
 }
 
-/** All ways to compute, in the order in which `device=auto` takes the first that runs. Native TensorFlow is not loaded for it. */
+/**
+ * All ways to compute, in the order in which `device=auto` takes the first that runs, and last the one that it never takes. Native
+ * TensorFlow is not loaded for it.
+ */
 export async function listBackends(cache: string): Promise<BackendState[]> {
-  return [native("cuda", cache), await compiled(), native("cpu", cache), wasm];
+  return [native("cuda", cache), await compiled(), native("cpu", cache), wasm, await webGpu()];
 }
 
 function native(kind: NativeKind, cache: string): BackendState {
@@ -53,6 +57,15 @@ async function compiled(): Promise<BackendState> {
   }
   const why = `ONNX Runtime cannot be loaded: ${runtime.message.split("\n")[0]}`;
   return { ...row, runs: false, why, fix: "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node" };
+}
+
+async function webGpu(): Promise<BackendState> {
+  const row = { name: "webgpu", request: "device=webgpu" } as const;
+  const runtime = await loadOnnxRuntime();
+  if (runtime instanceof Error) return { ...(await compiled()), ...row };
+  const device = await WebGpu.start(runtime);
+  if ("why" in device) return { ...row, runs: false, ...device };
+  return { ...row, runs: true, why: `compiled steps on a GPU: ${adapters().join(", ")}`, fix: null };
 }
 
 const wasm: BackendState = {

@@ -31,9 +31,9 @@ it("refuses what is not installed, with the command that installs it", async () 
       fix  astrochem backend install cuda"
   `);
   expect(await thrownBy(() => chooseEngine({ device: "cuda", engine: "compiled" }), folder)).toMatchInlineSnapshot(`
-    "ConfigError: the compiled engine runs on the CPU, not on CUDA
+    "ConfigError: the compiled engine runs on the CPU or by WebGPU, not on CUDA
       at   engine
-      fix  device=cpu or engine=eager"
+      fix  device=cpu, device=webgpu or engine=eager"
   `);
   expect((await chooseEngine({ engine: "eager" })).choice).toMatchObject({
     device: "wasm",

@@ -20,7 +20,7 @@ describe("astrochem backend", () => {
   it("lists what runs here and the remedy for the rest", async () => {
     const { stdout } = await backend(["--json"]);
     const { backends, auto, cache } = JSON.parse(stdout);
-    expect(backends.map(({ name }: { name: string }) => name)).toEqual(["cuda", "compiled", "cpu", "wasm"]);
+    expect(backends.map(({ name }: { name: string }) => name)).toEqual(["cuda", "compiled", "cpu", "wasm", "webgpu"]);
     expect(backends[2]).toEqual({
       name: "cpu",
       request: "device=cpu engine=eager",
