@@ -73,16 +73,14 @@ export class Scaling implements Scale {
 export class AbundanceScaling extends Scaling implements LogRange {
   readonly log10_lower: number;
   readonly log10_upper: number;
-  readonly range: ClippingRange;
+  declare readonly clip: ClippingRange;
 
   /** @throws ConfigError where the range has no logarithm or nothing in it */
   constructor(range: ClippingRange) {
     checkLogRange("abundances_clipping", range.lower, range.upper, "dataset.abundances_clipping");
     const ends = { log10_lower: Math.log10(range.lower), log10_upper: Math.log10(range.upper) };
     super({ ...logScale(ends), clip: range });
-    this.range = range;
-    this.log10_lower = ends.log10_lower;
-    this.log10_upper = ends.log10_upper;
+    [this.log10_lower, this.log10_upper] = [ends.log10_lower, ends.log10_upper];
   }
 }
 

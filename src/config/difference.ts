@@ -16,6 +16,7 @@ export function valueAt(from: unknown, key: string): unknown {
   return key.split(".").reduce<unknown>((at, part) => (isMap(at) ? at[part] : undefined), from);
 }
 
-function isMap(value: unknown): value is Record<string, unknown> {
+/** Whether a value is an object with keys, no list. */
+export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { schemaAt } from "./schema-walk.ts";
-import { type ConfigNode, fromValue, getNode, type MapNode, type Path, removeNode, setNode, toValue } from "./tree.ts";
+import { type ConfigValue, fromValue, getNode, type MapNode, type Path, removeNode, setNode, toValue } from "./tree.ts";
 
 /** Keys of the original's files, and of earlier versions', that say what follows from others. A model that has one of them keeps it. */
 const ignored: Readonly<Record<string, readonly string[]>> = {
@@ -14,33 +14,23 @@ const ignored: Readonly<Record<string, readonly string[]>> = {
  * @param notes  where a line is added for each thing that was put otherwise
  */
 export function inCurrentWords(tree: MapNode, schema: z.ZodType, notes: string[]): MapNode {
-  const value = toValue(tree);
   const found = Object.entries(ignored)
     .flatMap(([section, keys]) => keys.map((key): Path => [section, key]))
-    .filter((path) => getNode(tree, path) && !schemaAt(schema, path, value))
-    .filter(([section]) => getNode(tree, [section!])?.kind === "map");
-  if (found.length > 0) {
-    const names = found.map((path) => path.join(".")).join(", ");
-    notes.push(`ignored, as it follows from the species file and from other keys: ${names}`);
-  }
-  return withCurrentLosses(
-    found.reduce((at, path) => removeNode(at, path), tree),
-    notes,
-  );
-}
-
-function withCurrentLosses(tree: MapNode, notes: string[]): MapNode {
-  const phases = getNode(tree, ["recipe", "phases"]);
-  if (phases?.kind !== "list") return tree;
-  const own = new Set<string>();
-  const result = phases.items.reduce<MapNode>((at, phase, index) => {
+    .filter((path) => getNode(tree, [path[0]!])?.kind === "map" && getNode(tree, path))
+    .filter((path) => !schemaAt(schema, path, toValue(tree)));
+  const names = found.map((path) => path.join(".")).join(", ");
+  if (names !== "") notes.push(`ignored, as it follows from the species file and from other keys: ${names}`);
+  const known = found.reduce(removeNode, tree);
+  const phases = getNode(known, ["recipe", "phases"]);
+  if (phases?.kind !== "list") return known;
+  const told = new Set<string>();
+  const items = phases.items.map((phase) => {
     const loss = getNode(phase, ["loss"]);
-    if (loss?.kind !== "map") return at;
-    const replaced = setNode(at, ["recipe", "phases", String(index), "loss"], currentLoss(loss, own));
-    return "tree" in replaced ? replaced.tree : at;
-  }, tree);
-  notes.push(...own);
-  return result;
+    if (phase.kind !== "map" || loss?.kind !== "map") return phase;
+    return { ...phase, entries: new Map(phase.entries).set("loss", currentLoss(loss, told)) };
+  });
+  notes.push(...told);
+  return (setNode(known, ["recipe", "phases"], { ...phases, items }) as { tree: MapNode }).tree;
 }
 
 /** Beyond so many dex float32 has no number: a cap there is none. */
@@ -52,29 +42,21 @@ const noCap = 38;
  */
 function currentLoss(loss: MapNode, notes: Set<string>): MapNode {
   const entries = new Map(loss.entries);
-  const written = (key: string) => {
-    const node = loss.entries.get(key);
-    return node && toValue(node);
-  };
-  const put = (key: string, value: string | number): ConfigNode =>
-    fromValue(value, entries.get(key)?.place ?? loss.place);
-  const drop = (...keys: string[]): void => {
-    for (const key of keys) entries.delete(key);
-  };
-  const isWrittenOut = entries.has("corner") && entries.has("cap");
-  if (written("cap") === null) drop("cap");
-  const name = written("name") ?? "exponential";
-  const isUncapped = name === "exponential" && !entries.has("cap");
-  if (isUncapped && written("of") === "latents") {
-    entries.set("cap", put("cap", noCap));
+  const written = toValue(loss) as Readonly<Record<string, ConfigValue>>;
+  const put = (key: string, value: ConfigValue): unknown =>
+    entries.set(key, fromValue(value, entries.get(key)?.place ?? loss.place));
+  if (written.cap === null) entries.delete("cap");
+  let name = written.name ?? "exponential";
+  if (name === "exponential" && !entries.has("cap") && written.of === "latents") {
+    put("cap", noCap);
     notes.add(`read \`loss.name: exponential\` of latents without a cap as \`cap: ${noCap}\`, which nothing reaches`);
-  } else if (isUncapped) {
+  } else if (name === "exponential" && !entries.has("cap")) {
+    name = "original";
     if (entries.has("name")) notes.add("read `loss.name: exponential` without a cap as `loss.name: original`");
-    if (isWrittenOut) drop("worst_weight", "conservation_weight");
   }
-  const current = isUncapped && written("of") !== "latents" ? "original" : name;
-  if (isWrittenOut && current !== "huber") drop("corner");
-  if (isWrittenOut && current !== "exponential") drop("cap");
-  if (typeof current === "string") entries.set("name", put("name", current));
+  const weights = name === "original" ? ["worst_weight", "conservation_weight"] : [];
+  const others = [...weights, ...(name === "huber" ? [] : ["corner"]), ...(name === "exponential" ? [] : ["cap"])];
+  if ("corner" in written && "cap" in written) for (const key of others) entries.delete(key);
+  put("name", name);
   return { ...loss, entries };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { timestep, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
 import { nearest } from "../errors.ts";
+import { isMap } from "./difference.ts";
 
 const name = z.string().min(1);
 const names = z
@@ -139,7 +140,7 @@ export const DatasetConfig = z
     path: ["phys"],
     // Compared even where another key is wrong: all problems are told at once.
     when: ({ value }) =>
-      names.safeParse(field(value, "phys")).success && isMapping(field(value, "physical_parameter_ranges")),
+      names.safeParse(field(value, "phys")).success && isMap(field(value, "physical_parameter_ranges")),
     error: ({ input }) => describeMissingRanges(input as Ranges),
   })
   .refine(({ phys, time_step }) => time_step === "input" || !phys.includes(timestep), {
@@ -173,9 +174,5 @@ function describeMissingRanges(dataset: Ranges): string {
 }
 
 function field(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-}
-
-function isMapping(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isMap(value) ? value[key] : undefined;
 }

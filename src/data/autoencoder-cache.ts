@@ -46,7 +46,7 @@ export async function autoencoderCache(options: AutoencoderCacheOptions): Promis
       signal,
       write: async (file) => {
         const raised = await writeScaled(file, clean[split], species, scaling, signal);
-        if (raised > 0) log(roundingText(raised, scaling.range.lower), { split, raised });
+        if (raised > 0) log(roundingText(raised, scaling.clip.lower), { split, raised });
       },
     });
   }
@@ -64,7 +64,7 @@ async function writeScaled(
   let raised = 0;
   const dataset = file.createDataset("dataset", { shape: [frame.rows, species.length], dtype: "<f4" });
   const write = (values: Float32Array, start: number, count: number): void => {
-    raised += checkAbundances(values, species, start, frame, scaling.range.lower);
+    raised += checkAbundances(values, species, start, frame, scaling.clip.lower);
     scaling.scaleInto(values, values);
     dataset.writeRows(start, count, values);
   };

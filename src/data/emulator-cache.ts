@@ -174,7 +174,7 @@ async function writeRows(
     await nextTurn();
     options.signal?.throwIfAborted();
   }
-  if (raised > 0) options.log(roundingText(raised, options.abundances.range.lower), { key: frame.key, raised });
+  if (raised > 0) options.log(roundingText(raised, options.abundances.clip.lower), { key: frame.key, raised });
   for (const [of, range] of Object.entries(ranges)) {
     const ends = file.createDataset(`${of}_range`, { shape: [2, range.lower.length], dtype: "<f4" });
     for (const [k, row] of [range.lower, range.upper].entries()) ends.writeRows(k, 1, row);
@@ -201,7 +201,7 @@ async function writeBlock(
   };
   const [meta, physical, abundances] = [read(metadata), read(phys), read(species)];
   checkPhysical(physical, phys, start, frame);
-  const raised = checkAbundances(abundances, species, start, frame, options.abundances.range.lower);
+  const raised = checkAbundances(abundances, species, start, frame, options.abundances.clip.lower);
   ranges.physical.add(physical);
   for (let row = 0; row < count; row++) outside.add(physical, row * phys.length, () => `row ${start + row}`);
   options.physical.scaleInto(physical, physical);

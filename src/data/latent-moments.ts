@@ -26,7 +26,7 @@ export async function latentMoments(frame: Frame, options: RowEncoding): Promise
     const count = Math.min(frame.blockRows, frame.rows - start);
     const values = new Float32Array(count * columns.species.length);
     frame.read(start, count, columns.species, values);
-    checkAbundances(values, columns.species, start, frame, abundances.range.lower);
+    checkAbundances(values, columns.species, start, frame, abundances.clip.lower);
     abundances.scaleInto(values, values);
     const latents = await encode(values, count);
     for (const [i, z] of latents.entries()) {

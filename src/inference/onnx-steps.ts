@@ -41,19 +41,19 @@ export function decoderFile(compressor: Compressor, abundances: Scale | null): S
  */
 export function stepFile(evolver: Evolver, scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
-    const physical = tf.expandDims<tf.Tensor3D>(scaled(inputs.physical!, scaling?.physical), 0);
+    const physical = tf.expandDims<tf.Tensor3D>(scaledTensor(inputs.physical!, scaling?.physical), 0);
     const carry = Object.fromEntries(evolver.carry.map(({ name }) => [name, inputs[carryName(name)]!]));
-    const latents = scaled(inputs.latents as tf.Tensor2D, scaling?.latents);
+    const latents = scaledTensor(inputs.latents as tf.Tensor2D, scaling?.latents);
     const next = evolver.rollout(arrays, { physical, bounds: boundsOf(arrays, "latent") }, { latents, carry });
     const after = evolver.carry.map(({ name }) => [`next_${carryName(name)}`, next.carry[name]!]);
-    return { outputs: { next_latents: unscaled(next.states, scaling?.latents), ...Object.fromEntries(after) } };
+    return { outputs: { next_latents: unscaledTensor(next.states, scaling?.latents), ...Object.fromEntries(after) } };
   };
 }
 
 /** What trajectories remember when they start: `latents` [batch, latent] → `carry_<name>`. */
 export function startFile(evolver: Evolver, scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
-    const carry = Object.entries(evolver.begin(arrays, scaled(inputs.latents as tf.Tensor2D, scaling?.latents)));
+    const carry = Object.entries(evolver.begin(arrays, scaledTensor(inputs.latents as tf.Tensor2D, scaling?.latents)));
     return { outputs: Object.fromEntries(carry.map(([name, value]) => [carryName(name), value])) };
   };
 }
@@ -66,7 +66,7 @@ export function startFile(evolver: Evolver, scaling: FileScaling | null): StepFu
 export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
     const steps = inputs.physical!.shape[1]!;
-    const physical = tf.transpose(scaled(inputs.physical as tf.Tensor3D, scaling?.physical), [1, 0, 2]);
+    const physical = tf.transpose(scaledTensor(inputs.physical as tf.Tensor3D, scaling?.physical), [1, 0, 2]);
     const drive = { physical, bounds: boundsOf(arrays, "latent") };
     if (!scaling) {
       const evolved = rolloutFrom(evolver, arrays, drive, inputs.latents as tf.Tensor2D);
@@ -87,15 +87,7 @@ function decodedAbundances(
   abundances: Scale | null,
 ): tf.Tensor2D {
   const decoded = compressor.decode(arrays, latents, runningNormalizer(arrays));
-  return unscaled(bounded(decoded, boundsOf(arrays, "abundance")), abundances);
-}
-
-function scaled<T extends tf.Tensor>(x: T, scale: Scale | undefined): T {
-  return scale ? scaledTensor(x, scale) : x;
-}
-
-function unscaled<T extends tf.Tensor>(x: T, scale: Scale | null | undefined): T {
-  return scale ? unscaledTensor(x, scale) : x;
+  return unscaledTensor(bounded(decoded, boundsOf(arrays, "abundance")), abundances);
 }
 
 /** [steps · batch, n], time first → [batch, steps, n]. */

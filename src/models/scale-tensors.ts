@@ -1,8 +1,10 @@
 import { tf } from "../backend/tf.ts";
 import type { Scale } from "../chemistry/scaling.ts";
 
-/** Scaled values, of the same shape; the last dimension is the scale's columns. */
-export function scaledTensor<T extends tf.Tensor>(x: T, { shift, scale, log, clip }: Scale): T {
+/** Scaled values, of the same shape; the last dimension is the scale's columns. Without a scale they stay as they are. */
+export function scaledTensor<T extends tf.Tensor>(x: T, by: Scale | null | undefined): T {
+  if (!by) return x;
+  const { shift, scale, log, clip } = by;
   if (!log)
     return tf.mul(
       tf.sub(x, perColumn(shift)),
@@ -32,7 +34,9 @@ export function scaledTensor<T extends tf.Tensor>(x: T, { shift, scale, log, cli
 }
 
 /** The inverse of `scaledTensor`, but for the clipping. */
-export function unscaledTensor<T extends tf.Tensor>(x: T, { shift, scale, log }: Scale): T {
+export function unscaledTensor<T extends tf.Tensor>(x: T, by: Scale | null | undefined): T {
+  if (!by) return x;
+  const { shift, scale, log } = by;
   const unit = log ? Math.LN10 : 1;
   const y = tf.add<T>(
     tf.mul(

@@ -1,3 +1,4 @@
+import { isMap } from "../config/difference.ts";
 import { CheckpointError } from "../errors.ts";
 import {
   type NamedTensor,
@@ -57,7 +58,7 @@ export function decodeCheckpoint(path: string, { tensors, metadata }: Safetensor
     if (!(data instanceof Float32Array || data instanceof Float64Array)) throw damaged(path, `${name} holds integers`);
     arrays[name.slice(trainingPrefix.length)] = data;
   }
-  if (!isObject(header.origin) || !isObject(header.values)) throw damaged(path, "its metadata are not whole");
+  if (!isMap(header.origin) || !isMap(header.values)) throw damaged(path, "its metadata are not whole");
   const { origin, config, values } = header;
   return { origin, config, state: { arrays, values: values as unknown as TrainingValues } };
 }
@@ -102,17 +103,13 @@ function stringify(value: unknown): string {
 function parse(path: string, text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text, (_, each: unknown) =>
-      isObject(each) && typeof each.nonfinite === "string" ? Number(each.nonfinite) : each,
+      isMap(each) && typeof each.nonfinite === "string" ? Number(each.nonfinite) : each,
     );
-    if (isObject(value)) return value;
+    if (isMap(value)) return value;
   } catch {
     // Told below.
   }
   throw damaged(path, "its metadata are not JSON");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function damaged(path: string, what: string): CheckpointError {
