@@ -1,11 +1,15 @@
 import { CheckpointError } from "../errors.ts";
 import type { Evolver, EvolverKind } from "./evolver.ts";
+import { autoregressive } from "./evolvers/autoregressive.ts";
+import { latentNeuralOperator } from "./evolvers/latent-neural-operator.ts";
 import { residualMlp } from "./evolvers/residual-mlp.ts";
 import { kindNamed } from "./kinds.ts";
 
 /** Every evolver there is, by its `model_name`. */
 export const evolvers = {
   emulator: residualMlp,
+  autoregressive,
+  latent_neural_operator: latentNeuralOperator,
 } satisfies Record<string, EvolverKind>;
 
 /** The kind of that `model_name`. @throws CheckpointError where this program does not know it */

@@ -1,28 +1,33 @@
 import { type TensorMap, tf } from "../../backend/tf.ts";
-import { type Drive, type EvolverState, evolver, flatRows, type Rollout } from "../evolver.ts";
+import { type Drive, type EvolverKind, type EvolverState, evolver, flatRows, type Rollout } from "../evolver.ts";
 import { Layout, linearSpecs } from "../layout.ts";
 import { width } from "../widths.ts";
 import { type Chain, evolve, evolveWithin } from "./residual-chain.ts";
 
 /** The original's emulator, a residual MLP (physical + latent → hidden → hidden → latent): z ← z + net([p_t, z]). */
-export const residualMlp = evolver({
-  name: "emulator",
-  widths: { hidden_dim: width(180, "Width of the two hidden layers.") },
-  build: ({ input_dim, output_dim, hidden_dim }) => ({
-    // Named as PyTorch's state_dict has them: `net.1`, `.2`, `.4`, `.5` are ReLU and dropout.
-    layout: new Layout([
-      ...linearSpecs("net.0", input_dim, hidden_dim),
-      ...linearSpecs("net.3", hidden_dim, hidden_dim),
-      ...linearSpecs("net.6", hidden_dim, output_dim),
-    ]),
-    last: { weight: "net.6.weight", bias: "net.6.bias" },
-    masks: [
-      { name: "first_mask", shape: [hidden_dim] },
-      { name: "second_mask", shape: [hidden_dim] },
-    ],
-    rollout,
-  }),
-});
+export const residualMlp = residualNetwork("emulator", 180);
+
+/** A kind by this name that is the residual MLP. @param hidden  the usual width of its hidden layers */
+export function residualNetwork(name: string, hidden: number): EvolverKind {
+  return evolver({
+    name,
+    widths: { hidden_dim: width(hidden, "Width of the two hidden layers.") },
+    build: ({ input_dim, output_dim, hidden_dim }) => ({
+      // Named as PyTorch's state_dict has them: `net.1`, `.2`, `.4`, `.5` are ReLU and dropout.
+      layout: new Layout([
+        ...linearSpecs("net.0", input_dim, hidden_dim),
+        ...linearSpecs("net.3", hidden_dim, hidden_dim),
+        ...linearSpecs("net.6", hidden_dim, output_dim),
+      ]),
+      last: { weight: "net.6.weight", bias: "net.6.bias" },
+      masks: [
+        { name: "first_mask", shape: [hidden_dim] },
+        { name: "second_mask", shape: [hidden_dim] },
+      ],
+      rollout,
+    }),
+  });
+}
 
 /** All steps at once, with a closed-form gradient: the loop that everybody waits for. */
 function rollout(arrays: TensorMap, { physical, masks, bounds }: Drive, { latents }: EvolverState): Rollout {
