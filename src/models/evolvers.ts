@@ -2,6 +2,7 @@ import { CheckpointError } from "../errors.ts";
 import type { Evolver, EvolverKind } from "./evolver.ts";
 import { autoregressive } from "./evolvers/autoregressive.ts";
 import { latentNeuralOperator } from "./evolvers/latent-neural-operator.ts";
+import { latentRelaxation } from "./evolvers/latent-relaxation.ts";
 import { residualMlp } from "./evolvers/residual-mlp.ts";
 import { kindNamed } from "./kinds.ts";
 
@@ -10,6 +11,7 @@ export const evolvers = {
   emulator: residualMlp,
   autoregressive,
   latent_neural_operator: latentNeuralOperator,
+  latent_relaxation: latentRelaxation,
 } satisfies Record<string, EvolverKind>;
 
 /** The kind of that `model_name`. @throws CheckpointError where this program does not know it */

@@ -1,10 +1,20 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type TensorMap, tf } from "../../src/backend/tf.ts";
 import { RandomStream } from "../../src/data/random.ts";
+import { exportOnnx } from "../../src/inference/export-onnx.ts";
 import { type Evolver, rolloutFrom } from "../../src/models/evolver.ts";
 import { evolverOf } from "../../src/models/evolvers.ts";
 import { Roller } from "../../src/models/runners.ts";
-import type { EmulatorWeights } from "../../src/models/weights-file.ts";
+import {
+  type AutoencoderWeights,
+  autoencoderHash,
+  type EmulatorWeights,
+  writeAutoencoder,
+  writeEmulator,
+} from "../../src/models/weights-file.ts";
+import { testFolder } from "./folder.ts";
+import { initialAutoencoder } from "./models.ts";
 import { engineNamed, engines, expectClose } from "./tensors.ts";
 
 /** The arrays of a model by name, in plain numbers, rows one after the other. */
@@ -25,11 +35,12 @@ function uniform(size: number): Float32Array {
   return data;
 }
 
-/** Tests of a kind: rollouts on every engine are `change` added step by step; gradients are finite differences of the rollout. */
+/** Tests of a kind, to be called in a `describe`: rollouts on every engine are `change` added step by step; gradients are finite differences of the rollout. */
 export function describeEvolver(model_name: string, shape: object, change: PlainChange): void {
   const model = evolverOf({ model_name, model: shape });
   const { input_dim, output_dim: latent } = model.shape;
   const parameters = input_dim - latent;
+  const folder = testFolder();
   // Every array matters: none is 0 or 1.
   const vector = uniform(model.layout.size);
   const arrays: Plain = (name) => [...model.layout.view(vector, name)];
@@ -51,6 +62,16 @@ export function describeEvolver(model_name: string, shape: object, change: Plain
       });
     }).flat(2);
     expectClose(found, expected, { relative: 2e-5 });
+  });
+
+  it("it can be exported, and its files give what the models here do", async () => {
+    const paths = await writtenWeights(folder, model_name, model, vector);
+    const request = { cwd: folder, steps: 3, ...paths };
+    for (const scaling of [false, true]) {
+      const { files } = await exportOnnx({ ...request, scaling, output: `${model_name}-${scaling}` }, tools);
+      expect(files.map(({ kind }) => kind)).toEqual(["encoder", "decoder", "step", "rollout"]);
+      for (const { deviation } of files) expect(deviation).toBeLessThan(1e-5);
+    }
   });
 
   describe("its gradients", () => {
@@ -80,6 +101,49 @@ export function describeEvolver(model_name: string, shape: object, change: Plain
       }
     });
   });
+}
+
+const tools = { log: () => {}, signal: new AbortController().signal };
+
+/** Weights files of an emulator and of an autoencoder that fits it. */
+async function writtenWeights(
+  folder: string,
+  model_name: string,
+  { shape }: Evolver,
+  trainable: Float32Array,
+): Promise<{ autoencoder: string; emulator: string }> {
+  const species = ["A", "B", "C", "D", "E"];
+  const sizes = { input_dim: species.length, hidden_dims: [4, 4], latent_dim: shape.output_dim };
+  const common = { species, provenance: { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} } };
+  const autoencoder: AutoencoderWeights = {
+    ...common,
+    model_name: "autoencoder",
+    model: sizes,
+    abundances_clipping: { lower: 1e-20, upper: 1 },
+    latent_range: [0, 1],
+    steps: 1,
+    ...initialAutoencoder(sizes, new RandomStream(1)),
+  };
+  const emulator: EmulatorWeights = {
+    ...common,
+    model_name,
+    model: shape,
+    physical_parameters: Array.from({ length: shape.input_dim - shape.output_dim }, (_, k) => ({
+      name: `p${k}`,
+      range: [1, 100] as const,
+    })),
+    window_size: 4,
+    time_step_yr: 1000,
+    autoencoder_hash: autoencoderHash(autoencoder),
+    trainable,
+  };
+  const paths = {
+    autoencoder: join(folder, "autoencoder.safetensors"),
+    emulator: join(folder, "emulator.safetensors"),
+  };
+  writeAutoencoder(paths.autoencoder, autoencoder);
+  writeEmulator(paths.emulator, emulator);
+  return paths;
 }
 
 function gradients(
