@@ -75,11 +75,15 @@ export function describeEvolver(model_name: string, shape: object, change: Plain
   });
 
   describe("its gradients", () => {
-    it("are finite differences of the rollout, by every array", async () => {
+    const dropout = model.masks.length > 0 ? [false, true] : [false];
+    it.each(dropout)("are finite differences of the rollout, by every array; with dropout: %s", async (drops) => {
       await engineNamed("eager");
       const factors = uniform(steps * batch * latent);
       const value = (given: TensorMap): tf.Scalar => {
-        const drive = { physical: tf.transpose(tf.tensor3d(physical, [batch, steps, parameters]), [1, 0, 2]) };
+        const drive = {
+          physical: tf.transpose(tf.tensor3d(physical, [batch, steps, parameters]), [1, 0, 2]),
+          masks: drops ? masksOf(model, steps * batch, [steps, batch]) : null,
+        };
         const states = rolloutFrom(model, given, drive, tf.tensor2d(start, [batch, latent]));
         return tf.sum(tf.mul(states, tf.tensor2d(factors, [steps * batch, latent])));
       };
@@ -101,6 +105,15 @@ export function describeEvolver(model_name: string, shape: object, change: Plain
       }
     });
   });
+}
+
+/** Inverted dropout with two in three kept. */
+function masksOf({ masks }: Evolver, rows: number, leading: number[]): TensorMap {
+  const drawn = masks.map(({ name, shape: [width] }, m) => {
+    const values = Float32Array.from({ length: rows * width! }, (_, i) => ((i + m) % 3 ? 1.5 : 0));
+    return [name, tf.tensor(values, [...leading, width!])];
+  });
+  return Object.fromEntries(drawn);
 }
 
 const tools = { log: () => {}, signal: new AbortController().signal };

@@ -1,7 +1,8 @@
 import { tf } from "../../backend/tf.ts";
-import { evolver, flatRows, stepByStep } from "../evolver.ts";
+import { evolver, flatRows, stacked } from "../evolver.ts";
 import { Layout, linearSpecs } from "../layout.ts";
 import { width } from "../widths.ts";
+import { type RelaxationChain, relax, relaxPlainly } from "./relaxation-chain.ts";
 
 /** Of the rates at the start: softplus(−3), a twentieth of the way in a row. */
 const slowness = 3;
@@ -25,24 +26,29 @@ export const latentRelaxation = evolver({
       { name: "first_mask", shape: [hidden_dim] },
       { name: "second_mask", shape: [hidden_dim] },
     ],
-    rollout(arrays, drive, start) {
+    rollout(arrays, { physical, masks, bounds }, { latents }) {
       const weight = (name: string): tf.Tensor2D => tf.transpose(arrays[`${name}.weight`] as tf.Tensor2D);
       // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
       const parameters = input_dim - output_dim;
       const [ofPhysical, ofLatents] = tf.split(weight("first"), [parameters, output_dim], 0);
-      const driven = tf.add<tf.Tensor2D>(tf.matMul(flatRows(drive.physical), ofPhysical!), arrays["first.bias"]!);
-      const [second, last] = [weight("second"), weight("last")];
+      const driven = tf.add<tf.Tensor2D>(tf.matMul(flatRows(physical), ofPhysical!), arrays["first.bias"]!);
       // How slow the rates begin belongs to the bias: nothing is left to subtract at each step.
       const offset = tf.concat([tf.fill([output_dim], -slowness), tf.zeros([output_dim])]);
-      const bias = tf.add(arrays["last.bias"]!, offset);
-      const hidden = (x: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor2D =>
-        mask ? tf.mul(tf.relu(x), mask) : tf.relu(x);
-      return stepByStep(drive, start, { driven }, ({ latents, at, masks }) => {
-        const h1 = hidden(tf.add(tf.matMul(latents, ofLatents as tf.Tensor2D), at.driven!), masks.first_mask);
-        const h2 = hidden(tf.add(tf.matMul(h1, second), arrays["second.bias"]!), masks.second_mask);
-        const [rate, equilibrium] = tf.split(tf.add(tf.matMul(h2, last), bias), 2, 1);
-        return { change: tf.mul(tf.sigmoid(rate!), tf.sub(equilibrium!, latents)) };
-      });
+      const chain: RelaxationChain = {
+        driven,
+        ofLatents: ofLatents as tf.Tensor2D,
+        second: weight("second"),
+        secondBias: arrays["second.bias"]!,
+        last: weight("last"),
+        lastBias: tf.add(arrays["last.bias"]!, offset),
+      };
+      const steps = physical.shape[0];
+      if (!bounds) {
+        const kept = masks && { first: flatRows(masks.first_mask!), second: flatRows(masks.second_mask!) };
+        return { states: relax(chain, latents, steps, kept ?? null), carry: {} };
+      }
+      const within = (z: tf.Tensor2D): tf.Tensor2D => tf.minimum(tf.maximum(z, bounds.lower), bounds.upper);
+      return { states: stacked(relaxPlainly(chain, latents, steps, null, within).after), carry: {} };
     },
   }),
 });
