@@ -1,5 +1,10 @@
-import { describe } from "vitest";
+import { describe, expect, it } from "vitest";
+import type { Engine } from "../../src/backend/engine.ts";
+import { evolverOf } from "../../src/models/evolvers.ts";
+import { Roller } from "../../src/models/runners.ts";
+import type { EmulatorWeights } from "../../src/models/weights-file.ts";
 import { describeEvolver, type Plain, plainLinear } from "../helpers/evolver-step.ts";
+import { engineNamed } from "../helpers/tensors.ts";
 
 /** By Abramowitz and Stegun 7.1.26, within 1.5e-7. */
 function erf(x: number): number {
@@ -38,5 +43,31 @@ describe("latent_neural_operator: an MLP-Mixer over latent components", () => {
       );
     }
     return tokens.flatMap((x) => plainLinear(arrays, "output_head.1", layerNorm(arrays, "output_head.0", x)));
+  });
+
+  it("is rolled out by short graphs, which are prepared in a moment", async () => {
+    const engine = await engineNamed("compiled");
+    const lengths: number[] = [];
+    const watched: Engine = {
+      name: engine.name,
+      blocks: engine.blocks,
+      state: (initial) => engine.state(initial),
+      program: (...args) => {
+        const program = engine.program(...args);
+        return {
+          run: (state, inputs, targets) => {
+            lengths.push(inputs.physical!.shape[0]!);
+            return program.run(state, inputs, targets);
+          },
+          dispose: () => program.dispose(),
+        };
+      },
+    };
+    const model_name = "latent_neural_operator";
+    const trainable = new Float32Array(evolverOf({ model_name, model: shape }).layout.size);
+    const roller = new Roller(watched, { model_name, model: shape, trainable } as unknown as EmulatorWeights);
+    await roller.rollout(new Float32Array(37 * 2), new Float32Array(3), 1, 37);
+    await roller.dispose();
+    expect(lengths).toEqual([16, 16, 4, 1]);
   });
 });
