@@ -5,7 +5,8 @@
 import { Dataset, elements, Inference, parseSpecies } from "astrochem";
 import { print, printTable } from "./table.mjs";
 
-const [folder = "outputs/demo/weights/sample", data = "outputs/demo/data/sample_collapse_clean.h5"] = process.argv.slice(2);
+const [folder = "outputs/demo/weights/sample", data = "outputs/demo/data/sample_collapse_clean.h5"] =
+  process.argv.slice(2);
 
 const surrogate = await Inference.load({
   autoencoder: `${folder}/autoencoder.safetensors`,
