@@ -1,5 +1,5 @@
-import { NameReader, type NamingOptions } from "../../chemistry/name-reader.ts";
-import { isSpeciesName, type Phase } from "../../chemistry/species.ts";
+import { NameReader, type NamingOptions, type Phase } from "../../chemistry/name-reader.ts";
+import { isSpeciesName } from "../../chemistry/species.ts";
 import { matchNames, renameColumn } from "../../chemistry/species-names.ts";
 import type { SpeciesSummary } from "./inspection.ts";
 import type { InspectionSettings } from "./settings.ts";
