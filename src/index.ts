@@ -2,8 +2,8 @@
 export type { ComputeChoice, ComputeRequest } from "./backend/compute.ts";
 export type { ElementTable } from "./chemistry/element-table.ts";
 export { type ElementName, elements } from "./chemistry/elements.ts";
-export type { NamingOptions } from "./chemistry/name-reader.ts";
-export { type Phase, parseSpecies, type Species } from "./chemistry/species.ts";
+export type { NamingOptions, Phase, Species } from "./chemistry/name-reader.ts";
+export { parseSpecies } from "./chemistry/species.ts";
 export {
   type DataMatrix,
   Dataset,

@@ -34,9 +34,9 @@ describe("the published package", () => {
       /^dist\/[\w/-]+\.(js|d\.ts)$/,
       /^configs\/[\w/]+\.yaml$/,
       /^utils\/(README\.md|species\.txt|initial_abundances\.npy|stoichiometric_matrix\.npy)$/,
-      /^docs\/(inspect|metrics|training)\.md$/,
+      /^docs\/(architecture|extending|inspect|metrics|training)\.md$/,
       /^examples\/[\w-]+\.(mjs|md)$/,
-      /^(data\/(README\.md|sample_collapse\.h5)|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
+      /^(data\/(README\.md|sample_collapse\.h5)|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE)$/,
     ];
     expect(paths.filter((path) => !kinds.some((kind) => kind.test(path)))).toEqual([]);
     for (const kind of kinds) expect(paths.some((path) => kind.test(path))).toBe(true);

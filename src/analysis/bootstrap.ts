@@ -1,5 +1,6 @@
 import { derivedSeed, RandomStream } from "../data/random.ts";
-import type { Interval, PredictionKind, TracerSummary } from "./evaluation-types.ts";
+import type { PredictionKind } from "./error-types.ts";
+import type { Interval, TracerSummary } from "./evaluation-types.ts";
 
 /** Share of the resamples that lies within an interval. */
 const confidence = 0.95;

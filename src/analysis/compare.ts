@@ -1,8 +1,8 @@
 import { splitWords } from "../data/splits.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { interval, meanError, resampledCounts, type Statistic, scoredRows } from "./bootstrap.ts";
-import type { Comparison, Metrics, PredictionKind, TracerSummary } from "./evaluation-types.ts";
-import { baselineKinds, surrogateKinds } from "./evaluation-types.ts";
+import { baselineKinds, type PredictionKind, surrogateKinds } from "./error-types.ts";
+import type { Comparison, Metrics, TracerSummary } from "./evaluation-types.ts";
 
 /** An evaluation and how it is called in the table. */
 export interface NamedRun {

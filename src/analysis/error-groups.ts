@@ -7,7 +7,7 @@ import {
   sketchBins,
   summaryOf,
 } from "./error-sketch.ts";
-import type { ErrorStats } from "./evaluation-types.ts";
+import type { ErrorStats } from "./error-types.ts";
 
 /** The share of the values that the quantiles of an `ErrorSummary` stand for. */
 const shares = [0.5, 0.9, 0.99];

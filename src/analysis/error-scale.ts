@@ -1,5 +1,5 @@
 import { type ElementTable, speciesOfTable, tableOfNames } from "../chemistry/element-table.ts";
-import type { Species } from "../chemistry/species.ts";
+import type { Species } from "../chemistry/name-reader.ts";
 import { PowerTable } from "./power-table.ts";
 import { SparseTotals } from "./sparse-totals.ts";
 

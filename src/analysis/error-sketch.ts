@@ -1,4 +1,4 @@
-import type { ErrorSummary } from "./evaluation-types.ts";
+import type { ErrorSummary } from "./error-types.ts";
 
 /** Histogram bins of an error's size: one for 0, `octaves` × 64 up to 1 dex, 64 a dex up to 20 dex, one for the rest. */
 const octaves = 17;

@@ -7,20 +7,19 @@ import { DataError } from "../errors.ts";
 import { type Inference, trainedRanges } from "../inference/inference.ts";
 import type { BaselineChoices } from "./baseline-choices.ts";
 import { errorScale } from "./error-scale.ts";
+import type { PredictionKind } from "./error-types.ts";
 import {
-  type EvaluationSamples,
   type FileReference,
   type Metrics,
   metricsFormat,
   metricsFormatVersion,
-  type PredictionKind,
-  type TracerFeatures,
   type TracerSummary,
 } from "./evaluation-types.ts";
 import { EvenChoice } from "./even-choice.ts";
 import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
+import type { EvaluationSamples, TracerFeatures } from "./sample-types.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
 import { shownTracers, tracerSamples } from "./tracer-samples.ts";
 import { meanErrors, TrainingErrors } from "./training-check.ts";

@@ -1,7 +1,7 @@
 import { cappedDex, ErrorGroups } from "./error-groups.ts";
 import type { ErrorScale } from "./error-scale.ts";
 import { sketchBin, sketchBins } from "./error-sketch.ts";
-import type { FailureMaps } from "./evaluation-types.ts";
+import type { FailureMaps } from "./error-types.ts";
 import { gradientBins, gradients } from "./gradient-bins.ts";
 import type { TrueRows } from "./true-rows.ts";
 

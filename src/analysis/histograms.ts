@@ -1,4 +1,4 @@
-import type { DensityPlot, Histogram } from "./evaluation-types.ts";
+import type { DensityPlot, Histogram } from "./sample-types.ts";
 
 /** Fine bins a dex, and how far from 1 they go. */
 const [finePerDex, fineDex] = [200, 40];

@@ -2,13 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
-import {
-  type EvaluationSamples,
-  type Metrics,
-  metricsFormat,
-  metricsFormatVersion,
-  type PredictionKind,
-} from "./evaluation-types.ts";
+import type { PredictionKind } from "./error-types.ts";
+import { type Metrics, metricsFormat, metricsFormatVersion } from "./evaluation-types.ts";
+import type { EvaluationSamples } from "./sample-types.ts";
 
 /** Digits that numbers are written with: float32 holds no more of what they are made from. */
 const digits = 6;

@@ -1,7 +1,7 @@
 import { cappedDex, ErrorGroups } from "./error-groups.ts";
 import type { ErrorScale } from "./error-scale.ts";
 import { largestDex, largestRelative, sketchBin, sketchBinOf, sketchBins } from "./error-sketch.ts";
-import type { ConservationErrors } from "./evaluation-types.ts";
+import type { ConservationErrors } from "./error-types.ts";
 import { SketchBuffer } from "./sketch-buffer.ts";
 import type { TrueRows } from "./true-rows.ts";
 

@@ -1,4 +1,4 @@
-import type { Phase } from "../chemistry/species.ts";
+import type { Phase } from "../chemistry/name-reader.ts";
 import type { ErrorGroups } from "./error-groups.ts";
 import { dexQuantiles, relativeQuantiles, sketchBins } from "./error-sketch.ts";
 import type {
@@ -9,7 +9,7 @@ import type {
   PredictionMetrics,
   SpeciesErrors,
   StepErrors,
-} from "./evaluation-types.ts";
+} from "./error-types.ts";
 import type { PredictionErrors } from "./prediction-errors.ts";
 
 export const phases: readonly Phase[] = ["gas", "surface", "bulk"];

@@ -2,7 +2,8 @@ import { derivedSeed, RandomStream } from "../data/random.ts";
 import type { Inference } from "../inference/inference.ts";
 import { abundanceMargin_dex } from "../models/bounds.ts";
 import { cappedDex } from "./error-groups.ts";
-import type { ErrorGrowth, LongRollout, Sensitivity, StepErrors } from "./evaluation-types.ts";
+import type { StepErrors } from "./error-types.ts";
+import type { ErrorGrowth, LongRollout, Sensitivity } from "./evaluation-types.ts";
 import { decodeRows, encodeRows, rolloutLatents, type Starts } from "./surrogate-predictions.ts";
 
 /** How much longer than trained a long rollout is. */

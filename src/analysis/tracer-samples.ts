@@ -1,6 +1,6 @@
 import type { Inference } from "../inference/inference.ts";
-import type { SpeciesReason, SpeciesSeries, TracerSample } from "./evaluation-types.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
+import type { SpeciesReason, SpeciesSeries, TracerSample } from "./sample-types.ts";
 import { decodeRows, encodeRows, rolloutLatents, startsOf, wholeTracers } from "./surrogate-predictions.ts";
 import type { TracerPlace, TracerReader } from "./tracer-blocks.ts";
 

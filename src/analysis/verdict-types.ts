@@ -1,5 +1,5 @@
-import type { Phase } from "../chemistry/species.ts";
-import type { BaselineKind } from "./evaluation-types.ts";
+import type { Phase } from "../chemistry/name-reader.ts";
+import type { BaselineKind } from "./error-types.ts";
 
 /** One comparison of a surrogate's error with a baseline's. */
 export interface Verdict {
@@ -66,3 +66,36 @@ export type Weakness = { readonly sentence: string } & (
       readonly tracer: number | null;
     }
 );
+
+/** A species of which values are far off in training rows: how many, and the worst of them. */
+export interface FarOffSpecies {
+  readonly species: string;
+  readonly values: number;
+  readonly mean_relative: number;
+  readonly dex: number;
+  readonly tracer: number;
+  /** Since the tracer's first row. */
+  readonly time_yr: number;
+  readonly true_log10: number;
+  readonly predicted_log10: number;
+}
+
+/** How well training rows are met: part of metrics.json. */
+export interface TrainingCheck {
+  /** Rows after the first of each training tracer, and how many were reconstructed. */
+  readonly all: number;
+  readonly rows: number;
+  readonly reconstruction: {
+    readonly mean_dex: number;
+    /** Over the species' mean relative errors. */
+    readonly over_species: { readonly mean: number; readonly max: number };
+    /** Values that are off by more than a dex, in how many species, and the ten species with the largest errors. */
+    readonly far_off_values: number;
+    readonly far_off_species: number;
+    readonly worst: readonly FarOffSpecies[];
+  };
+  /** Of some training tracers over their full length; null without an emulator. */
+  readonly emulation: { readonly tracers: number; readonly rows: number; readonly mean_dex: number } | null;
+  /** What is worse than it should be, in sentences. */
+  readonly findings: readonly string[];
+}

@@ -1,5 +1,5 @@
-import type { BaselineKind, GroupErrors, Metrics, PredictionMetrics } from "./evaluation-types.ts";
-import { baselineKinds } from "./evaluation-types.ts";
+import { type BaselineKind, baselineKinds, type GroupErrors, type PredictionMetrics } from "./error-types.ts";
+import type { Metrics } from "./evaluation-types.ts";
 import { decimals, factorOfDex, percent } from "./plain-numbers.ts";
 import type { Verdict } from "./verdict-types.ts";
 import { elementsMean } from "./weaknesses.ts";

@@ -1,5 +1,6 @@
 import { interval, meanError, resampledCounts } from "./bootstrap.ts";
-import type { FailureMaps, Metrics, PredictionMetrics, TracerSummary } from "./evaluation-types.ts";
+import type { FailureMaps, PredictionMetrics } from "./error-types.ts";
+import type { Metrics, TracerSummary } from "./evaluation-types.ts";
 import { decimals, factor, mainly, percent, years } from "./plain-numbers.ts";
 import type { Weakness } from "./verdict-types.ts";
 

@@ -1,7 +1,6 @@
 import { DataError } from "../errors.ts";
 import { elements as core, isMassNumber } from "./elements.ts";
-import { isElectron, NameReader, type NamingOptions, type ReadName } from "./name-reader.ts";
-import type { Phase, Species } from "./species.ts";
+import { isElectron, NameReader, type NamingOptions, type Phase, type ReadName, type Species } from "./name-reader.ts";
 
 /** What species are made of: the one source for losses, conservation, and what is told of elements. */
 export interface ElementTable {

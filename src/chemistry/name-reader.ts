@@ -1,5 +1,17 @@
 import { ElementSet } from "./elements.ts";
-import type { Phase, Species } from "./species.ts";
+
+/** Where a species is found: free, on a grain's surface (`#`), or in the ice's bulk (`@`). */
+export type Phase = "gas" | "surface" | "bulk";
+
+/** What a name says of a species. */
+export interface Species {
+  readonly name: string;
+  readonly phase: Phase;
+  /** In elementary charges; −1 for the electron. */
+  readonly charge: number;
+  /** Atoms of each element that occurs, in the tables' spelling: HE, NA, 18O. */
+  readonly atoms: ReadonlyMap<string, number>;
+}
 
 /** How networks mark ice in a name, beside `#`, `@` and the endings, which are read in every convention. */
 export const conventions = {

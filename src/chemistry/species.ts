@@ -1,20 +1,7 @@
 import { readFileSync } from "node:fs";
 import { DataError } from "../errors.ts";
 import { elements } from "./elements.ts";
-import { NameReader, type NamingOptions } from "./name-reader.ts";
-
-/** Where a species is found: free, on a grain's surface (`#`), or in the ice's bulk (`@`). */
-export type Phase = "gas" | "surface" | "bulk";
-
-/** What a name says of a species. */
-export interface Species {
-  readonly name: string;
-  readonly phase: Phase;
-  /** In elementary charges; −1 for the electron. */
-  readonly charge: number;
-  /** Atoms of each element that occurs, in the tables' spelling: HE, NA, 18O. */
-  readonly atoms: ReadonlyMap<string, number>;
-}
+import { NameReader, type NamingOptions, type Species } from "./name-reader.ts";
 
 /**
  * Reads a name such as `#CH3OH`, `HCO+`, `e-` or `c-C3H2`. An element may occur several times; its counts add up.

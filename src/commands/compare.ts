@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, normalize, relative, resolve, sep } from "node:path";
-import { type Comparison, type Interval, type Metrics, surrogateKinds } from "../analysis/evaluation-types.ts";
+import { surrogateKinds } from "../analysis/error-types.ts";
+import type { Comparison, Interval, Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import { printValue } from "../config/override-values.ts";
 import { resolveIn } from "../config/paths.ts";

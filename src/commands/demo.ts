@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { ErrorStats, Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
+import type { ErrorStats, PredictionMetrics } from "../analysis/error-types.ts";
+import type { Metrics } from "../analysis/evaluation-types.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { preprocess } from "./preprocess.ts";

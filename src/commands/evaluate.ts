@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { describeChoices } from "../analysis/baseline-choices.ts";
-import type { Metrics, PredictionMetrics } from "../analysis/evaluation-types.ts";
+import type { PredictionMetrics } from "../analysis/error-types.ts";
+import type { Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
 import { describeTraining, meanErrors } from "../analysis/training-check.ts";
 import { headlineOf } from "../analysis/verdicts.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import type { EvaluationRequest } from "../analysis/evaluate.ts";
-import type { EvaluationSamples, FileReference, TrainingEpoch } from "../analysis/evaluation-types.ts";
+import type { FileReference } from "../analysis/evaluation-types.ts";
+import type { EvaluationSamples, TrainingEpoch } from "../analysis/sample-types.ts";
 import { resolveIn } from "../config/paths.ts";
 import type { ConfigOf } from "../config/schemas.ts";
 import { type CleanColumns, type CleanSplit, openCleanData, openCleanSplit } from "../data/clean-data.ts";

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
-import type { EvaluationSamples, Metrics } from "../analysis/evaluation-types.ts";
+import type { Metrics } from "../analysis/evaluation-types.ts";
+import type { EvaluationSamples } from "../analysis/sample-types.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { checksOf } from "./check-options.ts";
 import type { CommandContext } from "./command.ts";

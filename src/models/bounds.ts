@@ -1,11 +1,17 @@
 import { type HostTensors, hostTensor } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
-import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
+import type { ClippingRange } from "../chemistry/scaling.ts";
 
 /** How far from the training data's range an abundance may come out, dex. */
 export const abundanceMargin_dex = 0.5;
 /** How far a latent may go beyond its range in the training data, in parts of that range: rollouts of the trained length never do. */
 const latentMargin = 0.2;
+
+/** The least and the largest value of each column over the training rows, as weights hold them. */
+interface ColumnRange {
+  readonly lower: readonly number[];
+  readonly upper: readonly number[];
+}
 
 /** The least and the largest value of each column, scaled. */
 export interface Bounds {
@@ -14,7 +20,13 @@ export interface Bounds {
 }
 
 /** Those of decoded abundances, scaled, [species]; null where the training data's range is not known (imported weights, old files). */
-export function abundanceBounds({ abundance_range, abundances_clipping }: AutoencoderWeights): Bounds | null {
+export function abundanceBounds({
+  abundance_range,
+  abundances_clipping,
+}: {
+  readonly abundance_range?: ColumnRange | undefined;
+  readonly abundances_clipping: ClippingRange;
+}): Bounds | null {
   if (!abundance_range) return null;
   const low = Math.log10(abundances_clipping.lower);
   const span = Math.log10(abundances_clipping.upper) - low;
@@ -25,7 +37,11 @@ export function abundanceBounds({ abundance_range, abundances_clipping }: Autoen
 }
 
 /** Those of the emulator's state, scaled, [latent]; null as for abundances. They end every growth without bound. */
-export function latentBounds({ scaled_latent_range: range }: EmulatorWeights): Bounds | null {
+export function latentBounds({
+  scaled_latent_range: range,
+}: {
+  readonly scaled_latent_range?: ColumnRange | undefined;
+}): Bounds | null {
   if (!range) return null;
   const margin = (k: number): number => latentMargin * (range.upper[k]! - range.lower[k]!);
   return {

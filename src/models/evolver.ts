@@ -57,6 +57,8 @@ export interface Evolver {
   readonly carry: readonly ArraySpec[];
   /** What dropout draws for one step of one trajectory, in the order of drawing. */
   readonly masks: readonly ArraySpec[];
+  /** Steps that one graph of a rollout holds at most, a power of two, where a step has so many operations that graphs take long to prepare. */
+  readonly stretch?: number;
   /** The carry of trajectories that start. @param latents [batch, latent], scaled */
   begin(arrays: TensorMap, latents: tf.Tensor2D): TensorMap;
   /** All states of trajectories. It may be recorded once per shape and replayed: no reading of values, no random numbers. */

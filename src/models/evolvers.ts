@@ -1,6 +1,9 @@
 import { CheckpointError } from "../errors.ts";
 import type { Evolver, EvolverKind } from "./evolver.ts";
+import { autoregressive } from "./evolvers/autoregressive.ts";
+import { latentNeuralOperator } from "./evolvers/latent-neural-operator.ts";
 import { latentOde } from "./evolvers/latent-ode.ts";
+import { latentRelaxation } from "./evolvers/latent-relaxation.ts";
 import { latentRnn } from "./evolvers/latent-rnn.ts";
 import { residualMlp } from "./evolvers/residual-mlp.ts";
 import { kindNamed } from "./kinds.ts";
@@ -8,8 +11,11 @@ import { kindNamed } from "./kinds.ts";
 /** Every evolver there is, by its `model_name`. */
 export const evolvers = {
   emulator: residualMlp,
-  latent_ode: latentOde,
+  latent_relaxation: latentRelaxation,
   latent_rnn: latentRnn,
+  latent_ode: latentOde,
+  latent_neural_operator: latentNeuralOperator,
+  autoregressive,
 } satisfies Record<string, EvolverKind>;
 
 /** The kind of that `model_name`. @throws CheckpointError where this program does not know it */

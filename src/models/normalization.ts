@@ -93,3 +93,28 @@ function standardize(
     };
   })(x, weight, bias) as tf.Tensor2D;
 }
+
+/**
+ * Layer normalisation (Ba et al. 2016): weight · (x − mean) / √(variance + ε) + bias, mean and variance of each row, with its closed-form
+ * gradient.
+ * @param x             [rows, features]
+ * @param weight, bias  [features]
+ */
+export function layerNorm(x: tf.Tensor2D, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
+  const normalized = tf.customGrad((...inputs) => {
+    const [input, save] = inputs as unknown as [tf.Tensor2D, (tensors: tf.Tensor[]) => void];
+    const centred = tf.sub(input, tf.mean(input, 1, true));
+    const deviation = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon)); // [rows, 1]
+    const value = tf.mul(centred, deviation);
+    save([value, deviation]);
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [y, r] = saved as [tf.Tensor, tf.Tensor];
+        const along = tf.mul(y, tf.mean(tf.mul(dy, y), 1, true));
+        return tf.mul(tf.sub(tf.sub(dy, tf.mean(dy, 1, true)), along), r);
+      },
+    };
+  })(x);
+  return tf.add(tf.mul(normalized, weight), bias);
+}

@@ -15,7 +15,7 @@ import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
 /** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
 const trajectoriesAtOnce = 1024;
-/** Steps of one stretch at most: the time to prepare a graph grows faster than its length. */
+/** Steps of one stretch at most, where the evolver says nothing: the time to prepare a graph grows faster than its length. */
 const stepsAtOnce = 256;
 
 /** A program whose weights never change. */
@@ -116,12 +116,14 @@ export class Roller {
   /** Makes the carry of a start; null where there is none. */
   readonly #begin: Program | null;
   readonly #latent: number;
+  readonly #stepsAtOnce: number;
   readonly #sizes: BlockSizes;
 
   constructor(engine: Engine, weights: EmulatorWeights) {
     const { trainable } = weights;
     const evolver = evolverOf(weights);
     this.#latent = evolver.shape.output_dim;
+    this.#stepsAtOnce = evolver.stretch ?? stepsAtOnce;
     this.#sizes = engine.blocks;
     this.#state = engine.state({
       parameters: hostTensor(trainable, [trainable.length]),
@@ -172,7 +174,7 @@ export class Roller {
 
   /** Cut by the sizes alone, so that the same call gives the same bits whatever was asked before. */
   #stretches(trajectories: number, steps: number): Iterable<Block> {
-    const largest = Math.min(stepsAtOnce, Math.max(1, Math.floor(this.#sizes.stretch / trajectories)));
+    const largest = Math.min(this.#stepsAtOnce, Math.max(1, Math.floor(this.#sizes.stretch / trajectories)));
     return this.#sizes.anyLength ? blocks(steps, largest) : powersOfTwo(steps, largest);
   }
 

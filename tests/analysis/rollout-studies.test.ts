@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { StepErrors } from "../../src/analysis/evaluation-types.ts";
+import type { StepErrors } from "../../src/analysis/error-types.ts";
 import { errorGrowth, lengthened } from "../../src/analysis/rollout-studies.ts";
 
 function steps(means: readonly number[], yr: number): StepErrors[] {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { describeTraining, findingsOf, type TrainingCheck } from "../../src/analysis/training-check.ts";
+import { describeTraining, findingsOf } from "../../src/analysis/training-check.ts";
+import type { TrainingCheck } from "../../src/analysis/verdict-types.ts";
 
 const worst = {
   ...{ species: "@HE", values: 3, mean_relative: 20, dex: 7.85, tracer: 29, time_yr: 92.9 },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Metrics, PredictionMetrics } from "../../src/analysis/evaluation-types.ts";
+import type { PredictionMetrics } from "../../src/analysis/error-types.ts";
+import type { Metrics } from "../../src/analysis/evaluation-types.ts";
 import { conclusionsOf, verdictsOf } from "../../src/analysis/verdicts.ts";
 
 /** Mean errors in dex: overall, of gas and of ice; above the floor a tenth of them, but for what is given. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Metrics, PredictionMetrics, TracerSummary } from "../../src/analysis/evaluation-types.ts";
+import type { PredictionMetrics } from "../../src/analysis/error-types.ts";
+import type { Metrics, TracerSummary } from "../../src/analysis/evaluation-types.ts";
 import type { Weakness } from "../../src/analysis/verdict-types.ts";
 import { headlineOf } from "../../src/analysis/verdicts.ts";
 import { intervalsOf, weaknessesOf } from "../../src/analysis/weaknesses.ts";

@@ -1,4 +1,5 @@
-import type { EvaluationSamples, Histogram, Metrics } from "../evaluation-types.ts";
+import type { Metrics } from "../evaluation-types.ts";
+import type { EvaluationSamples, Histogram } from "../sample-types.ts";
 import {
   amount,
   colours,

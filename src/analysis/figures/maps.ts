@@ -1,4 +1,6 @@
-import type { DensityPlot, FailureMaps, Metrics } from "../evaluation-types.ts";
+import type { FailureMaps } from "../error-types.ts";
+import type { Metrics } from "../evaluation-types.ts";
+import type { DensityPlot } from "../sample-types.ts";
 import { bin, type Figure, figureSpec, position, type Row } from "./figure.ts";
 import { predictionStyles } from "./prediction-style.ts";
 

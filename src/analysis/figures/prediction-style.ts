@@ -1,5 +1,6 @@
 import { splitWords } from "../../data/splits.ts";
-import type { Metrics, PredictionKind } from "../evaluation-types.ts";
+import type { PredictionKind } from "../error-types.ts";
+import type { Metrics } from "../evaluation-types.ts";
 import { colours, palette, type VegaLiteSpec } from "./figure.ts";
 
 /** What figures and tables call each kind of prediction, and its colour everywhere: the surrogate's own are the cool ones. */

@@ -1,4 +1,5 @@
-import type { EvaluationSamples, Metrics } from "../evaluation-types.ts";
+import type { Metrics } from "../evaluation-types.ts";
+import type { EvaluationSamples } from "../sample-types.ts";
 import { historiesFigure, parametersFigure, scaledAbundancesFigure } from "./dataset.ts";
 import type { Figure } from "./figure.ts";
 import { conditionsFigure, heatMapFigure, predictedActualFigure } from "./maps.ts";

@@ -1,4 +1,5 @@
-import type { Metrics, PredictionMetrics } from "../evaluation-types.ts";
+import type { PredictionMetrics } from "../error-types.ts";
+import type { Metrics } from "../evaluation-types.ts";
 import { amount, type Figure, figureSpec, logarithmic, palette, type Row, shownDex } from "./figure.ts";
 import { kindColours, phaseColours, predictionStyles } from "./prediction-style.ts";
 

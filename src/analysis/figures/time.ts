@@ -1,4 +1,5 @@
-import type { LongRollout, Metrics, PredictionMetrics, Sensitivity } from "../evaluation-types.ts";
+import type { PredictionMetrics } from "../error-types.ts";
+import type { LongRollout, Metrics, Sensitivity } from "../evaluation-types.ts";
 import {
   amount,
   colours,

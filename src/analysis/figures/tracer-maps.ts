@@ -1,4 +1,5 @@
-import type { Metrics, TracerFeatures } from "../evaluation-types.ts";
+import type { Metrics } from "../evaluation-types.ts";
+import type { TracerFeatures } from "../sample-types.ts";
 import { type Figure, figureSpec, ink, position, type Row, type VegaLiteSpec } from "./figure.ts";
 import { scoredSplit } from "./prediction-style.ts";
 

@@ -1,4 +1,4 @@
-import type { EvaluationSamples, SpeciesReason, TracerSample } from "../evaluation-types.ts";
+import type { EvaluationSamples, SpeciesReason, TracerSample } from "../sample-types.ts";
 import { amount, type Figure, figureSpec, palette, position, type Row, type VegaLiteSpec, width } from "./figure.ts";
 
 const kyr = "time since the start (kyr)";

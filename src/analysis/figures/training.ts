@@ -1,5 +1,5 @@
 import { metricNames, metricOf } from "../../training/epoch-log.ts";
-import type { TrainingEpoch } from "../evaluation-types.ts";
+import type { TrainingEpoch } from "../sample-types.ts";
 import { amount, colours, type Figure, figureSpec, logarithmic, palette, type VegaLiteSpec } from "./figure.ts";
 
 const changes = ["learning rate falls", "dropout falls", "next phase"] as const;

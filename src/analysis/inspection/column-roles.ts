@@ -1,6 +1,6 @@
-import { NameReader, type NamingOptions } from "../../chemistry/name-reader.ts";
+import { NameReader, type NamingOptions, type Phase } from "../../chemistry/name-reader.ts";
 import { unusedColumns, usualParameters } from "../../chemistry/physical-parameters.ts";
-import { isSpeciesName, type Phase } from "../../chemistry/species.ts";
+import { isSpeciesName } from "../../chemistry/species.ts";
 import { matchNames, renameColumn } from "../../chemistry/species-names.ts";
 import type { SpeciesSummary } from "./inspection.ts";
 import type { InspectionSettings } from "./settings.ts";

@@ -1,4 +1,5 @@
-import { type Comparison, type Interval, surrogateKinds } from "../evaluation-types.ts";
+import { surrogateKinds } from "../error-types.ts";
+import type { Comparison, Interval } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";

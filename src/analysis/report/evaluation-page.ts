@@ -1,5 +1,6 @@
 import { describeChoices } from "../baseline-choices.ts";
-import type { FileReference, Metrics, PredictionMetrics } from "../evaluation-types.ts";
+import type { PredictionMetrics } from "../error-types.ts";
+import type { FileReference, Metrics } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
 import { describeTraining, meanErrors } from "../training-check.ts";
 import { headlineOf } from "../verdicts.ts";

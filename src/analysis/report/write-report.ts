@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../../formats/atomic-file.ts";
-import type { Comparison, EvaluationSamples, Metrics } from "../evaluation-types.ts";
+import type { Comparison, Metrics } from "../evaluation-types.ts";
 import { comparisonFigure } from "../figures/comparison.ts";
 import type { Figure } from "../figures/figure.ts";
 import { renderPng, renderSvg } from "../figures/render.ts";
 import { evaluationFigures } from "../figures/sections.ts";
+import type { EvaluationSamples } from "../sample-types.ts";
 import { comparisonPage } from "./comparison-page.ts";
 import { evaluationPage } from "./evaluation-page.ts";
 import { drawSections } from "./page.ts";

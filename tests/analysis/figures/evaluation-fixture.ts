@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { EvaluationSamples, Metrics } from "../../../src/analysis/evaluation-types.ts";
+import type { Metrics } from "../../../src/analysis/evaluation-types.ts";
+import type { EvaluationSamples } from "../../../src/analysis/sample-types.ts";
 
 export interface EvaluationFixture {
   readonly metrics: Metrics;

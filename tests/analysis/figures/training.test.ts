@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { TrainingEpoch } from "../../../src/analysis/evaluation-types.ts";
 import { trainingFigure } from "../../../src/analysis/figures/training.ts";
+import type { TrainingEpoch } from "../../../src/analysis/sample-types.ts";
 
 /** A log of epochs with these learning rates; the error in dex falls from 1, the relative error rises to 1e5. */
 function log(

@@ -1,0 +1,54 @@
+import { tf } from "../../backend/tf.ts";
+import { evolver, flatRows, stacked } from "../evolver.ts";
+import { Layout, linearSpecs } from "../layout.ts";
+import { width } from "../widths.ts";
+import { type RelaxationChain, relax, relaxPlainly } from "./relaxation-chain.ts";
+
+/** Of the rates at the start: softplus(−3), a twentieth of the way in a row. */
+const slowness = 3;
+
+/**
+ * Each latent component relaxes towards an equilibrium of the moment: dz/dt = rate · (equilibrium − z), both from an MLP of [p_t, z], solved
+ * exactly over a row: z ← z + (1 − exp(−rate)) · (equilibrium − z). With rate = softplus(a) the bracket is sigmoid(a), so that no rate, however
+ * stiff, oversteps the equilibrium.
+ */
+export const latentRelaxation = evolver({
+  name: "latent_relaxation",
+  widths: { hidden_dim: width(180, "Width of the two hidden layers.") },
+  build: ({ input_dim, output_dim, hidden_dim }) => ({
+    layout: new Layout([
+      ...linearSpecs("first", input_dim, hidden_dim),
+      ...linearSpecs("second", hidden_dim, hidden_dim),
+      ...linearSpecs("last", hidden_dim, 2 * output_dim),
+    ]),
+    last: { weight: "last.weight", bias: "last.bias" },
+    masks: [
+      { name: "first_mask", shape: [hidden_dim] },
+      { name: "second_mask", shape: [hidden_dim] },
+    ],
+    rollout(arrays, { physical, masks, bounds }, { latents }) {
+      const weight = (name: string): tf.Tensor2D => tf.transpose(arrays[`${name}.weight`] as tf.Tensor2D);
+      // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
+      const parameters = input_dim - output_dim;
+      const [ofPhysical, ofLatents] = tf.split(weight("first"), [parameters, output_dim], 0);
+      const driven = tf.add<tf.Tensor2D>(tf.matMul(flatRows(physical), ofPhysical!), arrays["first.bias"]!);
+      // How slow the rates begin belongs to the bias: nothing is left to subtract at each step.
+      const offset = tf.concat([tf.fill([output_dim], -slowness), tf.zeros([output_dim])]);
+      const chain: RelaxationChain = {
+        driven,
+        ofLatents: ofLatents as tf.Tensor2D,
+        second: weight("second"),
+        secondBias: arrays["second.bias"]!,
+        last: weight("last"),
+        lastBias: tf.add(arrays["last.bias"]!, offset),
+      };
+      const steps = physical.shape[0];
+      if (!bounds) {
+        const kept = masks && { first: flatRows(masks.first_mask!), second: flatRows(masks.second_mask!) };
+        return { states: relax(chain, latents, steps, kept ?? null), carry: {} };
+      }
+      const within = (z: tf.Tensor2D): tf.Tensor2D => tf.minimum(tf.maximum(z, bounds.lower), bounds.upper);
+      return { states: stacked(relaxPlainly(chain, latents, steps, null, within).after), carry: {} };
+    },
+  }),
+});
