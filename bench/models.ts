@@ -116,7 +116,7 @@ async function result(model: string, seed: number): Promise<Result> {
     );
   }
   const log = JSON.parse(readFileSync(weights.replace(/safetensors$/, "json"), "utf8"));
-  const seconds = log.epochs.reduce(
+  const seconds = log.reduce(
     (sum: number, epoch: { seconds_training: number; seconds_validation: number }) =>
       sum + epoch.seconds_training + epoch.seconds_validation,
     0,

@@ -250,7 +250,7 @@ describe("compare", () => {
     const { code, stdout, stderr } = await command(...words, "autoencoder=weights/other.safetensors");
     expect([code, stdout]).toEqual([4, ""]);
     expect(stderr).toMatch(
-      /^error: the autoencoder that …\/alone-here\/emulator\.safetensors was trained with is in none of: …\/alone-here\/autoencoder\.safetensors, …\/alone-here\/identity\.safetensors, …\/weights\/other\.safetensors\n/,
+      /^error: the autoencoder that …\/alone-here\/emulator\.safetensors was trained with is in none of: …\/alone-here\/autoencoder\.safetensors, …\/weights\/other\.safetensors\n/,
     );
     expect(existsSync(join(cwd, "never"))).toBe(false);
   });
