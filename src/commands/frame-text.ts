@@ -4,7 +4,8 @@ import type {
   PhysicalColumn,
   TracerSummary,
 } from "../analysis/inspection/inspection.ts";
-import { factLines, printable } from "./report-lines.ts";
+import { printableLine } from "./printable.ts";
+import { factLines } from "./report-lines.ts";
 import { type Column, formatNumber, formatTable } from "./tables.ts";
 
 const mostColumns = 24;
@@ -12,7 +13,7 @@ const mostColumns = 24;
 /** One frame of a data file, in 80 columns. */
 export function frameText(frame: FrameInspection): string {
   const sections = [
-    `/${printable(frame.key)}\n${factLines(frameFacts(frame), "  ")}`,
+    `/${printableLine(frame.key)}\n${factLines(frameFacts(frame), "  ")}`,
     frame.physical.length > 0 ? physicalTable(frame.physical) : "",
     badColumns(frame),
   ];
@@ -90,7 +91,7 @@ function abundancesText(values: NonNullable<FrameInspection["values"]>): string 
 function physicalTable(physical: readonly PhysicalColumn[]): string {
   const limit = (value: number | null): string => (value === null ? "" : short(value));
   const columns: Column<PhysicalColumn>[] = [
-    { title: "condition", value: ({ column }) => printable(column, 12) },
+    { title: "condition", value: ({ column }) => printableLine(column, 12) },
     { title: "unit", value: ({ unit }) => unit },
     { title: "min", value: ({ min }) => limit(min) },
     { title: "median", value: ({ median }) => limit(median) },
@@ -114,7 +115,7 @@ function short(value: number): string {
 function badColumns({ values }: FrameInspection): string {
   if (values === null || values.bad_columns.length === 0) return "";
   const columns: Column<ColumnSummary>[] = [
-    { title: "bad abundances", value: ({ column }) => printable(column, 24) },
+    { title: "bad abundances", value: ({ column }) => printableLine(column, 24) },
     { title: "NaN", value: ({ nan }) => nan },
     { title: "infinite", value: ({ infinite }) => infinite },
     { title: "negative", value: ({ negative }) => negative },
@@ -124,6 +125,6 @@ function badColumns({ values }: FrameInspection): string {
 }
 
 function listText(names: readonly string[]): string {
-  const shown = names.slice(0, 8).map((name) => printable(name, 40));
+  const shown = names.slice(0, 8).map((name) => printableLine(name, 40));
   return names.length > 8 ? `${shown.join(", ")} and ${formatNumber(names.length - 8)} more` : shown.join(", ");
 }

@@ -1,12 +1,12 @@
 import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { DataError } from "../errors.ts";
+import { join } from "node:path";
+import { guarded } from "../formats/atomic-file.ts";
 import { removeDeadLock } from "../formats/lock.ts";
 import { runFoldersIn } from "../formats/run-folders.ts";
 
 /** Makes a folder and its parents. */
 export function makeFolder(folder: string): string {
-  guarded(folder, () => mkdirSync(folder, { recursive: true }));
+  guardedRun(folder, () => mkdirSync(folder, { recursive: true }));
   return folder;
 }
 
@@ -21,7 +21,7 @@ export function makeFreshFolder(outputs: string, started: Date, command: string)
   const parent = makeFolder(join(outputs, date));
   for (let attempt = 1; ; attempt++) {
     const folder = join(parent, `${time}-${command}${attempt === 1 ? "" : `-${attempt}`}`);
-    const isOurs = guarded(folder, () => {
+    const isOurs = guardedRun(folder, () => {
       try {
         mkdirSync(folder);
         return true;
@@ -53,19 +53,7 @@ export function removeDeadRunLocks(outputs: string): void {
   }
 }
 
-/**
- * Runs `action` on a run's file or folder.
- * @throws DataError in place of an error of the file system, with the user's way out
- */
-export function guarded<T>(path: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    throw new DataError(`cannot write ${path}: ${(error as Error).message}`, {
-      where: dirname(path),
-      fix: "free some space or check the permissions there; `run_dir=…` puts the run elsewhere",
-      cause: error,
-    });
-  }
+/** `guarded` for a run's file or folder. */
+export function guardedRun<T>(path: string, action: () => T): T {
+  return guarded(path, action, "`run_dir=…` puts the run elsewhere");
 }

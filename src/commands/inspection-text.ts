@@ -9,7 +9,8 @@ import type {
 import type { OnnxPortSummary } from "../backend/onnx-model.ts";
 import { metricNames } from "../training/epoch-log.ts";
 import { frameText } from "./frame-text.ts";
-import { factLines, formatBytes, formatShape, printable, wrapped } from "./report-lines.ts";
+import { printableLine } from "./printable.ts";
+import { factLines, formatBytes, formatShape, wrapped } from "./report-lines.ts";
 import { type Column, formatNumber, formatTable } from "./tables.ts";
 
 const mostTableRows = 40;
@@ -17,7 +18,7 @@ const mostTableRows = 40;
 /** The report that a person reads, in 80 columns. @param path as the user wrote it */
 export function inspectionText(inspection: Inspection, hints: readonly Hint[], path: string): string {
   const size = inspection.bytes === null ? "" : `, ${formatBytes(inspection.bytes)}`;
-  const sections = [`${printable(path)}: ${titleOf(inspection)}${size}`, ...bodyOf(inspection), hintsText(hints)];
+  const sections = [`${printableLine(path)}: ${titleOf(inspection)}${size}`, ...bodyOf(inspection), hintsText(hints)];
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
@@ -179,8 +180,8 @@ function tensorsText(tensors: readonly TensorSummary[]): string {
   const rows = tensors.slice(0, mostTableRows);
   const limit = (value: number | null): string => (value === null ? "" : formatNumber(value));
   const columns: Column<TensorSummary>[] = [
-    { title: "array", value: ({ name }) => printable(name, 36) },
-    { title: "type", value: ({ type }) => printable(type, 8) },
+    { title: "array", value: ({ name }) => printableLine(name, 36) },
+    { title: "type", value: ({ type }) => printableLine(type, 8) },
     { title: "shape", value: ({ shape }) => formatShape(shape) },
     { title: "min", value: ({ min }) => limit(min) },
     { title: "max", value: ({ max }) => limit(max) },
@@ -191,8 +192,8 @@ function tensorsText(tensors: readonly TensorSummary[]): string {
 
 function datasetsText(datasets: readonly DatasetSummary[]): string {
   const columns: Column<DatasetSummary>[] = [
-    { title: "dataset", value: ({ name }) => printable(name, 40) },
-    { title: "type", value: ({ type }) => printable(type, 12) },
+    { title: "dataset", value: ({ name }) => printableLine(name, 40) },
+    { title: "type", value: ({ type }) => printableLine(type, 12) },
     { title: "shape", value: ({ shape }) => formatShape(shape) },
   ];
   if (datasets.length === 0) return "no datasets";
@@ -201,7 +202,7 @@ function datasetsText(datasets: readonly DatasetSummary[]): string {
 
 function filesText(files: readonly { readonly name: string; readonly bytes: number }[]): string {
   const columns: Column<(typeof files)[number]>[] = [
-    { title: "file", value: ({ name }) => printable(name, 60) },
+    { title: "file", value: ({ name }) => printableLine(name, 60) },
     { title: "size", value: ({ bytes }) => formatBytes(bytes) },
   ];
   if (files.length === 0) return "no files";
@@ -211,7 +212,7 @@ function filesText(files: readonly { readonly name: string; readonly bytes: numb
 function problemsText(problems: readonly { readonly key: string; readonly problem: string }[]): string {
   const shown = problems.slice(0, mostTableRows);
   return shown
-    .map(({ key, problem }) => wrapped(`cannot read ${printable(key)}: ${printable(problem, 400)}`))
+    .map(({ key, problem }) => wrapped(`cannot read ${printableLine(key)}: ${printableLine(problem, 400)}`))
     .join("\n");
 }
 
@@ -254,9 +255,9 @@ function more(count: number, what: string, shown = mostTableRows): string {
 function hintsText(hints: readonly Hint[]): string {
   if (hints.length === 0) return "";
   const lines = hints.flatMap(({ text, command }) => [
-    wrapped(`- ${printable(text, 1000)}${command === null ? "" : ":"}`, "  "),
+    wrapped(`- ${printableLine(text, 1000)}${command === null ? "" : ":"}`, "  "),
     // In one piece, to be copied.
-    ...(command === null ? [] : [`    ${printable(command, 4000)}`]),
+    ...(command === null ? [] : [`    ${printableLine(command, 4000)}`]),
   ]);
   return `next\n${lines.join("\n")}`;
 }

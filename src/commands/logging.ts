@@ -80,11 +80,11 @@ function linesForPeople({ statusLine, debug }: LoggingOptions): DestinationStrea
       })
     : (line: string) => plainLine(line, debug);
   // pino-pretty leaves the line open where it hides the details.
-  return { write: (line) => statusLine.log.write(`${render(printableLine(line)).trimEnd()}\n`) };
+  return { write: (line) => statusLine.log.write(`${render(shownLine(line)).trimEnd()}\n`) };
 }
 
 /** Within JSON control characters are escaped; those that come out again are to be seen, not obeyed. */
-function printableLine(line: string): string {
+function shownLine(line: string): string {
   const { msg, ...rest } = JSON.parse(line) as { msg?: string };
   return msg === undefined ? line : JSON.stringify({ ...rest, msg: printable(msg) });
 }

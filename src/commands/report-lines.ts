@@ -1,16 +1,7 @@
+import { printableLine } from "./printable.ts";
+
 /** Lines of a report fit into a terminal of this width. */
 const width = 80;
-
-/**
- * Text of a file as a terminal may have it: control characters, which could move the cursor or colour what follows, by their code.
- * @param longest characters beyond are left out
- */
-export function printable(text: string, longest = 200): string {
-  const shown = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
-  return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
-    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
-  });
-}
 
 /** Breaks a text at its blanks. @param indent before every line but the first */
 export function wrapped(text: string, indent = "", room = width): string {
@@ -33,12 +24,14 @@ export function forTerminal(text: string, { columns }: { readonly columns?: numb
 
 /** Names and values in two columns; what does not fit beside a name goes on below, under the value. */
 export function factLines(facts: readonly (readonly [name: string, value: string])[], indent = ""): string {
-  const names = facts.map(([name]) => printable(name, 44));
+  const names = facts.map(([name]) => printableLine(name, 44));
   const column = Math.max(...names.map((name) => name.length)) + 2;
   const below = `\n${indent}${" ".repeat(column)}`;
   return facts
     .map(([, value], i) => {
-      const lines = value.split("\n").map((line) => wrapped(printable(line, 600), "", width - indent.length - column));
+      const lines = value
+        .split("\n")
+        .map((line) => wrapped(printableLine(line, 600), "", width - indent.length - column));
       return indent + names[i]!.padEnd(column) + lines.join("\n").replaceAll("\n", below);
     })
     .join("\n");

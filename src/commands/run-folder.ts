@@ -10,7 +10,7 @@ import { versioned } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
 import { type Backend, describeEnvironment, type Environment } from "./environment.ts";
-import { guarded, makeFolder, makeFreshFolder, removeDeadRunLocks, runLock } from "./fresh-folder.ts";
+import { guardedRun, makeFolder, makeFreshFolder, removeDeadRunLocks, runLock } from "./fresh-folder.ts";
 import { toJsonLine } from "./json-line.ts";
 import { type Logger, openLog, type RunLogger } from "./logging.ts";
 
@@ -111,7 +111,7 @@ export function openRun(
   const before = isResumed ? readEnvironment(folder) : null;
   // What an earlier run left in a folder that was given would pass for this one's.
   const stale = isResumed ? ["summary.json"] : ["summary.json", "epochs.jsonl", "checkpoints"];
-  guarded(folder, () => {
+  guardedRun(folder, () => {
     for (const name of stale) rmSync(join(folder, name), { recursive: true, force: true });
   });
   const { command: _, ...session } = environment;
@@ -183,7 +183,7 @@ class OpenRun implements Run {
     this.#now = context.now;
     this.#environment = { format_version: latestVersion(runFormat), ...environment };
     this.writeEnvironment({});
-    this.#logger = guarded(folder, () =>
+    this.#logger = guardedRun(folder, () =>
       openLog({
         file: join(folder, "run.log"),
         statusLine: context.statusLine,
@@ -210,7 +210,7 @@ class OpenRun implements Run {
 
   appendEpoch(record: EpochRecord): void {
     const path = join(this.folder, "epochs.jsonl");
-    guarded(path, () => {
+    guardedRun(path, () => {
       this.#epochs ??= openSync(path, "a");
       writeSync(this.#epochs, `${toJsonLine(versioned(record))}\n`);
     });

@@ -161,8 +161,11 @@ const remedies: Record<string, string> = {
   EISDIR: "the path is a folder: give the name of a file",
 };
 
-/** Runs `action`; turns an error of the file system into a DataError that names `path` and the remedy. */
-export function guarded<T>(path: string, action: () => T): T {
+/**
+ * Runs `action`; turns an error of the file system into a DataError that names `path` and the remedy.
+ * @param elsewhere  how to choose another place, where a key or flag does
+ */
+export function guarded<T>(path: string, action: () => T, elsewhere?: string): T {
   try {
     return action();
   } catch (error) {
@@ -170,7 +173,7 @@ export function guarded<T>(path: string, action: () => T): T {
     if (code === undefined) throw error;
     throw new DataError(`cannot write ${path}: ${(error as Error).message}`, {
       where: path,
-      fix: remedies[code],
+      fix: [remedies[code], elsewhere].filter(Boolean).join("; ") || undefined,
       cause: error,
     });
   }

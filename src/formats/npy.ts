@@ -42,7 +42,7 @@ const blockBytes = 2 ** 23;
  * @throws DataError naming the file where it is absent, cut off, not well-formed or of a type that is not read
  */
 export function readNpy(path: string): NpyArray {
-  return guarded(path, () => {
+  return reading(path, () => {
     const descriptor = openSync(path, "r");
     try {
       return readFrom(descriptor, path);
@@ -66,7 +66,7 @@ export interface NpyHeader {
 
 /** Reads the head alone, checked against the file's size. @throws DataError as `readNpy` */
 export function readNpyHeader(path: string): NpyHeader {
-  return guarded(path, () => {
+  return reading(path, () => {
     const descriptor = openSync(path, "r");
     try {
       return headerOf(descriptor, path);
@@ -84,7 +84,7 @@ export function forNpyBlocks(path: string, header: NpyHeader, each: (values: Any
   const { dtype, count, dataStart, isBigEndian } = header;
   const Type = arrayTypes[dtype];
   const size = Type.BYTES_PER_ELEMENT;
-  guarded(path, () => {
+  reading(path, () => {
     const descriptor = openSync(path, "r");
     try {
       const block = new Type(Math.min(count, blockBytes / size));
@@ -243,7 +243,7 @@ function fill(descriptor: number, from: number, bytes: Uint8Array, path: string)
 }
 
 /** Turns an error of the file system into a DataError. */
-function guarded<T>(path: string, action: () => T): T {
+function reading<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {

@@ -1,23 +1,17 @@
 import { describe, expect, it } from "vitest";
-import {
-  factLines,
-  formatBytes,
-  formatShape,
-  forTerminal,
-  printable,
-  wrapped,
-} from "../../src/commands/report-lines.ts";
+import { printableLine } from "../../src/commands/printable.ts";
+import { factLines, formatBytes, formatShape, forTerminal, wrapped } from "../../src/commands/report-lines.ts";
 
 describe("text of a foreign file", () => {
   it("loses what would steer the terminal", () => {
-    expect(printable("\u001b[31mred\u001b]0;title\u0007\n\u202e")).toBe(
-      "\\u{1b}[31mred\\u{1b}]0;title\\u{7}\\u{a}\\u{202e}",
+    expect(printableLine("\u001b[31mred\u001b]0;title\u0007\n\u202e")).toBe(
+      "\\u001b[31mred\\u001b]0;title\\u0007\\u000a\\u202e",
     );
-    expect(printable("#CH3OH+ µ 星")).toBe("#CH3OH+ µ 星");
+    expect(printableLine("#CH3OH+ µ 星")).toBe("#CH3OH+ µ 星");
   });
 
   it("is cut where it is too long", () => {
-    expect(printable("abcdef", 4)).toBe("abc…");
+    expect(printableLine("abcdef", 4)).toBe("abc…");
   });
 });
 
