@@ -127,7 +127,8 @@ export async function prepare(): Promise<string> {
     wordsOf("train-autoencoder"),
     wordsOf("train-emulator"),
   ];
-  for (const words of steps) await inPeace(words, folder);
+  // A run folder is one command's.
+  for (const words of steps) await inPeace([...words, `run_dir=of-${words[0]}`], folder);
   for (const run_dir of ["first", "second"]) await inPeace([...wordsOf("evaluate"), `run_dir=${run_dir}`], folder);
   const autoencoder = readAutoencoder(join(folder, "weights/grav/autoencoder.safetensors"));
   const emulator = readEmulator(join(folder, "weights/grav/emulator.safetensors"));
