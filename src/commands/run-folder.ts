@@ -69,14 +69,23 @@ function checkRunFolder(folder: string, command: string, config: RunConfig["conf
   const names = readdirSync(folder).filter((name) => name !== ".lock");
   // The environment is written first: a run that was killed while it began leaves a part of it at most.
   if (names.every((name) => /^\.environment\.json\..*\.part$/.test(name))) return folder;
-  const earlier = readEnvironment(folder);
-  if (earlier?.command_line?.[0] !== "astrochem") throw refuse("something else than a run");
-  if (earlier.command !== command) throw refuse(`a run of ${earlier.command}`);
+  const earlier = commandOfRun(folder);
+  if (earlier === null) throw refuse("something else than a run");
+  if (earlier !== command) throw refuse(`a run of ${earlier}`);
   const read = pathsIn(config, config.working_path ?? ".").find(
     (path) => dirname(path) === join(folder, "checkpoints") && existsSync(path),
   );
   if (read !== undefined) throw refuse(`the input ${read}`);
   return folder;
+}
+
+/** The command whose run a folder holds, by its environment, or by its summary where the folder was emptied under the run; null for no run. */
+function commandOfRun(folder: string): string | null {
+  const environment = readRecord<Environment>(folder, "environment.json");
+  if (environment?.command_line?.[0] === "astrochem") return environment.command;
+  const summary = readRecord<{ command?: unknown; outcome?: unknown; started_at?: unknown }>(folder, "summary.json");
+  const isOurs = typeof summary?.outcome === "string" && typeof summary.started_at === "string";
+  return isOurs && typeof summary.command === "string" ? summary.command : null;
 }
 
 /** All texts of a configuration, as if they were paths. */
@@ -108,7 +117,7 @@ export function openRun(
     cwd: context.cwd,
     seed: loaded.config.seed ?? null,
   });
-  const before = isResumed ? readEnvironment(folder) : null;
+  const before = isResumed ? readRecord<Environment>(folder, "environment.json") : null;
   // What an earlier run left in a folder that was given would pass for this one's.
   const stale = isResumed ? ["summary.json"] : ["summary.json", "epochs.jsonl", "checkpoints"];
   guardedRun(folder, () => {
@@ -122,10 +131,10 @@ export function openRun(
   return run;
 }
 
-/** What an earlier session of the run left; null where nothing is left of it. */
-function readEnvironment(folder: string): Environment | null {
+/** What an earlier session of the run wrote into a file; null where nothing is left of it. */
+function readRecord<T>(folder: string, name: string): T | null {
   try {
-    return JSON.parse(readFileSync(join(folder, "environment.json"), "utf8")) as Environment;
+    return JSON.parse(readFileSync(join(folder, name), "utf8")) as T;
   } catch {
     return null;
   }

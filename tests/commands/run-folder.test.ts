@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Interruption } from "../../src/commands/interruption.ts";
@@ -103,9 +103,19 @@ describe("the folder of a run", () => {
     openRun("train", loaded({ run_dir: "own" }), context).finish("completed", {});
   });
 
+  it("is one that lost all but its summary, because somebody emptied it under the run", () => {
+    const context = testContext();
+    const run = openRun("train", loaded({ run_dir: "own" }), context);
+    run.finish("completed", {});
+    for (const name of readdirSync(run.folder)) if (name !== "summary.json") rmSync(join(run.folder, name));
+    expect(() => openRun("other", loaded({ run_dir: "own" }), context)).toThrow(/holds a run of train/);
+    openRun("train", loaded({ run_dir: "own" }), context).finish("completed", {});
+  });
+
   it.each([
     ["of a user's own configuration", { "config.yaml": "a: 1\n" }],
     ["of another program", { "environment.json": '{"command":"train"}' }],
+    ["with a summary of something else", { "summary.json": '{"command":"train"}' }],
   ])("is none %s", (_, files) => {
     const context = testContext();
     mkdirSync(join(context.cwd, "mine"));
