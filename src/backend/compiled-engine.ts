@@ -154,7 +154,7 @@ class CompiledProgram implements Program {
       executionProviders: [device ? "webgpu" : "cpu"],
       ...(device && { preferredOutputLocation: Object.fromEntries(places) }),
       intraOpNumThreads: threads,
-      graphOptimizationLevel: isTooLarge(recording.graph.nodes.length) && !this.#source.frozen ? "disabled" : "all",
+      graphOptimizationLevel: isTooLarge(graph.nodes.length) && !this.#source.frozen ? "disabled" : "all",
       logSeverityLevel: 3,
       // An arena keeps a block for every size that it has met; it is worth it where there is one size.
       enableCpuMemArena: this.#source.batch === undefined,

@@ -7,6 +7,11 @@ export interface HostTensor {
 }
 export type HostTensors = Record<string, HostTensor>;
 
+/** Entries of an array of that shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
 /**
  * A step as a pure function: current state and inputs in, the changed part of the state and the outputs out.
  * It must not read values or draw random numbers: an engine may record it once per shape and replay the record.

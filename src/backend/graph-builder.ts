@@ -1,3 +1,4 @@
+import { sizeOf } from "./engine.ts";
 import { fuseProductsWithSums, withOutputsInPlace, withoutUnused } from "./graph-passes.ts";
 import type {
   AttributeValue,
@@ -121,7 +122,7 @@ export class GraphBuilder {
     for (const { op, inputs, outputs, attributes } of this.#nodes) {
       if (op !== "MatMul" && op !== "Gemm") continue;
       const inner = this.#shapes.get(inputs[0]!)?.at(attributes.transA ? -2 : -1) ?? 1;
-      const size = this.#shapes.get(outputs[0]!)!.reduce((product, length) => product * length, 1);
+      const size = sizeOf(this.#shapes.get(outputs[0]!)!);
       largest = Math.max(largest, size * inner);
     }
     return largest;

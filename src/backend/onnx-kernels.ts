@@ -1,3 +1,4 @@
+import { sizeOf } from "./engine.ts";
 import type { GraphBuilder, Value, ValueType } from "./graph-builder.ts";
 import { tf } from "./tf.ts";
 
@@ -223,7 +224,7 @@ function segmentSum(g: GraphBuilder, { inputs: { x, segmentIds }, attrs }: Kerne
     list: [],
     attrs: { depth: attrs.numSegments, onValue: 1, offValue: 0, dtype: "float32" },
   });
-  const width = inner.reduce((product, length) => product * length, 1);
+  const width = sizeOf(inner);
   const summed = g.node("Gemm", [hits, reshape(g, x!, [rows!, width])], [attrs.numSegments, width], "float32", {
     transA: 1,
   });
@@ -339,13 +340,13 @@ function positive(axis: number, rank: number): number {
 
 /** A shape with its −1 replaced. */
 function resolved(x: Value, shape: readonly number[]): number[] {
-  const size = x.shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(x.shape);
   const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
   return shape.map((length) => (length === -1 ? size / known : length));
 }
 
 function filledLike(g: GraphBuilder, { shape, dtype }: Value, value: number): Value {
-  return g.constant(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value), shape, dtype);
+  return g.constant(new Float32Array(sizeOf(shape)).fill(value), shape, dtype);
 }
 
 function broadcast(a: Value, b: Value): number[] {

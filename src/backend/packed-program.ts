@@ -5,6 +5,7 @@ import {
   hostTensor,
   type Program,
   type StepFunction,
+  sizeOf,
   type Targets,
 } from "./engine.ts";
 import type { Shapes } from "./recorder.ts";
@@ -92,8 +93,4 @@ function unpacked(packed: Float32Array, shapes: Shapes, targets: Targets): HostT
     return [name, hostTensor(data, shape)];
   };
   return Object.fromEntries(Object.entries(shapes).map(part));
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((size, length) => size * length, 1);
 }

@@ -1,4 +1,3 @@
-import { CheckpointError } from "../errors.ts";
 import type { Compressor, CompressorKind } from "./compressor.ts";
 import { identity } from "./compressors/identity.ts";
 import { tiedAutoencoder } from "./compressors/tied-autoencoder.ts";
@@ -12,7 +11,7 @@ export const compressors = {
 
 /** The kind of that `model_name`. @throws CheckpointError where this program does not know it */
 export function kindOfCompressor(model_name: string, where?: string): CompressorKind {
-  return kindNamed(compressors, model_name, "a compressor", CheckpointError, where);
+  return kindNamed(compressors, model_name, "a compressor", where);
 }
 
 /** The compressor that a weights file holds. @throws as `evolverOf` */

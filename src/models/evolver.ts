@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type TensorMap, tf } from "../backend/tf.ts";
-import type { BoundTensors } from "./bounds.ts";
+import { type BoundTensors, bounded } from "./bounds.ts";
 import type { UniformSource } from "./initialization.ts";
 import type { ArraySpec, Layout } from "./layout.ts";
 
@@ -159,8 +159,7 @@ export function stepByStep(
   const states: tf.Tensor2D[] = [];
   for (let t = 0; t < steps; t++) {
     const made = step({ latents, carry, at: ofStep(given, t), masks: ofStep(drawn, t) });
-    const next = tf.add<tf.Tensor2D>(latents, made.change);
-    latents = bounds ? tf.minimum(tf.maximum(next, bounds.lower), bounds.upper) : next;
+    latents = bounded(tf.add(latents, made.change), bounds ?? null);
     carry = made.carry ?? {};
     states.push(latents);
   }

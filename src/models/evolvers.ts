@@ -1,4 +1,3 @@
-import { CheckpointError } from "../errors.ts";
 import type { Evolver, EvolverKind } from "./evolver.ts";
 import { autoregressive } from "./evolvers/autoregressive.ts";
 import { latentNeuralOperator } from "./evolvers/latent-neural-operator.ts";
@@ -20,7 +19,7 @@ export const evolvers = {
 
 /** The kind of that `model_name`. @throws CheckpointError where this program does not know it */
 export function kindOfEvolver(model_name: string, where?: string): EvolverKind {
-  return kindNamed(evolvers, model_name, "an evolver", CheckpointError, where);
+  return kindNamed(evolvers, model_name, "an evolver", where);
 }
 
 /**

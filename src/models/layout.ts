@@ -1,3 +1,4 @@
+import { sizeOf } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import { type UniformSource, uniformLinear } from "./initialization.ts";
 
@@ -88,9 +89,4 @@ export function linearSpecs(name: string, inputs: number, outputs: number): Arra
     { name: `${name}.weight`, shape: [outputs, inputs], fresh },
     { name: `${name}.bias`, shape: [outputs], fresh },
   ];
-}
-
-/** Entries of an array of that shape. */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }

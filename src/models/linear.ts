@@ -38,6 +38,6 @@ export function product(x: tf.Tensor2D, weight: tf.Tensor2D, rest: tf.Tensor): t
 }
 
 /** With dropout where there is a mask. */
-export function masked(x: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D {
+export function masked(x: tf.Tensor2D, mask: tf.Tensor | undefined): tf.Tensor2D {
   return mask ? tf.mul(x, mask) : x;
 }

@@ -1,6 +1,6 @@
-import { type HostTensors, hostTensor } from "../backend/engine.ts";
+import { type HostTensors, hostTensor, sizeOf } from "../backend/engine.ts";
 import type { RandomStream } from "../data/random.ts";
-import { type ArraySpec, sizeOf } from "../models/layout.ts";
+import type { ArraySpec } from "../models/layout.ts";
 
 /**
  * Inverted dropout masks, 0 or 1/(1 − dropout), drawn in the order of the list.

@@ -13,7 +13,7 @@ import { outsideRanges } from "../data/range-watch.ts";
 import { type TimeSteps, timestepColumn } from "../data/time-steps.ts";
 import { CheckpointError } from "../errors.ts";
 import { compressorOf } from "../models/compressors.ts";
-import { type Evolver, initialEvolver } from "../models/evolver.ts";
+import { type Evolver, type EvolverShape, initialEvolver } from "../models/evolver.ts";
 import { evolverOf, kindOfEvolver } from "../models/evolvers.ts";
 import { Encoder } from "../models/runners.ts";
 import {
@@ -36,15 +36,6 @@ import { type OpenTraining, runTraining } from "./run-training.ts";
 import type { Snapshot } from "./training-state.ts";
 import { checkWarmStart } from "./warm-start.ts";
 
-/** What the data and the compressor give of an evolver's sizes, and its own widths. */
-export interface EvolverSizes {
-  /** Physical parameters + latents. */
-  readonly input_dim: number;
-  /** Latents. */
-  readonly output_dim: number;
-  readonly [width: string]: unknown;
-}
-
 /** An emulator's training, all paths absolute. */
 export interface EmulatorJob {
   readonly dataset: string;
@@ -57,7 +48,7 @@ export interface EmulatorJob {
   /** Whether rows that are not one step apart are allowed. */
   readonly unevenSteps: boolean;
   /** Its sizes: `model.model_name` says of what. */
-  readonly shape: EvolverSizes;
+  readonly shape: EvolverShape;
   readonly model: EvolverModel;
   readonly recipe: EmulatorRecipe;
   readonly autoencoder: string;

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { sizeOf } from "../../src/backend/engine.ts";
 import { tf } from "../../src/backend/tf.ts";
-import { type ArraySpec, Layout, sizeOf } from "../../src/models/layout.ts";
+import { type ArraySpec, Layout } from "../../src/models/layout.ts";
 import { useWasm, withoutLeak } from "../helpers/tensors.ts";
 
 const layout = new Layout([

@@ -4,6 +4,7 @@ import { gelu } from "../activations.ts";
 import { type CompressorVectors, compressor, type Masks } from "../compressor.ts";
 import type { UniformSource } from "../initialization.ts";
 import { type ArraySpec, Layout } from "../layout.ts";
+import { masked } from "../linear.ts";
 import type { LinearLayer, Normalizer } from "../normalization.ts";
 import { width } from "../widths.ts";
 
@@ -119,8 +120,4 @@ function decode(arrays: TensorMap, z: tf.Tensor2D, norm: Normalizer, { decoder_m
   const d2 = masked(gelu(norm.layer(d1, tied("fc2", "decoder_bias2"), "decoder_bn2")), decoder_mask);
   const last = tied("fc1", "decoder_bias3");
   return tf.sigmoid(tf.add<tf.Tensor2D>(tf.matMul(d2, last.matrix), last.bias!));
-}
-
-function masked(x: tf.Tensor2D, mask: tf.Tensor | undefined): tf.Tensor2D {
-  return mask ? tf.mul(x, mask) : x;
 }

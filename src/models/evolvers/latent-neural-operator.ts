@@ -2,6 +2,7 @@ import { type TensorMap, tf } from "../../backend/tf.ts";
 import { gelu } from "../activations.ts";
 import { evolver, flatRows, stepByStep } from "../evolver.ts";
 import { type ArraySpec, Layout, linearSpecs } from "../layout.ts";
+import { linear, transposed } from "../linear.ts";
 import { layerNorm } from "../normalization.ts";
 import { width } from "../widths.ts";
 
@@ -36,14 +37,13 @@ export const latentNeuralOperator = evolver({
     // Some 120 operations a step: 256 steps in one graph took three minutes to prepare.
     stretch: 16,
     rollout(arrays, drive, start) {
-      const linear = linearLayers(arrays);
       // The physical parameters do not depend on the state: all steps at once.
-      const embed = gelu(linear("phys_projection.0")(flatRows(drive.physical)));
-      const embedded = linear("phys_projection.2")(embed);
+      const embed = gelu(linear(arrays, "phys_projection.0")(flatRows(drive.physical)));
+      const embedded = linear(arrays, "phys_projection.2")(embed);
       const mix = Array.from({ length: blocks }, (_, k) => mixer(arrays, `blocks.${k}`, { latents, channels }));
       const position = tf.add(arrays.position_embedding!, arrays["token_projection.bias"]!);
-      const direction = tf.transpose(arrays["token_projection.weight"] as tf.Tensor2D); // [1, channels]
-      const [headNorm, head] = [norms(arrays, "output_head.0"), linear("output_head.1")];
+      const direction = transposed(arrays, "token_projection.weight"); // [1, channels]
+      const [headNorm, head] = [norms(arrays, "output_head.0"), linear(arrays, "output_head.1")];
       return stepByStep(drive, start, { embedded }, ({ latents: z, at }) => {
         const state = tf.mul(tf.expandDims(z, 2), direction); // [batch, latents, channels]
         const tokens = tf.add(state, tf.add(tf.expandDims(at.embedded!, 1), position));
@@ -74,10 +74,9 @@ function normSpecs(name: string, channels: number): ArraySpec[] {
 
 /** One block on [batch · latents, channels]: every product has two dimensions, which is what engines are fast with. */
 function mixer(arrays: TensorMap, name: string, { latents, channels }: Tokens): (x: tf.Tensor2D) => tf.Tensor2D {
-  const linear = linearLayers(arrays);
   const [tokenNorm, channelNorm] = [norms(arrays, `${name}.token_norm`), norms(arrays, `${name}.channel_norm`)];
-  const [tokenIn, tokenOut] = [linear(`${name}.token_in`), linear(`${name}.token_out`)];
-  const [channelIn, channelOut] = [linear(`${name}.channel_in`), linear(`${name}.channel_out`)];
+  const [tokenIn, tokenOut] = [linear(arrays, `${name}.token_in`), linear(arrays, `${name}.token_out`)];
+  const [channelIn, channelOut] = [linear(arrays, `${name}.channel_in`), linear(arrays, `${name}.channel_out`)];
   /** [batch · from, to] → [batch · to, from]. */
   const turned = (x: tf.Tensor2D, from: number, to: number): tf.Tensor2D =>
     tf.reshape(tf.transpose(tf.reshape(x, [-1, from, to]), [0, 2, 1]), [-1, from]);
@@ -85,14 +84,6 @@ function mixer(arrays: TensorMap, name: string, { latents, channels }: Tokens): 
     const acrossComponents = tokenOut(gelu(tokenIn(turned(tokenNorm(x), latents, channels))));
     const mixed = tf.add<tf.Tensor2D>(x, turned(acrossComponents, channels, latents));
     return tf.add(mixed, channelOut(gelu(channelIn(channelNorm(mixed)))));
-  };
-}
-
-/** Linear layers by name, [rows, in] → [rows, out]; a layer's weight is transposed once for all steps. */
-function linearLayers(arrays: TensorMap): (name: string) => (x: tf.Tensor2D) => tf.Tensor2D {
-  return (name) => {
-    const [weight, bias] = [tf.transpose(arrays[`${name}.weight`] as tf.Tensor2D), arrays[`${name}.bias`]!];
-    return (x) => tf.add(tf.matMul(x, weight), bias);
   };
 }
 

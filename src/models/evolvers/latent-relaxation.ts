@@ -1,6 +1,8 @@
 import { tf } from "../../backend/tf.ts";
+import { bounded } from "../bounds.ts";
 import { evolver, flatRows, stacked } from "../evolver.ts";
 import { Layout, linearSpecs } from "../layout.ts";
+import { product, splitLinear, transposed } from "../linear.ts";
 import { width } from "../widths.ts";
 import { type RelaxationChain, relax, relaxPlainly } from "./relaxation-chain.ts";
 
@@ -27,19 +29,16 @@ export const latentRelaxation = evolver({
       { name: "second_mask", shape: [hidden_dim] },
     ],
     rollout(arrays, { physical, masks, bounds }, { latents }) {
-      const weight = (name: string): tf.Tensor2D => tf.transpose(arrays[`${name}.weight`] as tf.Tensor2D);
-      // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
-      const parameters = input_dim - output_dim;
-      const [ofPhysical, ofLatents] = tf.split(weight("first"), [parameters, output_dim], 0);
-      const driven = tf.add<tf.Tensor2D>(tf.matMul(flatRows(physical), ofPhysical!), arrays["first.bias"]!);
+      const first = splitLinear(arrays, "first", input_dim - output_dim);
       // How slow the rates begin belongs to the bias: nothing is left to subtract at each step.
       const offset = tf.concat([tf.fill([output_dim], -slowness), tf.zeros([output_dim])]);
       const chain: RelaxationChain = {
-        driven,
-        ofLatents: ofLatents as tf.Tensor2D,
-        second: weight("second"),
+        // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
+        driven: product(flatRows(physical), first.first, first.bias),
+        ofLatents: first.second,
+        second: transposed(arrays, "second.weight"),
         secondBias: arrays["second.bias"]!,
-        last: weight("last"),
+        last: transposed(arrays, "last.weight"),
         lastBias: tf.add(arrays["last.bias"]!, offset),
       };
       const steps = physical.shape[0];
@@ -47,7 +46,7 @@ export const latentRelaxation = evolver({
         const kept = masks && { first: flatRows(masks.first_mask!), second: flatRows(masks.second_mask!) };
         return { states: relax(chain, latents, steps, kept ?? null), carry: {} };
       }
-      const within = (z: tf.Tensor2D): tf.Tensor2D => tf.minimum(tf.maximum(z, bounds.lower), bounds.upper);
+      const within = (z: tf.Tensor2D): tf.Tensor2D => bounded(z, bounds);
       return { states: stacked(relaxPlainly(chain, latents, steps, null, within).after), carry: {} };
     },
   }),

@@ -1,5 +1,6 @@
 import { tf } from "../../backend/tf.ts";
 import { apart, stacked } from "../evolver.ts";
+import { masked } from "../linear.ts";
 
 /** The relaxation's arrays: z ← z + σ(rate) · (equilibrium − z), [rate, equilibrium] = relu(relu(z·ofLatents + driven_t)·second + …)·last + …. */
 export interface RelaxationChain {
@@ -36,8 +37,7 @@ export function relaxPlainly(
 ): Trace {
   const drives = apart(driven, steps);
   const kept = masks && { first: apart(masks.first, steps), second: apart(masks.second, steps) };
-  const hidden = (x: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D =>
-    mask ? tf.mul(tf.relu(x), mask) : tf.relu(x);
+  const hidden = (x: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D => masked(tf.relu(x), mask);
   const trace: Trace = { before: [], after: [], first: [], second: [], gate: [], away: [] };
   let z = latents;
   for (let t = 0; t < steps; t++) {
@@ -82,8 +82,7 @@ export function relax(
 /** By the chain's arrays, in their order. @param dy [steps · batch, latent], by the states */
 function gradients(dy: tf.Tensor2D, saved: tf.Tensor2D[], steps: number): tf.Tensor2D[] {
   const [before, first, second, gate, away, w1, w2, w3, m1, m2] = saved;
-  const slope = (value: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor2D[] =>
-    apart(mask ? tf.mul(tf.step(value), mask) : tf.step(value), steps);
+  const slope = (value: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor2D[] => apart(masked(tf.step(value), mask), steps);
   const [slopes1, slopes2] = [slope(first!, m1), slope(second!, m2)];
   const stays = tf.sub<tf.Tensor2D>(1, gate!);
   // By the last layer's outputs: [g · σ'(rate) · (equilibrium − z), g · σ(rate)]. Its factors are made for all steps at once.

@@ -3,6 +3,7 @@ import { runOwnKernel } from "../../backend/own-kernels.ts";
 import { tf } from "../../backend/tf.ts";
 import type { BoundTensors } from "../bounds.ts";
 import { apart, stacked } from "../evolver.ts";
+import { masked } from "../linear.ts";
 
 /** The residual network without biases: z ← z + relu(relu(z·ofLatents + drive_t)·second)·third. */
 export interface Chain {
@@ -119,7 +120,6 @@ export function evolvePlainly(
 ): { states: tf.Tensor2D[]; firsts: tf.Tensor2D[]; seconds: tf.Tensor2D[] } {
   const drives = apart(drive, steps);
   const kept = masks && { first: apart(masks.first, steps), second: apart(masks.second, steps) };
-  const masked = (x: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D => (mask ? tf.mul(x, mask) : x);
   const made = { states: [] as tf.Tensor2D[], firsts: [] as tf.Tensor2D[], seconds: [] as tf.Tensor2D[] };
   let z = latents;
   for (let t = 0; t < steps; t++) {
@@ -185,6 +185,5 @@ function backwards(
 
 /** The derivative of mask · relu: the mask where the value came through. */
 function slope(value: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D {
-  const through = tf.step(value);
-  return mask ? tf.mul(through, mask) : through;
+  return masked(tf.step(value), mask);
 }

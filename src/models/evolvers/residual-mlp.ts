@@ -30,21 +30,9 @@ export function residualNetwork(name: string, hidden: number): EvolverKind {
 }
 
 /** All steps at once, with a closed-form gradient: the loop that everybody waits for. */
-function rollout(arrays: TensorMap, drive: Drive, start: EvolverState): Rollout {
-  return residualRollout(arrays, flatRows(drive.physical), drive, start);
-}
-
-/**
- * The rollout of the layers `net` under conditions that do not depend on the state.
- * @param conditions  [steps · batch, n], time first: what stands before the latents in the first layer's inputs
- */
-export function residualRollout(
-  arrays: TensorMap,
-  conditions: tf.Tensor2D,
-  { physical, masks, bounds }: Drive,
-  { latents }: EvolverState,
-): Rollout {
-  const [steps, parameters] = [physical.shape[0], conditions.shape[1]];
+function rollout(arrays: TensorMap, { physical, masks, bounds }: Drive, { latents }: EvolverState): Rollout {
+  const [steps, , parameters] = physical.shape;
+  const conditions = flatRows(physical);
   const [hidden, inputs] = arrays["net.0.weight"]!.shape as [number, number];
   const array = (name: string): tf.Tensor2D => arrays[name] as tf.Tensor2D;
   // One more hidden unit, always 1, carries the biases: they are rows of the weights, and nothing is left to add at each step.
@@ -55,12 +43,12 @@ export function residualRollout(
       [0, 1],
     ]);
   const weight0 = besideUnit(tf.transpose(array("net.0.weight"))); // [inputs, hidden + 1]
-  const ofConditions = tf.slice(weight0, [0, 0], [parameters, hidden + 1]);
+  const ofPhysical = tf.slice(weight0, [0, 0], [parameters, hidden + 1]);
   const ofLatents = tf.slice(weight0, [parameters, 0], [inputs - parameters, hidden + 1]);
-  // The conditions' share of the first layer does not depend on the state: one product for all steps.
+  // The physical parameters' share of the first layer does not depend on the state: one product for all steps.
   const bias = tf.concat([arrays["net.0.bias"] as tf.Tensor1D, unit]);
   const drive = tf.add<tf.Tensor2D>(
-    tf.matMul(conditions, ofConditions),
+    tf.matMul(conditions, ofPhysical),
     // States within bounds are counted from the lower one.
     bounds ? tf.add(tf.matMul(bounds.lower as tf.Tensor2D, ofLatents), bias) : bias,
   );
