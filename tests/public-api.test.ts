@@ -135,7 +135,7 @@ describe("the package's types", () => {
 
   it("compile the README's example, as a strict project does", () => {
     const readme = readFileSync("README.md", "utf8");
-    const example = /```ts\n([\s\S]*?)```/.exec(readme.slice(readme.indexOf("## Library")))![1]!;
+    const example = /```ts\n([\s\S]*?)```/.exec(readme.slice(readme.indexOf("## Use it")))![1]!;
     expect(example).toContain('from "astrochem"');
     const consumer = `import type { Matrix, MatrixInput } from "astrochem";
 declare const physical: MatrixInput, abundances: MatrixInput;

@@ -105,7 +105,7 @@ function describeUnion(
   });
 }
 
-/** The tables of the README: key, type, default, meaning. */
+/** The tables of docs/configuration.md: key, type, default, meaning. */
 export function configTables(): string {
   return describeConfig()
     .map(({ title, keys }) => `### ${title}\n\n${table(keys)}`)
