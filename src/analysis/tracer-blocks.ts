@@ -126,8 +126,7 @@ export class TracerReader {
     let raw = new Float32Array(0);
     for (let from = 0; from < sorted.length; ) {
       const { rows } = sorted[from]!;
-      // A power of two, to which an emulator's batch is rounded up.
-      const most = 2 ** Math.max(0, Math.floor(Math.log2(valuesAtOnce / (rows * this.columns.species.length))));
+      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * this.columns.species.length)));
       let to = from + 1;
       while (to < sorted.length && to - from < most && sorted[to]!.rows === rows) to += 1;
       const size = (to - from) * rows * this.#names.length;

@@ -1,3 +1,4 @@
+import { inBlocks } from "./blocks.ts";
 import {
   type BlockSizes,
   cacheSized,
@@ -15,21 +16,21 @@ import { type TensorMap, tf } from "./tf.ts";
 /** Runs each step operation by operation on a tfjs backend. */
 export class EagerEngine implements Engine {
   readonly name = "eager";
-  readonly blocks: BlockSizes;
   readonly #backend: string | null;
+  readonly #sizes: BlockSizes;
 
   /** @param backend  its name, once tfjs has it ready; null: whichever is current */
-  constructor(backend: string | null = null, blocks: BlockSizes = cacheSized) {
-    this.#backend = backend;
-    this.blocks = blocks;
+  constructor(backend: string | null = null, sizes: BlockSizes = cacheSized) {
+    [this.#backend, this.#sizes] = [backend, sizes];
   }
 
   state(initial: HostTensors): EngineState {
     return new EagerState(initial, this.#backend);
   }
 
-  program(_name: string, step: StepFunction, { prepare }: ProgramOptions = {}): Program {
-    return new EagerProgram(step, prepare ? new Prepared(prepare) : null, this.#backend);
+  program(_name: string, step: StepFunction, options: ProgramOptions = {}): Program {
+    const prepared = options.prepare ? new Prepared(options.prepare) : null;
+    return inBlocks(new EagerProgram(step, prepared, this.#backend), this.#sizes, options);
   }
 }
 
