@@ -46,6 +46,15 @@ export interface ScaledOption {
   readonly scaled?: boolean | undefined;
 }
 
+/** What `emulate` takes beside the arrays. */
+export interface EmulateOptions extends ScaledOption {
+  /**
+   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
+   * Default: true.
+   */
+  readonly conserve?: boolean | undefined;
+}
+
 /** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
 export interface PhysicalParameter {
   readonly name: string;
@@ -220,20 +229,58 @@ export class Inference {
    * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t.
    * @throws DataError naming the argument and the first bad index
    */
-  emulate(physical: MatrixInput, abundances: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Matrix> {
     return this.#call(() => this.#emulate(physical, abundances, options));
   }
 
-  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: ScaledOption): Promise<Matrix> {
+  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
       ["b", batch],
       ["species", this.species.length],
     ]);
-    const latents = await this.#encoder.encode(this.#scaledAbundances("abundances", abundances, options), batch);
+    const features = this.#scaledAbundances("abundances", abundances, options);
+    const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    return { data: await this.#decodeRows(evolved, options), shape: [batch, steps, this.species.length] };
+    const conserves = (options.conserve ?? true) && this.#decoder.conservation.names.length > 0;
+    const data = conserves
+      ? await this.#decodeConserved(evolved, this.#totals(abundances, options), options)
+      : await this.#decodeRows(evolved, options);
+    return { data, shape: [batch, steps, this.species.length] };
+  }
+
+  /** The totals of every start, [b, totals]. */
+  #totals({ data }: MatrixInput, { scaled }: ScaledOption): Float32Array {
+    const [{ conservation }, width] = [this.#decoder, this.species.length];
+    const { lower, upper } = this.abundancesClipping;
+    const starts = data.length / width;
+    const totals = new Float32Array(starts * conservation.names.length);
+    const state = new Float32Array(width);
+    for (let b = 0; b < starts; b++) {
+      for (let s = 0; s < width; s++) {
+        const x = data[b * width + s]!;
+        state[s] = scaled ? x : Math.min(Math.max(x, lower), upper);
+      }
+      if (scaled) this.#abundanceScaling.unscaleInto(state, state);
+      totals.set(conservation.totals(state), b * conservation.names.length);
+    }
+    return totals;
+  }
+
+  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. */
+  async #decodeConserved(latents: Float32Array, totals: Float32Array, { scaled }: ScaledOption): Promise<Float32Array> {
+    const { conservation } = this.#decoder;
+    const [width, rows] = [conservation.names.length, latents.length / this.latentDim];
+    const [starts, all] = [totals.length / width, new Float32Array(rows * width)];
+    for (let row = 0; row < rows; row++) {
+      const start = Math.floor((row * starts) / rows);
+      all.set(totals.subarray(start * width, (start + 1) * width), row * width);
+    }
+    const { abundances, unmet } = await this.#decoder.decodeConserved(latents, all, rows);
+    this.#warnings.check("conservation", () => unmetText(conservation.names, totals, unmet.length, rows));
+    if (scaled) this.#abundanceScaling.scaleInto(abundances, abundances);
+    return abundances;
   }
 
   /**
@@ -318,6 +365,20 @@ export function trainedRanges({ physicalParameters }: Pick<Inference, "physicalP
     physicalParameters.map(({ name, range, trained }) => ({ name, range: trained ?? range })),
     "trained",
   );
+}
+
+/** What is said of totals that cannot be kept; null where all can. */
+function unmetText(names: readonly string[], totals: Float32Array, unmet: number, rows: number): string | null {
+  const lacking = names.filter((name, k) => {
+    return name !== "charge" && totals.some((total, at) => at % names.length === k && total <= 0);
+  });
+  const parts = [
+    ...(lacking.length > 0 ? [`no ${lacking.join(", ")} at the start, so that its total cannot be kept`] : []),
+    ...(unmet > 0
+      ? [`${unmet} of ${rows} states cannot have the totals of their start: they are left as decoded`]
+      : []),
+  ];
+  return parts.length > 0 ? `conservation: ${parts.join("; ")}` : null;
 }
 
 /** One line about what the weights do not tell. */

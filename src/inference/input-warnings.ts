@@ -3,8 +3,8 @@ import type { RangeWatch } from "../data/range-watch.ts";
 import { isRounding, roundingText } from "../data/value-checks.ts";
 import type { MatrixInput } from "./arguments.ts";
 
-/** Kinds of doubtful input, and `compute`: what is doubtful about the choice of what computes, such as its threads. */
-export type WarningKind = "units" | "rounding" | "ranges" | "compute";
+/** Kinds of doubtful input; `conservation`: totals that cannot be kept; `compute`: what is doubtful about the choice of what computes, such as its threads. */
+export type WarningKind = "units" | "rounding" | "ranges" | "conservation" | "compute";
 
 /** Told once of each kind of doubtful input, and of all that concerns what computes. */
 export type WarningListener = (message: string, kind: WarningKind) => void;

@@ -1,5 +1,5 @@
 import { type HostTensors, hostTensor } from "../backend/engine.ts";
-import { tf } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 import type { Conservation } from "../chemistry/conservation.ts";
 
 /** Iterations, and those of them that take a tangent of their own; the others are chords. In float32 no more can be gained. */
@@ -21,15 +21,26 @@ export function conservationArrays(conservation: Conservation): HostTensors {
   };
 }
 
+/** The same among a state's arrays. */
+export function conservationAmong({ conserved_counts, conserved_charge }: TensorMap): TensorMap {
+  return { conserved_counts: conserved_counts!, conserved_charge: conserved_charge! };
+}
+
+/** `conserved` with the arrays of a state. */
+export function conservedBy(arrays: TensorMap, abundances: tf.Tensor2D, totals: tf.Tensor2D): ConservedTensors {
+  const { conserved_counts, conserved_charge } = conservationAmong(arrays) as Record<string, tf.Tensor2D>;
+  return conserved(abundances, totals, conserved_counts!, conserved_charge!);
+}
+
 /** Abundances with the totals asked for, and how it went. */
-export interface ConservedTensors {
+type ConservedTensors = {
   /** [rows, species] */
   readonly abundances: tf.Tensor2D;
   /** The largest residual that is left in each row, relative to what holds the element, [rows]. */
   readonly residual: tf.Tensor1D;
   /** The largest change of an abundance in each row, in powers of e, [rows]. */
   readonly largest: tf.Tensor1D;
-}
+};
 
 /**
  * `Conservation.project` in tensors, for any number of rows at once: the same iteration in float32 with a fixed number of steps, which large
@@ -39,7 +50,7 @@ export interface ConservedTensors {
  * @param counts      [totals, species]
  * @param isCharge    [totals, 1]
  */
-export function conserved(
+function conserved(
   abundances: tf.Tensor2D,
   totals: tf.Tensor2D,
   counts: tf.Tensor2D,
@@ -56,13 +67,14 @@ export function conserved(
     tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.add(tf.mul(isCharge, 1), wanted), 0)),
     "float32",
   ) as tf.Tensor2D;
-  let [x, shift] = [abundances, tf.zerosLike(abundances)];
+  let x = abundances;
+  let shift: tf.Tensor2D = tf.zerosLike(abundances);
   let missing = tf.mul<tf.Tensor2D>(tf.sub(wanted, sums(x, counts)), isAsked);
   let [factor, scale]: [Factor, tf.Tensor2D] = [[], holders];
   for (let i = 0; i < iterations; i++) {
     if (i < tangents) {
-      const matrix = tf.reshape(sums(x, products), [n, n, rows]);
-      scale = tf.div(isAsked, tf.sqrt(tf.maximum(diagonal(matrix), 1e-37)));
+      const matrix: tf.Tensor3D = tf.reshape(sums(x, products), [n, n, rows]);
+      scale = tf.div(isAsked, tf.sqrt(tf.maximum<tf.Tensor2D>(diagonal(matrix), 1e-37)));
       factor = factored(tf.mul(matrix, tf.mul(tf.expandDims(scale, 1), tf.expandDims(scale, 0))));
     }
     const step = tf.mul<tf.Tensor2D>(solved(factor, tf.mul(missing, scale)), scale);

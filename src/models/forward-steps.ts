@@ -1,9 +1,12 @@
 import type { Series, StepFunction } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
+import type { Scale } from "../chemistry/scaling.ts";
 import { bounded, boundsAmong, boundsOf } from "./bounds.ts";
 import type { Compressor } from "./compressor.ts";
+import { conservationAmong, conservedBy } from "./conserved.ts";
 import type { Evolver } from "./evolver.ts";
 import { runningNormalizer } from "./normalization.ts";
+import { unscaledTensor } from "./scale-tensors.ts";
 
 /** A step with frozen weights: the state's vectors by their arrays, and what is done with them. */
 export interface FrozenStep {
@@ -34,6 +37,23 @@ export function decodeStep(compressor: Compressor): FrozenStep {
   return {
     prepare: (state) => ({ ...unpacked(state), ...boundsAmong(state, "abundance") }),
     batch: { latents: 0 },
+    step,
+  };
+}
+
+/**
+ * Decoding to linear abundances with given totals: state as for `decodeStep` and that of `conservationArrays`; inputs `latents`, `totals`
+ * [rows, totals]; outputs `abundances` [rows, species], `residual` and `largest` [rows]: see `conserved`.
+ */
+export function decodeConservedStep(compressor: Compressor, scale: Scale): FrozenStep {
+  const plain = decodeStep(compressor);
+  const step: StepFunction = (arrays, inputs) => {
+    const linear = unscaledTensor(plain.step(arrays, inputs).outputs.scaled as tf.Tensor2D, scale);
+    return { outputs: { ...conservedBy(arrays, linear, inputs.totals as tf.Tensor2D) } };
+  };
+  return {
+    prepare: (state) => ({ ...plain.prepare(state), ...conservationAmong(state) }),
+    batch: { latents: 0, totals: 0 },
     step,
   };
 }

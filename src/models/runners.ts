@@ -6,11 +6,25 @@ import {
   hostTensor,
   type Program,
 } from "../backend/engine.ts";
+import { Conservation } from "../chemistry/conservation.ts";
+import { tableOfWeights } from "../chemistry/element-table.ts";
+import { AbundanceScaling } from "../chemistry/scaling.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "./bounds.ts";
 import { compressorOf } from "./compressors.ts";
+import { conservationArrays } from "./conserved.ts";
 import { evolverOf } from "./evolvers.ts";
-import { beginStep, decodeStep, encodeStep, type FrozenStep, rolloutStep } from "./forward-steps.ts";
+import {
+  beginStep,
+  decodeConservedStep,
+  decodeStep,
+  encodeStep,
+  type FrozenStep,
+  rolloutStep,
+} from "./forward-steps.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
+
+/** What float32 leaves of a residual that is met, and what counts as met. */
+const [roundedResidual, metResidual] = [5e-7, 1e-6];
 
 type Run = (inputs: HostTensors) => Promise<HostTensors>;
 
@@ -63,11 +77,20 @@ export class Encoder {
 export class Decoder {
   readonly #frozen: Frozen;
   readonly #decode: Run;
+  readonly #decodeConserved: Run;
+  /** What the totals of its species are. */
+  readonly conservation: Conservation;
+  readonly #scale: AbundanceScaling;
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
+    this.conservation = new Conservation(tableOfWeights(weights));
     const bounds = boundsArrays("abundance", abundanceBounds(weights));
-    this.#frozen = new Frozen(engine, { ...bounds, ...autoencoderArrays(weights) });
-    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights)));
+    const arrays = { ...bounds, ...autoencoderArrays(weights), ...conservationArrays(this.conservation) };
+    this.#frozen = new Frozen(engine, arrays);
+    const compressor = compressorOf(weights);
+    this.#decode = this.#frozen.bind("decode", decodeStep(compressor));
+    this.#scale = new AbundanceScaling(weights.abundances_clipping);
+    this.#decodeConserved = this.#frozen.bind("decode and conserve", decodeConservedStep(compressor, this.#scale));
   }
 
   /** @param latents raw, [rows, latent] @returns scaled abundances, [rows, species] */
@@ -75,9 +98,51 @@ export class Decoder {
     return (await this.#decode({ latents: hostTensor(latents, [rows, latents.length / rows]) })).scaled!.data;
   }
 
+  /**
+   * The same in linear abundances, with totals: by the engine for nearly all rows, on the host in float64 for those whose correction is large.
+   * Rows that cannot have them are decoded as they are.
+   * @param totals  [rows, totals]
+   */
+  async decodeConserved(latents: Float32Array, totals: Float32Array, rows: number): Promise<Conserved> {
+    const made = await this.#decodeConserved({
+      latents: hostTensor(latents, [rows, latents.length / rows]),
+      totals: hostTensor(totals, [rows, totals.length / rows]),
+    });
+    const [abundances, residual, largest] = [made.abundances!.data, made.residual!.data, made.largest!.data];
+    const unmet: number[] = [];
+    for (let row = 0; row < rows; row++) {
+      if (residual[row]! <= roundedResidual) continue;
+      const correction = this.conservation.project(rowOf(abundances, row, rows), rowOf(totals, row, rows));
+      residual[row] = correction.residual;
+      largest[row]! += correction.largest;
+      if (!(correction.residual <= metResidual)) unmet.push(row);
+    }
+    if (unmet.length > 0) {
+      const some = Float32Array.from(unmet.flatMap((row) => [...rowOf(latents, row, rows)]));
+      const plain = await this.decode(some, unmet.length);
+      this.#scale.unscaleInto(plain, plain);
+      for (const [k, row] of unmet.entries()) rowOf(abundances, row, rows).set(rowOf(plain, k, unmet.length));
+    }
+    return { abundances, largest, unmet };
+  }
+
   dispose(): Promise<void> {
     return this.#frozen.dispose();
   }
+}
+
+/** Decoded rows with given totals. */
+export interface Conserved {
+  readonly abundances: Float32Array;
+  /** The largest change of an abundance, in powers of e, [rows]. */
+  readonly largest: Float32Array;
+  /** Rows that could not have their totals. */
+  readonly unmet: readonly number[];
+}
+
+function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
+  const width = data.length / rows;
+  return data.subarray(row * width, (row + 1) * width);
 }
 
 /** Rolls trajectories out with trained weights. The state stays near the training data's, where their range is known. */
