@@ -16,10 +16,10 @@ import { type TensorMap, tf } from "./tf.ts";
 export class EagerEngine implements Engine {
   readonly name = "eager";
   readonly blocks: BlockSizes;
-  readonly #backend: string | null;
+  readonly #backend: string;
 
-  /** @param backend  its name, once tfjs has it ready; null: whichever is current */
-  constructor(backend: string | null = null, blocks: BlockSizes = cacheSized) {
+  /** @param backend  its name, once tfjs has it ready */
+  constructor(backend: string, blocks: BlockSizes = cacheSized) {
     this.#backend = backend;
     this.blocks = blocks;
   }
@@ -37,18 +37,18 @@ export class EagerEngine implements Engine {
  * Makes a backend the current one for what follows synchronously: engines on different ones may take turns. It stays current, for
  * switching takes about a millisecond and most processes have one engine.
  */
-function switchTo(backend: string | null): void {
+function switchTo(backend: string): void {
   // `setBackend` is declared asynchronous, but for a backend that is ready it has switched when it returns.
-  if (backend !== null && tf.getBackend() !== backend) void tf.engine().setBackend(backend);
+  if (tf.getBackend() !== backend) void tf.engine().setBackend(backend);
 }
 
 class EagerState implements EngineState {
   tensors: TensorMap;
   /** Changed by every change of an array. */
   version = Symbol("state");
-  readonly #backend: string | null;
+  readonly #backend: string;
 
-  constructor(initial: HostTensors, backend: string | null) {
+  constructor(initial: HostTensors, backend: string) {
     this.#backend = backend;
     switchTo(backend);
     this.tensors = mapValues(initial, uploadCopy);
@@ -116,9 +116,9 @@ class Prepared {
 class EagerProgram implements Program {
   readonly #step: StepFunction;
   readonly #prepared: Prepared | null;
-  readonly #backend: string | null;
+  readonly #backend: string;
 
-  constructor(step: StepFunction, prepared: Prepared | null, backend: string | null) {
+  constructor(step: StepFunction, prepared: Prepared | null, backend: string) {
     [this.#step, this.#prepared, this.#backend] = [step, prepared, backend];
   }
 
