@@ -6,6 +6,7 @@ import {
   type EngineState,
   type HostTensor,
   type HostTensors,
+  mapValues,
   type Program,
   type ProgramOptions,
   type StepFunction,
@@ -178,8 +179,4 @@ async function downloadAll(outputs: TensorMap, lasting: Set<tf.DataId>, targets:
     Object.entries(outputs).map(async ([name, tensor]) => [name, await download(name, tensor)] as const),
   );
   return Object.fromEntries(entries);
-}
-
-function mapValues<A, B>(record: Record<string, A>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
 }
