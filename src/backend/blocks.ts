@@ -45,17 +45,12 @@ export function inBlocks(program: Program, sizes: BlockSizes, { batch, series }:
   return { run, dispose: () => program.dispose() };
 }
 
-async function runRows(
-  program: Program,
-  largest: number,
-  state: EngineState,
-  inputs: HostTensors,
-): Promise<HostTensors> {
+async function runRows(program: Program, most: number, state: EngineState, inputs: HostTensors): Promise<HostTensors> {
   const rows = Object.values(inputs)[0]!.shape[0]!;
   // What is made in one call needs no other array: filling a fresh one takes as long as a product.
-  if (rows <= largest) return program.run(state, inputs);
+  if (rows <= most) return program.run(state, inputs);
   const out: Record<string, HostTensor> = {};
-  for (const block of blocks(rows, largest)) {
+  for (const block of blocks(rows, most)) {
     const places = mapValues(rowsOf(out, block), ({ data }) => data);
     const made = await program.run(state, rowsOf(inputs, block), places);
     for (const [name, { data, shape }] of Object.entries(made)) {
@@ -82,11 +77,8 @@ async function runSeries(
     const largest = Math.min(longest, Math.max(1, Math.floor(sizes.stretch / block.count)));
     for (const stretch of blocks(steps, largest, sizes.anyLength)) {
       const place = { batch: block, steps: stretch, stride: steps };
-      const driving = hostTensor(new Float32Array(stretch.count * block.count * width), [
-        stretch.count,
-        block.count,
-        width,
-      ]);
+      const shape = [stretch.count, block.count, width];
+      const driving = hostTensor(new Float32Array(sizeOf(shape)), shape);
       copyStretch(given!.data, driving.data, place, false);
       const { [output]: made, ...carry } = await program.run(state, { [input]: driving, ...start });
       const size = made!.shape[2]!;
