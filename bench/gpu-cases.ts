@@ -28,7 +28,6 @@ const { engine, device } = await gpuEngine(provider);
 /** An engine that remembers the last state, step and inputs, and how long the calls took. */
 class Watched implements Engine {
   readonly name: string;
-  readonly blocks: Engine["blocks"];
   readonly #engine: Engine;
   lastState: EngineState | undefined;
   step: StepFunction | undefined;
@@ -36,7 +35,7 @@ class Watched implements Engine {
   readonly times: number[] = [];
 
   constructor(watched: Engine) {
-    [this.#engine, this.name, this.blocks] = [watched, watched.name, watched.blocks];
+    [this.#engine, this.name] = [watched, watched.name];
   }
 
   state(initial: HostTensors): EngineState {

@@ -38,7 +38,7 @@ function rounded(value: unknown): string {
 }
 
 /** One row a species: of each kind of prediction mean dex, mean and median relative error, and mean dex above the floor. */
-export function speciesCsv({ species, predictions }: Metrics): string {
+function speciesCsv({ species, predictions }: Metrics): string {
   const kinds = Object.keys(predictions) as PredictionKind[];
   const header = ["species", "phase", "charge", "mean_log10_abundance"];
   for (const kind of kinds) header.push(...columns.map((column) => `${kind}_${column}`));

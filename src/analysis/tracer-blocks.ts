@@ -84,8 +84,8 @@ export class TracerBlock {
 /** Of a float32: below are 0 and all finite positive numbers, and no others. */
 const bitsOfInfinity = 0x7f80_0000;
 
-/** Abundances of a block: 16 MB. */
-const valuesAtOnce = 2 ** 22;
+/** Abundances that are held at once, rows × species: 16 MB. */
+export const valuesAtOnce = 2 ** 22;
 
 /** The tracers of a split in its order. Text ids are replaced by their rank. */
 export function tracerPlaces(frame: Frame): TracerPlace[] {
@@ -126,8 +126,7 @@ export class TracerReader {
     let raw = new Float32Array(0);
     for (let from = 0; from < sorted.length; ) {
       const { rows } = sorted[from]!;
-      // A power of two, to which an emulator's batch is rounded up.
-      const most = 2 ** Math.max(0, Math.floor(Math.log2(valuesAtOnce / (rows * this.columns.species.length))));
+      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * this.columns.species.length)));
       let to = from + 1;
       while (to < sorted.length && to - from < most && sorted[to]!.rows === rows) to += 1;
       const size = (to - from) * rows * this.#names.length;

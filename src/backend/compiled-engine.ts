@@ -1,14 +1,15 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { packageVersion } from "../version.ts";
+import { inBlocks } from "./blocks.ts";
 import { type CompiledState, DeviceState, HostState } from "./compiled-state.ts";
 import { dynamicBatch } from "./dynamic-batch.ts";
 import {
-  type BlockSizes,
   cacheSized,
   type Engine,
   type EngineState,
   type HostTensor,
   type HostTensors,
+  mapValues,
   type Program,
   type ProgramOptions,
   type StepFunction,
@@ -41,7 +42,6 @@ const sessionsAtOnce = 32;
  */
 export class CompiledEngine implements Engine {
   readonly name = "compiled";
-  readonly blocks: BlockSizes;
   readonly #runtime: OnnxRuntime;
   readonly #options: CompiledOptions;
   readonly #sessions = new SessionCache<Runner>(sessionsAtOnce);
@@ -50,7 +50,6 @@ export class CompiledEngine implements Engine {
   constructor(runtime: OnnxRuntime, options: CompiledOptions) {
     this.#runtime = runtime;
     this.#options = options;
-    this.blocks = options.device ? webGpuBlocks : cacheSized;
   }
 
   state(initial: HostTensors): EngineState {
@@ -58,14 +57,17 @@ export class CompiledEngine implements Engine {
     return device ? new DeviceState(initial, device) : new HostState(initial, this.#runtime);
   }
 
-  program(name: string, step: StepFunction, { frozen = false, prepare, batch }: ProgramOptions = {}): Program {
+  program(name: string, step: StepFunction, options: ProgramOptions = {}): Program {
+    const { frozen = false, prepare, batch } = options;
     const whole: StepFunction = prepare ? (state, inputs) => step(prepare(state), inputs) : step;
     const bind = (step: StepFunction): Program => {
       this.#programs += 1;
       const source: StepToCompile = { id: `${this.#programs} `, name, step, frozen, batch };
       return new CompiledProgram(source, this.#sessions, this.#runtime, this.#options);
     };
-    return this.#options.device && !batch ? new PackedProgram(whole, bind) : bind(whole);
+    const { device } = this.#options;
+    const program = device && !batch ? new PackedProgram(whole, bind) : bind(whole);
+    return inBlocks(program, device ? webGpuBlocks : cacheSized, options);
   }
 }
 
@@ -264,5 +266,5 @@ function isTooLarge(nodes: number): boolean {
 }
 
 function shapesOf(tensors: HostTensors): Shapes {
-  return Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+  return mapValues(tensors, ({ shape }) => shape);
 }

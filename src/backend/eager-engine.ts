@@ -1,3 +1,4 @@
+import { inBlocks } from "./blocks.ts";
 import {
   type BlockSizes,
   cacheSized,
@@ -5,6 +6,7 @@ import {
   type EngineState,
   type HostTensor,
   type HostTensors,
+  mapValues,
   type Program,
   type ProgramOptions,
   type StepFunction,
@@ -15,21 +17,21 @@ import { type TensorMap, tf } from "./tf.ts";
 /** Runs each step operation by operation on a tfjs backend. */
 export class EagerEngine implements Engine {
   readonly name = "eager";
-  readonly blocks: BlockSizes;
   readonly #backend: string;
+  readonly #sizes: BlockSizes;
 
   /** @param backend  its name, once tfjs has it ready */
-  constructor(backend: string, blocks: BlockSizes = cacheSized) {
-    this.#backend = backend;
-    this.blocks = blocks;
+  constructor(backend: string, sizes: BlockSizes = cacheSized) {
+    [this.#backend, this.#sizes] = [backend, sizes];
   }
 
   state(initial: HostTensors): EngineState {
     return new EagerState(initial, this.#backend);
   }
 
-  program(_name: string, step: StepFunction, { prepare }: ProgramOptions = {}): Program {
-    return new EagerProgram(step, prepare ? new Prepared(prepare) : null, this.#backend);
+  program(_name: string, step: StepFunction, options: ProgramOptions = {}): Program {
+    const prepared = options.prepare ? new Prepared(options.prepare) : null;
+    return inBlocks(new EagerProgram(step, prepared, this.#backend), this.#sizes, options);
   }
 }
 
@@ -177,8 +179,4 @@ async function downloadAll(outputs: TensorMap, lasting: Set<tf.DataId>, targets:
     Object.entries(outputs).map(async ([name, tensor]) => [name, await download(name, tensor)] as const),
   );
   return Object.fromEntries(entries);
-}
-
-function mapValues<A, B>(record: Record<string, A>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
 }

@@ -12,6 +12,11 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
+/** The same names with other values. */
+export function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
+}
+
 /**
  * A step as a pure function: current state and inputs in, the changed part of the state and the outputs out.
  * It must not read values or draw random numbers: an engine may record it once per shape and replay the record.
@@ -30,7 +35,7 @@ export interface EngineState {
 /** Arrays for outputs, by name. */
 export type Targets = Readonly<Record<string, Float32Array>>;
 
-/** How much a program is best given at once, where the work can be cut into blocks. */
+/** How much a program with a batch is best given at once: the engine cuts what it is called with (`blocks.ts`). */
 export interface BlockSizes {
   /** Rows that layer after layer works on. */
   readonly rows: number;
@@ -49,8 +54,24 @@ export interface ProgramOptions {
   readonly frozen?: boolean;
   /** Of a frozen step: what it wants in place of the state, made of the state alone: once, where an engine keeps it. */
   readonly prepare?: (state: TensorMap) => TensorMap;
-  /** Which dimension of each input is the batch: one preparation then serves batches of any size. */
+  /**
+   * Which dimension of each of the step's inputs is the batch, the first of each output: the program then takes any number of rows, one by one
+   * alike, and the engine decides how many the step is given at once.
+   */
   readonly batch?: Readonly<Record<string, number>>;
+  readonly series?: Series | undefined;
+}
+
+/**
+ * Of a step that goes through time, in stretches as the engine sees fit. The program takes `input` [batch, steps, width] and gives `output`
+ * [batch, steps, width], any number of either; the step has them time first, [steps, batch, width]. Where the next stretch begins is an
+ * input of the step by the name of `output`, [batch, width], its last step; the step's other outputs are inputs, too, handed on as they are.
+ */
+export interface Series {
+  readonly input: string;
+  readonly output: string;
+  /** Steps of a stretch at most, a power of two; absent: the engine's own. */
+  readonly longest?: number | undefined;
 }
 
 /** A step bound to its engine. */
@@ -67,7 +88,6 @@ export interface Program {
 /** Runs steps. The trainers and `Inference` know nothing else of what computes. */
 export interface Engine {
   readonly name: string;
-  readonly blocks: BlockSizes;
   state(initial: HostTensors): EngineState;
   program(name: string, step: StepFunction, options?: ProgramOptions): Program;
 }

@@ -1,4 +1,4 @@
-import type { StepFunction } from "../backend/engine.ts";
+import type { Series, StepFunction } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 import { bounded, boundsAmong, boundsOf } from "./bounds.ts";
 import type { Compressor } from "./compressor.ts";
@@ -10,6 +10,8 @@ export interface FrozenStep {
   readonly prepare: (state: TensorMap) => TensorMap;
   /** Which dimension of each input counts the rows or the trajectories. */
   readonly batch: Readonly<Record<string, number>>;
+  /** Of a rollout. */
+  readonly series?: Series;
   /** Its state is what `prepare` gives. */
   readonly step: StepFunction;
 }
@@ -60,6 +62,7 @@ export function rolloutStep(evolver: Evolver): FrozenStep {
   return {
     prepare: (state) => ({ ...layout.unpack(state.parameters!), ...boundsAmong(state, "latent") }),
     batch: { physical: 1, latents: 0, ...Object.fromEntries(names.map((name) => [carryName(name), 0])) },
+    series: { input: "physical", output: "latents", longest: evolver.stretch },
     step,
   };
 }

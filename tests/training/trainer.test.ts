@@ -367,7 +367,6 @@ it("a device that is lost half way ends the training with its error, and the epo
   let runs = 0;
   const losing: Engine = {
     name: engine.name,
-    blocks: engine.blocks,
     state: (initial) => engine.state(initial),
     program(...given) {
       const program = engine.program(...given);
