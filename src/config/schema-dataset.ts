@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { timestep, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
+import {
+  boundOf,
+  boundText,
+  scaleOf,
+  scaleText,
+  timestep,
+  unusedColumns,
+  usualParameters,
+} from "../chemistry/physical-parameters.ts";
 import { nearest } from "../errors.ts";
 import { isMap } from "./difference.ts";
 
@@ -23,7 +31,7 @@ export const Seed = z.int().min(0).max(maximumSeed);
 /** A count that is at least one. */
 export const PositiveInteger = z.int().min(1);
 
-const Range = z.tuple([z.number().gt(0), z.number().gt(0)]).refine(([lower, upper]) => lower < upper, {
+const Range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, {
   message: "must have its lower bound first: [lower, upper], lower < upper",
 });
 
@@ -85,7 +93,13 @@ export const DatasetConfig = z
     dataset_path: z.string().min(1).describe("Clean HDF5 file to train on."),
     physical_parameter_ranges: z
       .record(name, Range)
-      .describe("Physical parameter → [lower, upper] in its own unit: what is scaled to 0 and 1, by log10."),
+      .refine((ranges) => offTheirScales(ranges).length === 0, {
+        when: ({ value }) => isMap(value),
+        error: ({ input }) => `must begin ${offTheirScales(input).join(", and ")}`,
+      })
+      .describe(
+        "Physical parameter → [lower, upper] in its own unit: what is scaled to 0 and 1, by log10 or as its role says.",
+      ),
     abundances_clipping: AbundancesClipping.prefault({}).describe("Bounds of the abundances (relative to H nuclei)."),
     metadata: names.default(["Index", "Model", "Time"]).describe("Columns of row, tracer and time (yr)."),
     phys: names
@@ -154,6 +168,15 @@ export const DatasetConfig = z
     preprocessing: { ...preprocessing, output_path: preprocessing.output_path ?? dataset.dataset_path },
   }));
 export type DatasetConfig = z.output<typeof DatasetConfig>;
+
+/** Ranges whose lower end their scale does not have: `gasTemp above 0, as log10(gasTemp) is scaled`. */
+function offTheirScales(ranges: unknown): string[] {
+  return Object.entries(isMap(ranges) ? ranges : {}).flatMap(([parameter, range]) => {
+    const scale = scaleOf(parameter);
+    const isOff = Array.isArray(range) && typeof range[0] === "number" && range[0] <= boundOf(scale);
+    return isOff ? [`${parameter} ${boundText(scale)}, as ${scaleText(parameter, scale)} is scaled`] : [];
+  });
+}
 
 interface Ranges {
   readonly phys: readonly string[];

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ElementTable } from "../chemistry/element-table.ts";
+import { storedScale } from "../chemistry/physical-parameters.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
@@ -223,6 +224,7 @@ function describeData(
     physical_parameters: phys.map((name, k) => ({
       name,
       range: [...physicalRanges[name]!],
+      ...storedScale(name),
       trained: [digits(physicalRange.lower[k]!), digits(physicalRange.upper[k]!)],
     })),
     time_step_yr: timeSteps.time_step_yr,
