@@ -34,7 +34,7 @@ const roles = {
 export type PhysicalRole = keyof typeof roles;
 
 /** The physical parameter that a varying step is: derived from the times, never read; its range comes from the data where none is given. */
-export const timestep = roles.time_step.names[0]!;
+export const timestepColumn = roles.time_step.names[0]!;
 
 /** The parameters of UCLCHEM's trajectories in the order that the original's emulator takes them. */
 export const usualParameters: readonly string[] = (

@@ -4,7 +4,7 @@ import {
   boundText,
   scaleOf,
   scaleText,
-  timestep,
+  timestepColumn,
   unusedColumns,
   usualParameters,
 } from "../chemistry/physical-parameters.ts";
@@ -157,14 +157,16 @@ export const DatasetConfig = z
       names.safeParse(field(value, "phys")).success && isMap(field(value, "physical_parameter_ranges")),
     error: ({ input }) => describeMissingRanges(input as Ranges),
   })
-  .refine(({ phys, time_step }) => time_step === "input" || !phys.includes(timestep), {
+  .refine(({ phys, time_step }) => time_step === "input" || !phys.includes(timestepColumn), {
     path: ["phys"],
-    message: `names \`${timestep}\`, which is derived from the times: give dataset.time_step=input`,
+    message: `names \`${timestepColumn}\`, which is derived from the times: give dataset.time_step=input`,
   })
   .transform(({ preprocessing, ...dataset }) => ({
     ...dataset,
     phys:
-      dataset.time_step === "input" ? [...dataset.phys.filter((name) => name !== timestep), timestep] : dataset.phys,
+      dataset.time_step === "input"
+        ? [...dataset.phys.filter((name) => name !== timestepColumn), timestepColumn]
+        : dataset.phys,
     preprocessing: { ...preprocessing, output_path: preprocessing.output_path ?? dataset.dataset_path },
   }));
 export type DatasetConfig = z.output<typeof DatasetConfig>;
@@ -184,7 +186,7 @@ interface Ranges {
 }
 
 function withoutRange({ phys, physical_parameter_ranges }: Ranges): string[] {
-  return phys.filter((name) => name !== timestep && !Object.hasOwn(physical_parameter_ranges, name));
+  return phys.filter((name) => name !== timestepColumn && !Object.hasOwn(physical_parameter_ranges, name));
 }
 
 function describeMissingRanges(dataset: Ranges): string {

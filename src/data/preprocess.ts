@@ -1,7 +1,7 @@
 import { existsSync, realpathSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { boundOf, hasRole, indexOfRole, scaleOf } from "../chemistry/physical-parameters.ts";
+import { boundOf, hasRole, indexOfRole, scaleOf, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import { type Frame, FrameWriter, openFrame } from "./frame.ts";
@@ -15,7 +15,7 @@ import { RangeWatch } from "./range-watch.ts";
 import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
-import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, timestepColumn, years } from "./time-steps.ts";
+import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
 export interface PreprocessOptions extends WantedColumns {

@@ -1,8 +1,5 @@
-import { timestep } from "../chemistry/physical-parameters.ts";
+import { timestepColumn } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
-
-/** The column of a step that varies: years from each row to the next. Derived, never read. */
-export const timestepColumn = timestep;
 
 /** Whether each step is a condition, so that steps may have lengths of their own. */
 export function areStepsInput(parameters: readonly { readonly name: string }[]): boolean {

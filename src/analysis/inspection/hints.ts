@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
-import { boundOf, hasRole, scaleOf } from "../../chemistry/physical-parameters.ts";
-import { isOneStep, timestepColumn, years } from "../../data/time-steps.ts";
+import { boundOf, hasRole, scaleOf, timestepColumn } from "../../chemistry/physical-parameters.ts";
+import { isOneStep, years } from "../../data/time-steps.ts";
 import { sameButForCase } from "../../errors.ts";
 import type {
   ArrayInspection,
