@@ -147,7 +147,7 @@ function shownSpecies(
 }
 
 /** Mean over rows of the standard deviation of three neighbouring rows. */
-export function rollingDeviation(values: ArrayLike<number>, s: number, width: number, rows: number): number {
+function rollingDeviation(values: ArrayLike<number>, s: number, width: number, rows: number): number {
   let [sum, count] = [0, 0];
   for (let row = 0; row + rollingRows <= rows; row++) {
     const three = Array.from({ length: rollingRows }, (_, i) => values[(row + i) * width + s]!);

@@ -119,7 +119,7 @@ function describeOdd({ first, odd, steps, expected }: StepWatch): string {
 }
 
 /** pandas' lines that put every tracer on one grid, and the two other ways out. */
-export function resamplingHelp(step: number): string {
+function resamplingHelp(step: number): string {
   const digits = Number(step.toPrecision(6));
   return [
     "resample in Python, then preprocess the new file:",

@@ -40,7 +40,7 @@ function withWeights(graph: OnnxGraph, weights: HostTensors): OnnxGraph {
 }
 
 /** What the file says of itself: lists and ranges as JSON. */
-export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<string, string> {
+function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<string, string> {
   const { kind, options, inputs, outputs } = part;
   const perComponent = emulator?.weights.latent_scaling ?? null;
   const meanings = {
