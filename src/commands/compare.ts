@@ -135,7 +135,7 @@ function wholeNumber(
 }
 
 /** What a person reads: of each kind of prediction a table, and how each run does beside the first. */
-export function describeComparison({ kinds, runs, tracers, resamples }: Comparison): string {
+function describeComparison({ kinds, runs, tracers, resamples }: Comparison): string {
   // The baselines are the same in all runs, but for those with as many components as latents; compare.json has them.
   const shown = kinds.filter(({ kind }) => surrogateKinds.some((each) => each === kind));
   const names = runs.map(({ name }) => printable(name));

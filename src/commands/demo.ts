@@ -109,7 +109,7 @@ function demoSummary({ predictions, validation, provenance, conclusions, interva
 const solverSeconds = { tuned: 47, shipped: "107 to 126" };
 
 /** The summary that a person reads. */
-export function summaryText(metrics: Metrics): string {
+function summaryText(metrics: Metrics): string {
   const { predictions, validation, provenance, conclusions, weaknesses = [] } = metrics;
   const all = predictions as Required<Metrics["predictions"]>;
   const rows: { readonly name: string; readonly errors: ErrorStats; readonly above?: ErrorStats | null }[] = [

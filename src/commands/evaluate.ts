@@ -48,7 +48,7 @@ function summaryOf(metrics: Metrics): object {
 }
 
 /** The table that a person reads, and the conclusions. */
-export function describeMetrics(metrics: Metrics): string {
+function describeMetrics(metrics: Metrics): string {
   const { predictions, validation, scored, windows, conclusions, provenance } = metrics;
   const rows = Object.values(predictions);
   const table = formatTable<PredictionMetrics>(

@@ -167,7 +167,7 @@ function epochsText(epochs: EpochSummary): string {
 }
 
 /** By phase, and what the species list of the configuration says to it. */
-export function speciesText({ count, gas, surface, bulk, not_listed, missing }: SpeciesSummary): string {
+function speciesText({ count, gas, surface, bulk, not_listed, missing }: SpeciesSummary): string {
   const phases = `${formatNumber(count)}: ${gas} gas, ${surface} surface (#), ${bulk} bulk (@)`;
   const named = (names: readonly string[]): string =>
     names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${formatNumber(names.length - 6)} more` : names.join(", ");

@@ -9,7 +9,7 @@ export type Children =
   | { readonly kind: "none" };
 
 /** A schema without what wraps it: defaults, optional, nullable, transforms. */
-export function unwrap(schema: z.ZodType): z.ZodType {
+function unwrap(schema: z.ZodType): z.ZodType {
   const def = definition(schema);
   switch (def.type) {
     case "default":
@@ -98,7 +98,7 @@ export function defaultOfSchema(schema: z.ZodType): ConfigValue | undefined {
   return def.type === "default" || def.type === "prefault" ? (def.defaultValue as ConfigValue) : undefined;
 }
 
-export function isMapping(value: ConfigValue | undefined): value is { readonly [key: string]: ConfigValue } {
+function isMapping(value: ConfigValue | undefined): value is { readonly [key: string]: ConfigValue } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

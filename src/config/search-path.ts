@@ -64,7 +64,7 @@ export function configFile(name: string, text: string, file: string): ConfigFile
 }
 
 /** The path as the user would write it: relative where it lies below `cwd`. */
-export function displayPath(path: string, cwd: string): string {
+function displayPath(path: string, cwd: string): string {
   const shorter = relative(cwd, path);
   const outside = shorter === ".." || shorter.startsWith(`..${sep}`) || isAbsolute(shorter);
   return outside ? path : shorter || ".";

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
+import { timestepColumn } from "../chemistry/physical-parameters.ts";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
 import type { Frame } from "./frame.ts";
 import {
@@ -10,7 +11,6 @@ import {
   StepWatch,
   type TimeSteps,
   timeStepAttribute,
-  timestepColumn,
 } from "./time-steps.ts";
 import { tracerRuns } from "./windows.ts";
 

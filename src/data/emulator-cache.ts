@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { isPlainLog, scaleOf } from "../chemistry/physical-parameters.ts";
 import { type AbundanceScaling, LatentScaling, type PhysicalScaling } from "../chemistry/scaling.ts";
 import type { CachePaths } from "./autoencoder-cache.ts";
 import { type CacheMode, ensureCache } from "./cache.ts";
@@ -63,6 +64,7 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<
     ...columns,
     abundances_clipping: [options.abundances.log10_lower, options.abundances.log10_upper],
     physical_parameter_ranges: columns.phys.map((name) => options.physicalRanges[name]),
+    ...(columns.phys.map(scaleOf).every(isPlainLog) ? {} : { physical_scales: columns.phys.map(scaleOf) }),
     autoencoder: options.autoencoderHash,
     "ranges of": ["latents", "physical parameters"],
     "latent scaling": options.latents === "standard" ? "standard" : options.latents.affine,

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { indexOfRole } from "../chemistry/physical-parameters.ts";
+import { boundOf, hasRole, indexOfRole, scaleOf, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import { type Frame, FrameWriter, openFrame } from "./frame.ts";
@@ -15,7 +15,7 @@ import { RangeWatch } from "./range-watch.ts";
 import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
-import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, timestepColumn, years } from "./time-steps.ts";
+import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
 export interface PreprocessOptions extends WantedColumns {
@@ -92,8 +92,7 @@ export async function preprocessDataset(
     const plan = planColumns(frame.columns, options, `${frame.path}, key ${frame.key}`);
     logColumns(plan, log);
     const meter = new Meter(frame.rows, progress);
-    const radfield = indexOfRole(options.phys, "radfield");
-    const checks = { phys: options.phys.length, radfield, lower: options.clipping.lower };
+    const checks = { bounds: boundsOf(options.phys), lower: options.clipping.lower };
     const index = await indexRows(frame, plan, checks, meter.advance);
     for (const note of index.notes) log(note);
     const sources = plan.sources.slice(1 + options.phys.length);
@@ -264,9 +263,15 @@ async function writeTracers(
   return hashes;
 }
 
+/** What raw values of each physical parameter must be above; the radiation field is raised to its minimum. */
+function boundsOf(phys: readonly string[]): number[] {
+  return phys.map((name) => (hasRole(name, "radfield") ? Number.NEGATIVE_INFINITY : boundOf(scaleOf(name))));
+}
+
 function rowRules(options: PreprocessOptions, plan: ColumnPlan): Omit<RowRules, "ranges"> {
   return {
     phys: options.phys.length,
+    bounds: boundsOf(options.phys),
     width: plan.floats.length,
     radfield: indexOfRole(options.phys, "radfield"),
     minRadfield: options.minRadfield,

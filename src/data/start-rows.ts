@@ -1,3 +1,4 @@
+import { totalsTolerance } from "../chemistry/abundance-units.ts";
 import { tableOfNames } from "../chemistry/element-table.ts";
 import { ConfigError } from "../errors.ts";
 import type { Frame } from "./frame.ts";
@@ -120,7 +121,7 @@ function keepOtherTotals(
       frame.read(from, read, sources, block);
     }
     const found = totals(block.subarray((row - from) * sources.length, (row - from + 1) * sources.length));
-    if (found.every((total, e) => Math.abs(total - wanted[e]!) <= 0.01 * wanted[e]! + 1e-14)) continue;
+    if (found.every((total, e) => Math.abs(total - wanted[e]!) <= totalsTolerance * wanted[e]! + 1e-14)) continue;
     isAdded[k] = 0;
     count++;
   }

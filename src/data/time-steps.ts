@@ -1,8 +1,5 @@
-import { timestep } from "../chemistry/physical-parameters.ts";
+import { timestepColumn } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
-
-/** The column of a step that varies: years from each row to the next. Derived, never read. */
-export const timestepColumn = timestep;
 
 /** Whether each step is a condition, so that steps may have lengths of their own. */
 export function areStepsInput(parameters: readonly { readonly name: string }[]): boolean {
@@ -122,7 +119,7 @@ function describeOdd({ first, odd, steps, expected }: StepWatch): string {
 }
 
 /** pandas' lines that put every tracer on one grid, and the two other ways out. */
-export function resamplingHelp(step: number): string {
+function resamplingHelp(step: number): string {
   const digits = Number(step.toPrecision(6));
   return [
     "resample in Python, then preprocess the new file:",

@@ -1,13 +1,12 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
-import { hasRole } from "../chemistry/physical-parameters.ts";
+import { hasRole, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { respelt } from "../data/respelt-frame.ts";
 import { checkStartState, type StartState } from "../data/start-rows.ts";
-import { timestepColumn } from "../data/time-steps.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { ElementTable } from "../chemistry/element-table.ts";
+import { storedScale } from "../chemistry/physical-parameters.ts";
 import { CheckpointError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
 import { readPth } from "../formats/pytorch.ts";
@@ -73,7 +74,11 @@ export function importEmulator(path: string, facts: EmulatorFacts): EmulatorWeig
     model_name: name,
     model: model.shape,
     species: [...facts.species],
-    physical_parameters: facts.phys.map((name) => ({ name, range: [...facts.physicalRanges[name]!] })),
+    physical_parameters: facts.phys.map((name) => ({
+      name,
+      range: [...facts.physicalRanges[name]!],
+      ...storedScale(name),
+    })),
     window_size: facts.window,
     time_step_yr: null,
     autoencoder_hash: facts.autoencoderHash,

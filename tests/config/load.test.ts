@@ -434,13 +434,14 @@ describe("what is wrong is told all at once", () => {
       1. \`dataset.dataset_path\` is missing
            at   <package>/configs/datasets/grav.yaml:6:1
            fix  give dataset.dataset_path=… (text): Clean HDF5 file to train on.
-      2. \`dataset.physical_parameter_ranges.Density\` must be [number > 0, number > 0], got [1]
+      2. \`dataset.physical_parameter_ranges.Density\` must be [number, number], got [1]
            at   override "dataset.physical_parameter_ranges.Density=[1]", column 1
       3. \`dataset.physical_parameter_ranges.Av\` must have its lower bound first: [lower, upper], lower < upper
            at   override "dataset.physical_parameter_ranges.Av=[3,2]", column 1
            fix  it is [3, 2]
-      4. \`dataset.physical_parameter_ranges.gasTemp.0\` must be number > 0, got 0
-           at   override "dataset.physical_parameter_ranges.gasTemp=[0,5]", column 1
+      4. \`dataset.physical_parameter_ranges\` must begin gasTemp above 0, as log10(gasTemp) is scaled
+           at   <package>/configs/datasets/grav.yaml:9:1
+           fix  it is {Density: [1], Radfield: [0.0001, 26], Av: [3, 2], gasTemp: [0, 5]}
       5. \`dataset.abundances_clipping\` must have lower < upper
            at   <package>/configs/datasets/grav.yaml:15:1
            fix  it is {lower: 2, upper: 1}

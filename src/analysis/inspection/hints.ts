@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
-import { hasRole } from "../../chemistry/physical-parameters.ts";
-import { isOneStep, timestepColumn, years } from "../../data/time-steps.ts";
+import { boundOf, hasRole, scaleOf, timestepColumn } from "../../chemistry/physical-parameters.ts";
+import { isOneStep, years } from "../../data/time-steps.ts";
 import { sameButForCase } from "../../errors.ts";
 import type {
   ArrayInspection,
@@ -196,8 +196,9 @@ function windowOf(frames: readonly FrameInspection[], { window }: InspectionSett
 }
 
 function isBad({ nan, infinite, negative, name }: PhysicalColumn, { phys }: InspectionSettings): boolean {
-  // A negative radiation field is raised to its minimum.
-  return phys.includes(name) && nan + infinite + (hasRole(name, "radfield") ? 0 : negative) > 0;
+  // A negative radiation field is raised to its minimum; a linear scale has negative values.
+  const isFree = hasRole(name, "radfield") || boundOf(scaleOf(name)) < 0;
+  return phys.includes(name) && nan + infinite + (isFree ? 0 : negative) > 0;
 }
 
 /** The settings that would cover the data, rounded outwards to three digits. */
@@ -206,7 +207,9 @@ function rangeOverrides(frames: readonly FrameInspection[], settings: Inspection
     const range = settings.ranges[name];
     const columns = frames.flatMap(({ physical }) => physical.filter((column) => column.name === name));
     if (range === undefined || !columns.some(({ below, above }) => below + above > 0)) return [];
-    const smallest = Math.min(...columns.map(({ smallest_positive }) => smallest_positive ?? range[0]));
+    const isFree = boundOf(scaleOf(name)) < 0;
+    const least = columns.map(({ min, smallest_positive }) => (isFree ? min : smallest_positive) ?? range[0]);
+    const smallest = Math.min(...least);
     const largest = Math.max(...columns.map(({ max }) => max ?? range[1]));
     // Preprocessing raises the radiation field to its minimum.
     const low = hasRole(name, "radfield") ? Math.max(smallest, settings.minRadfield) : smallest;
@@ -218,7 +221,8 @@ function rangeOverrides(frames: readonly FrameInspection[], settings: Inspection
 }
 
 function roundedOutwards(value: number, round: (value: number) => number): number {
-  const unit = 10 ** (Math.floor(Math.log10(value)) - 2);
+  if (value === 0) return 0;
+  const unit = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 2);
   return Number((round(value / unit) * unit).toPrecision(3));
 }
 

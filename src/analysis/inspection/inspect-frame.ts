@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AbundanceUnits } from "../../chemistry/abundance-units.ts";
-import { unitOfParameter } from "../../chemistry/physical-parameters.ts";
+import { timestepColumn, unitOfParameter } from "../../chemistry/physical-parameters.ts";
 import type { Frame } from "../../data/frame.ts";
 import { pointColumns } from "../../data/points.ts";
-import { timeStepAttribute, timestepColumn } from "../../data/time-steps.ts";
+import { timeStepAttribute } from "../../data/time-steps.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies } from "./column-roles.ts";
 import { ColumnStatistics, type WatchedColumn } from "./column-statistics.ts";
