@@ -55,8 +55,9 @@ export async function detectFile(path: string): Promise<Detected> {
   });
   if (isHdf5(head, bytes, path)) return (await import("./detect-hdf5.ts")).detectHdf5(path, found);
   if (head.subarray(0, 6).equals(npyMagic)) return detectNpy(path, found);
-  const { magic, what, fix } = otherFormats.find(({ magic }) => magic.test(head.toString("latin1", 0, 16))) ?? {};
-  if (magic !== undefined) return found("packed", what!, fix!(JSON.stringify(path)));
+  const start = head.toString("hex", 0, 16);
+  const other = otherFormats.find((format) => format.start.test(start));
+  if (other !== undefined) return found("packed", other.what, other.fix(JSON.stringify(path)));
   const layout = textLayout(head, bytes);
   if (layout === null) return found("unknown", "no kind of file that is known here", readable);
   return layout.header.length === 0
@@ -64,6 +65,11 @@ export async function detectFile(path: string): Promise<Detected> {
         layout,
       })
     : { ...found("table", "", null, { layout }), ...describeTable(layout) };
+}
+
+/** Whether it is HDF5 that frames are looked for in by their keys. */
+export function isFrameFile({ kind }: Detected): boolean {
+  return kind === "pandas" || kind === "clean" || kind === "hdf5";
 }
 
 const readable =
@@ -118,16 +124,16 @@ const unpacking = (command: string) => (path: string) => `unpack it first: ${com
 const throughPandas = (reader: string) => (path: string) =>
   `in Python: import pandas; pandas.${reader}(${path}).to_hdf("data.h5", key="df")`;
 
-/** Formats that are told, not read. */
-const otherFormats: readonly { magic: RegExp; what: string; fix: (path: string) => string }[] = [
-  { magic: /^\x1f\x8b/, what: "a file packed by gzip", fix: unpacking("gunzip -k") },
-  { magic: /^BZh/, what: "a file packed by bzip2", fix: unpacking("bunzip2 -k") },
-  { magic: /^\xfd7zXZ/, what: "a file packed by xz", fix: unpacking("unxz -k") },
-  { magic: /^\x28\xb5\x2f\xfd/, what: "a file packed by zstd", fix: unpacking("unzstd -k") },
-  { magic: /^PAR1/, what: "a Parquet file", fix: throughPandas("read_parquet") },
-  { magic: /^ARROW1/, what: "an Arrow file", fix: throughPandas("read_feather") },
+/** Formats that are told, not read, by their first bytes in hexadecimal. */
+const otherFormats: readonly { start: RegExp; what: string; fix: (path: string) => string }[] = [
+  { start: /^1f8b/, what: "a file packed by gzip", fix: unpacking("gunzip -k") },
+  { start: /^425a68/, what: "a file packed by bzip2", fix: unpacking("bunzip2 -k") },
+  { start: /^fd377a585a/, what: "a file packed by xz", fix: unpacking("unxz -k") },
+  { start: /^28b52ffd/, what: "a file packed by zstd", fix: unpacking("unzstd -k") },
+  { start: /^50415231/, what: "a Parquet file", fix: throughPandas("read_parquet") },
+  { start: /^4152524f5731/, what: "an Arrow file", fix: throughPandas("read_feather") },
   {
-    magic: /^(?:\xff\xfe|\xfe\xff)/,
+    start: /^(?:fffe|feff)/,
     what: "text in UTF-16",
     fix: (path) => `convert it: iconv -f UTF-16 -t UTF-8 ${path} > utf8.csv`,
   },
