@@ -44,7 +44,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "emulate",
-    usage: "[input]",
+    usage: "[input..]",
     summary: "emulate the chemistry along physical histories",
     load: async () => (await import("./emulate.ts")).emulateCommand,
   },

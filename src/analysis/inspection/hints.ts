@@ -114,7 +114,7 @@ function preprocessHint(data: DataInspection, overrides: readonly string[], cont
   const words = [
     ...overrides,
     `dataset.preprocessing.input_path=${context.path}`,
-    ...(key === context.settings.inputKey ? [] : [`dataset.preprocessing.input_key=${key}`]),
+    ...(key === context.settings.inputKey || key === "" ? [] : [`dataset.preprocessing.input_key=${key}`]),
     `dataset.dataset_path=${cleanPath(context.path)}`,
   ];
   return { text: "make the clean dataset", command: command("preprocess", words) };
@@ -148,7 +148,7 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
       tracers.duplicate_rows > 0 &&
       `${tracers.duplicate_rows} rows have the tracer and the time of another row: remove them, or give the tracers different ids`,
   ];
-  return texts.filter((text) => text !== false).map((text) => note(`${key}: ${text}`));
+  return texts.filter((text) => text !== false).map((text) => note(key === "" ? text : `${key}: ${text}`));
 }
 
 /** An emulator takes one row for one step, unless the step is one of its inputs. */
@@ -252,8 +252,12 @@ function tensorsHints(model: "autoencoder" | "emulator" | null, format: string, 
   return [{ text: "bring it in", command: `astrochem import-weights --${model} ${file}${minmax}` }];
 }
 
-function arrayHints({ shape }: ArrayInspection, { settings, path }: HintContext): Hint[] {
+function arrayHints({ shape, has_names }: ArrayInspection, { settings, path }: HintContext): Hint[] {
   const [phys, species, file] = [settings.phys.length, settings.species.length, shellWord(path)];
+  if (has_names) {
+    const text = "columns.json beside it names its columns: to see the lines that make a frame of both";
+    return [{ text, command: `astrochem emulate ${file}` }];
+  }
   if (shape.length === 3 && shape[2] === phys) {
     const command = `astrochem emulate --physical ${file} --abundances START.npy`;
     return [{ text: `histories [b, t, ${phys}]: emulate them`, command }];
