@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute, resolve } from "node:path";
 import { COLLECTION_STYLE, type Document, dump, visit } from "js-yaml";
 import type { z } from "zod";
 import { compose } from "./compose.ts";
@@ -6,12 +7,12 @@ import type { Choice } from "./defaults-list.ts";
 import { type InterpolationContext, interpolate, missingValues } from "./interpolate.ts";
 import { inCurrentWords } from "./old-keys.ts";
 import { type Override, parseOverride } from "./overrides.ts";
-import { packageConfigs } from "./paths.ts";
+import { datasetInputs, packageConfigs } from "./paths.ts";
 import { attempt, type Place, type Problem, throwProblems } from "./problems.ts";
 import { problemsOf } from "./schema-issues.ts";
 import { defaultOfSchema, knownKeys } from "./schema-walk.ts";
 import { type ConfigOf, type RootName, rootSchemas } from "./schemas.ts";
-import { searchPath } from "./search-path.ts";
+import { displayPath, searchPath } from "./search-path.ts";
 import {
   type ConfigValue,
   fromValue,
@@ -70,12 +71,12 @@ export function loadConfig<R extends RootName>(options: LoadOptions<R>): LoadedC
   const schema = rootSchemas[root];
   const composed = compose(source, root, overrides, problems);
   const { choices } = composed;
-  const tree = withInterpolatedDefaults(composed.tree, schema);
+  const notes: string[] = [];
+  const tree = withPathsOfDataset(withInterpolatedDefaults(composed.tree, schema), options, notes);
   const unresolved: Problem[] = [];
   const interpolated = interpolate(withWorkingPath(tree, options), options, unresolved);
   problems.push(...unresolved);
   const { tree: given, missing } = withoutMissing(interpolated, problems);
-  const notes: string[] = [];
   const complete = inCurrentWords(given, schema, notes);
   const result = schema.safeParse(toValue(complete));
   if (!result.success) {
@@ -104,6 +105,22 @@ function readOverrides(texts: readonly string[]): Override[] {
   const overrides = texts.flatMap((text) => attempt(problems, () => parseOverride(text)) ?? []);
   throwProblems(problems);
   return overrides;
+}
+
+/** Inputs that a dataset's file names and that lie beside it, written as the other paths are: from `working_path`. */
+function withPathsOfDataset(tree: MapNode, context: InterpolationContext & { cwd: string }, notes: string[]): MapNode {
+  const folder = getNode(withWorkingPath(tree, context), ["working_path"]);
+  const workingPath = resolve(context.cwd, folder?.kind === "scalar" ? String(folder.value) : ".");
+  return datasetInputs.reduce((at, path) => {
+    const node = getNode(at, path);
+    if (node?.kind !== "scalar" || typeof node.value !== "string" || !("file" in node.place)) return at;
+    const beside = resolve(context.cwd, dirname(node.place.file), node.value);
+    const below = resolve(workingPath, node.value);
+    if (isAbsolute(node.value) || beside === below || !existsSync(beside)) return at;
+    if (existsSync(below)) notes.push(`${path.join(".")}: ${displayPath(beside, context.cwd)} is taken, not ${below}`);
+    const result = setNode(at, path, fromValue(displayPath(beside, workingPath), node.place));
+    return "tree" in result ? result.tree : at;
+  }, tree);
 }
 
 /** The tree with those of the schema's defaults that interpolate: zod would put them in as they are. */

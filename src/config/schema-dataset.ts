@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { timestep, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
+import { timestep, unknownUnits, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
 import { nearest } from "../errors.ts";
 import { isMap } from "./difference.ts";
 
@@ -91,6 +91,19 @@ export const DatasetConfig = z
     phys: names
       .default([...usualParameters])
       .describe("Physical parameters in the order the emulator takes them; `parameters` is another name of this key."),
+    columns: z
+      .record(name, name)
+      .default({})
+      .describe("What the raw file calls a column, where it has another name: {Time: t_yr, Density: nH}."),
+    units: z
+      .record(name, name)
+      .default({})
+      .refine((units) => unknownUnits(units).length === 0, {
+        error: ({ input }) => unknownUnits(input as Record<string, string>).join("; "),
+      })
+      .describe(
+        "Units of the raw file's columns, where they are not yr, cm^-3, Habing, mag and K: {Time: kyr, Density: g cm^-3}; they are converted.",
+      ),
     time_step: z
       .enum(["constant", "input"])
       .default("constant")

@@ -13,12 +13,13 @@ import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sor
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
 import { RangeWatch } from "./range-watch.ts";
 import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
+import { asConfigured, type RawColumns } from "./respelt-frame.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
 import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, timestepColumn, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
-export interface PreprocessOptions extends WantedColumns {
+export interface PreprocessOptions extends WantedColumns, RawColumns {
   inputPath: string;
   inputKey: string;
   outputPath: string;
@@ -83,8 +84,9 @@ export async function preprocessDataset(
   progress: Progress = () => {},
 ): Promise<PreprocessSummary> {
   checkOptions(options);
-  const frame = await openFrame(options.inputPath, options.inputKey);
+  const file = await openFrame(options.inputPath, options.inputKey);
   try {
+    const frame = asConfigured(file, options);
     log(`read ${options.inputPath}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
       columns: frame.columns.length,
@@ -107,7 +109,7 @@ export async function preprocessDataset(
     meter.expect(rowsToScatter(frame, index.order));
     return await writeClean({ options, frame, plan, index, isAdded: starts.isAdded, timeSteps, log, meter });
   } finally {
-    frame.close();
+    file.close();
   }
 }
 
@@ -284,6 +286,8 @@ function settings(options: PreprocessOptions): object {
     input_key: options.inputKey,
     phys: options.phys,
     ...options.naming,
+    ...(isEmpty(options.columns) ? {} : { columns: options.columns }),
+    ...(isEmpty(options.units) ? {} : { units: options.units }),
     columns_to_drop: options.columnsToDrop,
     abundances_clipping: options.clipping,
     train_split: options.trainSplit,
@@ -295,6 +299,10 @@ function settings(options: PreprocessOptions): object {
     start_state: options.startState?.name ?? null,
     uneven_steps: options.unevenSteps,
   };
+}
+
+function isEmpty(map: object = {}): boolean {
+  return Object.keys(map).length === 0;
 }
 
 /**

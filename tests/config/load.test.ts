@@ -72,6 +72,8 @@ describe("the package's configurations", () => {
       abundances_clipping: { lower: 1e-20, upper: 1 },
       metadata: ["Index", "Model", "Time"],
       phys: ["Density", "Radfield", "Av", "gasTemp"],
+      columns: {},
+      units: {},
       time_step: "constant",
       start: "auto",
       initial_abundances_path: "utils/initial_abundances.npy",
@@ -396,7 +398,7 @@ describe("what is wrong is told all at once", () => {
            fix  quote it: "cache_dir='2026'"
       4. unknown key \`dataset.phis\`
            at   override "+dataset.phis=[a]", column 2
-           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing
+           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, columns, units, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing
       5. \`model.hidden_dims\` must be [integer ≥ 1, integer ≥ 1], got [160, 80, 40]
            at   configs/models/mine.yaml:5:1
       6. \`model.batch_size\` must be integer ≥ 2, got 1.5
