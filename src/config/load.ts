@@ -180,7 +180,8 @@ function withDefaults(config: ConfigValue, written: MapNode): ConfigValue {
   return toValue(merge(fromValue(config, place), written));
 }
 
-function writeYaml(value: ConfigValue): string {
+/** YAML with short lists in one line. */
+export function writeYaml(value: ConfigValue): string {
   return dump(value, { lineWidth: 120, noRefs: true, transform: shortListsInOneLine });
 }
 

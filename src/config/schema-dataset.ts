@@ -34,7 +34,8 @@ const AbundancesClipping = z
   })
   .refine(({ lower, upper }) => lower < upper, { message: "must have lower < upper" });
 
-const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
+/** What a dataset, and the folder of its weights, may be called. */
+export const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
   message:
     "must be a folder's name of letters, digits, `.`, `_`, `-`: give dataset.name=…, or rename the dataset's file",
 });
