@@ -41,23 +41,20 @@ export function readColumnName(column: string): ColumnReading | undefined {
   if (Object.hasOwn(aliases, ours)) return { name: ours, isSpecies: false, unit: undefined, isOurs: true };
   // Of one letter, K, N and P are elements.
   if (isSpeciesName(name)) return { name, isSpecies: true, unit: undefined, isOurs: true };
+  const species = marked.exec(name)?.[1];
+  if (species !== undefined && isSpeciesName(species))
+    return { name: species, isSpecies: true, unit: undefined, isOurs: false };
   const role = roleOf(name);
   if (role !== undefined) return { name: role, isSpecies: false, unit: undefined, isOurs: false };
   const [, base, unit] = /^(.*?)\s*(?:\[(.*)\]|\((.*)\))$/.exec(name)?.filter((part) => part !== undefined) ?? [];
   const bracketed = base === undefined ? undefined : roleOf(base);
   if (bracketed !== undefined) return { name: bracketed, isSpecies: false, unit, isOurs: false };
-  for (const [, front, ending] of [
-    /^(.+?)[_ ,]+(?:in[_ ])?([^_ ,]+)$/.exec(name),
-    /^(.+?)[_ ,]+(?:in[_ ])?(.+)$/.exec(name),
-  ].map((match) => match ?? [])) {
-    const suffixed = front === undefined ? undefined : roleOf(front);
-    if (suffixed !== undefined && unitFactor(suffixed, ending!) !== undefined)
+  for (const { index, 0: sign } of name.matchAll(/[_ ,]+(?:in[_ ])?/g)) {
+    const [suffixed, ending] = [roleOf(name.slice(0, index)), name.slice(index + sign.length)];
+    if (suffixed !== undefined && unitFactor(suffixed, ending) !== undefined)
       return { name: suffixed, isSpecies: false, unit: ending, isOurs: false };
   }
-  const species = marked.exec(name)?.[1];
-  return species !== undefined && isSpeciesName(species)
-    ? { name: species, isSpecies: true, unit: undefined, isOurs: false }
-    : undefined;
+  return undefined;
 }
 
 function roleOf(name: string): string | undefined {

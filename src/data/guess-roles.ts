@@ -1,12 +1,14 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ColumnReading, readColumnName } from "../chemistry/column-names.ts";
-import { hasRole, unitFactor } from "../chemistry/physical-parameters.ts";
+import { hasRole, unitFactor, unitOfParameter } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
 import type { Frame } from "./frame.ts";
 
 /** What the columns of a raw file are. */
 export interface GuessedRoles {
-  /** Our name → the file's, where it is another. */
+  /** Our name → the file's. */
+  readonly sources: Readonly<Record<string, string>>;
+  /** Those that `preprocess` does not know by itself. */
   readonly columns: Record<string, string>;
   /** Our name → the file's unit, where it is another. */
   readonly units: Record<string, string>;
@@ -69,9 +71,10 @@ export async function guessRoles(frame: Frame): Promise<GuessedRoles> {
     if (unit !== undefined) units[name] = unit;
     notes.push(note);
   }
-  const tracer = columns.Model ?? found.get("Model")!.column.trim();
-  notes.push({ what: `Model: column \`${tracer}\``, why: "one value for each tracer" });
-  return { columns, units, conditions, species, unknown, notes };
+  if (!notes.some(({ what }) => what.startsWith("Model")))
+    notes.push({ what: `Model: column \`${found.get("Model")!.column.trim()}\``, why: "by its name" });
+  const sources = Object.fromEntries([...found].map(([name, { column }]) => [name, column]));
+  return { sources, columns, units, conditions, species, unknown, notes };
 }
 
 function unitOf(
@@ -93,7 +96,14 @@ function unitOf(
   const unread = written === undefined ? "" : `; the unit \`${written}\` is not known`;
   if (guess !== undefined)
     return { unit: guess.unit, note: { what: `${what}, in ${guess.unit}`, why: guess.why + unread, isDoubtful: true } };
-  return { unit: undefined, note: { what, why: `by its name, in the usual unit${unread}`, isDoubtful: unread !== "" } };
+  return {
+    unit: undefined,
+    note: {
+      what,
+      why: `by its name, in ${unitOfParameter(name) || "its own unit"}${unread}`,
+      isDoubtful: unread !== "",
+    },
+  };
 }
 
 async function largestOf(frame: Frame, column: string): Promise<number> {

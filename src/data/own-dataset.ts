@@ -1,6 +1,6 @@
 import { tableOfNames } from "../chemistry/element-table.ts";
 import { elements } from "../chemistry/elements.ts";
-import { hasRole, usualParameters } from "../chemistry/physical-parameters.ts";
+import { hasRole, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
 import { matchNames } from "../chemistry/species-names.ts";
 import { DataError } from "../errors.ts";
 import { roundedOutwards } from "./column-range.ts";
@@ -42,6 +42,9 @@ export interface UsualSettings {
   readonly lower: number;
 }
 
+/** UCLCHEM's columns that a surrogate has no use for. */
+const knownUseless: ReadonlySet<string> = new Set([...unusedColumns, "point", "Point", "Index"]);
+
 /** Abundances are relative to H nuclei. */
 const largestAbundance = 2;
 
@@ -53,7 +56,7 @@ export async function decideDataset(file: Frame, usual: UsualSettings): Promise<
   const where = `${file.path}, key ${file.key}`;
   if (file.rows === 0) throw new DataError("the frame has no rows", { where, fix: "give a file with data" });
   const roles = await guessRoles(file);
-  const frame = asConfigured(file, roles);
+  const frame = asConfigured(file, { columns: roles.sources, units: roles.units });
   const extremes = await extremesOf(frame, [...roles.conditions, ...roles.species]);
   const notes = [...roles.notes];
   const conditions = chooseConditions(roles, extremes, usual, where, notes);
@@ -64,7 +67,7 @@ export async function decideDataset(file: Frame, usual: UsualSettings): Promise<
   );
   if (isotopes.length > 0)
     note(notes, `elements: ${isotopes.join(", ")}`, "the names have them, or that many atoms", true);
-  const unused = file.columns.filter((name) => roles.unknown.includes(name));
+  const unused = roles.unknown.filter((name) => !knownUseless.has(name.trim()));
   if (unused.length > 0)
     note(notes, `not used: ${listed(unused)}`, "no name of a time, tracer, condition or species", true);
   const wanted = {
@@ -205,7 +208,7 @@ function chooseSteps(
   }
   note(
     notes,
-    `${tracers.length} tracers, ${lengths[0]} to ${lengths.at(-1)} rows`,
+    `${tracers.length} tracers of ${[...new Set([lengths[0], lengths.at(-1)])].join(" to ")} rows`,
     "three quarters of them train, the others validate",
   );
   const median = new MedianStep();
