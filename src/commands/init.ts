@@ -10,7 +10,10 @@ export const initCommand: Command = {
   describe:
     "Reads a raw file from end to end and writes configs/datasets/NAME.yaml: columns and their units, species, conditions and their " +
     "ranges, time step, start. Asks nothing; says what it decided, why, and which commands come next.",
-  positionals: { name: "what the dataset is to be called", file: "the raw file" },
+  positionals: {
+    name: "what the dataset is to be called",
+    files: "the raw file; of tables of text and UCLCHEM 4 several, too, a tracer each",
+  },
   options: {
     key: { type: "string", describe: "key of the frame in the file (default: df, or the only one)" },
     overwrite: { type: "boolean", describe: "replace the dataset's files where they exist; never an input" },
@@ -21,17 +24,19 @@ export const initCommand: Command = {
   ],
   async run(context) {
     const { args, cwd, stdout, json } = context;
-    const [name, file] = [args.name as string, args.file as string];
+    const [name, words] = [args.name as string, args.files as string[]];
     const files = filesOf(name, cwd);
-    await checkName(name, files, args.overwrite === true, resolve(cwd, file));
     const { packageFolder } = await import("../config/paths.ts");
-    const [path, isShipped] = inputOf(file, cwd, packageFolder);
-    const { frame, key } = await openRaw(path, file, args.key as string | undefined);
+    const { expandInputs } = await import("../data/files/expand-inputs.ts");
+    const place = (path: string): string => inputOf(path, cwd, packageFolder);
+    const inputs = expandInputs(words, place);
+    await checkName(name, files, args.overwrite === true, inputs);
+    const { frame, key } = await openRaw(inputs, args.key as string | undefined);
     const { decideDataset } = await import("../data/own-dataset.ts");
     const decided = await (async () => decideDataset(frame, await usualSettings(context)))().finally(() =>
       frame.close(),
     );
-    await writeDataset(decided, files, { name, file: isShipped ? file : path, key, cwd });
+    await writeDataset(decided, files, { name, words, key, cwd });
     const commands = nextCommands(name, decided);
     const { factLines } = await import("./report-lines.ts");
     const { printable } = await import("./printable.ts");
@@ -60,7 +65,12 @@ function filesOf(name: string, cwd: string): Files {
 }
 
 /** @throws ConfigError for a name that cannot be one, or is taken */
-async function checkName(name: string, { yaml, species }: Files, overwrite: boolean, input: string): Promise<void> {
+async function checkName(
+  name: string,
+  { yaml, species }: Files,
+  overwrite: boolean,
+  inputs: readonly string[],
+): Promise<void> {
   const [{ FolderName }, { packageConfigs }] = await Promise.all([
     import("../config/schema-dataset.ts"),
     import("../config/paths.ts"),
@@ -73,7 +83,7 @@ async function checkName(name: string, { yaml, species }: Files, overwrite: bool
   if (existsSync(shipped) && shipped !== yaml)
     throw new ConfigError(`the package has a dataset \`${name}\``, { where: shipped, fix: "give another name" });
   for (const path of [yaml, species]) {
-    if (path === input)
+    if (inputs.includes(path))
       throw new ConfigError(`the output would replace the input ${path}`, { where: path, fix: "give another name" });
     if (existsSync(path) && !overwrite)
       throw new ConfigError(`${path} exists`, {
@@ -84,33 +94,32 @@ async function checkName(name: string, { yaml, species }: Files, overwrite: bool
 }
 
 /** The user's file, or the package's sample. */
-function inputOf(file: string, cwd: string, packageFolder: string): [path: string, isShipped: boolean] {
+function inputOf(file: string, cwd: string, packageFolder: string): string {
   const own = resolve(cwd, file);
-  const isShipped = !existsSync(own) && file === "data/sample_collapse.h5";
-  return [isShipped ? join(packageFolder, file) : own, isShipped];
+  return !existsSync(own) && file === "data/sample_collapse.h5" ? join(packageFolder, file) : own;
 }
 
-/** The frame to learn from. @throws DataError for a file without one, with several, or that is clean already */
-async function openRaw(path: string, file: string, wanted: string | undefined) {
-  const [{ openFrame }, { openHdf5 }] = await Promise.all([import("../data/frame.ts"), import("../data/hdf5.ts")]);
-  const hdf5 = await openHdf5(path);
-  const keys = hdf5.keys();
-  const frames = keys.filter((each) => hdf5.attribute(each, "pandas_type") !== undefined);
-  const isClean = frames.some((each) => hdf5.attribute(each, "astrochem_settings") !== undefined);
-  hdf5.close();
-  if (isClean) {
+/** The frame to learn from. @throws DataError for files that are not read, of several frames, or clean already */
+async function openRaw(paths: readonly string[], wanted: string | undefined) {
+  const [{ openInput }, { detectFile }] = await Promise.all([
+    import("../data/files/open-input.ts"),
+    import("../data/files/detect-file.ts"),
+  ]);
+  const { kind, keys = [], path } = await detectFile(paths[0]!);
+  if (kind === "clean") {
     throw new DataError("the file is clean already: `init` is for raw files", {
       where: path,
-      fix: `give the raw file that it was made of, or train on it: astrochem train-autoencoder dataset.dataset_path=${file}`,
+      fix: `give the raw file that it was made of, or train on it: astrochem train-autoencoder dataset.dataset_path=${path}`,
     });
   }
-  const key = wanted ?? (frames.includes("df") || frames.length === 0 ? "df" : frames[0]!);
-  if (wanted === undefined && frames.length > 1 && !frames.includes("df"))
-    throw new DataError(`the file holds ${frames.length} frames`, {
+  const isChoice = kind === "pandas" && keys.length > 1 && !keys.includes("df") && wanted === undefined;
+  if (isChoice)
+    throw new DataError(`the file holds ${keys.length} frames`, {
       where: path,
-      fix: `choose: --key ${frames.join(" | ")}`,
+      fix: `choose: --key ${keys.join(" | ")}`,
     });
-  return { frame: await openFrame(path, key), key };
+  const key = wanted ?? (kind === "pandas" && !keys.includes("df") ? (keys[0] ?? "df") : "df");
+  return { frame: await openInput(paths, { key }), key };
 }
 
 /** What holds where nothing else is said: the package's species, and the defaults of its configuration. */
@@ -144,7 +153,7 @@ async function usualSettings({ cwd, env, now }: CommandContext) {
 async function writeDataset(
   decided: OwnDataset,
   files: Files,
-  { name, file, key, cwd }: { name: string; file: string; key: string; cwd: string },
+  { name, words, key, cwd }: { name: string; words: readonly string[]; key: string; cwd: string },
 ): Promise<void> {
   const [{ writeYaml }, { displayPath }, { packageConfigs }, { guarded, writeFileAtomic }] = await Promise.all([
     import("../config/load.ts"),
@@ -154,7 +163,8 @@ async function writeDataset(
   ]);
   const { isUsualList, species, columns, units, elements } = decided;
   const tables = isUsualList ? {} : { species_path: `${name}_species.txt`, stoichiometric_matrix_path: null };
-  const input = displayPath(file, cwd);
+  const paths = words.map((word) => displayPath(resolve(cwd, word), cwd));
+  const input = paths.length === 1 ? paths[0]! : paths;
   const parts: [string, ConfigValue][] = [
     ["The clean file, which `preprocess` writes.", { dataset_path: `data/${name}_clean.h5` }],
     [
@@ -171,7 +181,7 @@ async function writeDataset(
   ];
   const head = [
     "# yaml-language-server: $schema=../schemas/dataset.json",
-    `# Made by \`astrochem init\` from ${JSON.stringify(input)}. Use: dataset=${name}. README.md has the table of all keys.`,
+    `# Made by \`astrochem init\` from ${paths.slice(0, 3).join(", ")}${paths.length > 3 ? ", …" : ""}. Use: dataset=${name}. README.md has the table of all keys.`,
   ];
   const text = parts
     .filter(([, value]) =>

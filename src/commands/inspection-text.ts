@@ -25,7 +25,7 @@ export function inspectionText(inspection: Inspection, hints: readonly Hint[], p
 function titleOf(inspection: Inspection): string {
   switch (inspection.kind) {
     case "data":
-      return inspection.form === "other" ? "pandas frames" : `${inspection.form} data`;
+      return inspection.source ?? (inspection.form === "other" ? "pandas frames" : `${inspection.form} data`);
     case "cache":
       return "a cache of training data";
     case "hdf5":
@@ -55,6 +55,7 @@ function bodyOf(inspection: Inspection): string[] {
   switch (inspection.kind) {
     case "data":
       return [
+        inspection.notes.length === 0 ? "" : factLines(inspection.notes.map((text) => ["note", text] as const)),
         ...inspection.frames.map((frame) => frameText(frame)),
         inspection.shared_tracers === null
           ? ""

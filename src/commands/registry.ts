@@ -14,8 +14,8 @@ export interface CommandEntry {
 export const commands: readonly CommandEntry[] = [
   {
     name: "init",
-    usage: "<name> <file>",
-    summary: "write the configuration of a dataset of your own, from its raw file",
+    usage: "<name> <files..>",
+    summary: "write the configuration of a dataset of your own, from its raw files",
     load: async () => (await import("./init.ts")).initCommand,
   },
   {
@@ -50,7 +50,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "emulate",
-    usage: "[input]",
+    usage: "[input..]",
     summary: "emulate the chemistry along physical histories",
     load: async () => (await import("./emulate.ts")).emulateCommand,
   },

@@ -14,6 +14,7 @@ import { defaultOfSchema, knownKeys } from "./schema-walk.ts";
 import { type ConfigOf, type RootName, rootSchemas } from "./schemas.ts";
 import { displayPath, searchPath } from "./search-path.ts";
 import {
+  type ConfigNode,
   type ConfigValue,
   fromValue,
   getNode,
@@ -111,16 +112,25 @@ function readOverrides(texts: readonly string[]): Override[] {
 function withPathsOfDataset(tree: MapNode, context: InterpolationContext & { cwd: string }, notes: string[]): MapNode {
   const folder = getNode(withWorkingPath(tree, context), ["working_path"]);
   const workingPath = resolve(context.cwd, folder?.kind === "scalar" ? String(folder.value) : ".");
-  return datasetInputs.reduce((at, path) => {
-    const node = getNode(at, path);
-    if (node?.kind !== "scalar" || typeof node.value !== "string" || !("file" in node.place)) return at;
+  const placed = (key: string, node: ConfigNode): ConfigNode => {
+    if (node.kind === "list") return { ...node, items: node.items.map((item) => placed(key, item)) };
+    if (node.kind === "map" || typeof node.value !== "string" || !("file" in node.place)) return node;
     const beside = resolve(context.cwd, dirname(node.place.file), node.value);
     const below = resolve(workingPath, node.value);
-    if (isAbsolute(node.value) || beside === below || !existsSync(beside)) return at;
-    if (existsSync(below)) notes.push(`${path.join(".")}: ${displayPath(beside, context.cwd)} is taken, not ${below}`);
-    const result = setNode(at, path, fromValue(displayPath(beside, workingPath), node.place));
+    if (isAbsolute(node.value) || beside === below || !isThere(beside)) return node;
+    if (isThere(below)) notes.push(`${key}: ${displayPath(beside, context.cwd)} is taken, not ${below}`);
+    return fromValue(displayPath(beside, workingPath), node.place);
+  };
+  return datasetInputs.reduce((at, path) => {
+    const node = getNode(at, path);
+    const result = node === undefined ? { tree: at } : setNode(at, path, placed(path.join("."), node));
     return "tree" in result ? result.tree : at;
   }, tree);
+}
+
+/** Of a pattern (`runs/*.dat`) the folder tells. */
+function isThere(path: string): boolean {
+  return existsSync(path.replace(/[/\\][^/\\]*[*?[].*$/, ""));
 }
 
 /** The tree with those of the schema's defaults that interpolate: zod would put them in as they are. */

@@ -42,7 +42,11 @@ export const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
 
 const Preprocessing = z
   .strictObject({
-    input_path: z.string().min(1).describe("Raw HDF5 file: one row per tracer and time."),
+    input_path: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .describe(
+        "Raw data: a pandas frame in HDF5, UCLCHEM's text or HDF5 output, or a table of text; of these a pattern (`runs/*.dat`) or a list, too, a tracer a file.",
+      ),
     output_path: z
       .string()
       .min(1)

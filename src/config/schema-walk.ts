@@ -38,6 +38,11 @@ export function childrenOfSchema(schema: z.ZodType, value: ConfigValue | undefin
     case "tuple":
       return { kind: "items", schemas: def.items as readonly z.ZodType[] };
     case "union":
+      // Without a discriminator: a value or a list of them.
+      if (!("discriminator" in def)) {
+        const list = (def.options as readonly z.ZodType[]).find((option) => definition(option).type === "array");
+        return Array.isArray(value) && list !== undefined ? childrenOfSchema(list, value) : { kind: "none" };
+      }
       return childrenOfSchema(pickMember(def as z.core.$ZodDiscriminatedUnionDef, value), value);
     default:
       return { kind: "none" };

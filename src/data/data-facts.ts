@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
 import type { Frame } from "./frame.ts";
+import { placeOfFrame } from "./frame-reader.ts";
 import {
   checkEvenSteps,
   checkTrainedStep,
@@ -80,7 +81,7 @@ export async function checkStepsOf(
   frame: Frame,
   metadata: readonly string[],
   expected: number,
-  where = `${frame.path}, key ${frame.key}`,
+  where = placeOfFrame(frame),
 ): Promise<void> {
   const noted = notedSteps(frame);
   const step = noted?.time_step_found === "even" ? noted.time_step_yr : null;

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ColumnReading, readColumnName } from "../chemistry/column-names.ts";
 import { hasRole, unitFactor, unitOfParameter } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
-import type { Frame } from "./frame.ts";
+import { type Frame, placeOfFrame } from "./frame-reader.ts";
 
 /** What the columns of a raw file are. */
 export interface GuessedRoles {
@@ -164,7 +164,7 @@ async function byValues(
   const role = name === "Time" ? "the time" : "the tracer";
   const which = fitting.length > 1 ? `: ${fitting.join(" or ")}?` : "";
   throw new DataError(`no column is ${role}${which}`, {
-    where: `${frame.path}, key ${frame.key}`,
+    where: placeOfFrame(frame),
     fix:
       name === "Time"
         ? "call it Time in the file"

@@ -4,7 +4,7 @@ import { hasRole, unusedColumns, usualParameters } from "../chemistry/physical-p
 import { matchNames } from "../chemistry/species-names.ts";
 import { DataError } from "../errors.ts";
 import { roundedOutwards } from "./column-range.ts";
-import type { Frame } from "./frame.ts";
+import { type Frame, placeOfFrame } from "./frame-reader.ts";
 import { blocksOf, type GuessedRoles, guessRoles, type Note } from "./guess-roles.ts";
 import { planColumns } from "./preprocess-columns.ts";
 import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
@@ -53,7 +53,7 @@ const largestAbundance = 2;
  * @throws DataError where `preprocess` could not use the file, whatever its settings
  */
 export async function decideDataset(file: Frame, usual: UsualSettings): Promise<OwnDataset> {
-  const where = `${file.path}, key ${file.key}`;
+  const where = placeOfFrame(file);
   if (file.rows === 0) throw new DataError("the frame has no rows", { where, fix: "give a file with data" });
   const roles = await guessRoles(file);
   const frame = asConfigured(file, { columns: roles.sources, units: roles.units });
@@ -203,7 +203,8 @@ function chooseSteps(
   const all = [...tracers.keys()].map((k) => timesOf(index, k));
   const lengths = all.map(({ length }) => length).sort((a, b) => a - b);
   if (tracers.length < 2) {
-    const fix = "give at least two: one of them has to validate what the others taught";
+    const fix =
+      "give at least two, several files such as 'runs/*.dat': one of them has to validate what the others taught";
     throw new DataError(`the file has one tracer (${tracers[0]}, ${lengths[0]} rows)`, { where, fix });
   }
   note(

@@ -4,7 +4,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { indexOfRole } from "../chemistry/physical-parameters.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
-import { type Frame, FrameWriter, openFrame } from "./frame.ts";
+import { openInput } from "./files/open-input.ts";
+import { type Frame, FrameWriter } from "./frame.ts";
+import { placeOfFrame } from "./frame-reader.ts";
 import { createHdf5, type Hdf5File } from "./hdf5.ts";
 import { legacyShuffle } from "./mt19937.ts";
 import { type ColumnPlan, planColumns, type WantedColumns } from "./preprocess-columns.ts";
@@ -21,6 +23,8 @@ import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, timestepC
 /** What makes a raw file into a clean one. */
 export interface PreprocessOptions extends WantedColumns, RawColumns {
   inputPath: string;
+  /** Beside it, where they are tables of text or files of UCLCHEM 4: a tracer each. */
+  moreInputs?: readonly string[];
   inputKey: string;
   outputPath: string;
   /** The state at Time 0 of tracers that do not bring their own; null where none is known. */
@@ -51,7 +55,10 @@ export interface SplitSummary {
 
 /** What a preprocessing did. */
 export interface PreprocessSummary {
+  /** Of several files the first. */
   inputPath: string;
+  /** Files that were read. */
+  inputFiles: number;
   outputPath: string;
   inputRows: number;
   inputColumns: number;
@@ -84,14 +91,14 @@ export async function preprocessDataset(
   progress: Progress = () => {},
 ): Promise<PreprocessSummary> {
   checkOptions(options);
-  const file = await openFrame(options.inputPath, options.inputKey);
+  const file = await openInput(pathsOf(options), { key: options.inputKey, log });
   try {
     const frame = asConfigured(file, options);
-    log(`read ${options.inputPath}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
+    log(`read ${frame.path}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
       columns: frame.columns.length,
     });
-    const plan = planColumns(frame.columns, options, `${frame.path}, key ${frame.key}`);
+    const plan = planColumns(frame.columns, options, placeOfFrame(frame));
     logColumns(plan, log);
     const meter = new Meter(frame.rows, progress);
     const radfield = indexOfRole(options.phys, "radfield");
@@ -145,7 +152,7 @@ function checkSteps({
   for (const [k, id] of tracers.entries()) watch.add(id, timesOf(index, k), isAdded[k] === 1 ? 0 : undefined);
   const { unevenSteps } = options;
   if (unevenSteps !== "unchecked")
-    checkEvenSteps(watch, unevenSteps === "allow", `${frame.path}, key ${frame.key}`, log);
+    checkEvenSteps(watch, unevenSteps === "allow", placeOfFrame(frame), log, frame.pandasLines);
   return { time_step_yr: step, time_step_found: watch.first === null ? "even" : "median" };
 }
 
@@ -177,6 +184,7 @@ async function writeClean(job: Job): Promise<PreprocessSummary> {
     const { sizes } = split;
     const summary: PreprocessSummary = {
       inputPath: options.inputPath,
+      inputFiles: pathsOf(options).length,
       outputPath: options.outputPath,
       inputRows: frame.rows,
       inputColumns: frame.columns.length,
@@ -368,15 +376,22 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6)} MB`;
 }
 
-function checkOptions({ startState, species, inputPath, outputPath, clipping }: PreprocessOptions): void {
+function pathsOf({ inputPath, moreInputs = [] }: Pick<PreprocessOptions, "inputPath" | "moreInputs">): string[] {
+  return [inputPath, ...moreInputs];
+}
+
+function checkOptions({ startState, species, outputPath, clipping, ...input }: PreprocessOptions): void {
   if (startState !== null) checkStartState(startState, species);
   if (!(clipping.lower > 0 && clipping.lower < clipping.upper)) {
     throw new ConfigError(
       `abundances_clipping: lower ${clipping.lower} must be above 0 and below upper ${clipping.upper}`,
     );
   }
-  if (existsSync(outputPath) && existsSync(inputPath) && realpathSync(outputPath) === realpathSync(inputPath)) {
-    throw new ConfigError(`the output would replace the input: ${inputPath}`, {
+  const replaced = pathsOf(input).find(
+    (path) => existsSync(outputPath) && existsSync(path) && realpathSync(outputPath) === realpathSync(path),
+  );
+  if (replaced !== undefined) {
+    throw new ConfigError(`the output would replace the input: ${replaced}`, {
       fix: "give another dataset.preprocessing.output_path",
     });
   }

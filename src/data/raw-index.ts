@@ -3,6 +3,7 @@ import { AbundanceUnits } from "../chemistry/abundance-units.ts";
 import { DataError } from "../errors.ts";
 import { severalHistories } from "./file-order.ts";
 import type { Frame } from "./frame.ts";
+import { placeOfFrame } from "./frame-reader.ts";
 import { type PointColumn, pointColumns, pointsError, type TracerOrder } from "./points.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
 import { isRounding, roundingText } from "./value-checks.ts";
@@ -39,7 +40,7 @@ export async function indexRows(
   checks: RowChecks,
   advance: (rows: number) => void,
 ): Promise<RawIndex> {
-  const where = `${frame.path}, key ${frame.key}`;
+  const where = placeOfFrame(frame);
   if (frame.rows === 0) throw new DataError("the frame has no rows", { where, fix: "give a file with data" });
   if (frame.rows > 0x7fffffff) throw new DataError(`${frame.rows} rows are more than 2^31 − 1`, { where });
   const { values, codes } = frame.labels(plan.tracer);
@@ -164,7 +165,10 @@ async function readColumns(
     advance(count);
     await nextTurn();
   }
-  if (findings.first !== undefined) throw badValue(findings.first, findings.count, plan, checks, where);
+  if (findings.first !== undefined) {
+    const place = frame.placeOf?.(findings.first.row) ?? where;
+    throw badValue(findings.first, findings.count, plan, checks, place);
+  }
   return { times, points, units, raised: findings.raised };
 }
 

@@ -1,7 +1,7 @@
 import { unitFactor } from "../chemistry/physical-parameters.ts";
 import { matchNames } from "../chemistry/species-names.ts";
 import { DataError } from "../errors.ts";
-import type { Frame } from "./frame-reader.ts";
+import { type Frame, placeOfFrame } from "./frame-reader.ts";
 
 /**
  * The frame under the names wanted, where it spells some of them otherwise: clean files made with another list, weights of before.
@@ -29,7 +29,7 @@ export function asConfigured(frame: Frame, { columns = {}, units = {} }: RawColu
   const names = Object.entries(columns).filter(([name, source]) => name !== source);
   const sources = new Map(names.map(([name, source]) => [name, columnOf(frame, source)]));
   const renamedAway = new Set(sources.values());
-  const where = `${frame.path}, key ${frame.key}`;
+  const where = placeOfFrame(frame);
   const twice = names.find(([name]) => frame.columns.includes(name) && !renamedAway.has(name));
   if (twice !== undefined || renamedAway.size < names.length) {
     const what =
@@ -47,7 +47,7 @@ function columnOf(frame: Frame, source: string): string {
   const found = frame.columns.find((name) => name === source) ?? frame.columns.find((name) => name.trim() === source);
   if (found !== undefined) return found;
   throw new DataError(`dataset.columns names a column that is not there: \`${source}\``, {
-    where: `${frame.path}, key ${frame.key}`,
+    where: placeOfFrame(frame),
     fix: `columns: ${frame.columns.slice(0, 20).join(", ")}${frame.columns.length > 20 ? ", …" : ""}`,
   });
 }
@@ -83,6 +83,8 @@ function renamed(
     isNumeric: (column) => frame.isNumeric(sources.get(column) ?? column),
     labels: (column) => frame.labels(sources.get(column) ?? column),
     attribute: (name) => frame.attribute(name),
+    ...(frame.placeOf ? { placeOf: (row: number) => frame.placeOf!(row) } : {}),
+    ...(frame.pandasLines ? { pandasLines: frame.pandasLines } : {}),
     close: () => frame.close(),
   };
 }

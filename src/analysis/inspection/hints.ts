@@ -115,7 +115,7 @@ function preprocessHint(data: DataInspection, overrides: readonly string[], cont
   const words = [
     ...overrides,
     `dataset.preprocessing.input_path=${context.path}`,
-    ...(key === context.settings.inputKey ? [] : [`dataset.preprocessing.input_key=${key}`]),
+    ...(key === context.settings.inputKey || key === "" ? [] : [`dataset.preprocessing.input_key=${key}`]),
     `dataset.dataset_path=${cleanPath(context.path)}`,
   ];
   return { text: "make the clean dataset", command: command("preprocess", words) };
@@ -149,7 +149,7 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
       tracers.duplicate_rows > 0 &&
       `${tracers.duplicate_rows} rows have the tracer and the time of another row: remove them, or give the tracers different ids`,
   ];
-  return texts.filter((text) => text !== false).map((text) => note(`${key}: ${text}`));
+  return texts.filter((text) => text !== false).map((text) => note(key === "" ? text : `${key}: ${text}`));
 }
 
 /** An emulator takes one row for one step, unless the step is one of its inputs. */

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { describeNames } from "../../chemistry/element-table.ts";
 import { readSpeciesList } from "../../chemistry/species.ts";
+import { type Detected, detectFile, textLayout } from "../../data/files/detect-file.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { summarizeSpecies } from "./column-roles.ts";
@@ -34,6 +35,12 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
   if (isFolder) return inspectFolder(path);
   if (options.key !== undefined && !isHdf5(path, head)) {
     throw new DataError("--key is for HDF5 files, and this is none", { where: path, fix: "leave it out" });
+  }
+  const detected =
+    isHdf5(path, head) || textLayout(head, bytes) !== null || isPacked(head) ? await detectFile(path) : null;
+  if (detected !== null && isTable(detected)) {
+    if (detected.fix !== null) throw new DataError(`${detected.what}: ${path}`, { where: path, fix: detected.fix });
+    return (await import("./inspect-hdf5.ts")).inspectTable(detected, options);
   }
   if (isHdf5(path, head)) return (await import("./inspect-hdf5.ts")).inspectHdf5(path, bytes, options);
   if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy"))
@@ -89,12 +96,22 @@ function unknownKind(path: string, start: string): DataError {
   });
 }
 
+/** Histories that are no pandas frame: read, or told how to make one. */
+function isTable({ kind }: Detected): boolean {
+  return ["uclchem-text", "uclchem-hdf5", "table", "headerless", "codes", "packed"].includes(kind);
+}
+
 const npyMagic = Buffer.from("\x93NUMPY", "latin1");
 const hdf5Magic = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
 
 /** With a user block before it the signature is not at the start: then the name tells. */
 function isHdf5(path: string, head: Buffer): boolean {
   return head.subarray(0, 8).equals(hdf5Magic) || /\.(h5|hdf5?|hdf)$/i.test(path);
+}
+
+/** gzip, bzip2, xz, zstd, Parquet, Arrow, UTF-16. */
+function isPacked(head: Buffer): boolean {
+  return /^(?:1f8b|425a68|fd377a585a|28b52ffd|50415231|4152524f5731|fffe|feff)/.test(head.toString("hex", 0, 8));
 }
 
 function isZip(head: Buffer): boolean {
@@ -126,7 +143,7 @@ function look(path: string): { isFolder: boolean; bytes: number; head: Buffer } 
 function headOf(path: string): Buffer {
   const descriptor = openSync(path, "r");
   try {
-    const head = Buffer.alloc(512);
+    const head = Buffer.alloc(2 ** 16);
     return head.subarray(0, readSync(descriptor, head, 0, head.length, 0));
   } finally {
     closeSync(descriptor);

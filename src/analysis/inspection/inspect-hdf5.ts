@@ -1,3 +1,5 @@
+import type { Detected } from "../../data/files/detect-file.ts";
+import { openInput } from "../../data/files/open-input.ts";
 import { openFrame } from "../../data/frame.ts";
 import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";
 import { splitNames } from "../../data/splits.ts";
@@ -41,6 +43,30 @@ export async function inspectHdf5(
   return inspectFrames(path, bytes, keys, objects, options);
 }
 
+/** Looks at a table of text, or the models of UCLCHEM 4, as one frame. @throws DataError naming the line of a row that cannot be read */
+export async function inspectTable(detected: Detected, options: InspectionOptions): Promise<DataInspection> {
+  const { path, bytes, what } = detected;
+  const notes: string[] = [];
+  const frame = await openInput([path], { key: options.key ?? "", log: (note) => notes.push(note) });
+  try {
+    const { inspection } = await inspectFrame(frame, bytes, options);
+    const source = what.replace(/\)$|$/, (end) => `, ${frame.rows} row${frame.rows === 1 ? "" : "s"}${end}`);
+    return {
+      kind: "data",
+      path,
+      bytes,
+      form: inspection.form,
+      source: detected.kind === "uclchem-hdf5" ? what : source,
+      notes: notes.map((note) => note.replace(`${path}: `, "")),
+      frames: [inspection],
+      unreadable: [],
+      shared_tracers: null,
+    };
+  } finally {
+    frame.close();
+  }
+}
+
 async function inspectFrames(
   path: string,
   bytes: number,
@@ -76,7 +102,17 @@ async function inspectFrames(
       for (const id of ids) if (earlier.filter((other) => other.has(id)).length === 1) shared++;
     }
   }
-  return { kind: "data", path, bytes, form: formOf(frames), frames, unreadable, shared_tracers: shared };
+  return {
+    kind: "data",
+    path,
+    bytes,
+    form: formOf(frames),
+    source: null,
+    notes: [],
+    frames,
+    unreadable,
+    shared_tracers: shared,
+  };
 }
 
 function formOf(frames: readonly FrameInspection[]): DataInspection["form"] {

@@ -38,6 +38,10 @@ export interface Spread {
 export interface DataInspection extends Inspected<"data"> {
   /** `raw`: as the solver's runs are put together; `clean`: as `preprocess` writes it. */
   readonly form: "raw" | "clean" | "other";
+  /** Of tables of text and UCLCHEM 4's files, what they are, in words; null of pandas frames. */
+  readonly source: string | null;
+  /** What was read under another name or as several tracers, in words. */
+  readonly notes: readonly string[];
   readonly frames: readonly FrameInspection[];
   /** Keys of the file that hold no frame that can be read, and why. */
   readonly unreadable: readonly { readonly key: string; readonly problem: string }[];
