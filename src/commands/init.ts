@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ConfigValue } from "../config/tree.ts";
+import type { Note } from "../data/guess-roles.ts";
 import type { OwnDataset } from "../data/own-dataset.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -31,20 +32,21 @@ export const initCommand: Command = {
     const place = (path: string): string => inputOf(path, cwd, packageFolder);
     const inputs = expandInputs(words, place);
     await checkName(name, files, args.overwrite === true, inputs);
-    const { frame, key } = await openRaw(inputs, args.key as string | undefined);
+    const notes: Note[] = [];
+    const log = (why: string): void => void notes.push({ what: "reading", why });
+    const { frame, key } = await openRaw(inputs, args.key as string | undefined, log);
     const { decideDataset } = await import("../data/own-dataset.ts");
     const decided = await (async () => decideDataset(frame, await usualSettings(context)))().finally(() =>
       frame.close(),
     );
+    notes.push(...decided.notes);
     await writeDataset(decided, files, { name, words, key, cwd });
     const commands = nextCommands(name, decided);
     const { factLines } = await import("./report-lines.ts");
     const { printable } = await import("./printable.ts");
-    if (json) stdout.write(`${printable(JSON.stringify({ file: files.yaml, decisions: decided.notes, commands }))}\n`);
+    if (json) stdout.write(`${printable(JSON.stringify({ file: files.yaml, decisions: notes, commands }))}\n`);
     else {
-      const lines = decided.notes.map(
-        ({ what, why, isDoubtful }) => [what, isDoubtful ? `doubtful: ${why}` : why] as const,
-      );
+      const lines = notes.map(({ what, why, isDoubtful }) => [what, isDoubtful ? `doubtful: ${why}` : why] as const);
       stdout.write(
         `${factLines(lines)}\n\nwrote configs/datasets/${name}.yaml; next:\n${commands.map((each) => `  ${each}\n`).join("")}`,
       );
@@ -100,7 +102,7 @@ function inputOf(file: string, cwd: string, packageFolder: string): string {
 }
 
 /** The frame to learn from. @throws DataError for files that are not read, of several frames, or clean already */
-async function openRaw(paths: readonly string[], wanted: string | undefined) {
+async function openRaw(paths: readonly string[], wanted: string | undefined, log: (message: string) => void) {
   const [{ openInput }, { detectFile }] = await Promise.all([
     import("../data/files/open-input.ts"),
     import("../data/files/detect-file.ts"),
@@ -119,7 +121,7 @@ async function openRaw(paths: readonly string[], wanted: string | undefined) {
       fix: `choose: --key ${keys.join(" | ")}`,
     });
   const key = wanted ?? (kind === "pandas" && !keys.includes("df") ? (keys[0] ?? "df") : "df");
-  return { frame: await openInput(paths, { key }), key };
+  return { frame: await openInput(paths, { key, log }), key };
 }
 
 /** What holds where nothing else is said: the package's species, and the defaults of its configuration. */

@@ -210,7 +210,7 @@ function chooseSteps(
   note(
     notes,
     `${tracers.length} tracers of ${[...new Set([lengths[0], lengths.at(-1)])].join(" to ")} rows`,
-    "three quarters of them train, the others validate",
+    `${Math.floor(0.75 * tracers.length)} train, the others validate`,
   );
   const median = new MedianStep();
   for (const times of all) for (let row = 1; row < times.length; row++) median.add(times[row]! - times[row - 1]!);

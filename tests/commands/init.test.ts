@@ -70,8 +70,7 @@ describe("init", () => {
                                          of 72 such rows): mass fractions, relative to
                                          all nuclei, or a species with much hydrogen
                                          missing?
-      6 tracers of 12 rows               three quarters of them train, the others
-                                         validate
+      6 tracers of 12 rows               4 train, the others validate
       time step: constant                rows are 1000 yr apart
       start: first_row                   each tracer's first row: no initial
                                          abundances are known
@@ -87,7 +86,7 @@ describe("init", () => {
     expect(code).toBe(0);
     expect(readFileSync(join(cwd, "configs/datasets/own.yaml"), "utf8")).toMatchInlineSnapshot(`
       "# yaml-language-server: $schema=../schemas/dataset.json
-      # Made by \`astrochem init\` from "own.h5". Use: dataset=own. README.md has the table of all keys.
+      # Made by \`astrochem init\` from own.h5. Use: dataset=own. README.md has the table of all keys.
 
       # The clean file, which \`preprocess\` writes.
       dataset_path: data/own_clean.h5
@@ -162,6 +161,22 @@ describe("init", () => {
     expect(text).not.toContain("species_path");
   });
 
+  it("takes several tables of text for a tracer each, by a pattern or one by one", async () => {
+    const cwd = temporaryFolder();
+    for (const run of [1, 2, 10]) {
+      const rows = [1, 2, 3, 4].map((k) => `${k * 100},${run * 1e4},10,${k},0.5,${1e-4 / k}`);
+      writeFileSync(join(cwd, `run${run}.csv`), `Time,Density,gasTemp,Av,H2,CO\n${rows.join("\n")}\n`);
+    }
+    const { stdout, stderr } = await call(cwd, "init", "own", "run*.csv");
+    expect(stderr).toBe("");
+    expect(stdout).toContain("3 tracers of 4 rows");
+    expect(yamlOf(cwd)).toMatchObject({ preprocessing: { input_path: "run*.csv" }, time_step: "constant" });
+    expect((await call(cwd, "preprocess", "dataset=own")).code).toBe(0);
+    await call(cwd, "init", "own", "run1.csv", "run2.csv", "--overwrite");
+    expect(yamlOf(cwd)).toMatchObject({ preprocessing: { input_path: ["run1.csv", "run2.csv"] } });
+    expect((await call(cwd, "init", "one", "run1.csv")).stderr).toContain("the file has one tracer");
+  });
+
   it("overwrites nothing unasked", async () => {
     const cwd = await ownFile();
     await call(cwd, "init", "own", "own.h5");
@@ -209,7 +224,7 @@ describe("init", () => {
     expect(await told("own.h5")).toMatchInlineSnapshot(`
       "error: the file has one tracer (10, 12 rows)
         at   …/own.h5, key df
-        fix  give at least two: one of them has to validate what the others taught
+        fix  give at least two, several files such as 'runs/*.dat': one of them has to validate what the others taught
       "
     `);
     await writeRawRows(join(cwd, "none.h5"), [{ Tracer: 1, Time: 1, CO: 1 }]);
@@ -236,7 +251,7 @@ describe("init", () => {
     expect((await call(cwd, "init", "again", "data/own_clean.h5")).stderr).toMatchInlineSnapshot(`
       "error: the file is clean already: \`init\` is for raw files
         at   …/data/own_clean.h5
-        fix  give the raw file that it was made of, or train on it: astrochem train-autoencoder dataset.dataset_path=data/own_clean.h5
+        fix  give the raw file that it was made of, or train on it: astrochem train-autoencoder dataset.dataset_path=…/data/own_clean.h5
       "
     `);
   });
