@@ -244,8 +244,12 @@ function tensorsHints(model: "autoencoder" | "emulator" | null, format: string, 
   return [{ text: "bring it in", command: `astrochem import-weights --${model} ${file}${minmax}` }];
 }
 
-function arrayHints({ shape }: ArrayInspection, { settings, path }: HintContext): Hint[] {
+function arrayHints({ shape, has_names }: ArrayInspection, { settings, path }: HintContext): Hint[] {
   const [phys, species, file] = [settings.phys.length, settings.species.length, shellWord(path)];
+  if (has_names) {
+    const text = "columns.json beside it names its columns: to see the lines that make a frame of both";
+    return [{ text, command: `astrochem emulate ${file}` }];
+  }
   if (shape.length === 3 && shape[2] === phys) {
     const command = `astrochem emulate --physical ${file} --abundances START.npy`;
     return [{ text: `histories [b, t, ${phys}]: emulate them`, command }];

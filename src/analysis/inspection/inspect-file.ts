@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { describeNames } from "../../chemistry/element-table.ts";
 import { readSpeciesList } from "../../chemistry/species.ts";
-import { type Detected, detectFile, textLayout } from "../../data/files/detect-file.ts";
+import { type Detected, detectFile, hasColumnNames, textLayout } from "../../data/files/detect-file.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { summarizeSpecies } from "./column-roles.ts";
@@ -44,7 +44,7 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
   }
   if (isHdf5(path, head)) return (await import("./inspect-hdf5.ts")).inspectHdf5(path, bytes, options);
   if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy"))
-    return whileBlocking(() => inspectArray(path, bytes, options.isQuick));
+    return whileBlocking(() => ({ ...inspectArray(path, bytes, options.isQuick), has_names: hasColumnNames(path) }));
   if (path.endsWith(".onnx")) {
     const { inspectOnnx } = await import("./inspect-onnx.ts");
     return whileBlocking(() => inspectOnnx(path, bytes, options));

@@ -213,6 +213,8 @@ export interface TensorSummary {
 
 /** A NumPy array. */
 export interface ArrayInspection extends Inspected<"array"> {
+  /** Whether a `columns.json` beside it names its columns. */
+  readonly has_names?: boolean;
   readonly type: string;
   readonly shape: readonly number[];
   readonly min: number | null;

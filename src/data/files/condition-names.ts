@@ -62,7 +62,8 @@ export function nameConditions(header: readonly string[]): NamedConditions {
     if (factor !== 1) factors.set(position, factor);
     columns[position] = name;
     const how = factor === second ? `years of ${secondsPerYear} s` : factor === 1 ? unit : `${unit}, × ${factor}`;
-    if (header[position] !== "av") changes.push(`${header[position]} as ${name}${how === "" ? "" : ` (${how})`}`);
+    const isPlain = factor === 1 && bare(header[position]!.replace(/[[(].*$/, "")) === bare(name);
+    if (!isPlain) changes.push(`${header[position]} as ${name}${how === "" ? "" : ` (${how})`}`);
   }
   return { columns, factors, changes };
 }

@@ -103,9 +103,14 @@ function headerFix(path: string, { width, delimiter }: TextLayout): string {
   ].join("\n       ");
 }
 
+/** Whether the columns of an array are named beside it, as AstroChemNet does. */
+export function hasColumnNames(path: string): boolean {
+  return existsSync(join(dirname(path), "columns.json"));
+}
+
 function detectNpy(path: string, found: Found): Detected {
   const columns = join(dirname(path), "columns.json");
-  if (!existsSync(columns))
+  if (!hasColumnNames(path))
     return found("npy", "a NumPy array", "give --physical and --abundances, or a table with names");
   return found(
     "npy-columns",

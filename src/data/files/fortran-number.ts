@@ -21,10 +21,12 @@ export function readNumber(text: string): number | undefined {
   return sign === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
+const decimalComma = /^[+-]?\d+,\d+(?:[eE][+-]?\d+)?$/;
+
 /** Whether a cell stands for a number, readable or lost: asterisks are a number that its field was too narrow for. */
 export function isNumberCell(text: string): boolean {
   const word = text.trim();
-  return word === "" || /^\*+$/.test(word) || readNumber(word) !== undefined;
+  return word === "" || /^\*+$/.test(word) || decimalComma.test(word) || readNumber(word) !== undefined;
 }
 
 /** Why a cell of a column of numbers cannot be read, and the remedy. */
@@ -37,7 +39,7 @@ export function cellProblem(text: string, column: string): { what: string; fix: 
     };
   }
   if (word === column) return { what: "the header again", fix: "give each table its own file" };
-  if (/^[+-]?\d+,\d+$/.test(word)) {
+  if (decimalComma.test(word)) {
     return {
       what: "a decimal comma",
       fix: 'pandas.read_csv(FILE, sep=";", decimal=",").to_csv("points.csv", index=False)',

@@ -119,10 +119,10 @@ export class JoinedFrame implements Frame {
       const { what, fix } = cellProblem(bad.text, column);
       const others = bad.count === 1 ? "" : ` (the first of ${bad.count} such cells)`;
       throw new DataError(
-        `column \`${column}\` holds \`${bad.text.slice(0, 40)}\` in line ${bad.line}${others}: ${what}`,
+        `column \`${column}\` ${bad.text === "" ? "is empty" : `holds \`${bad.text.slice(0, 40)}\``} in line ${bad.line}${others}: ${what}`,
         {
           where: `${part.path}, line ${bad.line}, column ${column}`,
-          fix,
+          fix: fix.replace("FILE", JSON.stringify(part.path)),
         },
       );
     }

@@ -38,8 +38,9 @@ export async function openInput(paths: readonly string[], { key, log = () => {} 
     }
     for (const [note, those] of notes)
       log(those.length === 1 ? `${those[0]}: ${note}` : `${those.length} files: ${note}`);
-    if (parts.length > 1) log(describeParts(files.length, parts));
-    return new JoinedFrame(parts, linesOf(files));
+    if (parts.length > 1 || (notes.size === 0 && first.kind === "uclchem-hdf5"))
+      log(describeParts(files.length, parts));
+    return new JoinedFrame(parts, linesOf(files, parts));
   } catch (error) {
     for (const part of parts) part.close();
     throw error;
@@ -67,13 +68,15 @@ function describeParts(files: number, parts: readonly TablePart[]): string {
   );
   const from = files === 1 ? parts[0]!.path : `${files} files`;
   const shown = tracers.length <= 4 ? tracers : [...tracers.slice(0, 2), "…", tracers.at(-1)!];
-  return `${from}: ${tracers.length} tracers, in this order: ${shown.join(", ")}`;
+  return `${from}: ${tracers.length} tracer${tracers.length === 1 ? "" : "s"}, in this order: ${shown.join(", ")}`;
 }
 
-function linesOf(files: readonly Detected[]): readonly string[] {
+function linesOf(files: readonly Detected[], parts: readonly TablePart[]): readonly string[] {
   const texts = files.filter(({ layout }) => layout !== undefined);
   const paths = files.map(({ path }) => path);
-  return texts.length > 0 ? textLines(paths, texts[0]!.layout!) : modelLines(paths);
+  if (texts.length === 0) return modelLines(paths);
+  const several = parts.find(({ tracers, columns }) => tracers.length > 1 && !columns.includes("Tracer"));
+  return textLines(paths, texts[0]!.layout!, several?.splitBy ?? null);
 }
 
 function severalFrames(paths: readonly string[]): DataError {

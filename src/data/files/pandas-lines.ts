@@ -1,8 +1,15 @@
 import { nameConditions } from "./condition-names.ts";
 import type { TextLayout } from "./text-layout.ts";
 
-/** Lines of Python that make a frame `frame` with `Tracer` of tables of text. */
-export function textLines(paths: readonly string[], { delimiter, header, headerLine }: TextLayout): string[] {
+/**
+ * Lines of Python that make a frame `frame` with `Tracer` of tables of text.
+ * @param splitBy the column that tells several tracers of one file apart, `Time` where it goes back; null without
+ */
+export function textLines(
+  paths: readonly string[],
+  { delimiter, header, headerLine }: TextLayout,
+  splitBy: string | null,
+): string[] {
   const { columns, factors } = nameConditions(header);
   const sep = delimiter === " " ? 'sep=r"\\s+"' : `sep=${JSON.stringify(delimiter)}, skipinitialspace=True`;
   // Of Fortran's numbers pandas makes texts.
@@ -15,6 +22,11 @@ export function textLines(paths: readonly string[], { delimiter, header, headerL
       ? `frame = read(${JSON.stringify(paths[0])})`
       : `frame = pandas.concat([read(f).assign(Tracer=k) for k, f in enumerate(${JSON.stringify(paths)})])`,
     ...conversions,
+    ...(splitBy === null
+      ? []
+      : splitBy === "Time"
+        ? ['frame["Tracer"] = (frame.Tracer.diff().ne(0) | frame.Time.diff().lt(0)).cumsum() - 1']
+        : [`frame["Tracer"] = frame.groupby(["Tracer", ${JSON.stringify(splitBy)}]).ngroup()`]),
   ];
 }
 

@@ -26,6 +26,8 @@ export interface TablePart {
   readonly rows: number;
   /** [rows]: which tracer of the part a row belongs to. */
   readonly tracerOf: Int32Array;
+  /** The column that told the tracers of a table without ids apart: of a point's number, or `Time`, which goes back. */
+  readonly splitBy?: string | null;
   /** What the tracers are called. */
   readonly tracers: readonly string[];
   /** By column: the first of its cells that hold no number. */

@@ -33,22 +33,39 @@ export function findLayout(text: string, isWhole: boolean): TextLayout | null {
     for (const [i, { line, number, isCut }] of filled.entries()) {
       const header = isCut ? [] : headerOf(line, delimiter);
       if (header.length < (delimiter === " " ? 3 : 2)) continue;
-      const next = filled[i + 1];
+      const next = filled.slice(i + 1).find((other) => !isComment(other.line));
       if (next === undefined || next.isCut ? hasTime(header) : isRow(next.line, delimiter, header.length))
-        return { delimiter, header, headerLine: number, width: header.length };
+        return {
+          delimiter,
+          header: withUnits(header, filled[i - 1]?.line, delimiter),
+          headerLine: number,
+          width: header.length,
+        };
     }
   }
   return withoutHeader(filled.filter(({ isCut }) => !isCut).map(({ line }) => line));
 }
 
 function withoutHeader(lines: readonly string[]): TextLayout | null {
-  const rows = lines.filter((line) => !/^\s*[#!]/.test(line)).slice(0, 5);
+  const rows = lines.filter((line) => !isComment(line)).slice(0, 5);
   for (const delimiter of delimiters) {
     const width = rows[0] === undefined ? 0 : splitLine(rows[0], delimiter).length;
     if (width < 3) continue;
     if (rows.every((line) => isRow(line, delimiter, width, 1))) return { delimiter, header: [], headerLine: 0, width };
   }
   return null;
+}
+
+function isComment(line: string): boolean {
+  return /^\s*(?:#\s|!)/.test(line);
+}
+
+/** A line of units may stand between the names and the rows. */
+function withUnits(units: readonly string[], above: string | undefined, delimiter: TextLayout["delimiter"]): string[] {
+  const names = above === undefined || hasTime(units) ? [] : headerOf(above, delimiter);
+  if (names.length !== units.length || !hasTime(names)) return [...units];
+  const bare = units.map((unit) => unit.replace(/^[[(]|[\])]$/g, ""));
+  return names.map((name, i) => (/^(?:-*|1|none)$/i.test(bare[i]!) ? name : `${name} (${bare[i]})`));
 }
 
 /** The names of a header; none where the line is no header. NumPy puts `# ` before it. */
@@ -58,7 +75,9 @@ function headerOf(line: string, delimiter: TextLayout["delimiter"]): string[] {
   const joined = delimiter === " " ? bare.replace(/\s+([[(][^\])]*[\])])/g, "$1") : bare;
   const names = splitLine(joined, delimiter).map((name) => name.trim());
   while (names.at(-1) === "") names.pop();
-  const isHeader = names.every((name, i) => (name === "" ? i === 0 : !isNumberCell(name)));
+  // pandas' row index has no name.
+  if (names[0] === "" && names.length > 1) names[0] = "Unnamed: 0";
+  const isHeader = names.every((name) => !isNumberCell(name));
   return isHeader && names.every((name) => name.length <= 80) ? names : [];
 }
 

@@ -18,6 +18,7 @@ export class TextPart implements TablePart {
   readonly tracers: readonly string[];
   readonly problems: ReadonlyMap<string, BadCell>;
   readonly texts: ReadonlyMap<string, readonly string[]>;
+  readonly splitBy: string | null;
   /** Names and units that were changed, and how the tracers were told apart, in words. */
   readonly notes: readonly string[];
   readonly #rows: Rows;
@@ -31,8 +32,13 @@ export class TextPart implements TablePart {
     this.texts = new Map([...rows.texts].map(([position, codes]) => [rows.columns[position]!, [...codes.keys()]]));
     const column = (name: string): Float64Array | null => rows.column(rows.columns.indexOf(name));
     const tracers = tellTracers(this.columns, column, this.texts);
-    [this.tracerOf, this.tracers] = [tracers.tracerOf ?? new Int32Array(rows.count), tracers.names];
-    const notes = [changes.length > 0 ? `read ${changes.join(", ")}` : null, tracers.note];
+    this.tracerOf = tracers.tracerOf ?? new Int32Array(rows.count);
+    [this.tracers, this.splitBy] = [tracers.names, tracers.splitBy ?? null];
+    const notes = [
+      changes.length > 0 ? `read ${changes.join(", ")}` : null,
+      tracers.note,
+      doubtOfTimes(column("Time")),
+    ];
     this.notes = notes.filter((note) => note !== null);
   }
 
@@ -55,6 +61,15 @@ export class TextPart implements TablePart {
   close(): void {
     this.#rows.clear();
   }
+}
+
+/** The age of the universe, years. */
+const longest = 1.4e10;
+
+function doubtOfTimes(times: Float64Array | null): string | null {
+  const latest = times?.reduce((a, b) => Math.max(a, b), 0) ?? 0;
+  if (!(latest > longest) || latest === Number.POSITIVE_INFINITY) return null;
+  return `warning: times up to ${latest.toPrecision(3)} yr: if they are seconds, call the column \`Time (s)\` in the header`;
 }
 
 /**

@@ -4,6 +4,8 @@ export interface TableTracers {
   readonly tracerOf: Int32Array | null;
   /** What each is called beside the file's name; empty for the only one. */
   readonly names: readonly string[];
+  /** The column that told them apart where there are no ids. */
+  readonly splitBy?: string;
   /** How they were told apart, in words; null where there was nothing to tell. */
   readonly note: string | null;
 }
@@ -28,7 +30,7 @@ export function tellTracers(
   const point = columns.find((name) => pointColumn.test(name) && !isConstant(column(name)));
   if (point !== undefined) {
     const told = grouped(column(point)!, (value) => `${point} ${value}`, "");
-    return { ...told, note: `\`${point}\` tells ${told.names.length} points: a tracer each` };
+    return { ...told, splitBy: point, note: `\`${point}\` tells ${told.names.length} points: a tracer each` };
   }
   const times = column("Time");
   const back =
@@ -37,7 +39,12 @@ export function tellTracers(
   let tracer = 0;
   const tracerOf = Int32Array.from(times!, (time, row) => (row > 0 && time < times![row - 1]! ? ++tracer : tracer));
   const names = Array.from({ length: back + 1 }, (_, k) => `history ${k}`);
-  return { tracerOf, names, note: `the time goes back ${back === 1 ? "once" : `${back} times`}: ${back + 1} tracers` };
+  return {
+    tracerOf,
+    names,
+    splitBy: "Time",
+    note: `the time goes back ${back === 1 ? "once" : `${back} times`}: ${back + 1} tracers`,
+  };
 }
 
 function isConstant(values: Float64Array | null): boolean {
