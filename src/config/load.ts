@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { dirname, isAbsolute, resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { COLLECTION_STYLE, type Document, dump, visit } from "js-yaml";
 import type { z } from "zod";
 import { compose } from "./compose.ts";
@@ -128,9 +128,13 @@ function withPathsOfDataset(tree: MapNode, context: InterpolationContext & { cwd
   }, tree);
 }
 
-/** Of a pattern (`runs/*.dat`) the folder tells. */
+/** Of a pattern (`runs/*.dat`): whether a file fits its two ends. */
 function isThere(path: string): boolean {
-  return existsSync(path.replace(/[/\\][^/\\]*[*?[].*$/, ""));
+  const [head, tail] = [/^[^*?[]*/.exec(path)![0], /[^*?\]]*$/.exec(path)![0]];
+  if (head === path || existsSync(path)) return existsSync(path);
+  const folder = dirname(`${head}x`);
+  const fits = (name: string): boolean => join(folder, name).startsWith(head) && name.endsWith(tail);
+  return existsSync(folder) && readdirSync(folder).some(fits);
 }
 
 /** The tree with those of the schema's defaults that interpolate: zod would put them in as they are. */

@@ -43,6 +43,14 @@ describe("a dataset's own file", () => {
     expect(load(keys, ["dataset.species_path=names.txt"]).config.dataset.species_path).toBe("names.txt");
   });
 
+  it("names patterns and lists of files beside it", () => {
+    const inputs = (text: string) => load(keys.replace("raw.h5", text)).config.dataset.preprocessing.input_path;
+    expect(inputs('"run*.csv"')).toBe("run*.csv");
+    writeFileSync(join(folder, "run1.csv"), "");
+    expect(inputs('"run*.csv"')).toBe("configs/datasets/run*.csv");
+    expect(inputs("[run1.csv, other.csv]")).toEqual(["configs/datasets/run1.csv", "other.csv"]);
+  });
+
   it("says which of two files of one name it takes", () => {
     writeFileSync(join(folder, "names.txt"), "CO\n");
     writeFileSync(join(cwd, "names.txt"), "HCO+\n");
