@@ -275,10 +275,10 @@ describe("loadConfig", () => {
     expect(failure("config", [], ["configs/alone"])).toMatchInlineSnapshot(`
       "3 problems in the configuration
       1. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
-           at   <package>/configs/models/autoencoder.yaml:36:1
+           at   <package>/configs/models/autoencoder.yaml:37:1
            fix  give dataset.name=value
       2. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
-           at   <package>/configs/models/autoencoder.yaml:37:1
+           at   <package>/configs/models/autoencoder.yaml:38:1
            fix  give dataset.name=value
       3. a value must be given: \`dataset.name\`
            at   configs/alone/config.yaml:2:1
@@ -434,7 +434,7 @@ describe("what is wrong is told all at once", () => {
     expect(failure("config", overrides)).toMatchInlineSnapshot(`
       "9 problems in the configuration
       1. \`dataset.dataset_path\` is missing
-           at   <package>/configs/datasets/grav.yaml:6:1
+           at   <package>/configs/datasets/grav.yaml:7:1
            fix  give dataset.dataset_path=… (text): Clean HDF5 file to train on.
       2. \`dataset.physical_parameter_ranges.Density\` must be [number > 0, number > 0], got [1]
            at   override "dataset.physical_parameter_ranges.Density=[1]", column 1
@@ -444,7 +444,7 @@ describe("what is wrong is told all at once", () => {
       4. \`dataset.physical_parameter_ranges.gasTemp.0\` must be number > 0, got 0
            at   override "dataset.physical_parameter_ranges.gasTemp=[0,5]", column 1
       5. \`dataset.abundances_clipping\` must have lower < upper
-           at   <package>/configs/datasets/grav.yaml:15:1
+           at   <package>/configs/datasets/grav.yaml:16:1
            fix  it is {lower: 2, upper: 1}
       6. \`dataset.metadata\` names \`Index\` twice
            at   override "dataset.metadata=[Index,Index]", column 1
@@ -492,7 +492,7 @@ describe("what is wrong is told all at once", () => {
   it("for a model of the other root", () => {
     expect(failure("config", ["model=emulator"])).toMatchInlineSnapshot(`
       "\`model.model_name\` must be autoencoder | identity, got emulator
-        at   <package>/configs/models/emulator.yaml:6:1"
+        at   <package>/configs/models/emulator.yaml:7:1"
     `);
   });
 
