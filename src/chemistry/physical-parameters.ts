@@ -13,22 +13,68 @@ export const plainLog: ParameterScale = { log: true, offset: 0 };
 interface Role {
   readonly names: readonly string[];
   readonly unit: string;
+  /** How many of our unit others are, spelt without spaces, `*`, `^` and case. */
+  readonly units: Readonly<Record<string, number>>;
+  /** What other codes call it, in lower case without signs. `T` and `t` differ by case alone. */
+  readonly aliases: readonly string[];
   readonly scale?: ParameterScale;
 }
+
+/** Grams for each H nucleus: 1.4 hydrogen masses, as in UCLCHEM, which counts helium. */
+const gramsPerNucleus = 1.4 * 1.6735575e-24;
+/** A Julian year. */
+const secondsPerYear = 31_557_600;
+
+const kelvin = { k: 1, kelvin: 1 };
+const years = {
+  ...{ yr: 1, year: 1, years: 1, a: 1, kyr: 1e3, myr: 1e6 },
+  ...{ s: 1 / secondsPerYear, sec: 1 / secondsPerYear, seconds: 1 / secondsPerYear },
+  ...{ day: 86_400 / secondsPerYear, days: 86_400 / secondsPerYear },
+};
 
 /**
  * What physical parameters are to this program, whatever a dataset calls them: the one place that knows. A parameter of another name has
  * no role, no unit, and log10 as its scale.
  */
 const roles = {
-  density: { names: ["Density"], unit: "cm^-3" },
-  radfield: { names: ["Radfield"], unit: "Habing" },
-  extinction: { names: ["Av"], unit: "mag" },
-  gas_temperature: { names: ["gasTemp"], unit: "K" },
-  dust_temperature: { names: ["dustTemp"], unit: "K" },
-  time: { names: ["Time"], unit: "yr" },
+  density: {
+    names: ["Density"],
+    unit: "cm^-3",
+    units: {
+      ...{ "cm-3": 1, "/cm3": 1, "1/cm3": 1, "m-3": 1e-6, "1/m3": 1e-6 },
+      ...{ "gcm-3": 1 / gramsPerNucleus, "g/cm3": 1 / gramsPerNucleus },
+      ...{ "kgm-3": 1e-3 / gramsPerNucleus, "kg/m3": 1e-3 / gramsPerNucleus },
+    },
+    aliases: ["density", "dens", "nh", "n", "ntot", "nhtot", "hdens", "gasdensity", "numberdensity", "hdensity", "rho"],
+  },
+  radfield: {
+    names: ["Radfield"],
+    unit: "Habing",
+    // Draine's field is 1.71 of Habing's.
+    units: { habing: 1, g0: 1, draine: 1.71 },
+    aliases: ["radfield", "g0", "uv", "fuv", "uvfield", "isrf", "chi", "radiationfield", "radiation"],
+  },
+  extinction: {
+    names: ["Av"],
+    unit: "mag",
+    units: { mag: 1, magnitudes: 1 },
+    aliases: ["av", "extinction", "visualextinction"],
+  },
+  gas_temperature: {
+    names: ["gasTemp"],
+    unit: "K",
+    units: kelvin,
+    aliases: ["gastemp", "tgas", "temp", "temperature", "tk", "tg", "tkin", "gastemperature"],
+  },
+  dust_temperature: {
+    names: ["dustTemp"],
+    unit: "K",
+    units: kelvin,
+    aliases: ["dusttemp", "tdust", "td", "dusttemperature"],
+  },
+  time: { names: ["Time"], unit: "yr", units: years, aliases: ["time", "t", "age", "years", "simtime"] },
   // Models that read the step (`readsTimestep`) count on log10.
-  time_step: { names: ["Timestep"], unit: "yr" },
+  time_step: { names: ["Timestep"], unit: "yr", units: {}, aliases: [] },
 } satisfies Record<string, Role>;
 
 export type PhysicalRole = keyof typeof roles;
@@ -97,6 +143,29 @@ export function offScale({ log, offset }: ParameterScale, value: number): number
 export function scaleText(name: string, { log, offset }: ParameterScale): string {
   return log ? `log10(${name}${offset === 0 ? "" : ` + ${offset}`})` : name;
 }
+
+/** The factor that converts a column into our unit; undefined for a unit, or a column, that is not known. */
+export function unitFactor(name: string, unit: string): number | undefined {
+  const known = roleOf(name)?.units ?? {};
+  const spelling = unit.toLowerCase().replaceAll(/[\s*^]/g, "");
+  return Object.hasOwn(known, spelling) ? known[spelling] : undefined;
+}
+
+/** What is wrong with units, each in words. */
+export function unknownUnits(units: Readonly<Record<string, string>>): string[] {
+  return Object.entries(units)
+    .filter(([name, unit]) => unitFactor(name, unit) === undefined)
+    .map(([name, unit]) => {
+      return `\`${unit}\` is no unit of ${name}: ${Object.keys(roleOf(name)?.units ?? {}).join(", ") || "it has none"}`;
+    });
+}
+
+/** What other codes call each parameter, by our name. */
+export const parameterAliases: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.values<Role>(roles)
+    .filter(({ aliases }) => aliases.length > 0)
+    .map(({ names, aliases }) => [names[0]!, aliases]),
+);
 
 function roleOf(name: string): Role | undefined {
   return Object.values<Role>(roles).find(({ names }) => names.includes(name));

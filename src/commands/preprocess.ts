@@ -80,6 +80,8 @@ async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string
     outputPath: resolveIn(working_path, preprocessing.output_path),
     metadata: dataset.metadata,
     phys: dataset.phys,
+    columns: dataset.columns,
+    units: dataset.units,
     species,
     naming: { elements: dataset.elements, names: dataset.names },
     columnsToDrop: preprocessing.columns_to_drop,

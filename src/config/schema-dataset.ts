@@ -5,6 +5,7 @@ import {
   scaleOf,
   scaleText,
   timestepColumn,
+  unknownUnits,
   unusedColumns,
   usualParameters,
 } from "../chemistry/physical-parameters.ts";
@@ -42,7 +43,8 @@ const AbundancesClipping = z
   })
   .refine(({ lower, upper }) => lower < upper, { message: "must have lower < upper" });
 
-const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
+/** What a dataset, and the folder of its weights, may be called. */
+export const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
   message:
     "must be a folder's name of letters, digits, `.`, `_`, `-`: give dataset.name=…, or rename the dataset's file",
 });
@@ -109,6 +111,19 @@ export const DatasetConfig = z
     phys: names
       .default([...usualParameters])
       .describe("Physical parameters in the order the emulator takes them; `parameters` is another name of this key."),
+    columns: z
+      .record(name, name)
+      .default({})
+      .describe("What the raw file calls a column, where it has another name: {Time: t_yr, Density: nH}."),
+    units: z
+      .record(name, name)
+      .default({})
+      .refine((units) => unknownUnits(units).length === 0, {
+        error: ({ input }) => unknownUnits(input as Record<string, string>).join("; "),
+      })
+      .describe(
+        "Units of the raw file's columns, where they are not yr, cm^-3, Habing, mag and K: {Time: kyr, Density: g cm^-3}; they are converted.",
+      ),
     time_step: z
       .enum(["constant", "input"])
       .default("constant")

@@ -60,11 +60,13 @@ export function searchPath(
 
 /** A configuration file from its text. `file`: how error messages call it. */
 export function configFile(name: string, text: string, file: string): ConfigFile {
-  return { name, header: packageHeader(text), tree: parseYaml(text, file) };
+  // A dataset goes to `dataset`, whatever its group is called: its file needs no header.
+  const header = packageHeader(text) ?? (name.startsWith("datasets/") ? "dataset" : undefined);
+  return { name, header, tree: parseYaml(text, file) };
 }
 
 /** The path as the user would write it: relative where it lies below `cwd`. */
-function displayPath(path: string, cwd: string): string {
+export function displayPath(path: string, cwd: string): string {
   const shorter = relative(cwd, path);
   const outside = shorter === ".." || shorter.startsWith(`..${sep}`) || isAbsolute(shorter);
   return outside ? path : shorter || ".";

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { boundOf, hasRole, indexOfRole, scaleOf, timestepColumn } from "../chemistry/physical-parameters.ts";
+import { indexOfRole, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import { openInput } from "./files/open-input.ts";
@@ -14,13 +14,14 @@ import { counted, type Log, logColumns, logTracers, Meter, type Progress } from 
 import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sorted-rows.ts";
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
 import { RangeWatch } from "./range-watch.ts";
-import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
+import { boundsOf, indexRows, type RawIndex, timesOf } from "./raw-index.ts";
+import { asConfigured, type RawColumns } from "./respelt-frame.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
 import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
-export interface PreprocessOptions extends WantedColumns {
+export interface PreprocessOptions extends WantedColumns, RawColumns {
   inputPath: string;
   /** Beside it, where they are tables of text or files of UCLCHEM 4: a tracer each. */
   moreInputs?: readonly string[];
@@ -90,8 +91,9 @@ export async function preprocessDataset(
   progress: Progress = () => {},
 ): Promise<PreprocessSummary> {
   checkOptions(options);
-  const frame = await openInput(pathsOf(options), { key: options.inputKey, log });
+  const file = await openInput(pathsOf(options), { key: options.inputKey, log });
   try {
+    const frame = asConfigured(file, options);
     log(`read ${frame.path}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
       columns: frame.columns.length,
@@ -113,7 +115,7 @@ export async function preprocessDataset(
     meter.expect(rowsToScatter(frame, index.order));
     return await writeClean({ options, frame, plan, index, isAdded: starts.isAdded, timeSteps, log, meter });
   } finally {
-    frame.close();
+    file.close();
   }
 }
 
@@ -271,11 +273,6 @@ async function writeTracers(
   return hashes;
 }
 
-/** What raw values of each physical parameter must be above; the radiation field is raised to its minimum. */
-function boundsOf(phys: readonly string[]): number[] {
-  return phys.map((name) => (hasRole(name, "radfield") ? Number.NEGATIVE_INFINITY : boundOf(scaleOf(name))));
-}
-
 function rowRules(options: PreprocessOptions, plan: ColumnPlan): Omit<RowRules, "ranges"> {
   return {
     phys: options.phys.length,
@@ -297,6 +294,8 @@ function settings(options: PreprocessOptions): object {
     input_key: options.inputKey,
     phys: options.phys,
     ...options.naming,
+    ...(isEmpty(options.columns) ? {} : { columns: options.columns }),
+    ...(isEmpty(options.units) ? {} : { units: options.units }),
     columns_to_drop: options.columnsToDrop,
     abundances_clipping: options.clipping,
     train_split: options.trainSplit,
@@ -308,6 +307,10 @@ function settings(options: PreprocessOptions): object {
     start_state: options.startState?.name ?? null,
     uneven_steps: options.unevenSteps,
   };
+}
+
+function isEmpty(map: object = {}): boolean {
+  return Object.keys(map).length === 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AbundanceUnits } from "../chemistry/abundance-units.ts";
+import { boundOf, hasRole, scaleOf } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
 import { severalHistories } from "./file-order.ts";
 import type { Frame } from "./frame.ts";
@@ -22,6 +23,11 @@ export interface RowChecks {
   bounds: readonly number[];
   /** The lower clipping value of abundances. */
   lower: number;
+}
+
+/** What raw values of each physical parameter must be above; the radiation field is raised to its minimum. */
+export function boundsOf(phys: readonly string[]): number[] {
+  return phys.map((name) => (hasRole(name, "radfield") ? Number.NEGATIVE_INFINITY : boundOf(scaleOf(name))));
 }
 
 /** The largest float32: what is beyond could only be stored as infinite. */

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { boundOf, hasRole, scaleOf, timestepColumn } from "../../chemistry/physical-parameters.ts";
+import { roundedOutwards } from "../../data/column-range.ts";
 import { isOneStep, years } from "../../data/time-steps.ts";
 import { sameButForCase } from "../../errors.ts";
 import type {
@@ -218,12 +219,6 @@ function rangeOverrides(frames: readonly FrameInspection[], settings: Inspection
     if (lower === range[0] && upper === range[1]) return [];
     return [`dataset.physical_parameter_ranges.${name}=[${lower},${upper}]`];
   });
-}
-
-function roundedOutwards(value: number, round: (value: number) => number): number {
-  if (value === 0) return 0;
-  const unit = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 2);
-  return Number((round(value / unit) * unit).toPrecision(3));
 }
 
 function weightsHints({ model_kind, autoencoder, metadata }: WeightsInspection, path: string): Hint[] {
