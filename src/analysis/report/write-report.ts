@@ -35,7 +35,7 @@ export async function writeReport(
   };
   const sections = await drawSections(await evaluationFigures(metrics, samples), draw);
   const report = join(folder, "report.html");
-  writeFileAtomic(report, evaluationPage(metrics, sections));
+  writeFileAtomic(report, evaluationPage(metrics, sections, samples));
   return { report, figures };
 }
 
