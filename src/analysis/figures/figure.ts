@@ -47,8 +47,10 @@ export const theme = {
     gridColor: ink.grid,
     gridWidth: 1,
     titlePadding: 8,
+    labelSeparation: 6,
   },
-  axisX: { grid: false, labelFlush: false },
+  axisX: { grid: false },
+  axisXQuantitative: { tickCount: 6 },
   legend: {
     labelColor: ink.text,
     titleColor: ink.text,
@@ -132,9 +134,9 @@ export function shownDex(dex: number): number {
   return Math.max(dex, 1e-3);
 }
 
-/** A cell of a map: its lower edge in one field, its upper one in another; above 0, on a logarithmic axis. */
+/** A cell of a map: its lower edge in one field, its upper one in another, whose name is read; above 0, on a logarithmic axis. */
 export function cell(from: string, to: string, title: string): readonly [from: VegaLiteSpec, to: VegaLiteSpec] {
-  return [logarithmic(from, title), { field: to, title: "to" }];
+  return [logarithmic(from, title), { field: to }];
 }
 
 /** One colour a name, in a given order, so that a name has one colour in every figure. */

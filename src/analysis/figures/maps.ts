@@ -30,13 +30,16 @@ export function predictedActualFigure(kind: Subject, { from, to, bins, counts }:
     const [row, column] = key.split(",").map(Number);
     return {
       x: unlogged(from + row! * size),
-      x2: unlogged(from + (row! + 1) * size),
+      "true up to": unlogged(from + (row! + 1) * size),
       y: unlogged(from + column! * size),
-      y2: unlogged(from + (column! + 1) * size),
+      "predicted up to": unlogged(from + (column! + 1) * size),
       count,
     };
   });
-  const [[x, x2], [y, y2]] = [cell("x", "x2", "true abundance"), cell("y", "y2", "predicted abundance")];
+  const [[x, x2], [y, y2]] = [
+    cell("x", "true up to", "true abundance"),
+    cell("y", "predicted up to", "predicted abundance"),
+  ];
   const corners = [from, to].map((log10) => ({ x: unlogged(log10), y: unlogged(log10) }));
   return {
     name: `predicted-actual-${kind}`,
@@ -70,10 +73,13 @@ export function conditionsFigure(kind: Subject, { plane }: FailureMaps): Figure 
     const [d, t] = [Math.floor(i / columns), i % columns];
     if (dex === null) return [];
     const [d1, d2, t1, t2] = [density[d]!, density[d + 1]!, temperature[t]!, temperature[t + 1]!].map(unlogged);
-    return [{ d: d1!, d2: d2!, t: t1!, t2: t2!, dex }];
+    return [{ d: d1!, "density up to": d2!, t: t1!, "temperature up to": t2!, dex }];
   });
   if (values.length === 0) return null;
-  const [[x, x2], [y, y2]] = [cell("d", "d2", "density (cm^-3)"), cell("t", "t2", "gas temperature (K)")];
+  const [[x, x2], [y, y2]] = [
+    cell("d", "density up to", "density (cm^-3)"),
+    cell("t", "temperature up to", "gas temperature (K)"),
+  ];
   return {
     name: `conditions-${kind}`,
     title: `Error over density and temperature: ${predictionStyles[kind].label}`,

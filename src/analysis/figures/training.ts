@@ -24,11 +24,16 @@ export function trainingFigure(model: "autoencoder" | "emulator", epochs: readon
   const errorOf = (each: TrainingEpoch): number => (metric === "dex" ? each.dex! : (each.metric ?? each.mean));
   const kept = epochs.findLast(({ improved }) => improved);
   const events = [...changesOf(epochs), ...(kept ? [{ epoch: kept.epoch + 1, what: marks.kept }] : [])];
-  const panel = (title: string, height: number, valueOf: (each: TrainingEpoch) => number): VegaLiteSpec => ({
-    width: panelWidth,
-    height,
-    layer: [eventRules(events), curve(epochs, title, valueOf)],
-  });
+  const panel = (
+    title: string,
+    height: number,
+    drawn: (each: TrainingEpoch) => number,
+    isLast = false,
+  ): VegaLiteSpec => {
+    const axis = { tickMinStep: 1, ...(isLast ? {} : { labels: false, title: null }) };
+    const x = amount("epoch", "epoch", { axis });
+    return { width: panelWidth, height, layer: [eventRules(events, x), curve(epochs, x, title, drawn)] };
+  };
   const what = metric === "dex" ? "mean error in dex" : "mean relative error";
   const chosen = kept === undefined ? "" : ` The epoch that was kept is ${kept.epoch + 1} of ${epochs.length}.`;
   return {
@@ -41,7 +46,7 @@ export function trainingFigure(model: "autoencoder" | "emulator", epochs: readon
       vconcat: [
         panel(metricNames[metric], 170, errorOf),
         panel("training loss", 130, ({ train_loss }) => train_loss.total),
-        panel("learning rate", 90, ({ learning_rate }) => learning_rate),
+        panel("learning rate", 90, ({ learning_rate }) => learning_rate, true),
       ],
     }),
   };
@@ -50,30 +55,31 @@ export function trainingFigure(model: "autoencoder" | "emulator", epochs: readon
 /** One line a phase: the losses of two are of different kinds. */
 function curve(
   epochs: readonly TrainingEpoch[],
+  x: VegaLiteSpec,
   title: string,
-  valueOf: (each: TrainingEpoch) => number,
+  drawn: (each: TrainingEpoch) => number,
 ): VegaLiteSpec {
   const values = epochs
-    .map((each) => ({ epoch: each.epoch + 1, value: valueOf(each), phase: (each.phase ?? 0) + 1 }))
+    .map((each) => ({ epoch: each.epoch + 1, value: drawn(each), phase: (each.phase ?? 0) + 1 }))
     .filter(({ value }) => value > 0);
   return {
     data: { values },
     mark: { type: "line", color: palette[0], point: { color: palette[0], size: epochs.length > 40 ? 6 : 20 } },
     encoding: {
-      x: amount("epoch", "epoch", { axis: { tickMinStep: 1 } }),
+      x,
       y: logarithmic("value", title, {}, 4),
       detail: { field: "phase", type: "nominal", title: "phase" },
     },
   };
 }
 
-function eventRules(events: readonly Event[]): VegaLiteSpec {
+function eventRules(events: readonly Event[], x: VegaLiteSpec): VegaLiteSpec {
   const shown = Object.values(marks).filter((name) => events.some(({ what }) => what === name));
   const colourOf = (name: string): string => palette[1 + Object.values(marks).indexOf(name as Event["what"])]!;
   return {
     data: { values: events },
     mark: { type: "rule", strokeDash: [3, 3], strokeWidth: 1.5 },
-    encoding: { x: amount("epoch", "epoch"), color: colours("what", shown, shown.map(colourOf)) },
+    encoding: { x, color: colours("what", shown, shown.map(colourOf)) },
   };
 }
 

@@ -134,7 +134,7 @@ function predictionTable({ predictions, floor }: Metrics): Html {
       title: `above ${floor.toExponential(0).replace("-", "\u2011")}`,
       value: ({ overall }) => overall.above_floor?.dex.mean ?? null,
     },
-    { title: "99 %", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
+    { title: "99 % of these", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
     { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
     { title: "relative, mean over species", value: ({ over_species }) => over_species.mean },
     { title: "rows", value: ({ rows }) => count(rows) },

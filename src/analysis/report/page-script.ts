@@ -135,7 +135,7 @@ for (const search of document.querySelectorAll("[data-search]")) {
 `;
 
 /** Draws the curves of the species that are picked, of a tracer that is picked. */
-export const curvesScript = String.raw`
+export const curvesScript = `
 const curves = document.getElementById("curves-data");
 if (curves) {
   const { species, tracers, first } = JSON.parse(curves.textContent);
@@ -165,7 +165,7 @@ if (curves) {
   const draw = () => {
     const tracer = tracers[tracerInput.selectedIndex];
     const isLog = logTime.checked;
-    const [width, height, left, right, top, bottom] = [svg.clientWidth, svg.clientWidth < 500 ? 280 : 340, 56, 10, 8, 44];
+    const [width, height, left, right, top, bottom] = [svg.clientWidth, svg.clientWidth < 500 ? 280 : 340, 66, 10, 8, 44];
     svg.replaceChildren();
     svg.setAttribute("viewBox", "0 0 " + width + " " + height);
     svg.style.height = height + "px";

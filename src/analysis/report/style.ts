@@ -4,7 +4,7 @@ export const style = `
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --muted: #9aa4af; --grid: #30363d; --surface: #161a1f; --page: #0e1114; --accent: #6cb8ea; --good: #4cc39a; --bad: #ff9459; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-main, header, footer, nav { max-width: 62rem; margin: 0 auto; padding: 0 1.25rem; }
+main, header, footer, nav { max-width: 84rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 2.5rem; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .35rem; letter-spacing: -.01em; }
 h2 { font-size: 1.25rem; margin: 3rem 0 1rem; padding-top: .75rem; border-top: 1px solid var(--grid); }
@@ -18,6 +18,7 @@ a { color: var(--accent); }
 .verdicts li { background: var(--surface); border-left: 4px solid var(--muted); padding: .5rem .8rem; border-radius: 3px; }
 .verdicts .beats { border-color: var(--good); } .verdicts .loses { border-color: var(--bad); }
 .weaknesses { margin: 0 0 1.5rem; padding-left: 1.1rem; display: grid; gap: .3rem; max-width: 44rem; }
+.verdicts, .scroll, .wide { max-width: 62rem; }
 .scroll { overflow-x: auto; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; margin-bottom: .75rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; text-align: right; vertical-align: baseline; white-space: nowrap; border-bottom: 1px solid var(--grid); }
@@ -33,8 +34,8 @@ th[aria-sort=ascending] button::after { content: " \\2191"; } th[aria-sort=desce
 .long { max-height: 30rem; overflow-y: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .9rem; margin: 0; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
-/* Drawings are 400 wide and have letters of 14: two beside each other show them at their own size. */
-.figures { columns: 2 26rem; column-gap: 1.25rem; }
+/* Drawings are 400 wide and have letters of 14: those beside each other show them at their own size. */
+.figures { columns: 3 24rem; column-gap: 1.25rem; }
 figure { margin: 0 0 1.25rem; break-inside: avoid; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; padding: 1rem; min-width: 0; }
 figcaption { margin: .35rem 0 0; max-width: 44rem; }
 .plot svg { display: block; height: auto; margin: .5rem 0; touch-action: pan-y pinch-zoom; }
@@ -56,7 +57,7 @@ footer { padding-top: 2rem; padding-bottom: 3rem; }
   /* A row is a card, so that the table is whole: each value beside its heading. */
   .cards thead { display: none; } .cards tr, .cards td { display: block; } .cards tr { padding: .5rem 0; border-bottom: 1px solid var(--grid); }
   .cards td, .cards td.text { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem .6rem; white-space: normal; }
-  .cards td::before { content: attr(data-title); color: var(--muted); flex: none; max-width: 55%; } .cards td:first-child { font-weight: 600; position: static; }
+  .cards td::before { content: attr(data-title); color: var(--muted); flex: none; max-width: 55%; text-align: left; } .cards td:first-child { font-weight: 600; position: static; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
 @media print {
   :root { color-scheme: light; --ink: #000; --muted: #444; --grid: #ccc; --surface: #fff; --page: #fff; --accent: #0072b2; --good: #00794f; --bad: #b84400; }
