@@ -68,7 +68,7 @@ function curve(
     encoding: {
       x,
       y: logarithmic("value", title, {}, 4),
-      detail: { field: "phase", type: "nominal", title: "phase" },
+      detail: { field: "phase", type: "nominal" },
     },
   };
 }

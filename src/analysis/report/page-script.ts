@@ -14,8 +14,10 @@ const tip = Object.assign(document.createElement("div"), { className: "tip", hid
 tip.setAttribute("role", "status");
 const dot = Object.assign(document.createElement("div"), { className: "dot", hidden: true });
 document.body.append(tip, dot);
+let shown = null;
 const hide = () => { tip.hidden = dot.hidden = true; };
 const show = (svg, point) => {
+  shown = [svg, point];
   const { x, y } = new DOMPoint(point.x, point.y).matrixTransform(svg.getScreenCTM());
   tip.replaceChildren(...point.text().map((line) => Object.assign(document.createElement("div"), { textContent: line })));
   tip.hidden = dot.hidden = false;
@@ -24,7 +26,7 @@ const show = (svg, point) => {
   tip.style.left = Math.max(4, Math.min(x + 14, document.documentElement.clientWidth - width - 4)) + "px";
   tip.style.top = (y - height - 12 < 4 ? y + 14 : y - height - 12) + "px";
 };
-addEventListener("scroll", hide, { passive: true, capture: true });
+addEventListener("scroll", () => tip.hidden || show(...shown), { passive: true, capture: true });
 
 /* @param pointsOf  gives { x, y, text, width?, height? } in the drawing's own units, in the order of the arrow keys */
 function pointed(svg, pointsOf) {
@@ -146,6 +148,7 @@ if (curves) {
   const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"];
   let [chosen, points] = [[...first], []];
   form.hidden = false;
+  form.previousElementSibling.hidden = true;
   /* Differences of hundredths of a dex. */
   const summed = (differences) => { let sum = 0; return differences.map((each) => (each === null ? null : (sum += each) / 100)); };
   const add = (parent, name, attributes, text = "") => {

@@ -21,7 +21,7 @@ export function speciesCurves({ species, predictions }: Metrics, { tracers }: Ev
     ({ id, reason, mean_dex }) => html`<option>${id}, predicted ${reason} (${mean_dex.toPrecision(2)} dex)</option>`,
   );
   return html`<section><h2 id="any-species">Any species</h2>
-<noscript><p class="muted">This part of the page needs JavaScript.</p></noscript>
+<p class="muted">This part of the page needs JavaScript.</p>
 <form data-curves hidden>
 <div class="tools"><label>tracer <select>${options}</select></label>
 <label>species <input list="species-names" autocomplete="off" spellcheck="false" size="12"></label> <button>add</button>
