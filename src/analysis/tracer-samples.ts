@@ -137,7 +137,10 @@ export function curvesOf(
 ): SpeciesCurves {
   const width = surrogate.species.length;
   const most = Math.min(rows, 100, Math.max(8, Math.floor(mostCurveValues / (2 * width))));
-  const chosen = Array.from({ length: most }, (_, i) => Math.round((i * (rows - 1)) / Math.max(1, most - 1)));
+  // All of the first rows, where chemistry is fast, and ever fewer of the later ones.
+  const chosen = Array.from({ length: most }, (_, i) =>
+    Math.round(i + (rows - most) * (i / Math.max(1, most - 1)) ** 2),
+  );
   const thinned = (scaled: Float32Array): (number | null)[][] =>
     surrogate.species.map((_, s) =>
       chosen.map((row) => {

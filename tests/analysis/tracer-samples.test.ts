@@ -38,6 +38,7 @@ describe("the curves of all species", () => {
     );
     expect(curves.rows).toHaveLength(points);
     expect(new Set(curves.rows).size).toBe(points);
+    expect(curves.rows).toEqual(curves.rows.toSorted((a, b) => a - b));
     expect([curves.rows[0], curves.rows.at(-1)]).toEqual([0, rows - 1]);
     expect(curves.predicted).toHaveLength(count);
   });

@@ -172,11 +172,11 @@ if (curves) {
     svg.replaceChildren();
     svg.setAttribute("viewBox", "0 0 " + width + " " + height);
     svg.style.height = height + "px";
-    const lines = chosen.flatMap((s, i) => ["actual", "predicted"].map((what, w) => ({ s, what, colour: colours[i], values: summed(tracer.curves[s][w]) })));
-    const all = lines.flatMap(({ values }) => values.filter((each) => each !== null));
-    const [low, high] = all.length > 0 ? [Math.floor(Math.min(...all)), Math.max(Math.floor(Math.min(...all)) + 1, Math.ceil(Math.max(...all)))] : [-20, 0];
     /* A logarithmic axis of time has no start. */
     const times = tracer.kyr.map((each) => (isLog ? (each > 0 ? Math.log10(each) : null) : each));
+    const lines = chosen.flatMap((s, i) => ["actual", "predicted"].map((what, w) => ({ s, what, colour: colours[i], values: summed(tracer.curves[s][w]).map((each, row) => (times[row] === null ? null : each)) })));
+    const all = lines.flatMap(({ values }) => values.filter((each) => each !== null));
+    const [low, high] = all.length > 0 ? [Math.floor(Math.min(...all)), Math.max(Math.floor(Math.min(...all)) + 1, Math.ceil(Math.max(...all)))] : [-20, 0];
     const known = times.filter((each) => each !== null);
     const [start, end] = [Math.min(...known), Math.max(...known)];
     const x = (time) => left + ((time - start) / (end - start || 1)) * (width - left - right);
@@ -194,7 +194,7 @@ if (curves) {
     add(svg, "text", { ...text, fill: "var(--ink)", x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, "time since the start (kyr)");
     add(svg, "text", { ...text, fill: "var(--ink)", x: 0, y: 0, "text-anchor": "middle", transform: "translate(14 " + (height - bottom) / 2 + ") rotate(-90)" }, "abundance");
     points = lines.flatMap(({ s, what, colour, values }) => {
-      const own = values.flatMap((value, i) => (value === null || times[i] === null ? [] : [{ x: x(times[i]), y: y(value), text: () => [species[s] + ", " + what, "time: " + number(tracer.kyr[i]) + " kyr", "abundance: " + (10 ** value).toExponential(2)] }]));
+      const own = values.flatMap((value, i) => (value === null ? [] : [{ x: x(times[i]), y: y(value), text: () => [species[s] + ", " + what, "time: " + number(tracer.kyr[i]) + " kyr", "abundance: " + (10 ** value).toExponential(2)] }]));
       if (own.length > 0) add(svg, "path", { d: "M" + own.map((each) => each.x.toFixed(1) + "," + each.y.toFixed(1)).join("L"), fill: "none", stroke: colour, "stroke-width": 2, ...(what === "predicted" ? { "stroke-dasharray": "5 4" } : {}) });
       return own;
     });

@@ -30,7 +30,7 @@ export function speciesCurves({ species, predictions }: Metrics, { tracers }: Ev
 <div class="tools"><span class="chips"></span><output></output></div>
 <div class="plot wide"><svg role="img" aria-label="abundances of the chosen species against time"></svg></div>
 <p class="muted">Solid: the data. Dashed: ${predictions.emulation ? "emulated from the first row alone" : "encoded and decoded"}. Abundances relative to H nuclei, at
-${shown[0]!.curves.rows.length} rows of the tracer, to 0.01 dex. Values: point at a curve, or step with the arrow keys.</p></form>
+${shown[0]!.curves.rows.length} rows of the tracer, closer together at its start, to 0.01 dex. Values: point at a curve, or step with the arrow keys.</p></form>
 ${embedded("curves-data", data)}</section>`;
 }
 

@@ -45,7 +45,10 @@ describe("HTML", () => {
   });
 
   it("makes a drawing's ink the page's, names it, and gives it its share of the width", () => {
-    const drawn = inlineSvg('<?xml?><svg width="200"><text fill="#1b1f24">a</text><path stroke="#0072B2"/></svg>', '"x"');
+    const drawn = inlineSvg(
+      '<?xml?><svg width="200"><text fill="#1b1f24">a</text><path stroke="#0072B2"/></svg>',
+      '"x"',
+    );
     expect(drawn.text).toBe(
       '<svg role="img" aria-label="&quot;x&quot;" style="width: 50%" width="200"><text fill="var(--ink)">a</text><path stroke="#0072B2"/></svg>',
     );
