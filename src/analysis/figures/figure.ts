@@ -145,10 +145,10 @@ export function colours(field: string, names: readonly string[], range: readonly
   return { field, type: "nominal", title: null, scale, legend: { columns: legendColumns(names) } };
 }
 
-/** As many as a drawing is wide enough for. */
+/** As many as stand above a plotting area, which an axis and its labels have moved to the right. */
 export function legendColumns(names: readonly string[]): number {
   const widest = Math.max(...names.map((name) => textWidth(name, fontSize)));
-  return Math.max(1, Math.min(4, Math.floor((width - 20) / (widest + 34))));
+  return Math.max(1, Math.min(4, Math.floor((width - 90) / (widest + 30))));
 }
 
 /** Width of a text in DejaVu Sans, to a few per cent and seldom too small. Vega's own guess is 0.8 em a letter. */

@@ -13,6 +13,8 @@ import {
 } from "./figure.ts";
 import { kindColours, phaseColours, predictionStyles } from "./prediction-style.ts";
 
+// Its long labels leave half of the width.
+const legend = { columns: 2 };
 const phases = ["all species", "gas", "surface", "bulk"];
 
 /** The surrogate beside the baselines, by phase. */
@@ -44,8 +46,8 @@ export function baselinesFigure({ predictions }: Metrics): Figure {
           axis: { grid: true, labelExpr: "split(datum.label, ', ')", labelLimit: 190 },
         },
         x: logarithmic("dex", "mean error (dex)"),
-        color: colours("phase", phases, ["#8a8f98", palette[0], palette[4], palette[2]]),
-        shape: { ...colours("phase", phases), scale: { domain: phases } },
+        color: { ...colours("phase", phases, ["#8a8f98", palette[0], palette[4], palette[2]]), legend },
+        shape: { ...colours("phase", phases), scale: { domain: phases }, legend },
       },
     }),
   };
@@ -139,7 +141,7 @@ export function conservationFigure({ predictions }: Metrics): Figure | null {
       data: { values },
       mark: { type: "point", filled: true, size: 70, opacity: 0.9 },
       encoding: {
-        x: { field: "element", type: "nominal", sort: null, title: null, axis: { labelAngle: 0 } },
+        x: { field: "element", type: "nominal", sort: null, title: null, axis: { labelAngle: -45 } },
         xOffset: { field: "kind", type: "nominal", sort: null },
         y: logarithmic("error", "relative error of the total"),
         color: { ...kindColours(kinds), legend: { columns: 1 } },

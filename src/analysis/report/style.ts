@@ -35,8 +35,8 @@ th[aria-sort=ascending] button::after { content: " \\2191"; } th[aria-sort=desce
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .9rem; margin: 0; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
 /* Drawings are 400 wide and have letters of 14: those beside each other show them at their own size. */
-.figures { columns: 3 24rem; column-gap: 1.25rem; }
-figure { margin: 0 0 1.25rem; break-inside: avoid; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; padding: 1rem; min-width: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 1.25rem; align-items: start; }
+figure { margin: 0; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; padding: 1rem; min-width: 0; }
 figcaption { margin: .35rem 0 0; max-width: 44rem; }
 .plot svg { display: block; height: auto; margin: .5rem 0; touch-action: pan-y pinch-zoom; }
 .plot text { font-family: inherit; }
@@ -56,7 +56,7 @@ footer { padding-top: 2rem; padding-bottom: 3rem; }
   main, header, footer, nav { padding: 0 .75rem; } figure, .wide { padding: .8rem .5rem; }
   /* A row is a card, so that the table is whole: each value beside its heading. */
   .cards thead { display: none; } .cards tr, .cards td { display: block; } .cards tr { padding: .5rem 0; border-bottom: 1px solid var(--grid); }
-  .cards td, .cards td.text { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem .6rem; white-space: normal; }
+  .cards td, .cards td.text { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem .6rem; white-space: normal; text-align: right; }
   .cards td::before { content: attr(data-title); color: var(--muted); flex: none; max-width: 55%; text-align: left; } .cards td:first-child { font-weight: 600; position: static; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
 @media print {
