@@ -57,7 +57,7 @@ export const theme = {
     titleFontWeight: "normal",
     titleFontSize: fontSize,
     labelFontSize: fontSize,
-    labelLimit: 320,
+    labelLimit: 230,
     titleLimit: 320,
     // Beside a figure a legend would halve it on a phone.
     orient: "top",

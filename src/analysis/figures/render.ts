@@ -27,7 +27,8 @@ export async function renderSvg(spec: VegaLiteSpec): Promise<string> {
   } as unknown as LoggerInterface;
   // There is no canvas to measure texts with. Vega exports this, and its types do not know it.
   const { textMetrics } = vega as unknown as { textMetrics: { width: (item: Text, text: unknown) => number } };
-  textMetrics.width = ({ fontSize = 11 }, text) => textWidth(String(text ?? ""), fontSize);
+  textMetrics.width = ({ fontSize = 11, limit = 0 }, text) =>
+    Math.min(textWidth(String(text ?? ""), fontSize), limit > 0 ? limit : Number.POSITIVE_INFINITY);
   const compiled = vegaLite.compile(spec as unknown as TopLevelSpec, { logger });
   const loader = vega.loader();
   loader.load = () => Promise.reject(new Error("figures load nothing"));
@@ -47,6 +48,8 @@ export async function renderSvg(spec: VegaLiteSpec): Promise<string> {
 
 interface Text {
   readonly fontSize?: number;
+  /** Where it is cut, px; 0: nowhere. */
+  readonly limit?: number;
 }
 
 /** An axis: values at two places in px, and whether it is logarithmic between them. */

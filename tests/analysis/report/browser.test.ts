@@ -99,6 +99,12 @@ describe.skipIf(executablePath === undefined)("the pages in a real browser", () 
           cutFigures: [...document.querySelectorAll(".plot")].filter(isCut).length,
           cutTables: [...document.querySelectorAll(".scroll:not(.long)")].filter(isCut).length,
           letters: [...document.querySelectorAll(".plot svg text")].map(sizeOf),
+          cutTexts: [...document.querySelectorAll(".plot svg text")]
+            .filter((text) => {
+              const [own, all] = [text.getBoundingClientRect(), text.closest("svg")!.getBoundingClientRect()];
+              return own.left < all.left - 8 || own.right > all.right + 8;
+            })
+            .map((text) => `${text.closest("figure")?.id}: ${text.textContent}`),
           least: Math.min(...wordy.map(sizeOf)),
           ink: getComputedStyle(document.querySelector("figure svg text[fill='var(--ink)']")!).fill,
           surface: getComputedStyle(document.querySelector("figure")!).backgroundColor,
@@ -106,7 +112,7 @@ describe.skipIf(executablePath === undefined)("the pages in a real browser", () 
           images: document.images.length,
         };
       });
-      expect(seen).toMatchObject({ isWide: false, cutFigures: 0, cutTables: 0, images: 0 });
+      expect(seen).toMatchObject({ isWide: false, cutFigures: 0, cutTables: 0, cutTexts: [], images: 0 });
       expect(seen.title).not.toBe("hacked");
       expect(seen.least).toBeGreaterThanOrEqual(11);
       // The script's own drawing is not scaled: its letters are 14 px, the others' near it.
