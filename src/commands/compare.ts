@@ -65,7 +65,7 @@ export const compareCommand: Command = {
     const comparison = whileBlocking(() => compareRuns(runs, settings));
     writeFileAtomic(file, metricsJson(comparison));
     const { writeComparison } = await import("../analysis/report/write-report.ts");
-    const page = await writeComparison(folder, comparison);
+    const page = await writeComparison(folder, comparison, runs);
     const text = context.json
       ? JSON.stringify(comparison)
       : `${describeComparison(comparison)}\n\n${relative(cwd, page) || page}`;
