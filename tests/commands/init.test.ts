@@ -86,7 +86,7 @@ describe("init", () => {
     expect(code).toBe(0);
     expect(readFileSync(join(cwd, "configs/datasets/own.yaml"), "utf8")).toMatchInlineSnapshot(`
       "# yaml-language-server: $schema=../schemas/dataset.json
-      # Made by \`astrochem init\` from own.h5. Use: dataset=own. README.md has the table of all keys.
+      # Made by \`astrochem init\` from "own.h5". Use: dataset=own. README.md has the table of all keys.
 
       # The clean file, which \`preprocess\` writes.
       dataset_path: data/own_clean.h5
