@@ -21,7 +21,7 @@ export class ColumnRange {
   }
 }
 
-/** Three figures, by `Math.floor` or `Math.ceil`. @param value above 0 */
+/** Three figures, by `Math.floor`, `Math.ceil` or `Math.round`. @param value above 0 */
 export function roundedOutwards(value: number, round: (value: number) => number): number {
   const unit = 10 ** (Math.floor(Math.log10(value)) - 2);
   return Number((round(value / unit) * unit).toPrecision(3));

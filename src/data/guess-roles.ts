@@ -39,10 +39,13 @@ export async function guessRoles(frame: Frame): Promise<GuessedRoles> {
   const found = new Map<string, { column: string; reading: ColumnReading }>();
   const [species, unknown, notes]: [string[], string[], Note[]] = [[], [], []];
   const columns: Record<string, string> = {};
+  const hasNumericTime = frame.columns.some((each) => readColumnName(each)?.name === "Time" && frame.isNumeric(each));
   for (const column of frame.columns) {
     const reading = readColumnName(column);
     const name = reading?.name ?? "";
     const other = found.get(name);
+    // Dates and texts are no times: reading says what to do.
+    if (name === "Time" && !hasNumericTime) frame.read(0, 0, [column], new Float64Array(0));
     const isUsable = name === "Model" || frame.isNumeric(column);
     if (reading === undefined || !isUsable) unknown.push(column);
     else if (other === undefined || (reading.isOurs && !other.reading.isOurs)) {

@@ -63,8 +63,8 @@ describe("init", () => {
       range of gasTemp: 5 to 20          doubtful: it is 10 in all rows: half and
                                          twice of that
       9 species                          all columns whose names are formulas
-      not used: junk                     doubtful: no name of a time, tracer,
-                                         condition or species
+      not used: junk                     doubtful: no numbers, or no name of a time,
+                                         tracer, condition or species
       rows                               doubtful: hydrogen nuclei sum to 0.148
                                          instead of 1 in row 0, tracer 10 (the first
                                          of 72 such rows): mass fractions, relative to
@@ -241,6 +241,8 @@ describe("init", () => {
         fix  call it Time in the file
       "
     `);
+    writeFileSync(join(cwd, "dates.csv"), "Tracer,Time,Av,CO\n1,2020-01-01,1,0.1\n2,2020-01-02,1,0.1\n");
+    expect(await told("dates.csv")).toContain("column `Time` holds text");
     expect(existsSync(join(cwd, "configs"))).toBe(false);
   });
 
