@@ -183,7 +183,10 @@ async function writeDataset(
   ];
   const head = [
     "# yaml-language-server: $schema=../schemas/dataset.json",
-    `# Made by \`astrochem init\` from ${paths.slice(0, 3).join(", ")}${paths.length > 3 ? ", …" : ""}. Use: dataset=${name}. README.md has the table of all keys.`,
+    `# Made by \`astrochem init\` from ${paths
+      .slice(0, 3)
+      .map((path) => JSON.stringify(path))
+      .join(", ")}${paths.length > 3 ? ", …" : ""}. Use: dataset=${name}. README.md has the table of all keys.`,
   ];
   const text = parts
     .filter(([, value]) =>

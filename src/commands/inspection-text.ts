@@ -65,7 +65,7 @@ function bodyOf(inspection: Inspection): string[] {
     case "cache":
       return [datasetsText(inspection.datasets), entriesText("made of", inspection.parts)];
     case "hdf5":
-      return [datasetsText(inspection.datasets), problemsText(inspection.unreadable)];
+      return [datasetsText(inspection.datasets, inspection.dataset_count), problemsText(inspection.unreadable)];
     case "weights":
       return [
         factLines([
@@ -191,14 +191,14 @@ function tensorsText(tensors: readonly TensorSummary[]): string {
   return tensors.length === 0 ? "no arrays" : formatTable(columns, rows) + more(tensors.length, "arrays");
 }
 
-function datasetsText(datasets: readonly DatasetSummary[]): string {
+function datasetsText(datasets: readonly DatasetSummary[], count = datasets.length): string {
   const columns: Column<DatasetSummary>[] = [
     { title: "dataset", value: ({ name }) => printableLine(name, 40) },
     { title: "type", value: ({ type }) => printableLine(type, 12) },
     { title: "shape", value: ({ shape }) => formatShape(shape) },
   ];
   if (datasets.length === 0) return "no datasets";
-  return formatTable(columns, datasets.slice(0, mostTableRows)) + more(datasets.length, "datasets");
+  return formatTable(columns, datasets.slice(0, mostTableRows)) + more(count, "datasets");
 }
 
 function filesText(files: readonly { readonly name: string; readonly bytes: number }[]): string {

@@ -39,10 +39,13 @@ export async function guessRoles(frame: Frame): Promise<GuessedRoles> {
   const found = new Map<string, { column: string; reading: ColumnReading }>();
   const [species, unknown, notes]: [string[], string[], Note[]] = [[], [], []];
   const columns: Record<string, string> = {};
+  const hasNumericTime = frame.columns.some((each) => readColumnName(each)?.name === "Time" && frame.isNumeric(each));
   for (const column of frame.columns) {
     const reading = readColumnName(column);
     const name = reading?.name ?? "";
     const other = found.get(name);
+    // Dates and texts are no times: reading says what to do.
+    if (name === "Time" && !hasNumericTime) frame.read(0, 0, [column], new Float64Array(0));
     const isUsable = name === "Model" || frame.isNumeric(column);
     if (reading === undefined || !isUsable) unknown.push(column);
     else if (other === undefined || (reading.isOurs && !other.reading.isOurs)) {
@@ -65,9 +68,13 @@ export async function guessRoles(frame: Frame): Promise<GuessedRoles> {
   }
   const conditions = conditionNames.filter((name) => found.has(name));
   const units: Record<string, string> = {};
-  for (const name of ["Time", ...conditions]) {
-    const { column, reading } = found.get(name)!;
-    const { unit, note } = unitOf(name, column.trim(), reading.unit, await largestOf(frame, column));
+  const measured = ["Time", ...conditions].map((name) => ({ name, ...found.get(name)! }));
+  const largest = await largestOf(
+    frame,
+    measured.map(({ column }) => column),
+  );
+  for (const [i, { name, column, reading }] of measured.entries()) {
+    const { unit, note } = unitOf(name, column.trim(), reading.unit, largest[i]!);
     if (unit !== undefined) units[name] = unit;
     notes.push(note);
   }
@@ -106,10 +113,13 @@ function unitOf(
   };
 }
 
-async function largestOf(frame: Frame, column: string): Promise<number> {
-  let largest = Number.NEGATIVE_INFINITY;
-  for await (const { values } of blocksOf(frame, [column]))
-    for (const value of values) if (value > largest) largest = value;
+async function largestOf(frame: Frame, columns: readonly string[]): Promise<Float64Array> {
+  const largest = new Float64Array(columns.length).fill(Number.NEGATIVE_INFINITY);
+  for await (const { values } of blocksOf(frame, columns)) {
+    for (const [at, value] of values.entries()) {
+      if (value > largest[at % columns.length]!) largest[at % columns.length] = value;
+    }
+  }
   return largest;
 }
 

@@ -69,7 +69,7 @@ export async function decideDataset(file: Frame, usual: UsualSettings): Promise<
     note(notes, `elements: ${isotopes.join(", ")}`, "the names have them, or that many atoms", true);
   const unused = roles.unknown.filter((name) => !knownUseless.has(name.trim()));
   if (unused.length > 0)
-    note(notes, `not used: ${listed(unused)}`, "no name of a time, tracer, condition or species", true);
+    note(notes, `not used: ${listed(unused)}`, "no numbers, or no name of a time, tracer, condition or species", true);
   const wanted = {
     metadata: ["Index", "Model", "Time"],
     phys,
@@ -146,7 +146,7 @@ function chooseConditions(
     else {
       ranges[name] =
         low === high
-          ? [roundedOutwards(low / 2, Math.floor), roundedOutwards(2 * high, Math.ceil)]
+          ? [roundedOutwards(low / 2, Math.round), roundedOutwards(2 * high, Math.round)]
           : [roundedOutwards(low, Math.floor), roundedOutwards(high, Math.ceil)];
       const why =
         low === high

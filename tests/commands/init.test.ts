@@ -63,8 +63,8 @@ describe("init", () => {
       range of gasTemp: 5 to 20          doubtful: it is 10 in all rows: half and
                                          twice of that
       9 species                          all columns whose names are formulas
-      not used: junk                     doubtful: no name of a time, tracer,
-                                         condition or species
+      not used: junk                     doubtful: no numbers, or no name of a time,
+                                         tracer, condition or species
       rows                               doubtful: hydrogen nuclei sum to 0.148
                                          instead of 1 in row 0, tracer 10 (the first
                                          of 72 such rows): mass fractions, relative to
@@ -86,7 +86,7 @@ describe("init", () => {
     expect(code).toBe(0);
     expect(readFileSync(join(cwd, "configs/datasets/own.yaml"), "utf8")).toMatchInlineSnapshot(`
       "# yaml-language-server: $schema=../schemas/dataset.json
-      # Made by \`astrochem init\` from own.h5. Use: dataset=own. README.md has the table of all keys.
+      # Made by \`astrochem init\` from "own.h5". Use: dataset=own. README.md has the table of all keys.
 
       # The clean file, which \`preprocess\` writes.
       dataset_path: data/own_clean.h5
@@ -241,6 +241,8 @@ describe("init", () => {
         fix  call it Time in the file
       "
     `);
+    writeFileSync(join(cwd, "dates.csv"), "Tracer,Time,Av,CO\n1,2020-01-01,1,0.1\n2,2020-01-02,1,0.1\n");
+    expect(await told("dates.csv")).toContain("column `Time` holds text");
     expect(existsSync(join(cwd, "configs"))).toBe(false);
   });
 

@@ -36,8 +36,8 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
   if (options.key !== undefined && !isHdf5(path, head)) {
     throw new DataError("--key is for HDF5 files, and this is none", { where: path, fix: "leave it out" });
   }
-  const detected =
-    isHdf5(path, head) || textLayout(head, bytes) !== null || isPacked(head) ? await detectFile(path) : null;
+  const isText = textLayout(head, bytes) !== null;
+  const detected = isHdf5(path, head) || isText || isPacked(head) ? await detectFile(path).catch(damaged) : null;
   if (detected !== null && isTable(detected)) {
     if (detected.fix !== null) throw new DataError(`${detected.what}: ${path}`, { where: path, fix: detected.fix });
     return (await import("./inspect-hdf5.ts")).inspectTable(detected, options);
@@ -83,17 +83,20 @@ function inspectText(path: string, bytes: number, head: Buffer, { settings }: In
       doubts: notes,
     };
   }
-  throw unknownKind(path, start);
+  throw unknownKind(path);
 }
 
-function unknownKind(path: string, start: string): DataError {
-  const isTable = /^[^\n]*[,;\t][^\n]*\n/.test(start) && !/[^\t\r\n -\xff]/.test(start);
+function unknownKind(path: string): DataError {
   return new DataError(`no kind of file that is known here: ${path}`, {
     where: path,
-    fix: isTable
-      ? 'if it is a table, turn it into HDF5 in Python: pandas.read_csv(FILE).to_hdf("data.h5", key="df")'
-      : "give a HDF5 file, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files",
+    fix: "give a HDF5 file, a table of text, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files",
   });
+}
+
+/** Of a damaged file as much is told as can be read. */
+function damaged(error: unknown): null {
+  if (error instanceof AstrochemError) return null;
+  throw error;
 }
 
 /** Histories that are no pandas frame: read, or told how to make one. */

@@ -166,6 +166,8 @@ export interface CacheInspection extends Inspected<"cache"> {
 
 /** An HDF5 file of other content. */
 export interface Hdf5Inspection extends Inspected<"hdf5"> {
+  /** All that there are; `datasets` has 400 at most. */
+  readonly dataset_count: number;
   readonly datasets: readonly DatasetSummary[];
   readonly unreadable: readonly { readonly key: string; readonly problem: string }[];
 }

@@ -1,3 +1,4 @@
+import { DataError } from "../../errors.ts";
 import { type Hdf5File, openHdf5 } from "../hdf5.ts";
 import { splitNames } from "../splits.ts";
 import type { Detected, Found } from "./detect-file.ts";
@@ -8,7 +9,7 @@ export async function detectHdf5(path: string, found: Found): Promise<Detected> 
   const file = await openHdf5(path);
   try {
     const names = file.keys();
-    const keys = names.filter((name) => file.attribute(name, "pandas_type") !== undefined);
+    const keys = names.filter((name) => hasAttribute(file, name, "pandas_type"));
     if (keys.length > 0) {
       const isClean = keys.some((key) => splitNames.includes(key as "val")) && isOurs(file, keys);
       return found(isClean ? "clean" : "pandas", isClean ? "clean data" : "pandas frames", null, { keys });
@@ -41,7 +42,17 @@ function describeModels(models: ReturnType<typeof uclchemModels>): string {
 }
 
 function isOurs(file: Hdf5File, keys: readonly string[]): boolean {
-  return keys.some((key) => file.attribute(key, "astrochem_hash") !== undefined);
+  return keys.some((key) => hasAttribute(file, key, "astrochem_hash"));
+}
+
+/** Not of an object that is damaged: another may be read all the same. */
+function hasAttribute(file: Hdf5File, name: string, attribute: string): boolean {
+  try {
+    return file.attribute(name, attribute) !== undefined;
+  } catch (error) {
+    if (error instanceof DataError) return false;
+    throw error;
+  }
 }
 
 function isCodes(file: Hdf5File): boolean {
