@@ -61,7 +61,7 @@ describe("safetensors", () => {
     [
       "an unknown type",
       withHeader(`{"x":${entry("F8_E4M3", [1], [0, 2])}}`, new Uint8Array(2)),
-      "array x has the type BF16",
+      "array x has the type F8_E4M3",
     ],
     [
       "a type from the prototype",
