@@ -19,9 +19,8 @@ export class PickledGlobal {
   }
 }
 
-/** Stands for an object of a class, or the result of a function, that is not loaded: known by its name, and otherwise empty. */
+/** Stands for an object of a class, or the result of a function, that is not loaded: known by its name (`module name`). */
 export class PickledUnknown extends PickledObject {
-  /** `module name`. */
   readonly key: string;
   /** The names of its attributes, where the pickle tells them. */
   attributes: readonly unknown[] = [];
@@ -48,9 +47,8 @@ export interface UnpickleOptions {
 }
 
 /** What is wrong with a pickle that asks for `key`. */
-export function askedFor(key: string): string {
-  return `the pickle asks for ${key.replace(" ", ".")}, which is not on the list of what may be loaded`;
-}
+export const askedFor = (key: string): string =>
+  `the pickle asks for ${key.replace(" ", ".")}, which is not on the list of what may be loaded`;
 export const unknownFix =
   "pickles can run any program, so only plain arrays are loaded: use a file that holds nothing else, " +
   "and do not trust this one unless you know its writer";
