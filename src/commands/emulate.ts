@@ -41,8 +41,8 @@ export const emulateCommand: Command = {
       "the demo's validation tracers from their first rows",
     ],
     [
-      "astrochem emulate --weights outputs/demo/weights/sample data/sample_collapse.h5 --output out.h5",
-      "a raw file: the bundled sample",
+      "astrochem emulate outputs/demo/data/*_clean.h5 --weights outputs/demo/weights/sample --json",
+      "the same, the result as JSON",
     ],
   ],
   async run(context) {

@@ -12,8 +12,8 @@ export const trainEmulatorCommand: Command = {
   config: { root: "config_emulator" },
   examples: [
     [
-      "astrochem train-emulator dataset=sample working_path=outputs/demo model=latent_ode",
-      "another model on the demo's data; the earlier weights are kept",
+      "astrochem train-emulator dataset=sample working_path=outputs/demo model=emulator_sample",
+      "once more on the demo's data; the earlier weights are kept",
     ],
     ["astrochem train-emulator dataset=sample working_path=outputs/demo model.window_size=40", "shorter windows"],
   ],
