@@ -1,5 +1,6 @@
 import { hasRole, unitOfParameter } from "../chemistry/physical-parameters.ts";
 import { PhysicalScaling } from "../chemistry/scaling.ts";
+import { counted } from "../counted.ts";
 import type { CleanData, CleanSplit } from "../data/clean-data.ts";
 import { splitWords } from "../data/splits.ts";
 import { areStepsInput } from "../data/time-steps.ts";
@@ -100,7 +101,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
     visit: (block) => trainingErrors.add(block),
     checkpoint: setup.checkpoint,
   });
-  tools.log(`evaluating ${validation.length} ${splitWords[setup.split]} tracers`);
+  tools.log(`evaluating ${counted(validation.length, `${splitWords[setup.split]} tracer`)}`);
   const kept = {
     histories: new Set(spread(validation, keptHistories)),
     vectors: new Set(spread(validation, describedTracers)),

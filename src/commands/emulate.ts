@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { counted } from "../counted.ts";
 import { checkOptions, checksOf } from "./check-options.ts";
 import { chosenWeights, weightsOptions } from "./chosen-weights.ts";
 import type { Command } from "./command.ts";
@@ -38,8 +39,14 @@ export const emulateCommand: Command = {
     },
   },
   examples: [
-    ["astrochem emulate data/sample_collapse_clean.h5", "the validation tracers of the sample"],
-    ["astrochem emulate --physical histories.npy --abundances start.npy --output out.h5", "arrays of one's own"],
+    [
+      "astrochem emulate outputs/demo/data/sample_collapse_clean.h5 --weights outputs/demo/weights/sample",
+      "the demo's validation tracers from their first rows",
+    ],
+    [
+      "astrochem emulate outputs/demo/data/*_clean.h5 --weights outputs/demo/weights/sample --json",
+      "the same, the result as JSON",
+    ],
   ],
   async run(context) {
     const { checkSource, emulateFile } = await import("../inference/emulate-file.ts");
@@ -87,7 +94,7 @@ export const emulateCommand: Command = {
     const { tracers, rows, seconds, output } = summary;
     const rate = formatNumber(Math.round(rows / seconds));
     context.stdout.write(
-      `${formatNumber(tracers)} tracers, ${formatNumber(rows)} rows emulated at ${rate} rows/s\n${output}\n`,
+      `${counted(tracers, "tracer")}, ${counted(rows, "row")} emulated at ${rate} rows/s\n${output}\n`,
     );
   },
 };

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { resolveIn, resolveInput } from "../config/paths.ts";
+import { displayPath } from "../config/search-path.ts";
 import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
 import { splitNames } from "../data/splits.ts";
 import { whileWriting } from "../formats/lock.ts";
@@ -116,7 +117,7 @@ function showRows({ statusLine, signal }: CommandContext): (done: number, total:
   };
 }
 
-function printSummary(summary: PreprocessSummary, folder: string, { stdout, json }: CommandContext): void {
+function printSummary(summary: PreprocessSummary, folder: string, { stdout, json, cwd }: CommandContext): void {
   if (json) {
     stdout.write(`${JSON.stringify({ ...summary, run: folder })}\n`);
     return;
@@ -135,5 +136,5 @@ function printSummary(summary: PreprocessSummary, folder: string, { stdout, json
     splits,
   );
   const size = (statSync(summary.outputPath).size / 1e6).toFixed(1);
-  stdout.write(`${table}\n${summary.outputPath} (${size} MB)\n`);
+  stdout.write(`${table}\n${displayPath(summary.outputPath, cwd)} (${size} MB)\n`);
 }

@@ -20,8 +20,8 @@ export const reproduceCommand: Command = {
   positionals: { run: "the folder of a preprocess, train-autoencoder or train-emulator that ended" },
   options: {},
   examples: [
-    ["astrochem reproduce outputs/2026-11-23/04-05-06-train-autoencoder", "a training"],
-    ["astrochem reproduce outputs/2026-11-23/04-01-00-preprocess --json", "a preprocessing, the result as JSON"],
+    ['astrochem reproduce "$(ls -d outputs/*/*-preprocess | head -1)"', "the first preprocessing, as the demo's"],
+    ['astrochem reproduce "$(ls -d outputs/*/*-train-emulator | head -1)" --json', "a training, the result as JSON"],
   ],
   async run(context) {
     const folder = resolve(context.cwd, String(context.args.run));

@@ -21,11 +21,7 @@ export class ColumnRange {
   }
 }
 
-<<<<<<< HEAD
-/** Three figures, by `Math.floor` or `Math.ceil`. */
-=======
-/** Three figures, by `Math.floor`, `Math.ceil` or `Math.round`. @param value above 0 */
->>>>>>> init
+/** Three figures, by `Math.floor`, `Math.ceil` or `Math.round`. */
 export function roundedOutwards(value: number, round: (value: number) => number): number {
   if (value === 0) return 0;
   const unit = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 2);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isPlainLog, scaleOf } from "../chemistry/physical-parameters.ts";
 import { type AbundanceScaling, LatentScaling, type PhysicalScaling } from "../chemistry/scaling.ts";
+import { counted } from "../counted.ts";
 import type { CachePaths } from "./autoencoder-cache.ts";
 import { type CacheMode, ensureCache } from "./cache.ts";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
@@ -146,9 +147,12 @@ function writeStarts(file: Hdf5File, frame: Frame, { columns, window, log }: Emu
   const { codes } = frame.labels(model);
   const { starts, skippedTracers, skippedRows } = windowStarts(codes, window, `${frame.path}, key ${frame.key}`);
   if (skippedTracers > 0) {
-    log(`warning: ${skippedTracers} tracers are shorter than the window of ${window} rows and give none`, {
-      skippedRows,
-    });
+    log(
+      `warning: ${counted(skippedTracers, "tracer")} shorter than the window of ${counted(window, "row")}: they give none`,
+      {
+        skippedRows,
+      },
+    );
   }
   file.createDataset("starts", { shape: [starts.length], dtype: "<i4" }).writeRows(0, starts.length, starts);
   const runs = tracerRuns(codes);

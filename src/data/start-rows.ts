@@ -1,8 +1,9 @@
 import { totalsTolerance } from "../chemistry/abundance-units.ts";
 import { tableOfNames } from "../chemistry/element-table.ts";
+import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import type { Frame } from "./frame.ts";
-import { counted, type Log } from "./preprocess-report.ts";
+import type { Log } from "./preprocess-report.ts";
 import { type RawIndex, timesOf } from "./raw-index.ts";
 import { isOneStep, MedianStep, stepTolerance, years } from "./time-steps.ts";
 

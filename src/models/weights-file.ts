@@ -6,6 +6,7 @@ import { type LatentAffine, minmaxLatents, parameterScale, type ScaledParameter 
 import { CheckpointError } from "../errors.ts";
 import { checkVersion, migrate } from "../formats/format-version.ts";
 import {
+  foreignWeightsFix,
   type NamedTensor,
   readSafetensors,
   type SafetensorsContent,
@@ -305,7 +306,7 @@ function checkArrays(path: string, tensors: ReadonlyMap<string, NamedTensor>, la
 }
 
 /** One bad value spoils every result without a word. */
-function valueFault(name: string, { data }: NamedTensor): string | undefined {
+export function valueFault(name: string, { data }: NamedTensor): string | undefined {
   if (data instanceof BigInt64Array) return undefined;
   const at = data.findIndex((value) => !Number.isFinite(value));
   if (at >= 0) return `${name} has the value ${data[at]} at ${at}`;
@@ -351,7 +352,7 @@ function decodeMetadata<T extends z.ZodType>(
   if (version === undefined || metadata.kind === undefined) {
     throw new CheckpointError(`${path} is not a weights file of astrochem: it has no metadata`, {
       where: path,
-      fix: "PyTorch's .pth files come in with: astrochem import-weights",
+      fix: foreignWeightsFix,
     });
   }
   const found = /^\d{1,15}$/.test(version) ? Number(version) : version;

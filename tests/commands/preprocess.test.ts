@@ -43,7 +43,7 @@ describe("preprocess", () => {
       "split   tracers  rows  columns
       /train        6    57      340
       /val          2    22      340
-      …/clean.h5 (0.1 MB)
+      clean.h5 (0.1 MB)
       "
     `);
     expect(code).toBe(0);
