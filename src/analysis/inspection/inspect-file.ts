@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { describeNames } from "../../chemistry/element-table.ts";
 import { readSpeciesList } from "../../chemistry/species.ts";
-import { type Detected, detectFile, hasColumnNames, textLayout } from "../../data/files/detect-file.ts";
+import { detectFile, hasColumnNames, textLayout } from "../../data/files/detect-file.ts";
+import type { Detected } from "../../data/files/detected.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { summarizeSpecies } from "./column-roles.ts";

@@ -1,4 +1,4 @@
-import type { Detected } from "../../data/files/detect-file.ts";
+import type { Detected } from "../../data/files/detected.ts";
 import { openInput } from "../../data/files/open-input.ts";
 import { openFrame } from "../../data/frame.ts";
 import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";

@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { type Hdf5File, openHdf5 } from "../hdf5.ts";
 import { splitNames } from "../splits.ts";
-import type { Detected, Found } from "./detect-file.ts";
+import type { Detected, Found } from "./detected.ts";
 import { countPoints, uclchemModels } from "./uclchem-hdf5.ts";
 
 /** What an HDF5 file holds. @throws DataError where it is damaged */
