@@ -58,7 +58,7 @@ describe("the program", () => {
   it("shows stack traces with --debug", async () => {
     const { code, stderr } = await astrochem(["preprocess", "input_path=absent.h5", "--debug"]);
     expect(code).toBe(3);
-    expect(stderr).toMatch(/\n {4}at .*frame/);
+    expect(stderr).toMatch(/\n {4}at .*readHead/);
   });
 
   it("prints the composed configuration", async () => {

@@ -1,6 +1,6 @@
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync, spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { fixture } from "./helpers/fixtures.ts";
 import { testFolder } from "./helpers/folder.ts";
@@ -32,9 +32,9 @@ describe("the published package", () => {
     const paths = packed.files.map(({ path }) => path);
     const kinds = [
       /^dist\/[\w/-]+\.(js|d\.ts)$/,
-      /^configs\/[\w/]+\.yaml$/,
+      /^configs\/[\w/]+\.(yaml|json)$/,
       /^utils\/(README\.md|species\.txt|initial_abundances\.npy|stoichiometric_matrix\.npy)$/,
-      /^docs\/\w+\.md$/,
+      /^docs\/([\w-]+\.md|figure\.svg)$/,
       /^examples\/[\w-]+\.(mjs|md)$/,
       /^(data\/(README\.md|sample_collapse\.h5)|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE)$/,
     ];
@@ -42,6 +42,27 @@ describe("the published package", () => {
     for (const kind of kinds) expect(paths.some((path) => kind.test(path))).toBe(true);
     const needed = ["dist/cli.js", "dist/index.js", "dist/index.d.ts", "data/sample_collapse.h5", "utils/species.txt"];
     expect(needed.filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  it("holds what its pages link to", () => {
+    const paths = new Set(packed.files.map(({ path }) => path));
+    const broken = [...paths]
+      .filter((path) => path.endsWith(".md"))
+      .flatMap((page) => {
+        const links = readFileSync(page, "utf8").matchAll(/\]\((?!https?:|#)([^)#\s]+)/g);
+        return [...links]
+          .map(([, target]) => ({ page, target: target!, path: join(dirname(page), target!) }))
+          .filter(
+            ({ path }) => ![...paths].some((each) => each === path || each.startsWith(`${path.replace(/\/$/, "")}/`)),
+          )
+          .map(({ page, target }) => `${page} → ${target}`);
+      });
+    expect(broken).toEqual([]);
+  });
+
+  it("leaves a program that can be run: `npm link` survives `npm pack`", () => {
+    npm(["run", "--silent", "build"]);
+    expect(statSync("dist/cli.js").mode & 0o111).toBe(0o111);
   });
 
   describe.skipIf(lacking)(`in an empty folder${lacking ? ` (${lacking})` : ""}`, () => {

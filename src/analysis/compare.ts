@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { splitWords } from "../data/splits.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { interval, meanError, resampledCounts, type Statistic, scoredRows } from "./bootstrap.ts";
@@ -73,7 +74,7 @@ function checkRows(runs: readonly NamedRun[]): void {
     const count = ({ tracers, validation, provenance }: Metrics): string => {
       const rows = tracers.reduce((sum, tracer) => sum + scoredRows(tracer), 0);
       const { path } = provenance.test_dataset ?? provenance.dataset;
-      return `${rows} rows of ${validation.tracers} ${splitWords[provenance.split ?? "val"]} tracers of ${path}`;
+      return `${counted(rows, "row")} of ${counted(validation.tracers, `${splitWords[provenance.split ?? "val"]} tracer`)} of ${path}`;
     };
     throw new DataError(
       `${name} was evaluated on other rows than ${first.name}: ${count(metrics)}, not ${count(first.metrics)}`,

@@ -1,12 +1,4 @@
-import {
-  dexQuantiles,
-  largestDex,
-  largestRelative,
-  relativeQuantiles,
-  sketchBin,
-  sketchBins,
-  summaryOf,
-} from "./error-sketch.ts";
+import { dexQuantiles, largestDex, largestRelative, relativeQuantiles, sketchBins, summaryOf } from "./error-sketch.ts";
 import type { ErrorStats } from "./error-types.ts";
 
 /** The share of the values that the quantiles of an `ErrorSummary` stand for. */
@@ -65,12 +57,6 @@ export class ErrorGroups {
     this.relative[group]! += relative;
     if (mostDex > this.largestDex[group]!) this.largestDex[group] = mostDex;
     if (mostRelative > this.largestRelative[group]!) this.largestRelative[group] = mostRelative;
-  }
-
-  /** Adds one error that is not in the inner loop. */
-  addDex(group: number, dex: number): void {
-    const capped = cappedDex(dex);
-    this.add(group, capped, relativeOfDex(capped), sketchBin(capped));
   }
 
   /** The errors of these groups together; null where they hold none. */

@@ -1,5 +1,6 @@
-import { indexOfRole, unitOfParameter } from "../chemistry/physical-parameters.ts";
+import { hasRole, unitOfParameter } from "../chemistry/physical-parameters.ts";
 import { PhysicalScaling } from "../chemistry/scaling.ts";
+import { counted } from "../counted.ts";
 import type { CleanData, CleanSplit } from "../data/clean-data.ts";
 import { splitWords } from "../data/splits.ts";
 import { areStepsInput } from "../data/time-steps.ts";
@@ -100,7 +101,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
     visit: (block) => trainingErrors.add(block),
     checkpoint: setup.checkpoint,
   });
-  tools.log(`evaluating ${validation.length} ${splitWords[setup.split]} tracers`);
+  tools.log(`evaluating ${counted(validation.length, `${splitWords[setup.split]} tracer`)}`);
   const kept = {
     histories: new Set(spread(validation, keptHistories)),
     vectors: new Set(spread(validation, describedTracers)),
@@ -191,17 +192,17 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
   };
 }
 
-/** The axis of each parameter, and of the plane of density and temperature where there are both. */
+/** The logarithmic axis of each parameter that has one, and of the plane of density and temperature where there are both. */
 function conditionAxes(
   names: readonly string[],
   ranges: Readonly<Record<string, readonly [number, number]>>,
 ): { conditions: readonly ConditionAxis[]; axes: PlaneAxes | null } {
-  const conditions = names.map((name, column) => {
+  const conditions = names.flatMap((name, column) => {
     const [low, high] = (ranges[name] ?? [1, 10]).map(Math.log10) as [number, number];
-    return { name, column, low, high };
+    return Number.isFinite(low) ? [{ name, column, low, high }] : [];
   });
-  const [density, temperature] = (["density", "gas_temperature"] as const).map(
-    (role) => conditions[indexOfRole(names, role)],
+  const [density, temperature] = (["density", "gas_temperature"] as const).map((role) =>
+    conditions.find(({ name }) => hasRole(name, role)),
   );
   return { conditions, axes: density && temperature ? { density, temperature } : null };
 }
@@ -232,7 +233,7 @@ async function metricsOf(
   const physical_parameters = setup.reader.columns.physical.map((name, i) => ({
     name,
     unit: unitOfParameter(name),
-    range: [10 ** pass.parameters[i]!.low, 10 ** pass.parameters[i]!.high] as const,
+    range: [pass.parameters[i]!.least, pass.parameters[i]!.largest] as const,
   }));
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
   const { tracers } = pass;

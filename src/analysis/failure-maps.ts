@@ -155,7 +155,8 @@ export class FailureMapSums {
 /** The bin of a row; what is outside the range is in the outermost ones. */
 function binAlong({ column, low, high }: ConditionAxis, bins: number, conditions: Float32Array): number {
   const bin = Math.floor(((Math.log10(conditions[column]!) - low) / (high - low)) * bins);
-  return Math.min(Math.max(bin, 0), bins - 1);
+  // Below 0 there is no logarithm.
+  return Math.min(Math.max(bin, 0) || 0, bins - 1);
 }
 
 function edges({ low, high }: ConditionAxis, bins: number): number[] {

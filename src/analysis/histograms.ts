@@ -3,13 +3,20 @@ import type { DensityPlot, Histogram } from "./sample-types.ts";
 /** Fine bins a dex, and how far from 1 they go. */
 const [finePerDex, fineDex] = [200, 40];
 
-/** log10 of a positive quantity in fine bins; any number of equal bins between its extremes comes from them. */
+/** log10 of a quantity in fine bins; any number of equal bins between its extremes comes from them. What has no logarithm is not counted. */
 export class LogHistogram {
+  /** Of all values. */
+  least = Number.POSITIVE_INFINITY;
+  largest = Number.NEGATIVE_INFINITY;
   low = Number.POSITIVE_INFINITY;
   high = Number.NEGATIVE_INFINITY;
   readonly #fine = new Float64Array(2 * fineDex * finePerDex);
 
-  add(log10: number): void {
+  add(value: number): void {
+    this.least = Math.min(this.least, value);
+    this.largest = Math.max(this.largest, value);
+    if (!(value > 0)) return;
+    const log10 = Math.log10(value);
     this.low = Math.min(this.low, log10);
     this.high = Math.max(this.high, log10);
     const at = Math.floor((log10 + fineDex) * finePerDex);
@@ -19,7 +26,8 @@ export class LogHistogram {
   /** Equal bins between the extremes, to 1/200 dex; one bin of no width where all values are equal. */
   histogram(bins: number): Histogram {
     const { low, high } = this;
-    if (!(low < high)) return { from: low, to: high, counts: [this.#fine.reduce((sum, count) => sum + count, 0)] };
+    if (low > high) return { from: 0, to: 0, counts: [0] };
+    if (low === high) return { from: low, to: high, counts: [this.#fine.reduce((sum, count) => sum + count, 0)] };
     const counts = new Array<number>(bins).fill(0);
     for (const [at, count] of this.#fine.entries()) {
       if (count === 0) continue;

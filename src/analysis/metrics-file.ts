@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
+import { isMap } from "../config/difference.ts";
 import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
+import { checkedContent, checkedJson } from "../formats/checked-content.ts";
 import type { PredictionKind } from "./error-types.ts";
 import { type Metrics, metricsFormat, metricsFormatVersion } from "./evaluation-types.ts";
 import type { EvaluationSamples } from "./sample-types.ts";
@@ -38,7 +41,7 @@ function rounded(value: unknown): string {
 }
 
 /** One row a species: of each kind of prediction mean dex, mean and median relative error, and mean dex above the floor. */
-export function speciesCsv({ species, predictions }: Metrics): string {
+function speciesCsv({ species, predictions }: Metrics): string {
   const kinds = Object.keys(predictions) as PredictionKind[];
   const header = ["species", "phase", "charge", "mean_log10_abundance"];
   for (const kind of kinds) header.push(...columns.map((column) => `${kind}_${column}`));
@@ -76,18 +79,27 @@ export function readMetrics(path: string): Metrics {
   const file = path.endsWith(".json") ? path : join(path, "metrics.json");
   const fix = "make it: astrochem evaluate";
   if (!existsSync(file)) throw new DataError(`there is no ${file}`, { where: path, fix });
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(file, "utf8"));
-  } catch (cause) {
-    throw new DataError(`${file} is not JSON: ${(cause as Error).message}`, { where: file, fix, cause });
-  }
-  const found = (parsed ?? {}) as Partial<Metrics>;
-  if (found.format !== metricsFormat)
+  const parsed = checkedJson(z.unknown(), readFileSync(file, "utf8"), { where: file, fix });
+  if (!isMap(parsed) || parsed.format !== metricsFormat)
     throw new DataError(`${file} holds no metrics of astrochem`, { where: file, fix });
-  checkMetricsVersion(found, file);
-  return parsed as Metrics;
+  checkMetricsVersion(parsed, file);
+  checkedContent(readParts, parsed, { where: file, fix });
+  return parsed as unknown as Metrics;
 }
+
+/** What is read of the metrics of another run. */
+const errors = z.looseObject({ dex: z.looseObject({ mean: z.number() }) });
+const readParts = z.looseObject({
+  provenance: z.looseObject({ rows_hash: z.string(), dataset: z.looseObject({ path: z.string() }) }),
+  tracers: z.array(z.looseObject({ id: z.number(), errors: z.record(z.string(), z.array(z.number())) })),
+  predictions: z.record(
+    z.string(),
+    z.looseObject({
+      overall: z.looseObject({ all: errors }),
+      phases: z.array(z.looseObject({ phase: z.string(), all: errors })),
+    }),
+  ),
+});
 
 /** @throws DataError naming the version of metrics that this program does not read */
 export function checkMetricsVersion({ format_version }: { readonly format_version?: unknown }, file: string): void {

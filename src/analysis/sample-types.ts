@@ -11,6 +11,18 @@ export interface SpeciesSeries {
   readonly emulated: readonly number[] | null;
 }
 
+/**
+ * Every species along a tracer at some of its rows, log10 abundance to hundredths; [species][rows], species in the order of
+ * `Metrics.species`; null: not finite.
+ */
+export interface SpeciesCurves {
+  /** The first and the last row are among them. */
+  readonly rows: readonly number[];
+  readonly actual: readonly (readonly (number | null)[])[];
+  /** Emulated; without an emulator reconstructed. */
+  readonly predicted: readonly (readonly (number | null)[])[];
+}
+
 /** One tracer in full. */
 export interface TracerSample {
   readonly id: number;
@@ -22,6 +34,8 @@ export interface TracerSample {
   /** In the order of `Metrics.physical_parameters`; values [rows], in their units. */
   readonly physical: readonly { readonly name: string; readonly unit: string; readonly values: readonly number[] }[];
   readonly series: readonly SpeciesSeries[];
+  /** Absent in files of earlier versions. */
+  readonly curves?: SpeciesCurves;
   /** Raw latents, [rows][latent_dim]; `emulated` starts with the encoded start and is null without an emulator. */
   readonly latents: {
     readonly encoded: readonly (readonly number[])[];

@@ -13,17 +13,15 @@ export async function encodeRows(surrogate: Inference, scaled: Float32Array): Pr
  */
 export async function decodeRows(surrogate: Inference, latents: Float32Array): Promise<Float32Array> {
   const [width, species] = [surrogate.latentDim, surrogate.species.length];
-  const lost = lostRows(latents, width);
-  const data = lost.length === 0 ? latents : latents.map((value) => (Number.isFinite(value) ? value : 0));
+  const lost = new Set<number>();
+  const data = latents.map((value, at) => {
+    if (Number.isFinite(value)) return value;
+    lost.add(Math.floor(at / width));
+    return 0;
+  });
   const made = await surrogate.decode({ data, shape: [data.length / width, width] }, { scaled: true });
   for (const row of lost) made.data.fill(Number.NaN, row * species, (row + 1) * species);
   return made.data;
-}
-
-function lostRows(latents: Float32Array, width: number): number[] {
-  const rows = new Set<number>();
-  for (const [at, value] of latents.entries()) if (!Number.isFinite(value)) rows.add(Math.floor(at / width));
-  return [...rows];
 }
 
 /** Histories of one length and the latents that they start from. */

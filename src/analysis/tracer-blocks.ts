@@ -84,8 +84,8 @@ export class TracerBlock {
 /** Of a float32: below are 0 and all finite positive numbers, and no others. */
 const bitsOfInfinity = 0x7f80_0000;
 
-/** Abundances of a block: 16 MB. */
-const valuesAtOnce = 2 ** 22;
+/** Abundances that are held at once, rows × species: 16 MB. */
+export const valuesAtOnce = 2 ** 22;
 
 /** The tracers of a split in its order. Text ids are replaced by their rank. */
 export function tracerPlaces(frame: Frame): TracerPlace[] {

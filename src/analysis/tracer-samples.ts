@@ -1,6 +1,6 @@
 import type { Inference } from "../inference/inference.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
-import type { SpeciesReason, SpeciesSeries, TracerSample } from "./sample-types.ts";
+import type { SpeciesCurves, SpeciesReason, SpeciesSeries, TracerSample } from "./sample-types.ts";
 import { decodeRows, encodeRows, rolloutLatents, startsOf, wholeTracers } from "./surrogate-predictions.ts";
 import type { TracerPlace, TracerReader } from "./tracer-blocks.ts";
 
@@ -85,6 +85,7 @@ export async function tracerSamples(shown: readonly ShownTracer[], options: Samp
         values: Array.from({ length: rows }, (_, row) => physical[row * names.length + column]!),
       })),
       series: seriesOf(predicted, options),
+      curves: curvesOf(predicted, options),
       latents: { encoded: rowsOf(encoded, latent), emulated: rolled && rowsOf(rolled, latent) },
       latents_pca: { encoded: onPlane(encoded), emulated: rolled && onPlane(rolled) },
     };
@@ -122,6 +123,34 @@ function seriesOf(predicted: Predicted, options: SampleOptions): SpeciesSeries[]
   }));
 }
 
+/** Values of the curves of one tracer, actual and predicted, whatever the number of species; a curve has 8 to 100 points. */
+const mostCurveValues = 80_000;
+
+/** Every species, thinned. */
+export function curvesOf(
+  { rows, actual, emulated, reconstructed }: Pick<Predicted, "rows" | "actual" | "emulated" | "reconstructed">,
+  {
+    surrogate,
+    log10_upper,
+    log10_lower,
+  }: Pick<SampleOptions, "log10_upper" | "log10_lower"> & { surrogate: Pick<Inference, "species"> },
+): SpeciesCurves {
+  const width = surrogate.species.length;
+  const most = Math.min(rows, 100, Math.max(8, Math.floor(mostCurveValues / (2 * width))));
+  // All of the first rows, where chemistry is fast, and ever fewer of the later ones.
+  const chosen = Array.from({ length: most }, (_, i) =>
+    Math.round(i + (rows - most) * (i / Math.max(1, most - 1)) ** 2),
+  );
+  const thinned = (scaled: Float32Array): (number | null)[][] =>
+    surrogate.species.map((_, s) =>
+      chosen.map((row) => {
+        const log10 = scaled[row * width + s]! * (log10_upper - log10_lower) + log10_lower;
+        return Number.isFinite(log10) ? Math.round(log10 * 100) / 100 : null;
+      }),
+    );
+  return { rows: chosen, actual: thinned(actual), predicted: thinned(emulated ?? reconstructed) };
+}
+
 /** Those asked for, then the most variable, then the worst predicted of this tracer; each once. */
 function shownSpecies(
   { actual, emulated, reconstructed, rows }: Predicted,
@@ -147,7 +176,7 @@ function shownSpecies(
 }
 
 /** Mean over rows of the standard deviation of three neighbouring rows. */
-export function rollingDeviation(values: ArrayLike<number>, s: number, width: number, rows: number): number {
+function rollingDeviation(values: ArrayLike<number>, s: number, width: number, rows: number): number {
   let [sum, count] = [0, 0];
   for (let row = 0; row + rollingRows <= rows; row++) {
     const three = Array.from({ length: rollingRows }, (_, i) => values[(row + i) * width + s]!);

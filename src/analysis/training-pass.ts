@@ -152,7 +152,7 @@ export function scaledPhysical({ physical }: TracerBlock, scaling: PhysicalScali
 /** log10 of every row's parameters into their histograms. */
 export function addParameters(histograms: readonly LogHistogram[], physical: Float32Array): void {
   const width = histograms.length;
-  for (let at = 0; at < physical.length; at++) histograms[at % width]!.add(Math.log10(physical[at]!));
+  for (let at = 0; at < physical.length; at++) histograms[at % width]!.add(physical[at]!);
 }
 
 /** Principal component scores at rows spread evenly over a tracer's length. */

@@ -19,7 +19,7 @@ import {
   startsOf,
   wholeTracers,
 } from "./surrogate-predictions.ts";
-import { partOf, type TracerBlock, type TracerPlace, type TracerReader } from "./tracer-blocks.ts";
+import { partOf, type TracerBlock, type TracerPlace, type TracerReader, valuesAtOnce } from "./tracer-blocks.ts";
 import {
   addParameters,
   finalDensity,
@@ -31,8 +31,6 @@ import {
 import { someRows, type TrueRows, trueRows } from "./true-rows.ts";
 import type { WindowChoice } from "./window-choice.ts";
 
-/** Rows × species that windows are decoded to at once: 16 MB. */
-const valuesAtOnce = 2 ** 22;
 const [densityBins, historyRows] = [120, 300];
 
 /** What the validation pass needs. */

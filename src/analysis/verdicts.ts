@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { type BaselineKind, baselineKinds, type GroupErrors, type PredictionMetrics } from "./error-types.ts";
 import type { Metrics } from "./evaluation-types.ts";
 import { decimals, factorOfDex, percent } from "./plain-numbers.ts";
@@ -119,7 +120,7 @@ export function headlineOf({
   const dex = predictions[subject]!.overall.all.dex.mean;
   const found = intervals?.dex[subject];
   const between = found
-    ? ` (95 % interval over ${tracers.length} tracers: ${decimals(found.low)} to ${decimals(found.high)})`
+    ? ` (95 % interval over ${counted(tracers.length, "tracer")}: ${decimals(found.low)} to ${decimals(found.high)})`
     : "";
   return `${what} is off by ${decimals(dex)} dex on average${between}, a factor of ${factorOfDex(dex)}.`;
 }

@@ -4,11 +4,11 @@ import {
   type HostTensor,
   type HostTensors,
   hostTensor,
+  mapValues,
   type Program,
   type ProgramOptions,
   type Series,
   sizeOf,
-  type Targets,
 } from "./engine.ts";
 
 /** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
@@ -17,25 +17,20 @@ const trajectoriesAtOnce = 1024;
 const stepsAtOnce = 256;
 
 /** A part of something that is done in parts. */
-export interface Block {
+interface Block {
   readonly start: number;
   readonly count: number;
 }
 
-/** Cuts n into parts of `largest` and a rest. */
-export function* blocks(n: number, largest: number): Generator<Block> {
-  for (let start = 0; start < n; start += largest) yield { start, count: Math.min(largest, n - start) };
-}
-
 /**
- * Cuts n into parts of the largest power of two within `largest` and, for the rest, falling powers of two: 300 = 256 + 32 + 8 + 4. An engine that
- * compiles per length meets few lengths that way, whatever it is called with, and nothing is padded.
+ * Cuts n into parts of `largest` and a rest; where not any length will do, into the largest power of two within it and, for the rest, falling
+ * ones: 300 = 256 + 32 + 8 + 4. An engine that compiles per length meets few lengths that way, whatever it is called with, and nothing is padded.
  */
-export function* powersOfTwo(n: number, largest: number): Generator<Block> {
-  for (let start = 0; start < n; ) {
-    const count = 2 ** Math.floor(Math.log2(Math.min(largest, n - start)));
+export function* blocks(n: number, largest: number, anyLength = true): Generator<Block> {
+  for (let start = 0, count = 0; start < n; start += count) {
+    count = Math.min(largest, n - start);
+    if (!anyLength) count = 2 ** Math.floor(Math.log2(count));
     yield { start, count };
-    start += count;
   }
 }
 
@@ -45,31 +40,22 @@ export function* powersOfTwo(n: number, largest: number): Generator<Block> {
  */
 export function inBlocks(program: Program, sizes: BlockSizes, { batch, series }: ProgramOptions): Program {
   if (!batch && !series) return program;
-  const run: Program["run"] = (state, inputs, targets = {}) =>
-    series ? runSeries(program, sizes, series, state, inputs) : runRows(program, sizes.rows, state, inputs, targets);
+  const run: Program["run"] = (state, inputs) =>
+    series ? runSeries(program, sizes, series, state, inputs) : runRows(program, sizes.rows, state, inputs);
   return { run, dispose: () => program.dispose() };
 }
 
-async function runRows(
-  program: Program,
-  largest: number,
-  state: EngineState,
-  inputs: HostTensors,
-  targets: Targets,
-): Promise<HostTensors> {
+async function runRows(program: Program, most: number, state: EngineState, inputs: HostTensors): Promise<HostTensors> {
   const rows = Object.values(inputs)[0]!.shape[0]!;
   // What is made in one call needs no other array: filling a fresh one takes as long as a product.
-  if (rows <= largest) return program.run(state, inputs, targets);
+  if (rows <= most) return program.run(state, inputs);
   const out: Record<string, HostTensor> = {};
-  for (const block of blocks(rows, largest)) {
-    const places = mapped(rowsOf(out, block), ({ data }) => data);
+  for (const block of blocks(rows, most)) {
+    const places = mapValues(rowsOf(out, block), ({ data }) => data);
     const made = await program.run(state, rowsOf(inputs, block), places);
     for (const [name, { data, shape }] of Object.entries(made)) {
       if (data === places[name]) continue;
-      out[name] ??= hostTensor(
-        targets[name] ?? new Float32Array((data.length / block.count) * rows),
-        shape.with(0, rows),
-      );
+      out[name] ??= hostTensor(new Float32Array((data.length / block.count) * rows), shape.with(0, rows));
       out[name].data.set(data, (data.length / block.count) * block.start);
     }
   }
@@ -89,18 +75,15 @@ async function runSeries(
   for (const block of blocks(batch, trajectoriesAtOnce)) {
     let start = rowsOf(starts, block);
     const largest = Math.min(longest, Math.max(1, Math.floor(sizes.stretch / block.count)));
-    for (const stretch of sizes.anyLength ? blocks(steps, largest) : powersOfTwo(steps, largest)) {
+    for (const stretch of blocks(steps, largest, sizes.anyLength)) {
       const place = { batch: block, steps: stretch, stride: steps };
-      const driving = hostTensor(new Float32Array(stretch.count * block.count * width), [
-        stretch.count,
-        block.count,
-        width,
-      ]);
-      timeFirst(given!.data, driving.data, { ...place, width });
+      const shape = [stretch.count, block.count, width];
+      const driving = hostTensor(new Float32Array(sizeOf(shape)), shape);
+      copyStretch(given!.data, driving.data, place, false);
       const { [output]: made, ...carry } = await program.run(state, { [input]: driving, ...start });
       const size = made!.shape[2]!;
       if (out.data.length === 0) out = hostTensor(new Float32Array(batch * steps * size), [batch, steps, size]);
-      batchFirst(made!.data, out.data, { ...place, width: size });
+      copyStretch(out.data, made!.data, place, true);
       const last = made!.data.subarray((stretch.count - 1) * block.count * size);
       start = { ...carry, [output]: hostTensor(last, [block.count, size]) };
     }
@@ -110,40 +93,27 @@ async function runSeries(
 
 /** Rows of arrays whose first dimension counts them, not copied. */
 function rowsOf(arrays: HostTensors, { start, count }: Block): HostTensors {
-  return mapped(arrays, ({ data, shape }) => {
+  return mapValues(arrays, ({ data, shape }) => {
     const size = sizeOf(shape.slice(1));
     return hostTensor(data.subarray(start * size, (start + count) * size), shape.with(0, count));
   });
 }
 
-function mapped<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
-}
-
-/** Stretches of some trajectories among all: `stride` is how many steps the whole ones have. */
+/** A stretch of some trajectories among all: `stride` is how many steps the whole ones have. */
 interface Place {
   readonly batch: Block;
   readonly steps: Block;
   readonly stride: number;
-  readonly width: number;
 }
 
-/** [all, stride, width] → [steps, batch, width]: plain loops, because a call per row costs more than the row. */
-function timeFirst(from: Float32Array, to: Float32Array, { batch, steps, stride, width }: Place): void {
+/** Copies between all, [·, stride, width], and a stretch, [steps, batch, width]: plain loops, because a call per row costs more than the row. */
+function copyStretch(all: Float32Array, part: Float32Array, { batch, steps, stride }: Place, isInto: boolean): void {
+  const width = part.length / (steps.count * batch.count);
   for (let t = 0, at = 0; t < steps.count; t++) {
     for (let b = 0; b < batch.count; b++) {
       const row = ((batch.start + b) * stride + steps.start + t) * width;
-      for (let k = 0; k < width; k++) to[at++] = from[row + k]!;
-    }
-  }
-}
-
-/** [steps, batch, width] → [all, stride, width]. */
-function batchFirst(from: Float32Array, to: Float32Array, { batch, steps, stride, width }: Place): void {
-  for (let t = 0, at = 0; t < steps.count; t++) {
-    for (let b = 0; b < batch.count; b++) {
-      const row = ((batch.start + b) * stride + steps.start + t) * width;
-      for (let k = 0; k < width; k++) to[row + k] = from[at++]!;
+      if (isInto) for (let k = 0; k < width; k++) all[row + k] = part[at++]!;
+      else for (let k = 0; k < width; k++) part[at++] = all[row + k]!;
     }
   }
 }

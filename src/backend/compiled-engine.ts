@@ -9,6 +9,7 @@ import {
   type EngineState,
   type HostTensor,
   type HostTensors,
+  mapValues,
   type Program,
   type ProgramOptions,
   type StepFunction,
@@ -265,5 +266,5 @@ function isTooLarge(nodes: number): boolean {
 }
 
 function shapesOf(tensors: HostTensors): Shapes {
-  return Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+  return mapValues(tensors, ({ shape }) => shape);
 }

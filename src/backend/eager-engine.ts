@@ -6,6 +6,7 @@ import {
   type EngineState,
   type HostTensor,
   type HostTensors,
+  mapValues,
   type Program,
   type ProgramOptions,
   type StepFunction,
@@ -16,11 +17,11 @@ import { type TensorMap, tf } from "./tf.ts";
 /** Runs each step operation by operation on a tfjs backend. */
 export class EagerEngine implements Engine {
   readonly name = "eager";
-  readonly #backend: string | null;
+  readonly #backend: string;
   readonly #sizes: BlockSizes;
 
-  /** @param backend  its name, once tfjs has it ready; null: whichever is current */
-  constructor(backend: string | null = null, sizes: BlockSizes = cacheSized) {
+  /** @param backend  its name, once tfjs has it ready */
+  constructor(backend: string, sizes: BlockSizes = cacheSized) {
     [this.#backend, this.#sizes] = [backend, sizes];
   }
 
@@ -38,18 +39,18 @@ export class EagerEngine implements Engine {
  * Makes a backend the current one for what follows synchronously: engines on different ones may take turns. It stays current, for
  * switching takes about a millisecond and most processes have one engine.
  */
-function switchTo(backend: string | null): void {
+function switchTo(backend: string): void {
   // `setBackend` is declared asynchronous, but for a backend that is ready it has switched when it returns.
-  if (backend !== null && tf.getBackend() !== backend) void tf.engine().setBackend(backend);
+  if (tf.getBackend() !== backend) void tf.engine().setBackend(backend);
 }
 
 class EagerState implements EngineState {
   tensors: TensorMap;
   /** Changed by every change of an array. */
   version = Symbol("state");
-  readonly #backend: string | null;
+  readonly #backend: string;
 
-  constructor(initial: HostTensors, backend: string | null) {
+  constructor(initial: HostTensors, backend: string) {
     this.#backend = backend;
     switchTo(backend);
     this.tensors = mapValues(initial, uploadCopy);
@@ -117,9 +118,9 @@ class Prepared {
 class EagerProgram implements Program {
   readonly #step: StepFunction;
   readonly #prepared: Prepared | null;
-  readonly #backend: string | null;
+  readonly #backend: string;
 
-  constructor(step: StepFunction, prepared: Prepared | null, backend: string | null) {
+  constructor(step: StepFunction, prepared: Prepared | null, backend: string) {
     [this.#step, this.#prepared, this.#backend] = [step, prepared, backend];
   }
 
@@ -178,8 +179,4 @@ async function downloadAll(outputs: TensorMap, lasting: Set<tf.DataId>, targets:
     Object.entries(outputs).map(async ([name, tensor]) => [name, await download(name, tensor)] as const),
   );
   return Object.fromEntries(entries);
-}
-
-function mapValues<A, B>(record: Record<string, A>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
 }

@@ -12,6 +12,11 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
+/** The same names with other values. */
+export function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
+}
+
 /**
  * A step as a pure function: current state and inputs in, the changed part of the state and the outputs out.
  * It must not read values or draw random numbers: an engine may record it once per shape and replay the record.

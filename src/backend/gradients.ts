@@ -23,8 +23,3 @@ export function lossAndGradients(
   tf.dispose(aside);
   return { loss: value, gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])), aside: owned };
 }
-
-/** Whether what is computed now will be differentiated: else nothing needs to be kept for a way back. */
-export function isDifferentiating(): boolean {
-  return tf.engine().state.gradientDepth > 0;
-}

@@ -30,7 +30,7 @@ export interface GraphLimits {
   readonly int64: boolean;
 }
 
-export const noLimits: GraphLimits = { widest: Number.POSITIVE_INFINITY, int64: true };
+const noLimits: GraphLimits = { widest: Number.POSITIVE_INFINITY, int64: true };
 
 /** Collects the nodes and constants of one ONNX graph. */
 export class GraphBuilder {

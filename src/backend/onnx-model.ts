@@ -5,7 +5,7 @@ export const onnxOpset = 18;
 const irVersion = 8;
 
 /** ONNX's element types, the ones used here. */
-export const onnxTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+const onnxTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 export type OnnxType = keyof typeof onnxTypes;
 
 export type AttributeValue = number | readonly number[] | string;

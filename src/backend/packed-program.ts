@@ -3,6 +3,7 @@ import {
   type HostTensor,
   type HostTensors,
   hostTensor,
+  mapValues,
   type Program,
   type StepFunction,
   sizeOf,
@@ -64,7 +65,7 @@ export class PackedProgram implements Program {
     const variant: Variant = {
       program: this.#bind((state, { packed, ...given }) => {
         const made = this.#step(state, { ...given, ...(packed && parted(packed, variant.small)) });
-        variant.outputs = Object.fromEntries(Object.entries(made.outputs).map(([name, { shape }]) => [name, shape]));
+        variant.outputs = mapValues(made.outputs, ({ shape }) => shape);
         const flat = Object.values(made.outputs).map((output) => tf.reshape(output, [-1]) as tf.Tensor1D);
         return { ...made, outputs: { packed: tf.concat1d(flat) } };
       }),

@@ -20,10 +20,6 @@ export class SessionCache<T extends Prepared> {
     this.#limit = limit;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Works with what is kept under a key, or makes it: `make` is called at once then. What cannot be made is tried anew next time. */
   use<R>(key: string, make: () => Promise<T>, work: (prepared: T) => Promise<R>): Promise<R> {
     const entry = this.#entries.get(key) ?? { made: make(), uses: Promise.resolve() };

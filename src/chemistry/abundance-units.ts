@@ -12,8 +12,8 @@ export interface AbundanceRows {
   readonly firstRow?: number;
 }
 
-/** What a row may be off, for a solver's errors and single precision. */
-const tolerance = 0.01;
+/** The share by which totals of elements may be off, for a solver's errors and single precision. */
+export const totalsTolerance = 0.01;
 
 /**
  * Looks for abundances that are not relative to hydrogen nuclei: values above 1, or hydrogen nuclei that do not sum to 1. A list without H or
@@ -38,7 +38,7 @@ export class AbundanceUnits {
     this.#species = species;
     this.#places = Int32Array.from(species.keys()).filter((place) => atoms[place]! > 0);
     this.#atoms = Float64Array.from(this.#places, (place) => atoms[place]!);
-    this.#least = species.includes("H") && species.includes("H2") ? 1 - tolerance : Number.NEGATIVE_INFINITY;
+    this.#least = species.includes("H") && species.includes("H2") ? 1 - totalsTolerance : Number.NEGATIVE_INFINITY;
     this.#h2 = species.indexOf("H2");
   }
 
@@ -51,12 +51,12 @@ export class AbundanceUnits {
       let largest = 0;
       for (let s = 1; s < this.#species.length; s++) if (values[at + s]! > values[at + largest]!) largest = s;
       const value = values[at + largest]!;
-      if (!(value > 1 + tolerance || total > 1 + tolerance || total < this.#least)) continue;
+      if (!(value > 1 + totalsTolerance || total > 1 + totalsTolerance || total < this.#least)) continue;
       this.#rows++;
       this.#first ??= { row: firstRow + row, total, value, species: largest };
       if (total > this.#largestTotal) this.#largestTotal = total;
       if (value > this.#largestValue) this.#largestValue = value;
-      if (this.#h2 >= 0 && Math.abs(values[at + this.#h2]! - 1) <= tolerance) this.#rowsOfH2++;
+      if (this.#h2 >= 0 && Math.abs(values[at + this.#h2]! - 1) <= totalsTolerance) this.#rowsOfH2++;
     }
   }
 
@@ -67,7 +67,7 @@ export class AbundanceUnits {
   doubt(placeOf: (row: number) => string): string | null {
     if (this.#first === null) return null;
     const { row, total, value, species } = this.#first;
-    const isTotal = total > 1 + tolerance || total < this.#least;
+    const isTotal = total > 1 + totalsTolerance || total < this.#least;
     const what = isTotal
       ? `hydrogen nuclei sum to ${rounded(total)} instead of 1`
       : `the abundance of ${this.#species[species]} is ${rounded(value)}, above 1,`;
@@ -76,12 +76,12 @@ export class AbundanceUnits {
   }
 
   #cause(): string {
-    if (this.#largestTotal <= 1 + tolerance && this.#largestValue <= 1 + tolerance) {
+    if (this.#largestTotal <= 1 + totalsTolerance && this.#largestValue <= 1 + totalsTolerance) {
       return "mass fractions, relative to all nuclei, or a species with much hydrogen missing?";
     }
     // Relative to H2, hydrogen nuclei sum to 2 in molecular gas, and to more where H2 is rare, but then H2 itself is 1.
     const isRelativeToH2 =
-      2 * this.#rowsOfH2 > this.#rows || (this.#largestTotal > 1 + tolerance && this.#largestTotal <= 4);
+      2 * this.#rowsOfH2 > this.#rows || (this.#largestTotal > 1 + totalsTolerance && this.#largestTotal <= 4);
     const cause = isRelativeToH2 ? "abundances relative to H2?" : "number densities (per cm^3)?";
     return `${cause} Divide each row by its number of hydrogen nuclei (H + 2 H2 + …)`;
   }

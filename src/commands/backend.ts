@@ -24,8 +24,8 @@ export const backendCommand: Command = {
     },
   },
   examples: [
-    ["astrochem backend", "what can compute here"],
-    ["astrochem backend install cpu", "native TensorFlow for device=cpu engine=eager"],
+    ["astrochem backend", "what can compute here, and how to get the rest"],
+    ["astrochem backend --json", "the same, for a script"],
   ],
   async run(context) {
     const action = word(context.args.action ?? "list", actions, "action");

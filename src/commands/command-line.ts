@@ -2,8 +2,10 @@ import yargs, { type Argv, type Options } from "yargs";
 import { ConfigError } from "../errors.ts";
 import { expandAliases } from "./aliases.ts";
 import type { Command, OptionSpec } from "./command.ts";
+import type { CompletionPlace } from "./completion.ts";
 import { configOptions, globalOptions, optionsOf } from "./global-options.ts";
 import { helpSections } from "./help.ts";
+import { withLongFlags } from "./hydra-habits.ts";
 import type { CommandEntry } from "./registry.ts";
 import {
   checkFlags,
@@ -17,7 +19,7 @@ import {
 
 /** What the words of a command line ask for: a text (help, version, completion), or a command to be run. */
 export type Request =
-  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "text"; readonly text: string /** 0 where it is left out. */; readonly exitCode?: number }
   | {
       readonly kind: "command";
       readonly name: string;
@@ -32,6 +34,8 @@ export interface CommandLineOptions {
   readonly version: string;
   /** Width of the help in characters. */
   readonly width: number;
+  /** Where the completion of overrides looks for files. */
+  readonly place: CompletionPlace;
 }
 
 const completionFlag = "get-yargs-completions";
@@ -41,14 +45,18 @@ const completionFlag = "get-yargs-completions";
  * @throws ConfigError for unknown commands and flags, missing or superfluous arguments, values of the wrong kind
  */
 export async function parseCommandLine(
-  words: readonly string[],
+  typed: readonly string[],
   entries: readonly CommandEntry[],
   options: CommandLineOptions,
 ): Promise<Request> {
+  // As git and npm do: the help, and a code that is no success.
+  if (typed.length === 0) return { ...((await parseCommandLine(["--help"], entries, options)) as Text), exitCode: 2 };
+  const words = typed[0] === `--${completionFlag}` ? typed : withLongFlags(typed);
   const called: Called = {};
   const { parsed, text } = await parse(makeParser(entries, options, called), words, called);
   const [name, ...rest] = parsed._.map(String);
-  if (name === "completion" || completionFlag in parsed) return { kind: "text", text };
+  if (completionFlag in parsed) return { kind: "text", text: await completions(text, words, entries, options.place) };
+  if (name === "completion") return { kind: "text", text: (await import("./completion.ts")).forOverrides(text) };
   const entry = entries.find((each) => each.name === name);
   if (name !== undefined && entry === undefined) throw unknownCommand(name, entries);
   const command = entry && called.command;
@@ -56,6 +64,22 @@ export async function parseCommandLine(
   if (text !== "") return { kind: "text", text };
   if (entry === undefined || command === undefined) throw noCommand(entries);
   return request(entry, command, parsed, rest);
+}
+
+type Text = Request & { kind: "text" };
+
+/** yargs' own completions, or those of an override. @param words  the flag, `astrochem`, and what was typed after it */
+async function completions(
+  text: string,
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+  place: CompletionPlace,
+): Promise<string> {
+  const [, , name, ...rest] = words;
+  const config = rest.length > 0 ? (await entries.find((entry) => entry.name === name)?.load())?.config : undefined;
+  if (config === undefined) return text;
+  const { completeOverride } = await import("./completion.ts");
+  return completeOverride(rest, config.root, config.aliases ?? {}, place)?.join("\n") ?? text;
 }
 
 function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: readonly string[]): Request {

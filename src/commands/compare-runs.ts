@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { splitNames } from "../data/splits.ts";
+import { checkedJson } from "../formats/checked-content.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
-import { checkEpochVersions, metricNames, metricOf } from "../training/epoch-log.ts";
+import { epochRecord, metricNames, metricOf } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
-import type { Environment } from "./environment.ts";
+import type { EarlierEnvironment } from "./environment.ts";
 
 /** How far two runs agree. */
 export interface RunComparison {
@@ -21,9 +23,9 @@ export interface RunComparison {
 export const tolerance = { first: 0.05, best: 0.5 };
 
 /** What computes differently in two runs, as people read it. */
-export function backendDifferences(before: Environment, now: Environment): string[] {
+export function backendDifferences(before: EarlierEnvironment, now: EarlierEnvironment): string[] {
   const packages = ["onnxruntime-node", "@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"];
-  const facts = ({ backend, cpu, node, astrochem, packages: versions }: Environment): [string, unknown][] => [
+  const facts = ({ backend, cpu, node, astrochem, packages: versions }: EarlierEnvironment): [string, unknown][] => [
     ["backend", backend?.name],
     ["processor", cpu.model],
     ["Node", node],
@@ -93,9 +95,8 @@ export function comparePreprocessings(before: object, now: object): RunCompariso
 function readEpochs(folder: string): EpochRecord[] {
   const path = join(folder, "epochs.jsonl");
   const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").filter(Boolean) : [];
-  const records = lines.map((line) => JSON.parse(line) as EpochRecord);
-  checkEpochVersions(records, path);
-  return records;
+  const fix = "restore what the run wrote";
+  return lines.map((line, i) => epochRecord(checkedJson(z.unknown(), line, { where: `${path}:${i + 1}`, fix }), path));
 }
 
 function withoutTimes({ seconds_training, seconds_validation, items_per_second, ...rest }: EpochRecord): object {

@@ -5,6 +5,7 @@ import type { Comparison, Interval, Metrics } from "../analysis/evaluation-types
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import { printValue } from "../config/override-values.ts";
 import { resolveIn } from "../config/paths.ts";
+import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { checkOptions } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -35,8 +36,11 @@ export const compareCommand: Command = {
   },
   config: { root: "config_evaluate" },
   examples: [
-    ["astrochem compare outputs/first outputs/second", "is the second better than the first?"],
-    ["astrochem compare weights/sample other_weights dataset=sample", "evaluates both, then compares"],
+    [
+      "astrochem compare outputs/demo/weights/sample outputs/demo/weights/sample dataset=sample working_path=outputs/demo",
+      "evaluates both, then compares: give two that differ",
+    ],
+    ["astrochem compare outputs/demo outputs/demo --resamples 1000", "evaluations, a demo's too, with fewer resamples"],
   ],
   async run(context) {
     const { args, cwd, stdout } = context;
@@ -65,7 +69,7 @@ export const compareCommand: Command = {
     const comparison = whileBlocking(() => compareRuns(runs, settings));
     writeFileAtomic(file, metricsJson(comparison));
     const { writeComparison } = await import("../analysis/report/write-report.ts");
-    const page = await writeComparison(folder, comparison);
+    const page = await writeComparison(folder, comparison, runs);
     const text = context.json
       ? JSON.stringify(comparison)
       : `${describeComparison(comparison)}\n\n${relative(cwd, page) || page}`;
@@ -135,7 +139,7 @@ function wholeNumber(
 }
 
 /** What a person reads: of each kind of prediction a table, and how each run does beside the first. */
-export function describeComparison({ kinds, runs, tracers, resamples }: Comparison): string {
+function describeComparison({ kinds, runs, tracers, resamples }: Comparison): string {
   // The baselines are the same in all runs, but for those with as many components as latents; compare.json has them.
   const shown = kinds.filter(({ kind }) => surrogateKinds.some((each) => each === kind));
   const names = runs.map(({ name }) => printable(name));
@@ -151,7 +155,7 @@ export function describeComparison({ kinds, runs, tracers, resamples }: Comparis
     const verdicts = compared.flatMap((run, r) => verdictOf(run, names[r]!, names[0]!) ?? []);
     return [table, ...verdicts].join("\n");
   });
-  const note = `[…]: 95 % of ${formatNumber(resamples)} bootstrap resamples of the ${formatNumber(tracers)} tracers`;
+  const note = `[…]: 95 % of ${formatNumber(resamples)} bootstrap resamples of the ${counted(tracers, "tracer")}`;
   return [...sections, note].join("\n\n");
 }
 

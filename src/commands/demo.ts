@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { ErrorStats, PredictionMetrics } from "../analysis/error-types.ts";
 import type { Metrics } from "../analysis/evaluation-types.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
+import { counted } from "../counted.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { preprocess } from "./preprocess.ts";
 import { printable } from "./printable.ts";
@@ -45,7 +46,7 @@ export const demo: Command = {
       [trainEmulatorCommand, "train-emulator", [...common, "model=emulator_sample", ...limit.emulator]],
     ];
     for (const [command, name, overrides] of steps) {
-      context.stderr.write(`\n$ astrochem ${name} ${overrides.join(" ")}\n`);
+      context.stderr.write(`\n${forTerminal(`$ astrochem ${name} ${overrides.join(" ")}`, context.stderr)}\n`);
       // Their results are steps on the way here: with the logs, not on stdout.
       await command.run({ ...context, command: name, overrides, stdout: context.stderr, args: {}, json: false });
       context.signal.throwIfAborted();
@@ -69,7 +70,7 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
   const { cwd, env, now, signal, configDirs } = context;
   const overrides = ["dataset=sample", `working_path=${folder}`, "max_windows=64"];
   const { config } = loadConfig({ root: "config_evaluate", overrides, configDirs, cwd, env, now: now() });
-  const log = (message: string): void => void context.stderr.write(`${message}\n`);
+  const log = (message: string): void => void context.stderr.write(`${forTerminal(message, context.stderr)}\n`);
   const { request, training, close } = await openEvaluation(config, undefined, log);
   try {
     const { metrics, samples: found } = await evaluateSurrogate(request, {
@@ -109,7 +110,7 @@ function demoSummary({ predictions, validation, provenance, conclusions, interva
 const solverSeconds = { tuned: 47, shipped: "107 to 126" };
 
 /** The summary that a person reads. */
-export function summaryText(metrics: Metrics): string {
+function summaryText(metrics: Metrics): string {
   const { predictions, validation, provenance, conclusions, weaknesses = [] } = metrics;
   const all = predictions as Required<Metrics["predictions"]>;
   const rows: { readonly name: string; readonly errors: ErrorStats; readonly above?: ErrorStats | null }[] = [
@@ -139,9 +140,10 @@ export function summaryText(metrics: Metrics): string {
     headlineOf(metrics),
     ...conclusions,
     ...weaknesses.map(({ sentence }) => sentence),
-    `${tracers} tracers emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each; ` +
+    `${counted(tracers, "tracer")} emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each; ` +
       `the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${times} times as long), ${solverSeconds.shipped} as shipped`,
     `figures: ${folder}/report.html; all numbers: ${folder}/metrics.json`,
+    `to use this surrogate: astrochem emulate FILE --weights ${folder}/weights/sample`,
   ].join("\n");
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { counted } from "../counted.ts";
 import { checkOptions, checksOf } from "./check-options.ts";
 import { chosenWeights, weightsOptions } from "./chosen-weights.ts";
 import type { Command } from "./command.ts";
@@ -8,9 +9,12 @@ import { formatNumber } from "./tables.ts";
 /** Emulates physical histories from a file. */
 export const emulateCommand: Command = {
   describe:
-    "Emulates the chemistry along physical histories: from the first row of each tracer in a clean or raw HDF5 file, or from " +
-    ".npy arrays. Writes the emulated abundances as a frame that pandas reads: pandas.read_hdf(OUTPUT, 'emulated').",
-  positionals: { input: "clean or raw HDF5 file; leave it out with --physical and --abundances" },
+    "Emulates the chemistry along physical histories: from the first row of each tracer in a clean or raw file (HDF5, UCLCHEM's output, " +
+    "tables of text), or from .npy arrays. Writes the emulated abundances as a frame that pandas reads: pandas.read_hdf(OUTPUT, 'emulated').",
+  positionals: {
+    input:
+      "clean or raw file, or several of UCLCHEM's output, a tracer each; leave it out with --physical and --abundances",
+  },
   options: {
     key: { type: "string", describe: "key of the frame; default: val in a clean file, else the only one there is" },
     physical: {
@@ -35,14 +39,21 @@ export const emulateCommand: Command = {
     },
   },
   examples: [
-    ["astrochem emulate data/sample_collapse_clean.h5", "the validation tracers of the sample"],
-    ["astrochem emulate --physical histories.npy --abundances start.npy --output out.h5", "arrays of one's own"],
+    [
+      "astrochem emulate outputs/demo/data/sample_collapse_clean.h5 --weights outputs/demo/weights/sample",
+      "the demo's validation tracers from their first rows",
+    ],
+    [
+      "astrochem emulate outputs/demo/data/*_clean.h5 --weights outputs/demo/weights/sample --json",
+      "the same, the result as JSON",
+    ],
   ],
   async run(context) {
     const { checkSource, emulateFile } = await import("../inference/emulate-file.ts");
     const text = (name: string): string | undefined => context.args[name] as string | undefined;
+    const inputs = (context.args.input as string[] | undefined) ?? [];
     const source = {
-      input: text("input"),
+      input: inputs.length > 1 ? inputs : inputs[0],
       key: text("key"),
       physical: text("physical"),
       abundances: text("abundances"),
@@ -61,12 +72,14 @@ export const emulateCommand: Command = {
         threads: context.args.threads as number | undefined,
       },
     };
-    const { input, physical, abundances, start, autoencoder, emulator } = request;
+    const { physical, abundances, start, autoencoder, emulator } = request;
+    const { expandInputs } = await import("../data/files/expand-inputs.ts");
+    const read = inputs.length === 0 ? [] : expandInputs(inputs, (name) => resolve(context.cwd, name));
     const path = (name: string): string => resolve(context.cwd, name);
     await checkDestination({
       path: path(request.output),
       kind: "emulated",
-      inputs: [input, physical, abundances, start, autoencoder, emulator].map((name) => (name ? path(name) : null)),
+      inputs: [...read, physical, abundances, start, autoencoder, emulator].map((name) => (name ? path(name) : null)),
       overwrite: context.args.overwrite === true,
     });
     const summary = await emulateFile(request, {
@@ -81,7 +94,7 @@ export const emulateCommand: Command = {
     const { tracers, rows, seconds, output } = summary;
     const rate = formatNumber(Math.round(rows / seconds));
     context.stdout.write(
-      `${formatNumber(tracers)} tracers, ${formatNumber(rows)} rows emulated at ${rate} rows/s\n${output}\n`,
+      `${counted(tracers, "tracer")}, ${counted(rows, "row")} emulated at ${rate} rows/s\n${output}\n`,
     );
   },
 };

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { packageFolder } from "../config/paths.ts";
+import { checkedJson } from "../formats/checked-content.ts";
 import { packageVersion } from "../version.ts";
 
 /** What computes, as a run tells it. */
@@ -38,6 +40,19 @@ export interface Environment {
   sessions?: readonly Omit<Environment, "command">[];
 }
 
+/** What is read of a run's environment.json when the run is repeated; what is not needed may be absent. */
+export const earlierEnvironment = z.object({
+  command: z.string().optional(),
+  flags: z.record(z.string(), z.unknown()).optional(),
+  inputs: z.record(z.string(), z.unknown()).optional(),
+  backend: z.object({ name: z.string(), threads: z.int().optional() }).nullish(),
+  cpu: z.object({ model: z.string() }),
+  node: z.string(),
+  astrochem: z.string(),
+  packages: z.record(z.string(), z.string()),
+});
+export type EarlierEnvironment = z.output<typeof earlierEnvironment>;
+
 /** The machine, the program and its packages; what the run itself knows is given. */
 export function describeEnvironment(
   run: Pick<Environment, "command" | "started_at" | "command_line" | "overrides" | "flags" | "cwd" | "seed">,
@@ -55,14 +70,12 @@ export function describeEnvironment(
   };
 }
 
-interface Manifest {
-  version?: string;
-  dependencies?: Record<string, string>;
-  optionalDependencies?: Record<string, string>;
-}
+const versions = z.record(z.string(), z.string()).optional();
+const manifest = z.object({ version: z.string().optional(), dependencies: versions, optionalDependencies: versions });
 
-function readManifest(folder: string): Manifest {
-  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+function readManifest(folder: string): z.output<typeof manifest> {
+  const where = join(folder, "package.json");
+  return checkedJson(manifest, readFileSync(where, "utf8"), { where, fix: "install the package again: npm install" });
 }
 
 /** Versions as installed, of the packages that ours names; those that are absent are left out. */

@@ -5,6 +5,7 @@ import type { Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
 import { describeTraining, meanErrors } from "../analysis/training-check.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
+import { counted } from "../counted.ts";
 import { checkOptions } from "./check-options.ts";
 import type { Command } from "./command.ts";
 import { composeReading } from "./old-weights.ts";
@@ -23,8 +24,11 @@ export const evaluateCommand: Command = {
   options: checkOptions,
   config: { root: "config_evaluate" },
   examples: [
-    ["astrochem evaluate dataset=sample", "the weights in weights/sample on the sample's validation tracers"],
-    ["astrochem evaluate dataset=sample emulator=null 'species=[CO,#H2O]'", "the autoencoder alone"],
+    ["astrochem evaluate dataset=sample working_path=outputs/demo", "the demo's surrogate on its validation tracers"],
+    [
+      "astrochem evaluate dataset=sample working_path=outputs/demo emulator=null 'species=[CO,#H2O]'",
+      "the autoencoder alone",
+    ],
   ],
   async run(context) {
     const loaded = await composeReading("config_evaluate", context);
@@ -48,13 +52,13 @@ function summaryOf(metrics: Metrics): object {
 }
 
 /** The table that a person reads, and the conclusions. */
-export function describeMetrics(metrics: Metrics): string {
+function describeMetrics(metrics: Metrics): string {
   const { predictions, validation, scored, windows, conclusions, provenance } = metrics;
   const rows = Object.values(predictions);
   const table = formatTable<PredictionMetrics>(
     [
       {
-        title: `${formatNumber(validation.tracers)} ${scoredSplit(provenance)} tracers`,
+        title: counted(validation.tracers, `${scoredSplit(provenance)} tracer`),
         value: ({ kind }) => predictionStyles[kind].title,
       },
       { title: "error, dex", value: ({ overall }) => overall.all.dex.mean },

@@ -10,7 +10,7 @@ import { checkStepsOf } from "../data/data-facts.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
 import { describeUnknown, Inference } from "../inference/inference.ts";
-import { checkEpochVersions, epochLogPath } from "../training/epoch-log.ts";
+import { epochLogPath, epochRecord } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
 import type { Checks } from "./check-options.ts";
 
@@ -159,7 +159,5 @@ function epochLog(weights: string): TrainingEpoch[] | null {
     // A log is for curves only: a damaged one is none.
     return null;
   }
-  if (!Array.isArray(records)) return null;
-  checkEpochVersions(records, path);
-  return records as TrainingEpoch[];
+  return Array.isArray(records) ? records.map((record) => epochRecord(record, path)) : null;
 }

@@ -31,8 +31,11 @@ export const exportCommand: Command = {
     ...weightsOptions,
   },
   examples: [
-    ["astrochem export onnx --scaling", "all four, for physical units"],
-    ["astrochem export onnx --only rollout --steps 240", "240 steps on scaled values"],
+    ["astrochem export onnx --weights outputs/demo/weights/sample --scaling", "all four, for physical units"],
+    [
+      "astrochem export onnx --weights outputs/demo/weights/sample --only rollout --steps 240",
+      "240 steps on scaled values",
+    ],
   ],
   async run(context) {
     const { args, cwd, stderr, signal, whileBlocking } = context;

@@ -13,7 +13,9 @@ const mostColumns = 24;
 /** One frame of a data file, in 80 columns. */
 export function frameText(frame: FrameInspection): string {
   const sections = [
-    `/${printableLine(frame.key)}\n${factLines(frameFacts(frame), "  ")}`,
+    frame.key === ""
+      ? factLines(frameFacts(frame))
+      : `/${printableLine(frame.key)}\n${factLines(frameFacts(frame), "  ")}`,
     frame.physical.length > 0 ? physicalTable(frame.physical) : "",
     badColumns(frame),
   ];

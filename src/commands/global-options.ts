@@ -4,7 +4,7 @@ import type { Command, OptionSpec } from "./command.ts";
 export const globalOptions = {
   json: { type: "boolean", describe: "print the results as JSON, and nothing else, on stdout" },
   debug: { type: "boolean", describe: "log every detail; show stack traces of errors" },
-  help: { type: "boolean", describe: "show this help" },
+  help: { type: "boolean", describe: "show this help (also -h)" },
   version: { type: "boolean", describe: "show the version" },
 } as const satisfies Record<string, OptionSpec>;
 

@@ -5,19 +5,21 @@ import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { composeReading } from "./old-weights.ts";
+import { printable } from "./printable.ts";
 
 /** Brings PyTorch weights of the original package in. */
 export const importWeightsCommand: Command = {
   describe:
-    "Turns PyTorch weights of the original package (.pth) into safetensors files with all that is needed to use them. Nothing " +
-    "in the .pth file is run; anything but tensors in it is refused by name. What it does not say comes from the configuration.",
+    "Turns PyTorch weights of the original package (.pth, a checkpoint, safetensors or an index of its shards) into safetensors files " +
+    "with all that is needed to use them. Nothing in a file is run; anything but tensors is passed over or refused by name. " +
+    "What it does not say comes from the configuration.",
   positionals: {},
   options: {
-    autoencoder: { type: "string", describe: "the autoencoder's .pth file" },
+    autoencoder: { type: "string", describe: "the autoencoder's file: .pth, .ckpt, .safetensors, .index.json" },
     "latents-minmax": { type: "string", describe: "its latents_minmax.npy" },
     emulator: {
       type: "string",
-      describe: "the emulator's .pth file; needs an autoencoder, given here or imported before",
+      describe: "the emulator's file; needs an autoencoder, given here or imported before",
     },
     ...overwriteOption,
   },
@@ -38,7 +40,8 @@ export const importWeightsCommand: Command = {
       import("../models/weights-file.ts"),
     ]);
     const job = emulatorJob(loaded, false);
-    for (const note of job.notes) context.stderr.write(`${note}\n`);
+    const log = (line: string): void => void context.stderr.write(`${printable(line)}\n`);
+    for (const note of job.notes) log(note);
     const { species, phys } = job.columns;
     const { model_name, save_model_path } = loaded.config.autoencoder;
     const autoencoderPath = resolve(loaded.config.working_path, save_model_path);
@@ -57,6 +60,7 @@ export const importWeightsCommand: Command = {
         elementTable: job.elementTable,
         clipping: job.clipping,
         latentsMinmax: files.latentsMinmax!,
+        log,
       });
       await whileWriting(autoencoderPath, async () => weightsFile.writeAutoencoder(autoencoderPath, weights));
       written.push(autoencoderPath);
@@ -66,7 +70,7 @@ export const importWeightsCommand: Command = {
       const evolver = { name: model.model_name, of: evolverOf({ model_name: model.model_name, model: shape }) };
       const autoencoder = weightsFile.readAutoencoder(files.autoencoder === null ? job.autoencoder : autoencoderPath);
       const autoencoderHash = weightsFile.autoencoderHash(autoencoder);
-      const facts = { model: evolver, species, phys, physicalRanges, window: model.window_size, autoencoderHash };
+      const facts = { model: evolver, species, phys, physicalRanges, window: model.window_size, autoencoderHash, log };
       const weights = imports.importEmulator(files.emulator, facts);
       await whileWriting(path, async () => weightsFile.writeEmulator(path, weights));
       written.push(path);

@@ -20,8 +20,11 @@ export const inspectCommand: Command = {
   },
   config: { root: "config_emulator" },
   examples: [
-    ["astrochem inspect data/sample_collapse.h5 dataset=sample", "the bundled sample, against its configuration"],
-    ["astrochem inspect weights/grav/emulator.safetensors --json", "an emulator, for a script"],
+    [
+      "astrochem inspect outputs/demo/data/sample_collapse_clean.h5 dataset=sample",
+      "the demo's clean file, against its configuration",
+    ],
+    ["astrochem inspect outputs/demo/weights/sample/emulator.safetensors --json", "an emulator, for a script"],
   ],
   async run(context) {
     const path = context.args.file as string;

@@ -25,7 +25,7 @@ export function inspectionText(inspection: Inspection, hints: readonly Hint[], p
 function titleOf(inspection: Inspection): string {
   switch (inspection.kind) {
     case "data":
-      return inspection.form === "other" ? "pandas frames" : `${inspection.form} data`;
+      return inspection.source ?? (inspection.form === "other" ? "pandas frames" : `${inspection.form} data`);
     case "cache":
       return "a cache of training data";
     case "hdf5":
@@ -55,6 +55,7 @@ function bodyOf(inspection: Inspection): string[] {
   switch (inspection.kind) {
     case "data":
       return [
+        inspection.notes.length === 0 ? "" : factLines(inspection.notes.map((text) => ["note", text] as const)),
         ...inspection.frames.map((frame) => frameText(frame)),
         inspection.shared_tracers === null
           ? ""
@@ -64,7 +65,7 @@ function bodyOf(inspection: Inspection): string[] {
     case "cache":
       return [datasetsText(inspection.datasets), entriesText("made of", inspection.parts)];
     case "hdf5":
-      return [datasetsText(inspection.datasets), problemsText(inspection.unreadable)];
+      return [datasetsText(inspection.datasets, inspection.dataset_count), problemsText(inspection.unreadable)];
     case "weights":
       return [
         factLines([
@@ -167,7 +168,7 @@ function epochsText(epochs: EpochSummary): string {
 }
 
 /** By phase, and what the species list of the configuration says to it. */
-export function speciesText({ count, gas, surface, bulk, not_listed, missing }: SpeciesSummary): string {
+function speciesText({ count, gas, surface, bulk, not_listed, missing }: SpeciesSummary): string {
   const phases = `${formatNumber(count)}: ${gas} gas, ${surface} surface (#), ${bulk} bulk (@)`;
   const named = (names: readonly string[]): string =>
     names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${formatNumber(names.length - 6)} more` : names.join(", ");
@@ -190,14 +191,14 @@ function tensorsText(tensors: readonly TensorSummary[]): string {
   return tensors.length === 0 ? "no arrays" : formatTable(columns, rows) + more(tensors.length, "arrays");
 }
 
-function datasetsText(datasets: readonly DatasetSummary[]): string {
+function datasetsText(datasets: readonly DatasetSummary[], count = datasets.length): string {
   const columns: Column<DatasetSummary>[] = [
     { title: "dataset", value: ({ name }) => printableLine(name, 40) },
     { title: "type", value: ({ type }) => printableLine(type, 12) },
     { title: "shape", value: ({ shape }) => formatShape(shape) },
   ];
   if (datasets.length === 0) return "no datasets";
-  return formatTable(columns, datasets.slice(0, mostTableRows)) + more(datasets.length, "datasets");
+  return formatTable(columns, datasets.slice(0, mostTableRows)) + more(count, "datasets");
 }
 
 function filesText(files: readonly { readonly name: string; readonly bytes: number }[]): string {

@@ -4,6 +4,7 @@ import { type DestinationStream, type Logger, multistream, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { StatusLine } from "../training/status-line.ts";
 import { printable } from "./printable.ts";
+import { forTerminal } from "./report-lines.ts";
 
 export type { Logger } from "pino";
 
@@ -80,7 +81,10 @@ function linesForPeople({ statusLine, debug }: LoggingOptions): DestinationStrea
       })
     : (line: string) => plainLine(line, debug);
   // pino-pretty leaves the line open where it hides the details.
-  return { write: (line) => statusLine.log.write(`${render(shownLine(line)).trimEnd()}\n`) };
+  const columns = statusLine.isTerminal ? statusLine.width : undefined;
+  return {
+    write: (line) => statusLine.log.write(`${forTerminal(render(shownLine(line)).trimEnd(), { columns })}\n`),
+  };
 }
 
 /** Within JSON control characters are escaped; those that come out again are to be seen, not obeyed. */

@@ -37,9 +37,12 @@ export async function main(
   const { stdout, stderr, signal } = surroundings;
   try {
     const width = Math.min(stdout.columns || 100, 120);
-    const request = await parseCommandLine(words, entries, { version: packageVersion, width });
-    if (request.kind === "text") stdout.write(`${request.text}\n`);
-    else await runCommand(request, words, surroundings);
+    const request = await parseCommandLine(words, entries, { version: packageVersion, width, place: surroundings });
+    if (request.kind === "text") {
+      stdout.write(`${request.text}\n`);
+      return request.exitCode ?? 0;
+    }
+    await runCommand(request, words, surroundings);
     return signal.aborted && signal.reason instanceof Interruption ? signal.reason.exitCode : 0;
   } catch (error) {
     // Node's own functions wrap the reason of an abort.

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { resolveIn, resolveInput } from "../config/paths.ts";
+import { displayPath } from "../config/search-path.ts";
 import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
 import { splitNames } from "../data/splits.ts";
 import { whileWriting } from "../formats/lock.ts";
@@ -15,7 +16,7 @@ import { formatTable } from "./tables.ts";
 /** Makes the clean dataset of a raw UCLCHEM file. The short names are those of the original's documentation. */
 export const preprocess: Command = {
   describe:
-    "Makes the clean dataset of a raw UCLCHEM file: columns renamed and picked, a start row before each tracer, " +
+    "Makes the clean dataset of raw data (a pandas frame, UCLCHEM's output, tables of text): columns renamed and picked, a start row before each tracer, " +
     "abundances clipped, tracers split into /train, /val and, with test_split, /test.",
   positionals: {},
   options: { strict: strictOption, ...overwriteOption },
@@ -47,7 +48,7 @@ export const preprocess: Command = {
       const { preprocessDataset } = await import("../data/preprocess.ts");
       const options = { ...(await optionsFrom(loaded, run.tell)), strict: context.args.strict === true };
       const { tablesOf } = await import("./jobs.ts");
-      const inputs = [options.inputPath, ...tablesOf(loaded)];
+      const inputs = [options.inputPath, ...(options.moreInputs ?? []), ...tablesOf(loaded)];
       const overwrite = context.args.overwrite === true;
       await checkDestination({ path: options.outputPath, kind: "clean", inputs, overwrite });
       const summary = await whileWriting(options.outputPath, () =>
@@ -61,18 +62,27 @@ export const preprocess: Command = {
 };
 
 async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string) => void): Promise<PreprocessOptions> {
-  const [{ chemistryOf }, { readNpy }] = await Promise.all([import("./jobs.ts"), import("../formats/npy.ts")]);
+  const [{ chemistryOf }, { readNpy }, { expandInputs }] = await Promise.all([
+    import("./jobs.ts"),
+    import("../formats/npy.ts"),
+    import("../data/files/expand-inputs.ts"),
+  ]);
   const input = (path: string) => resolveInput(loaded.config.working_path, path);
   const { species, notes } = chemistryOf(loaded);
   for (const note of notes) log(note);
   const { working_path, dataset } = loaded.config;
   const { preprocessing } = dataset;
+  const [inputPath, ...moreInputs] = expandInputs(preprocessing.input_path, input);
+  if (moreInputs.length > 0) log(`${moreInputs.length + 1} files, ${inputPath} to ${moreInputs.at(-1)}`);
   return {
-    inputPath: input(preprocessing.input_path),
+    inputPath: inputPath!,
+    moreInputs,
     inputKey: preprocessing.input_key,
     outputPath: resolveIn(working_path, preprocessing.output_path),
     metadata: dataset.metadata,
     phys: dataset.phys,
+    columns: dataset.columns,
+    units: dataset.units,
     species,
     naming: { elements: dataset.elements, names: dataset.names },
     columnsToDrop: preprocessing.columns_to_drop,
@@ -107,7 +117,7 @@ function showRows({ statusLine, signal }: CommandContext): (done: number, total:
   };
 }
 
-function printSummary(summary: PreprocessSummary, folder: string, { stdout, json }: CommandContext): void {
+function printSummary(summary: PreprocessSummary, folder: string, { stdout, json, cwd }: CommandContext): void {
   if (json) {
     stdout.write(`${JSON.stringify({ ...summary, run: folder })}\n`);
     return;
@@ -126,5 +136,5 @@ function printSummary(summary: PreprocessSummary, folder: string, { stdout, json
     splits,
   );
   const size = (statSync(summary.outputPath).size / 1e6).toFixed(1);
-  stdout.write(`${table}\n${summary.outputPath} (${size} MB)\n`);
+  stdout.write(`${table}\n${displayPath(summary.outputPath, cwd)} (${size} MB)\n`);
 }

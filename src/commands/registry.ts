@@ -13,6 +13,12 @@ export interface CommandEntry {
 /** All commands, in the order of their use. A new one is a file beside this one and an entry here. */
 export const commands: readonly CommandEntry[] = [
   {
+    name: "init",
+    usage: "<name> <files..>",
+    summary: "write the configuration of a dataset of your own, from its raw files",
+    load: async () => (await import("./init.ts")).initCommand,
+  },
+  {
     name: "preprocess",
     usage: "[overrides..]",
     summary: "make the clean dataset of a raw UCLCHEM file",
@@ -44,7 +50,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "emulate",
-    usage: "[input]",
+    usage: "[input..]",
     summary: "emulate the chemistry along physical histories",
     load: async () => (await import("./emulate.ts")).emulateCommand,
   },

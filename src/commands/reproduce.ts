@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { load } from "js-yaml";
+import { z } from "zod";
 import { ConfigError, NumericsError } from "../errors.ts";
+import { checkedContent } from "../formats/checked-content.ts";
 import { checkRunVersion } from "../formats/run-format.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { RunComparison } from "./compare-runs.ts";
-import type { Environment } from "./environment.ts";
+import { type EarlierEnvironment, earlierEnvironment } from "./environment.ts";
 import { preprocess } from "./preprocess.ts";
 import { trainAutoencoderCommand } from "./train-autoencoder.ts";
 import { trainEmulatorCommand } from "./train-emulator.ts";
@@ -18,8 +20,8 @@ export const reproduceCommand: Command = {
   positionals: { run: "the folder of a preprocess, train-autoencoder or train-emulator that ended" },
   options: {},
   examples: [
-    ["astrochem reproduce outputs/2026-11-23/04-05-06-train-autoencoder", "a training"],
-    ["astrochem reproduce outputs/2026-11-23/04-01-00-preprocess --json", "a preprocessing, the result as JSON"],
+    ['astrochem reproduce "$(ls -d outputs/*/*-preprocess | head -1)"', "the first preprocessing, as the demo's"],
+    ['astrochem reproduce "$(ls -d outputs/*/*-train-emulator | head -1)" --json', "a training, the result as JSON"],
   ],
   async run(context) {
     const folder = resolve(context.cwd, String(context.args.run));
@@ -37,9 +39,23 @@ export const reproduceCommand: Command = {
 interface EarlierRun {
   readonly folder: string;
   readonly command: string;
-  readonly environment: Environment;
-  readonly summary: Readonly<Record<string, unknown>>;
+  readonly environment: EarlierEnvironment;
+  readonly summary: z.output<typeof earlierSummary>;
 }
+
+const earlierSummary = z.looseObject({
+  command: z.string().optional(),
+  outcome: z.string().optional(),
+  reason: z.string().optional(),
+  epochs: z.number().optional(),
+  steps: z.number().optional(),
+});
+
+/** What of a run's config.yaml says whether its learning rate ran by the clock. */
+const clockKeys = z.looseObject({
+  model: z.looseObject({ max_minutes: z.number().nullish() }).optional(),
+  recipe: z.looseObject({ phases: z.array(z.looseObject({ schedule: z.string().optional() })).optional() }).optional(),
+});
 
 const repeatable: Readonly<Record<string, Command>> = {
   preprocess,
@@ -49,22 +65,21 @@ const repeatable: Readonly<Record<string, Command>> = {
 
 /** @throws ConfigError where there is no run that ended and can be repeated */
 function readRun(folder: string): EarlierRun {
-  const read = (name: string): Record<string, unknown> => {
+  const read = <T extends z.ZodType>(name: string, schema: T): z.output<T> => {
+    const where = join(folder, name);
+    const fix = "give the folder of a run that ended: outputs/<date>/<time>-<command>";
+    let value: unknown;
     try {
-      return JSON.parse(readFileSync(join(folder, name), "utf8")) as Record<string, unknown>;
+      value = JSON.parse(readFileSync(where, "utf8"));
     } catch (cause) {
-      const fix = "give the folder of a run that ended: outputs/<date>/<time>-<command>";
-      throw new ConfigError(`${folder} holds no run to repeat: ${(cause as Error).message}`, {
-        where: folder,
-        fix,
-        cause,
-      });
+      const what = `${folder} holds no run to repeat: ${(cause as Error).message}`;
+      throw new ConfigError(what, { where: folder, fix, cause });
     }
+    checkRunVersion(value, where);
+    return checkedContent(schema, value, { where, fix, failure: ConfigError });
   };
-  const environment = read("environment.json") as unknown as Environment;
-  const summary = read("summary.json");
-  checkRunVersion(environment, join(folder, "environment.json"));
-  checkRunVersion(summary, join(folder, "summary.json"));
+  const environment = read("environment.json", earlierEnvironment);
+  const summary = read("summary.json", earlierSummary);
   const command = String(environment.command ?? summary.command);
   if (!Object.hasOwn(repeatable, command)) {
     throw new ConfigError(`a run of ${command} cannot be repeated`, {
@@ -104,16 +119,15 @@ async function repeat({ folder, command, environment, summary }: EarlierRun, aga
 
 /** Whether the learning rate ran by the time that was left: then every repetition is another training. */
 function followsClock(folder: string): boolean {
-  const config = load(readFileSync(join(folder, "config.yaml"), "utf8")) as {
-    model?: { max_minutes?: number | null };
-    recipe?: { phases?: readonly { schedule?: string }[] };
-  };
+  const where = join(folder, "config.yaml");
+  const fix = "restore what the run wrote";
+  const config = checkedContent(clockKeys, load(readFileSync(where, "utf8")), { where, fix, failure: ConfigError });
   const phases = config.recipe?.phases ?? [];
   return config.model?.max_minutes != null && phases.some(({ schedule }) => schedule === "cosine");
 }
 
 /** As many as then, whatever this machine has. */
-function threads({ backend }: Environment): string[] {
+function threads({ backend }: EarlierEnvironment): string[] {
   return backend?.threads === undefined ? [] : [`threads=${backend.threads}`];
 }
 

@@ -12,10 +12,10 @@ export const trainAutoencoderCommand: Command = {
   config: { root: "config" },
   examples: [
     [
-      "astrochem train-autoencoder dataset=sample model=autoencoder_sample",
-      "on the bundled sample, preprocessed before",
+      "astrochem train-autoencoder dataset=sample dataset.name=mine working_path=outputs/demo",
+      "on the demo's data, into weights/mine below outputs/demo",
     ],
-    ["astrochem train-autoencoder dataset=grav model.lr=5e-4 model.max_epochs=100", "other settings"],
+    ["astrochem train-autoencoder dataset=sample working_path=outputs/demo --cfg job", "which settings that has"],
   ],
   async run(context) {
     checkStart(context.args);

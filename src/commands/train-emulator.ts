@@ -11,11 +11,11 @@ export const trainEmulatorCommand: Command = {
   options: trainingOptions,
   config: { root: "config_emulator" },
   examples: [
-    ["astrochem train-emulator dataset=sample model=emulator_sample", "on the bundled sample"],
     [
-      "astrochem train-emulator dataset=grav model.window_size=120 model.max_minutes=30",
-      "shorter windows, half an hour",
+      "astrochem train-emulator dataset=sample working_path=outputs/demo model=emulator_sample",
+      "once more on the demo's data; the earlier weights are kept",
     ],
+    ["astrochem train-emulator dataset=sample working_path=outputs/demo model.window_size=40", "shorter windows"],
   ],
   async run(context) {
     checkStart(context.args);

@@ -1,6 +1,7 @@
 import { join, relative } from "node:path";
 import { resolveIn } from "../config/paths.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
+import { counted } from "../counted.ts";
 import type { CachePaths } from "../data/autoencoder-cache.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
@@ -68,6 +69,7 @@ export async function runTraining(
     const start = resumed?.from ?? null;
     if (start) run.resume(start.checkpoint.state.values.log);
     const log = run.tell;
+    log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
     const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
       import("../backend/choose-engine.ts"),
       import("./replaced-weights.ts"),
@@ -127,6 +129,7 @@ function printReport(report: TrainingReport | null, run: Run, { stdout, json, cw
     best_metric === null || best_epoch === null
       ? "no epoch was finished"
       : `${shown(best_metric)} in epoch ${best_epoch + 1}`;
-  stdout.write(`${formatNumber(parameters)} parameters, ${epochs} epochs, ended: ${reason}; ${best}\n`);
+  stdout.write(`${counted(parameters, "parameter")}, ${counted(epochs, "epoch")}, ended: ${reason}; ${best}\n`);
   if (weights !== null) stdout.write(`weights: ${relative(cwd, weights) || weights}\n`);
+  stdout.write(`run: ${relative(cwd, run.folder) || run.folder}\n`);
 }

@@ -1,6 +1,7 @@
 import { ConfigError, nearest } from "../errors.ts";
 import type { Command, OptionSpec } from "./command.ts";
 import { configOptions, globalOptions, optionsOf } from "./global-options.ts";
+import { insteadOfHydra } from "./hydra-habits.ts";
 import type { CommandEntry } from "./registry.ts";
 
 /** What yargs makes of the words. */
@@ -38,6 +39,8 @@ function unknownFlag(
   { words, known, command }: { words: readonly string[]; known: readonly string[]; command: Command | undefined },
 ): ConfigError {
   const typed = words.find((word) => /^--?([^=]*)/.exec(word)?.[1] === name)?.replace(/=.*/s, "") ?? `--${name}`;
+  const ours = insteadOfHydra(name);
+  if (ours) return new ConfigError(`unknown flag \`${typed}\`: it is Hydra's`, { fix: ours });
   const near = nearest(name, known);
   const setting = typeof value === "string" || typeof value === "number" ? `${name}=${value}` : `${name}=…`;
   const alternative = command?.config ? `settings are given without dashes: ${setting}` : `flags: ${flagList(known)}`;
@@ -51,7 +54,8 @@ function flagList(names: readonly string[]): string {
 /** `name` is no command. */
 export function unknownCommand(name: string, entries: readonly CommandEntry[]): ConfigError {
   const names = [...entries.map((entry) => entry.name), "completion"];
-  const near = nearest(name, names);
+  const longer = names.filter((each) => each.startsWith(`${name}-`));
+  const near = longer.length > 0 ? longer.join("` or `") : nearest(name, names);
   return new ConfigError(`unknown command \`${name}\``, {
     fix: `${near ? `did you mean \`${near}\`? ` : ""}commands: ${names.join(", ")}`,
   });

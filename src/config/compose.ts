@@ -1,5 +1,5 @@
 import { nearest } from "../errors.ts";
-import { canonicalTree } from "./aliases.ts";
+import { canonicalTree, hydraFix } from "./aliases.ts";
 import { applyOverride } from "./apply-override.ts";
 import type { Choice, GroupEntry } from "./defaults-list.ts";
 import { expandDefaults, type GroupRequest, type Layer, type Mount, overrideKey } from "./expand.ts";
@@ -14,6 +14,8 @@ export interface Composition {
   readonly tree: MapNode;
   /** What each group of the defaults lists is set to: `datasets` → `grav`. */
   readonly choices: Readonly<Record<string, Choice>>;
+  /** What chooses among a group's files → the group: `datasets` and `dataset` → `datasets`. */
+  readonly groups: Readonly<Record<string, string>>;
 }
 
 /**
@@ -40,6 +42,9 @@ export function compose(
   return {
     tree: withDatasetName(tree, mounts),
     choices: Object.fromEntries(mounts.map(({ key, choice }) => [key, choice])),
+    groups: Object.fromEntries(
+      mounts.flatMap(({ key, package: place, group }) => [place, key].filter(Boolean).map((word) => [word, group])),
+    ),
   };
 }
 
@@ -170,6 +175,7 @@ function unmatched(override: Override, mounts: readonly Mount[]): Problem {
   return {
     what: `no defaults list has the group \`${key}\``,
     place: placeOf(override),
-    fix: `${suggestion}groups there are: ${[...new Set(known)].join(", ")}; to add one: +${key}=option`,
+    fix:
+      hydraFix(key) ?? `${suggestion}groups there are: ${[...new Set(known)].join(", ")}; to add one: +${key}=option`,
   };
 }

@@ -1,4 +1,5 @@
 import { nearest } from "../errors.ts";
+import { hydraFix } from "./aliases.ts";
 import { type Choice, type DefaultEntry, type GroupEntry, ownContent, readDefaults } from "./defaults-list.ts";
 import { attempt, configError, type Place, type Problem, throwProblems } from "./problems.ts";
 import type { ConfigFile, ConfigSource } from "./search-path.ts";
@@ -197,7 +198,8 @@ class Expander {
 
   #noMatch({ group, place }: GroupEntry): Problem {
     const keys = [...this.#mounts.keys()].join(", ") || "none";
-    return { what: `\`override ${group}\` overrides nothing`, place, fix: `groups of the defaults lists: ${keys}` };
+    const fix = hydraFix(group) ?? `groups of the defaults lists: ${keys}`;
+    return { what: `\`override ${group}\` overrides nothing`, place, fix };
   }
 }
 

@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { COLLECTION_STYLE, type Document, dump, visit } from "js-yaml";
 import type { z } from "zod";
 import { compose } from "./compose.ts";
@@ -6,13 +7,14 @@ import type { Choice } from "./defaults-list.ts";
 import { type InterpolationContext, interpolate, missingValues } from "./interpolate.ts";
 import { inCurrentWords } from "./old-keys.ts";
 import { type Override, parseOverride } from "./overrides.ts";
-import { packageConfigs } from "./paths.ts";
+import { datasetInputs, packageConfigs } from "./paths.ts";
 import { attempt, type Place, type Problem, throwProblems } from "./problems.ts";
 import { problemsOf } from "./schema-issues.ts";
 import { defaultOfSchema, knownKeys } from "./schema-walk.ts";
 import { type ConfigOf, type RootName, rootSchemas } from "./schemas.ts";
-import { searchPath } from "./search-path.ts";
+import { displayPath, searchPath } from "./search-path.ts";
 import {
+  type ConfigNode,
   type ConfigValue,
   fromValue,
   getNode,
@@ -70,12 +72,12 @@ export function loadConfig<R extends RootName>(options: LoadOptions<R>): LoadedC
   const schema = rootSchemas[root];
   const composed = compose(source, root, overrides, problems);
   const { choices } = composed;
-  const tree = withInterpolatedDefaults(composed.tree, schema);
+  const notes: string[] = [];
+  const tree = withPathsOfDataset(withInterpolatedDefaults(composed.tree, schema), options, notes);
   const unresolved: Problem[] = [];
   const interpolated = interpolate(withWorkingPath(tree, options), options, unresolved);
   problems.push(...unresolved);
   const { tree: given, missing } = withoutMissing(interpolated, problems);
-  const notes: string[] = [];
   const complete = inCurrentWords(given, schema, notes);
   const result = schema.safeParse(toValue(complete));
   if (!result.success) {
@@ -104,6 +106,35 @@ function readOverrides(texts: readonly string[]): Override[] {
   const overrides = texts.flatMap((text) => attempt(problems, () => parseOverride(text)) ?? []);
   throwProblems(problems);
   return overrides;
+}
+
+/** Inputs that a dataset's file names and that lie beside it, written as the other paths are: from `working_path`. */
+function withPathsOfDataset(tree: MapNode, context: InterpolationContext & { cwd: string }, notes: string[]): MapNode {
+  const folder = getNode(withWorkingPath(tree, context), ["working_path"]);
+  const workingPath = resolve(context.cwd, folder?.kind === "scalar" ? String(folder.value) : ".");
+  const placed = (key: string, node: ConfigNode): ConfigNode => {
+    if (node.kind === "list") return { ...node, items: node.items.map((item) => placed(key, item)) };
+    if (node.kind === "map" || typeof node.value !== "string" || !("file" in node.place)) return node;
+    const beside = resolve(context.cwd, dirname(node.place.file), node.value);
+    const below = resolve(workingPath, node.value);
+    if (isAbsolute(node.value) || beside === below || !isThere(beside)) return node;
+    if (isThere(below)) notes.push(`${key}: ${displayPath(beside, context.cwd)} is taken, not ${below}`);
+    return fromValue(displayPath(beside, workingPath), node.place);
+  };
+  return datasetInputs.reduce((at, path) => {
+    const node = getNode(at, path);
+    const result = node === undefined ? { tree: at } : setNode(at, path, placed(path.join("."), node));
+    return "tree" in result ? result.tree : at;
+  }, tree);
+}
+
+/** Of a pattern (`runs/*.dat`): whether a file fits its two ends. */
+function isThere(path: string): boolean {
+  const [head, tail] = [/^[^*?[]*/.exec(path)![0], /[^*?\]]*$/.exec(path)![0]];
+  if (head === path || existsSync(path)) return existsSync(path);
+  const folder = dirname(`${head}x`);
+  const fits = (name: string): boolean => join(folder, name).startsWith(head) && name.endsWith(tail);
+  return existsSync(folder) && readdirSync(folder).some(fits);
 }
 
 /** The tree with those of the schema's defaults that interpolate: zod would put them in as they are. */
@@ -163,7 +194,8 @@ function withDefaults(config: ConfigValue, written: MapNode): ConfigValue {
   return toValue(merge(fromValue(config, place), written));
 }
 
-function writeYaml(value: ConfigValue): string {
+/** YAML with short lists in one line. */
+export function writeYaml(value: ConfigValue): string {
   return dump(value, { lineWidth: 120, noRefs: true, transform: shortListsInOneLine });
 }
 

@@ -19,6 +19,14 @@ export const weightsPlaces = {
   emulator: "weights/${dataset.name}/emulator.safetensors",
 } as const;
 
+/** Keys of what a dataset is made from: these paths may be relative to the dataset's own file, too. */
+export const datasetInputs: readonly (readonly string[])[] = [
+  ["dataset", "species_path"],
+  ["dataset", "initial_abundances_path"],
+  ["dataset", "stoichiometric_matrix_path"],
+  ["dataset", "preprocessing", "input_path"],
+];
+
 /** Where a path of the configuration leads: outputs always below `workingPath` unless absolute. */
 export function resolveIn(workingPath: string, path: string): string {
   return resolve(workingPath, path);

@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { timestep, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
+import {
+  boundOf,
+  boundText,
+  scaleOf,
+  scaleText,
+  timestepColumn,
+  unknownUnits,
+  unusedColumns,
+  usualParameters,
+} from "../chemistry/physical-parameters.ts";
 import { nearest } from "../errors.ts";
 import { isMap } from "./difference.ts";
 
@@ -23,7 +32,7 @@ export const Seed = z.int().min(0).max(maximumSeed);
 /** A count that is at least one. */
 export const PositiveInteger = z.int().min(1);
 
-const Range = z.tuple([z.number().gt(0), z.number().gt(0)]).refine(([lower, upper]) => lower < upper, {
+const Range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, {
   message: "must have its lower bound first: [lower, upper], lower < upper",
 });
 
@@ -34,14 +43,19 @@ const AbundancesClipping = z
   })
   .refine(({ lower, upper }) => lower < upper, { message: "must have lower < upper" });
 
-const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
+/** What a dataset, and the folder of its weights, may be called. */
+export const FolderName = name.refine((text) => /^\w[\w.-]{0,99}$/.test(text), {
   message:
     "must be a folder's name of letters, digits, `.`, `_`, `-`: give dataset.name=…, or rename the dataset's file",
 });
 
 const Preprocessing = z
   .strictObject({
-    input_path: z.string().min(1).describe("Raw HDF5 file: one row per tracer and time."),
+    input_path: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .describe(
+        "Raw data: a pandas frame in HDF5, UCLCHEM's text or HDF5 output, or a table of text; of these a pattern (`runs/*.dat`) or a list, too, a tracer a file.",
+      ),
     output_path: z
       .string()
       .min(1)
@@ -85,12 +99,31 @@ export const DatasetConfig = z
     dataset_path: z.string().min(1).describe("Clean HDF5 file to train on."),
     physical_parameter_ranges: z
       .record(name, Range)
-      .describe("Physical parameter → [lower, upper] in its own unit: what is scaled to 0 and 1, by log10."),
+      .refine((ranges) => offTheirScales(ranges).length === 0, {
+        when: ({ value }) => isMap(value),
+        error: ({ input }) => `must begin ${offTheirScales(input).join(", and ")}`,
+      })
+      .describe(
+        "Physical parameter → [lower, upper] in its own unit: what is scaled to 0 and 1, by log10 or as its role says.",
+      ),
     abundances_clipping: AbundancesClipping.prefault({}).describe("Bounds of the abundances (relative to H nuclei)."),
     metadata: names.default(["Index", "Model", "Time"]).describe("Columns of row, tracer and time (yr)."),
     phys: names
       .default([...usualParameters])
       .describe("Physical parameters in the order the emulator takes them; `parameters` is another name of this key."),
+    columns: z
+      .record(name, name)
+      .default({})
+      .describe("What the raw file calls a column, where it has another name: {Time: t_yr, Density: nH}."),
+    units: z
+      .record(name, name)
+      .default({})
+      .refine((units) => unknownUnits(units).length === 0, {
+        error: ({ input }) => unknownUnits(input as Record<string, string>).join("; "),
+      })
+      .describe(
+        "Units of the raw file's columns, where they are not yr, cm^-3, Habing, mag and K: {Time: kyr, Density: g cm^-3}; they are converted.",
+      ),
     time_step: z
       .enum(["constant", "input"])
       .default("constant")
@@ -143,17 +176,28 @@ export const DatasetConfig = z
       names.safeParse(field(value, "phys")).success && isMap(field(value, "physical_parameter_ranges")),
     error: ({ input }) => describeMissingRanges(input as Ranges),
   })
-  .refine(({ phys, time_step }) => time_step === "input" || !phys.includes(timestep), {
+  .refine(({ phys, time_step }) => time_step === "input" || !phys.includes(timestepColumn), {
     path: ["phys"],
-    message: `names \`${timestep}\`, which is derived from the times: give dataset.time_step=input`,
+    message: `names \`${timestepColumn}\`, which is derived from the times: give dataset.time_step=input`,
   })
   .transform(({ preprocessing, ...dataset }) => ({
     ...dataset,
     phys:
-      dataset.time_step === "input" ? [...dataset.phys.filter((name) => name !== timestep), timestep] : dataset.phys,
+      dataset.time_step === "input"
+        ? [...dataset.phys.filter((name) => name !== timestepColumn), timestepColumn]
+        : dataset.phys,
     preprocessing: { ...preprocessing, output_path: preprocessing.output_path ?? dataset.dataset_path },
   }));
 export type DatasetConfig = z.output<typeof DatasetConfig>;
+
+/** Ranges whose lower end their scale does not have: `gasTemp above 0, as log10(gasTemp) is scaled`. */
+function offTheirScales(ranges: unknown): string[] {
+  return Object.entries(isMap(ranges) ? ranges : {}).flatMap(([parameter, range]) => {
+    const scale = scaleOf(parameter);
+    const isOff = Array.isArray(range) && typeof range[0] === "number" && range[0] <= boundOf(scale);
+    return isOff ? [`${parameter} ${boundText(scale)}, as ${scaleText(parameter, scale)} is scaled`] : [];
+  });
+}
 
 interface Ranges {
   readonly phys: readonly string[];
@@ -161,7 +205,7 @@ interface Ranges {
 }
 
 function withoutRange({ phys, physical_parameter_ranges }: Ranges): string[] {
-  return phys.filter((name) => name !== timestep && !Object.hasOwn(physical_parameter_ranges, name));
+  return phys.filter((name) => name !== timestepColumn && !Object.hasOwn(physical_parameter_ranges, name));
 }
 
 function describeMissingRanges(dataset: Ranges): string {

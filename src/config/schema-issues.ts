@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { nearest } from "../errors.ts";
+import { hydraFix } from "./aliases.ts";
 import { printValue } from "./override-values.ts";
 import type { Place, Problem } from "./problems.ts";
 import { describeType } from "./schema-text.ts";
@@ -38,7 +39,9 @@ function unknownKey(schema: z.ZodType, tree: MapNode, value: ConfigValue, parent
   return {
     what: `unknown key \`${path.join(".")}\``,
     place: placeAt(tree, path),
-    fix: `${suggestion}known keys${parent.length > 0 ? ` of ${parent.join(".")}` : ""}: ${siblings.join(", ")}`,
+    fix:
+      hydraFix(key) ??
+      `${suggestion}known keys${parent.length > 0 ? ` of ${parent.join(".")}` : ""}: ${siblings.join(", ")}`,
   };
 }
 

@@ -9,7 +9,7 @@ export type Children =
   | { readonly kind: "none" };
 
 /** A schema without what wraps it: defaults, optional, nullable, transforms. */
-export function unwrap(schema: z.ZodType): z.ZodType {
+function unwrap(schema: z.ZodType): z.ZodType {
   const def = definition(schema);
   switch (def.type) {
     case "default":
@@ -38,6 +38,11 @@ export function childrenOfSchema(schema: z.ZodType, value: ConfigValue | undefin
     case "tuple":
       return { kind: "items", schemas: def.items as readonly z.ZodType[] };
     case "union":
+      // Without a discriminator: a value or a list of them.
+      if (!("discriminator" in def)) {
+        const list = (def.options as readonly z.ZodType[]).find((option) => definition(option).type === "array");
+        return Array.isArray(value) && list !== undefined ? childrenOfSchema(list, value) : { kind: "none" };
+      }
       return childrenOfSchema(pickMember(def as z.core.$ZodDiscriminatedUnionDef, value), value);
     default:
       return { kind: "none" };
@@ -98,7 +103,7 @@ export function defaultOfSchema(schema: z.ZodType): ConfigValue | undefined {
   return def.type === "default" || def.type === "prefault" ? (def.defaultValue as ConfigValue) : undefined;
 }
 
-export function isMapping(value: ConfigValue | undefined): value is { readonly [key: string]: ConfigValue } {
+function isMapping(value: ConfigValue | undefined): value is { readonly [key: string]: ConfigValue } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

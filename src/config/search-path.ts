@@ -60,7 +60,9 @@ export function searchPath(
 
 /** A configuration file from its text. `file`: how error messages call it. */
 export function configFile(name: string, text: string, file: string): ConfigFile {
-  return { name, header: packageHeader(text), tree: parseYaml(text, file) };
+  // A dataset goes to `dataset`, whatever its group is called: its file needs no header.
+  const header = packageHeader(text) ?? (name.startsWith("datasets/") ? "dataset" : undefined);
+  return { name, header, tree: parseYaml(text, file) };
 }
 
 /** The path as the user would write it: relative where it lies below `cwd`. */

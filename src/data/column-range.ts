@@ -20,3 +20,10 @@ export class ColumnRange {
     }
   }
 }
+
+/** Three figures, by `Math.floor`, `Math.ceil` or `Math.round`. */
+export function roundedOutwards(value: number, round: (value: number) => number): number {
+  if (value === 0) return 0;
+  const unit = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 2);
+  return Number((round(value / unit) * unit).toPrecision(3));
+}

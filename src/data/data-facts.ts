@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
+import { timestepColumn } from "../chemistry/physical-parameters.ts";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
 import type { Frame } from "./frame.ts";
+import { placeOfFrame } from "./frame-reader.ts";
 import {
   checkEvenSteps,
   checkTrainedStep,
@@ -10,7 +12,6 @@ import {
   StepWatch,
   type TimeSteps,
   timeStepAttribute,
-  timestepColumn,
 } from "./time-steps.ts";
 import { tracerRuns } from "./windows.ts";
 
@@ -80,7 +81,7 @@ export async function checkStepsOf(
   frame: Frame,
   metadata: readonly string[],
   expected: number,
-  where = `${frame.path}, key ${frame.key}`,
+  where = placeOfFrame(frame),
 ): Promise<void> {
   const noted = notedSteps(frame);
   const step = noted?.time_step_found === "even" ? noted.time_step_yr : null;

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { isSpeciesName } from "../chemistry/species.ts";
 import { DataError } from "../errors.ts";
 import { checkStepsOf } from "./data-facts.ts";
@@ -172,11 +173,13 @@ function columnsOf(frame: Frame): { species: string[]; physical: string[] } {
   return { species: [...new Set(others.filter((name) => !conditions.has(name)))], physical: [...physical] };
 }
 
+const keptSettings = z.looseObject({ phys: z.array(z.string()) });
+
 /** The conditions that `preprocess` left in the file's settings, as far as they can be read. */
 function keptConditions(frame: Frame): readonly string[] | undefined {
   try {
-    const { phys } = JSON.parse(frame.attribute("astrochem_settings") ?? "{}") as { phys?: unknown };
-    return Array.isArray(phys) && phys.every((name) => frame.columns.includes(name)) ? phys : undefined;
+    const { phys } = keptSettings.parse(JSON.parse(frame.attribute("astrochem_settings") ?? "{}"));
+    return phys.every((name) => frame.columns.includes(name)) ? phys : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { isPlainLog, scaleOf } from "../chemistry/physical-parameters.ts";
 import { type AbundanceScaling, LatentScaling, type PhysicalScaling } from "../chemistry/scaling.ts";
+import { counted } from "../counted.ts";
 import type { CachePaths } from "./autoencoder-cache.ts";
 import { type CacheMode, ensureCache } from "./cache.ts";
 import type { CleanColumns, CleanData } from "./clean-data.ts";
@@ -63,6 +65,7 @@ export async function emulatorCache(options: EmulatorCacheOptions): Promise<
     ...columns,
     abundances_clipping: [options.abundances.log10_lower, options.abundances.log10_upper],
     physical_parameter_ranges: columns.phys.map((name) => options.physicalRanges[name]),
+    ...(columns.phys.map(scaleOf).every(isPlainLog) ? {} : { physical_scales: columns.phys.map(scaleOf) }),
     autoencoder: options.autoencoderHash,
     "ranges of": ["latents", "physical parameters"],
     "latent scaling": options.latents === "standard" ? "standard" : options.latents.affine,
@@ -144,9 +147,12 @@ function writeStarts(file: Hdf5File, frame: Frame, { columns, window, log }: Emu
   const { codes } = frame.labels(model);
   const { starts, skippedTracers, skippedRows } = windowStarts(codes, window, `${frame.path}, key ${frame.key}`);
   if (skippedTracers > 0) {
-    log(`warning: ${skippedTracers} tracers are shorter than the window of ${window} rows and give none`, {
-      skippedRows,
-    });
+    log(
+      `warning: ${counted(skippedTracers, "tracer")} shorter than the window of ${counted(window, "row")}: they give none`,
+      {
+        skippedRows,
+      },
+    );
   }
   file.createDataset("starts", { shape: [starts.length], dtype: "<i4" }).writeRows(0, starts.length, starts);
   const runs = tracerRuns(codes);

@@ -27,8 +27,17 @@ export interface Frame {
   labels(column: string): Labels;
   /** A text attribute of the frame. */
   attribute(name: string): string | undefined;
+  /** Where a row stands, for people: a file and a line; undefined of pandas frames, whose rows have numbers. */
+  placeOf?(row: number): string;
+  /** Lines of Python that make a frame `frame` of the files; absent of what pandas wrote. */
+  readonly pandasLines?: readonly string[];
   /** Closes the file. */
   close(): void;
+}
+
+/** A frame's place in an error. */
+export function placeOfFrame({ path, key }: Pick<Frame, "path" | "key">): string {
+  return key === "" ? path : `${path}, key ${key}`;
 }
 
 /** Reads frames in pandas' fixed and table formats. Made by `openFrame`. */

@@ -1,7 +1,7 @@
 import type { NamingOptions } from "../chemistry/name-reader.ts";
+import { timestepColumn } from "../chemistry/physical-parameters.ts";
 import { matchNames, originalNames, renameColumn, suggestName } from "../chemistry/species-names.ts";
 import { ConfigError, DataError, sameButForCase } from "../errors.ts";
-import { timestepColumn } from "./time-steps.ts";
 
 /** The columns a clean dataset is to have. */
 export interface WantedColumns {

@@ -1,4 +1,5 @@
 import { renameColumn } from "../chemistry/species-names.ts";
+import { counted } from "../counted.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
 import type { RawIndex } from "./raw-index.ts";
 
@@ -28,11 +29,6 @@ export class Meter {
     this.#done += rows;
     this.#progress(this.#done, this.#total);
   };
-}
-
-/** `1 tracer`, `2 tracers`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** What became of the raw columns. */

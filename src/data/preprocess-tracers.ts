@@ -8,6 +8,8 @@ export interface RowRules {
   /** Number of physical parameters. */
   readonly phys: number;
   readonly width: number;
+  /** What each physical parameter must be above. */
+  readonly bounds: readonly number[];
   /** Position of the physical parameter that is raised to `minRadfield`; −1 without. */
   readonly radfield: number;
   readonly minRadfield: number;
@@ -160,11 +162,10 @@ export class SplitOutput {
 
   /** A single row keeps its own conditions, which no other check has seen. */
   #checkOnlyRow(tracer: TracerRows): void {
-    const { width, phys, radfield, columns } = this.#rules;
-    for (let i = 1; i <= phys; i++) {
+    const { width, bounds, columns } = this.#rules;
+    for (let i = 1; i <= bounds.length; i++) {
       const value = this.#floats[(this.#filled - 1) * width + i]!;
-      if (value > 0 && Number.isFinite(value)) continue;
-      if (i - 1 === radfield && Number.isFinite(value)) continue;
+      if (value > bounds[i - 1]! && Number.isFinite(value)) continue;
       throw new DataError(`tracer ${tracer.id} has one row only, and its ${columns[i]} is ${value}`, {
         fix: "remove this tracer: it has no conditions",
       });

@@ -1,25 +1,31 @@
 import { existsSync, realpathSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { indexOfRole } from "../chemistry/physical-parameters.ts";
+import { indexOfRole, timestepColumn } from "../chemistry/physical-parameters.ts";
+import { counted } from "../counted.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
-import { type Frame, FrameWriter, openFrame } from "./frame.ts";
+import { openInput } from "./files/open-input.ts";
+import { type Frame, FrameWriter } from "./frame.ts";
+import { placeOfFrame } from "./frame-reader.ts";
 import { createHdf5, type Hdf5File } from "./hdf5.ts";
 import { legacyShuffle } from "./mt19937.ts";
 import { type ColumnPlan, planColumns, type WantedColumns } from "./preprocess-columns.ts";
-import { counted, type Log, logColumns, logTracers, Meter, type Progress } from "./preprocess-report.ts";
+import { type Log, logColumns, logTracers, Meter, type Progress } from "./preprocess-report.ts";
 import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sorted-rows.ts";
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
 import { RangeWatch } from "./range-watch.ts";
-import { indexRows, type RawIndex, timesOf } from "./raw-index.ts";
+import { boundsOf, indexRows, type RawIndex, timesOf } from "./raw-index.ts";
+import { asConfigured, type RawColumns } from "./respelt-frame.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
-import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, timestepColumn, years } from "./time-steps.ts";
+import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
-export interface PreprocessOptions extends WantedColumns {
+export interface PreprocessOptions extends WantedColumns, RawColumns {
   inputPath: string;
+  /** Beside it, where they are tables of text or files of UCLCHEM 4: a tracer each. */
+  moreInputs?: readonly string[];
   inputKey: string;
   outputPath: string;
   /** The state at Time 0 of tracers that do not bring their own; null where none is known. */
@@ -50,7 +56,10 @@ export interface SplitSummary {
 
 /** What a preprocessing did. */
 export interface PreprocessSummary {
+  /** Of several files the first. */
   inputPath: string;
+  /** Files that were read. */
+  inputFiles: number;
   outputPath: string;
   inputRows: number;
   inputColumns: number;
@@ -83,17 +92,17 @@ export async function preprocessDataset(
   progress: Progress = () => {},
 ): Promise<PreprocessSummary> {
   checkOptions(options);
-  const frame = await openFrame(options.inputPath, options.inputKey);
+  const file = await openInput(pathsOf(options), { key: options.inputKey, log });
   try {
-    log(`read ${options.inputPath}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
+    const frame = asConfigured(file, options);
+    log(`read ${frame.path}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
       columns: frame.columns.length,
     });
-    const plan = planColumns(frame.columns, options, `${frame.path}, key ${frame.key}`);
+    const plan = planColumns(frame.columns, options, placeOfFrame(frame));
     logColumns(plan, log);
     const meter = new Meter(frame.rows, progress);
-    const radfield = indexOfRole(options.phys, "radfield");
-    const checks = { phys: options.phys.length, radfield, lower: options.clipping.lower };
+    const checks = { bounds: boundsOf(options.phys), lower: options.clipping.lower };
     const index = await indexRows(frame, plan, checks, meter.advance);
     for (const note of index.notes) log(note);
     const sources = plan.sources.slice(1 + options.phys.length);
@@ -107,7 +116,7 @@ export async function preprocessDataset(
     meter.expect(rowsToScatter(frame, index.order));
     return await writeClean({ options, frame, plan, index, isAdded: starts.isAdded, timeSteps, log, meter });
   } finally {
-    frame.close();
+    file.close();
   }
 }
 
@@ -143,7 +152,7 @@ function checkSteps({
   for (const [k, id] of tracers.entries()) watch.add(id, timesOf(index, k), isAdded[k] === 1 ? 0 : undefined);
   const { unevenSteps } = options;
   if (unevenSteps !== "unchecked")
-    checkEvenSteps(watch, unevenSteps === "allow", `${frame.path}, key ${frame.key}`, log);
+    checkEvenSteps(watch, unevenSteps === "allow", placeOfFrame(frame), log, frame.pandasLines);
   return { time_step_yr: step, time_step_found: watch.first === null ? "even" : "median" };
 }
 
@@ -175,6 +184,7 @@ async function writeClean(job: Job): Promise<PreprocessSummary> {
     const { sizes } = split;
     const summary: PreprocessSummary = {
       inputPath: options.inputPath,
+      inputFiles: pathsOf(options).length,
       outputPath: options.outputPath,
       inputRows: frame.rows,
       inputColumns: frame.columns.length,
@@ -267,6 +277,7 @@ async function writeTracers(
 function rowRules(options: PreprocessOptions, plan: ColumnPlan): Omit<RowRules, "ranges"> {
   return {
     phys: options.phys.length,
+    bounds: boundsOf(options.phys),
     width: plan.floats.length,
     radfield: indexOfRole(options.phys, "radfield"),
     minRadfield: options.minRadfield,
@@ -284,6 +295,8 @@ function settings(options: PreprocessOptions): object {
     input_key: options.inputKey,
     phys: options.phys,
     ...options.naming,
+    ...(isEmpty(options.columns) ? {} : { columns: options.columns }),
+    ...(isEmpty(options.units) ? {} : { units: options.units }),
     columns_to_drop: options.columnsToDrop,
     abundances_clipping: options.clipping,
     train_split: options.trainSplit,
@@ -295,6 +308,10 @@ function settings(options: PreprocessOptions): object {
     start_state: options.startState?.name ?? null,
     uneven_steps: options.unevenSteps,
   };
+}
+
+function isEmpty(map: object = {}): boolean {
+  return Object.keys(map).length === 0;
 }
 
 /**
@@ -360,15 +377,22 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6)} MB`;
 }
 
-function checkOptions({ startState, species, inputPath, outputPath, clipping }: PreprocessOptions): void {
+function pathsOf({ inputPath, moreInputs = [] }: Pick<PreprocessOptions, "inputPath" | "moreInputs">): string[] {
+  return [inputPath, ...moreInputs];
+}
+
+function checkOptions({ startState, species, outputPath, clipping, ...input }: PreprocessOptions): void {
   if (startState !== null) checkStartState(startState, species);
   if (!(clipping.lower > 0 && clipping.lower < clipping.upper)) {
     throw new ConfigError(
       `abundances_clipping: lower ${clipping.lower} must be above 0 and below upper ${clipping.upper}`,
     );
   }
-  if (existsSync(outputPath) && existsSync(inputPath) && realpathSync(outputPath) === realpathSync(inputPath)) {
-    throw new ConfigError(`the output would replace the input: ${inputPath}`, {
+  const replaced = pathsOf(input).find(
+    (path) => existsSync(outputPath) && existsSync(path) && realpathSync(outputPath) === realpathSync(path),
+  );
+  if (replaced !== undefined) {
+    throw new ConfigError(`the output would replace the input: ${replaced}`, {
       fix: "give another dataset.preprocessing.output_path",
     });
   }

@@ -1,15 +1,19 @@
+import { offScale, onScale, type ParameterScale, scaleOf } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
 
 /** A physical parameter and where its values are expected; anywhere without a range. */
 export interface ExpectedRange {
   readonly name: string;
   readonly range: readonly [lower: number, upper: number] | undefined;
+  /** Left out: that of the parameter's role. */
+  readonly scale?: ParameterScale | undefined;
 }
 
 /** What lies outside of a parameter's range. */
 interface Outside {
   readonly name: string;
   readonly range: readonly [number, number];
+  readonly isLog: boolean;
   /** The range, a little wider. */
   readonly low: number;
   readonly high: number;
@@ -20,7 +24,7 @@ interface Outside {
   largest: number;
 }
 
-/** Below this share of a range's decades outside of it nothing is told: files round their ends. */
+/** Below this share of a range, on its scale, outside of it nothing is told: files round their ends. */
 const tolerance = 1e-3;
 
 /** Counts conditions outside of the ranges that a surrogate knows. What it gives for them is a guess that looks like any other result. */
@@ -34,19 +38,25 @@ export class RangeWatch {
 
   constructor(parameters: readonly ExpectedRange[], kind: "trained" | "configured") {
     [this.#kind, this.width] = [kind, parameters.length];
-    this.#parameters = parameters.map(({ name, range: [lower, upper] = [Number.MIN_VALUE, Number.MAX_VALUE] }) => {
-      const slack = (upper / lower) ** tolerance;
-      return {
-        name,
-        range: [lower, upper],
-        rows: 0,
-        first: "",
-        least: Number.POSITIVE_INFINITY,
-        largest: 0,
-        low: lower / slack,
-        high: upper * slack,
-      };
-    });
+    this.#parameters = parameters.map(
+      ({ name, range = [-Number.MAX_VALUE, Number.MAX_VALUE], scale = scaleOf(name) }) => {
+        const [from, to] = range.map((end) => onScale(scale, end)) as [number, number];
+        const slack = (to - from) * tolerance;
+        const [low, high] = [offScale(scale, from - slack), offScale(scale, to + slack)];
+        // An open range has no ends to widen.
+        return {
+          name,
+          range,
+          isLog: scale.log,
+          rows: 0,
+          first: "",
+          least: Number.POSITIVE_INFINITY,
+          largest: Number.NEGATIVE_INFINITY,
+          low: Number.isNaN(low) ? Number.NEGATIVE_INFINITY : low,
+          high: Number.isNaN(high) ? Number.POSITIVE_INFINITY : high,
+        };
+      },
+    );
   }
 
   /** @param values [parameters], physical units @param place where they stand, for the first one outside */
@@ -83,10 +93,10 @@ export class RangeWatch {
     return `${name}: ${rows} of ${this.#rows} rows outside the ${this.#kind} range ${ends}, ${far.join(" and ")}; the first is ${first}${cause}`;
   }
 
-  #likelyCause({ name, rows, range, least, largest }: Outside): string {
+  #likelyCause({ name, rows, range, least, largest, isLog }: Outside): string {
     if (2 * rows < this.#rows) return "";
     const [low, high] = range.map(Math.log10) as [number, number];
-    if (least >= low - 1 && largest <= high + 1 && largest < range[0]) return " (are these log10 values?)";
+    if (isLog && least >= low - 1 && largest <= high + 1 && largest < range[0]) return " (are these log10 values?)";
     const other = this.#parameters.find(
       (each) => each.name !== name && 2 * each.rows >= this.#rows && least >= each.low && largest <= each.high,
     );
@@ -104,5 +114,5 @@ export function outsideRanges(lines: readonly string[], where?: string): DataErr
 
 function shown(value: number): string {
   const rounded = Number(value.toPrecision(4));
-  return rounded >= 1e6 || rounded < 1e-3 ? rounded.toExponential() : String(rounded);
+  return rounded >= 1e6 || (rounded < 1e-3 && rounded > 0) ? rounded.toExponential() : String(rounded);
 }

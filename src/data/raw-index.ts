@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AbundanceUnits } from "../chemistry/abundance-units.ts";
+import { boundOf, hasRole, scaleOf } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
 import { severalHistories } from "./file-order.ts";
 import type { Frame } from "./frame.ts";
+import { placeOfFrame } from "./frame-reader.ts";
 import { type PointColumn, pointColumns, pointsError, type TracerOrder } from "./points.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
 import { isRounding, roundingText } from "./value-checks.ts";
@@ -17,11 +19,15 @@ export interface RawIndex extends TracerOrder {
 
 /** What the rows are checked against. */
 export interface RowChecks {
-  phys: number;
-  /** The physical parameter that is raised to a minimum afterwards and so may be 0 in the file; −1 without. */
-  radfield: number;
+  /** What each physical parameter must be above; one that is raised to a minimum afterwards may be anything finite. */
+  bounds: readonly number[];
   /** The lower clipping value of abundances. */
   lower: number;
+}
+
+/** What raw values of each physical parameter must be above; the radiation field is raised to its minimum. */
+export function boundsOf(phys: readonly string[]): number[] {
+  return phys.map((name) => (hasRole(name, "radfield") ? Number.NEGATIVE_INFINITY : boundOf(scaleOf(name))));
 }
 
 /** The largest float32: what is beyond could only be stored as infinite. */
@@ -39,7 +45,7 @@ export async function indexRows(
   checks: RowChecks,
   advance: (rows: number) => void,
 ): Promise<RawIndex> {
-  const where = `${frame.path}, key ${frame.key}`;
+  const where = placeOfFrame(frame);
   if (frame.rows === 0) throw new DataError("the frame has no rows", { where, fix: "give a file with data" });
   if (frame.rows > 0x7fffffff) throw new DataError(`${frame.rows} rows are more than 2^31 − 1`, { where });
   const { values, codes } = frame.labels(plan.tracer);
@@ -150,7 +156,7 @@ async function readColumns(
   const block = new Float64Array(blockRows * width);
   const times = new Float64Array(frame.rows);
   const findings: Findings = { count: 0, first: undefined, raised: 0 };
-  const abundances = 1 + checks.phys;
+  const abundances = 1 + checks.bounds.length;
   const units = new AbundanceUnits(plan.floats.slice(abundances));
   for (let start = 0; start < frame.rows; start += blockRows) {
     const count = Math.min(blockRows, frame.rows - start);
@@ -164,7 +170,10 @@ async function readColumns(
     advance(count);
     await nextTurn();
   }
-  if (findings.first !== undefined) throw badValue(findings.first, findings.count, plan, checks, where);
+  if (findings.first !== undefined) {
+    const place = frame.placeOf?.(findings.first.row) ?? where;
+    throw badValue(findings.first, findings.count, plan, checks, place);
+  }
   return { times, points, units, raised: findings.raised };
 }
 
@@ -179,9 +188,10 @@ interface BlockRows {
 function checkBlock(
   block: Float64Array,
   { used, width, rows, firstRow }: BlockRows,
-  { phys, radfield, lower }: RowChecks,
+  { bounds, lower }: RowChecks,
   findings: Findings,
 ): void {
+  const phys = bounds.length;
   for (let i = 0; i < rows; i++) {
     const at = i * width;
     // The conditions of a row at Time 0 are replaced by those of the row after it: files put 0 there.
@@ -190,8 +200,8 @@ function checkBlock(
       const value = block[at + column]!;
       if (value > 0 && value <= LARGEST) continue;
       const isPhysical = column > 0 && column <= phys;
-      if (value === 0 && (!isPhysical || isStart || column - 1 === radfield)) continue;
-      if (isPhysical && column - 1 === radfield && value < 0 && value >= -LARGEST) continue;
+      if (value === 0 && (!isPhysical || isStart)) continue;
+      if (isPhysical && value > bounds[column - 1]! && Math.abs(value) <= LARGEST) continue;
       if (column > phys && isRounding(value, lower)) {
         findings.raised++;
         continue;
@@ -206,11 +216,13 @@ function badValue(
   { row, column, value }: { row: number; column: number; value: number },
   count: number,
   plan: ColumnPlan,
-  { phys }: RowChecks,
+  { bounds }: RowChecks,
   where: string,
 ): DataError {
-  const kind = column === 0 ? "a time" : column <= phys ? "a physical parameter" : "an abundance";
-  const rule = column > 0 && column <= phys ? "finite and above 0" : "finite and not negative";
+  const kind = column === 0 ? "a time" : column <= bounds.length ? "a physical parameter" : "an abundance";
+  const bound = column > 0 ? bounds[column - 1] : undefined;
+  const rule =
+    bound === undefined ? "finite and not negative" : Number.isFinite(bound) ? `finite and above ${bound}` : "finite";
   const others = count === 1 ? "" : ` (the first of ${count} bad values)`;
   return new DataError(
     `column \`${plan.sources[column]}\` is ${Number(value.toPrecision(7))} in row ${row}${others}: ${kind} must be ${rule}`,

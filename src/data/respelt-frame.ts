@@ -1,5 +1,7 @@
+import { unitFactor } from "../chemistry/physical-parameters.ts";
 import { matchNames } from "../chemistry/species-names.ts";
-import type { Frame } from "./frame-reader.ts";
+import { DataError } from "../errors.ts";
+import { type Frame, placeOfFrame } from "./frame-reader.ts";
 
 /**
  * The frame under the names wanted, where it spells some of them otherwise: clean files made with another list, weights of before.
@@ -11,7 +13,52 @@ export function respelt(frame: Frame, wanted: readonly string[], log: (message: 
   if (others.length === 0) return frame;
   const [first, source] = others[0]!;
   log(`${frame.path}, key ${frame.key}, spells ${others.length} of the columns otherwise, such as ${first}: ${source}`);
-  const ownName = new Map(others.map(([name, own]) => [own, name]));
+  return renamed(frame, new Map(others));
+}
+
+/** What a dataset says of the columns of its raw file. */
+export interface RawColumns {
+  /** Our name → the file's. */
+  readonly columns?: Readonly<Record<string, string>> | undefined;
+  /** Our name → the unit in the file. */
+  readonly units?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The raw frame under our names and in our units. @throws DataError for a column that is not there, or that another is in the way of */
+export function asConfigured(frame: Frame, { columns = {}, units = {} }: RawColumns): Frame {
+  const names = Object.entries(columns).filter(([name, source]) => name !== source);
+  const sources = new Map(names.map(([name, source]) => [name, columnOf(frame, source)]));
+  const renamedAway = new Set(sources.values());
+  const where = placeOfFrame(frame);
+  const twice = names.find(([name]) => frame.columns.includes(name) && !renamedAway.has(name));
+  if (twice !== undefined || renamedAway.size < names.length) {
+    const what =
+      twice === undefined
+        ? "dataset.columns names a column twice"
+        : `\`${twice[1]}\` would be \`${twice[0]}\`, which is another column`;
+    throw new DataError(what, { where, fix: "correct dataset.columns" });
+  }
+  const factors = Object.entries(units).map(([name, unit]) => [name, unitFactor(name, unit) ?? 1] as const);
+  const changed = factors.filter(([, factor]) => factor !== 1);
+  return sources.size + changed.length === 0 ? frame : renamed(frame, sources, new Map(changed));
+}
+
+function columnOf(frame: Frame, source: string): string {
+  const found = frame.columns.find((name) => name === source) ?? frame.columns.find((name) => name.trim() === source);
+  if (found !== undefined) return found;
+  throw new DataError(`dataset.columns names a column that is not there: \`${source}\``, {
+    where: placeOfFrame(frame),
+    fix: `columns: ${frame.columns.slice(0, 20).join(", ")}${frame.columns.length > 20 ? ", …" : ""}`,
+  });
+}
+
+/** @param sources our name → the frame's @param factors our name → what its values are multiplied by */
+function renamed(
+  frame: Frame,
+  sources: ReadonlyMap<string, string>,
+  factors: ReadonlyMap<string, number> = new Map(),
+): Frame {
+  const ownName = new Map([...sources].map(([name, own]) => [own, name]));
   const columns = frame.columns.map((name) => ownName.get(name) ?? name);
   return {
     columns,
@@ -20,16 +67,24 @@ export function respelt(frame: Frame, wanted: readonly string[], log: (message: 
     key: frame.key,
     blockRows: frame.blockRows,
     chunkRows: frame.chunkRows,
-    read: (start, count, names, target) =>
+    read(start, count, names, target) {
       frame.read(
         start,
         count,
         names.map((name) => sources.get(name) ?? name),
         target,
-      ),
+      );
+      for (const [column, name] of names.entries()) {
+        const factor = factors.get(name);
+        if (factor === undefined) continue;
+        for (let row = 0; row < count; row++) target[row * names.length + column]! *= factor;
+      }
+    },
     isNumeric: (column) => frame.isNumeric(sources.get(column) ?? column),
     labels: (column) => frame.labels(sources.get(column) ?? column),
     attribute: (name) => frame.attribute(name),
+    ...(frame.placeOf ? { placeOf: (row: number) => frame.placeOf!(row) } : {}),
+    ...(frame.pandasLines ? { pandasLines: frame.pandasLines } : {}),
     close: () => frame.close(),
   };
 }

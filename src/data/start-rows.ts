@@ -1,7 +1,9 @@
+import { totalsTolerance } from "../chemistry/abundance-units.ts";
 import { tableOfNames } from "../chemistry/element-table.ts";
+import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import type { Frame } from "./frame.ts";
-import { counted, type Log } from "./preprocess-report.ts";
+import type { Log } from "./preprocess-report.ts";
 import { type RawIndex, timesOf } from "./raw-index.ts";
 import { isOneStep, MedianStep, stepTolerance, years } from "./time-steps.ts";
 
@@ -120,7 +122,7 @@ function keepOtherTotals(
       frame.read(from, read, sources, block);
     }
     const found = totals(block.subarray((row - from) * sources.length, (row - from + 1) * sources.length));
-    if (found.every((total, e) => Math.abs(total - wanted[e]!) <= 0.01 * wanted[e]! + 1e-14)) continue;
+    if (found.every((total, e) => Math.abs(total - wanted[e]!) <= totalsTolerance * wanted[e]! + 1e-14)) continue;
     isAdded[k] = 0;
     count++;
   }

@@ -1,8 +1,5 @@
-import { timestep } from "../chemistry/physical-parameters.ts";
+import { timestepColumn } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
-
-/** The column of a step that varies: years from each row to the next. Derived, never read. */
-export const timestepColumn = timestep;
 
 /** Whether each step is a condition, so that steps may have lengths of their own. */
 export function areStepsInput(parameters: readonly { readonly name: string }[]): boolean {
@@ -95,12 +92,16 @@ export interface TimeSteps {
   readonly time_step_range?: readonly [number, number] | undefined;
 }
 
-/** @throws DataError where the rows of raw or clean data are not one step apart */
+/**
+ * @param frameLines lines of Python that make the frame, where it is no frame of pandas
+ * @throws DataError where the rows of raw or clean data are not one step apart
+ */
 export function checkEvenSteps(
   watch: StepWatch,
   isAllowed: boolean,
   where: string,
   log: (message: string) => void,
+  frameLines?: readonly string[],
 ): void {
   if (watch.first === null) return;
   const what = describeOdd(watch);
@@ -110,7 +111,7 @@ export function checkEvenSteps(
   }
   const start =
     watch.first.row === 0 ? "take each tracer's first row for its start: dataset.start=first_row\n       or " : "";
-  throw new DataError(what, { where, fix: start + resamplingHelp(watch.expected) });
+  throw new DataError(what, { where, fix: start + resamplingHelp(watch.expected, frameLines) });
 }
 
 function describeOdd({ first, odd, steps, expected }: StepWatch): string {
@@ -121,13 +122,22 @@ function describeOdd({ first, odd, steps, expected }: StepWatch): string {
   return `rows are not one step apart: in tracer ${tracer}, ${before} ${years(step)} after ${other}${count}; the median step is ${years(expected)}`;
 }
 
-/** pandas' lines that put every tracer on one grid, and the two other ways out. */
-export function resamplingHelp(step: number): string {
+/**
+ * pandas' lines that put every tracer on one grid, and the two other ways out.
+ * @param frameLines make `frame` where it is no frame of pandas
+ */
+export function resamplingHelp(
+  step: number,
+  frameLines: readonly string[] = ['frame = pandas.read_hdf("raw.h5", "df")'],
+): string {
   const digits = Number(step.toPrecision(6));
   return [
     "resample in Python, then preprocess the new file:",
     "import numpy, pandas",
-    'frame = pandas.read_hdf("raw.h5", "df").sort_values(["Tracer", "Time"])',
+    ...frameLines.slice(0, -1),
+    frameLines.at(-1)!.startsWith("frame = ")
+      ? `${frameLines.at(-1)}.sort_values(["Tracer", "Time"])`
+      : `${frameLines.at(-1)}; frame = frame.sort_values(["Tracer", "Time"])`,
     `first = lambda one: ${digits} if 0 < one.Time.min() < ${digits} else one.Time.min()`,
     `grid = lambda one: numpy.arange(first(one), one.Time.max() * 1.000001, ${digits})`,
     "even = lambda one: pandas.DataFrame({name: numpy.interp(grid(one), one.Time, one[name]) for name in one})",

@@ -1,3 +1,4 @@
+import { boundOf, scaleOf } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
 
 /** The frame that values come from, for errors. */
@@ -48,21 +49,17 @@ export function checkAbundances(
   return raised;
 }
 
-/** @param values [rows, columns], of rows from `start` on @throws DataError for the first that is not finite and above 0 */
+/** @param values [rows, columns], of rows from `start` on @throws DataError for the first that has no place on its scale */
 export function checkPhysical(
   values: Float32Array,
   columns: readonly string[],
   start: number,
   origin: ValueOrigin,
 ): void {
-  checkEach(
-    values,
-    columns,
-    start,
-    origin,
-    (value) => value > 0 && value < Number.POSITIVE_INFINITY,
-    "a physical parameter",
-  );
+  const bounds = columns.map((name) => boundOf(scaleOf(name)));
+  const allowed = (value: number, column: number): boolean =>
+    value > bounds[column]! && value < Number.POSITIVE_INFINITY;
+  checkEach(values, columns, start, origin, allowed, "a physical parameter");
 }
 
 function checkEach(
@@ -70,12 +67,13 @@ function checkEach(
   columns: readonly string[],
   start: number,
   { path, key }: ValueOrigin,
-  allowed: (value: number) => boolean,
+  allowed: (value: number, column: number) => boolean,
   what: string,
 ): void {
   for (let at = 0; at < values.length; at++) {
-    if (allowed(values[at]!)) continue;
-    const [row, column] = [start + Math.floor(at / columns.length), columns[at % columns.length]];
+    const place = at % columns.length;
+    if (allowed(values[at]!, place)) continue;
+    const [row, column] = [start + Math.floor(at / columns.length), columns[place]];
     throw new DataError(`${values[at]} is not ${what} that can be scaled`, {
       where: `${path}, key ${key}, row ${row}, column ${column}`,
       fix: "clean the file, or make it again: astrochem preprocess",

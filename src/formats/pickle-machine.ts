@@ -19,9 +19,25 @@ export class PickledGlobal {
   }
 }
 
+/** Stands for an object of a class, or the result of a function, that is not loaded: known by its name (`module name`). */
+export class PickledUnknown extends PickledObject {
+  readonly key: string;
+  /** The names of its attributes, where the pickle tells them. */
+  attributes: readonly unknown[] = [];
+  constructor(key: string) {
+    super();
+    this.key = key;
+  }
+  override setState(state: unknown): void {
+    if (state instanceof Map) this.attributes = [...state.keys()];
+  }
+}
+
 export interface UnpickleOptions {
-  /** All that may be loaded, by `module name`. Whatever else a pickle asks for is refused. */
+  /** All that may be loaded, by `module name`. */
   readonly globals: ReadonlyMap<string, PickleFactory>;
+  /** Whatever else a pickle asks for becomes a `PickledUnknown`; without this it is refused. Nothing is run either way. */
+  readonly keepsUnknown?: boolean;
   /** Gives the object that was stored outside the pickle. */
   readonly persistentLoad?: (id: unknown, fail: (what: string) => Error) => unknown;
   /** The file, and the place in it, for error messages. */
@@ -29,6 +45,13 @@ export interface UnpickleOptions {
   /** The class of the errors: a CheckpointError unless told otherwise. */
   readonly failure?: Failure;
 }
+
+/** What is wrong with a pickle that asks for `key`. */
+export const askedFor = (key: string): string =>
+  `the pickle asks for ${key.replace(" ", ".")}, which is not on the list of what may be loaded`;
+export const unknownFix =
+  "pickles can run any program, so only plain arrays are loaded: use a file that holds nothing else, " +
+  "and do not trust this one unless you know its writer";
 
 const mostNestedMarks = 1000;
 /** Bounds the memory: a container takes one byte in the pickle, but a hundred here. A Map has at most 2^24 entries. */
@@ -205,8 +228,8 @@ export class PickleMachine {
       case "\x90": {
         const items = this.#counted(this.#toMark());
         const target = this.#stackTop();
-        if (!(target instanceof Set)) throw this.#fail("the pickle adds to what is not a set");
-        for (const item of items) target.add(item);
+        if (target instanceof Set) for (const item of items) target.add(item);
+        else if (!(target instanceof PickledUnknown)) throw this.#fail("the pickle adds to what is not a set");
         return true;
       }
       case "0":
@@ -259,7 +282,7 @@ export class PickleMachine {
       case "\x92": {
         const keywords = this.#pop();
         const args = this.#pop();
-        if (!(keywords instanceof Map) || keywords.size > 0) {
+        if (!(keywords instanceof Map) || (keywords.size > 0 && !this.#isUnknown(this.#stackTop()))) {
           throw this.#fail("the pickle calls with keyword arguments, which is not supported");
         }
         return this.#call(this.#pop(), args);
@@ -310,6 +333,7 @@ export class PickleMachine {
 
   #append(items: readonly unknown[]): void {
     const target = this.#stackTop();
+    if (target instanceof PickledUnknown) return;
     if (!Array.isArray(target)) throw this.#fail("the pickle appends to what is not a list");
     for (const item of items) target.push(item);
   }
@@ -321,6 +345,7 @@ export class PickleMachine {
   }
 
   #setItems(target: unknown, items: unknown[]): void {
+    if (target instanceof PickledUnknown) return;
     if (!(target instanceof Map)) throw this.#fail("the pickle sets an entry of what is not a dictionary");
     if (items.length % 2 !== 0) throw this.#fail("the pickle has a key without a value");
     this.#counted(items);
@@ -343,19 +368,22 @@ export class PickleMachine {
 
   #global(module: string, name: string): true {
     const key = `${module} ${name}`;
-    const factory = this.#options.globals.get(key);
-    if (factory === undefined) {
-      throw this.#in.fail(
-        `the pickle asks for ${module}.${name}, which is not on the list of what may be loaded`,
-        "pickles can run any program, so only plain arrays are loaded: use a file that holds nothing else, " +
-          "and do not trust this one unless you know its writer",
-      );
-    }
+    const factory =
+      this.#options.globals.get(key) ?? (this.#options.keepsUnknown ? () => new PickledUnknown(key) : undefined);
+    if (factory === undefined) throw this.#in.fail(askedFor(key), unknownFix);
     this.#stack.push(new PickledGlobal(key, factory));
     return true;
   }
 
+  /** Whether a call of `callee` makes something of which only the name is kept. */
+  #isUnknown(callee: unknown): boolean {
+    return (
+      callee instanceof PickledUnknown || (callee instanceof PickledGlobal && !this.#options.globals.has(callee.key))
+    );
+  }
+
   #call(callee: unknown, args: unknown): true {
+    if (callee instanceof PickledUnknown) return this.#made(new PickledUnknown(callee.key));
     if (!(callee instanceof PickledGlobal) || !Array.isArray(args)) throw this.#fail("the pickle's call is damaged");
     for (const item of args as readonly unknown[]) {
       if (typeof item === "string" || Array.isArray(item)) this.#argumentsLeft -= item.length;

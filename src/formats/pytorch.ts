@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { CheckpointError } from "../errors.ts";
+import { type HalfType, widenHalves } from "./half-floats.ts";
 import { unpickle } from "./pickle.ts";
-import { PickledGlobal, type PickleFactory } from "./pickle-machine.ts";
+import { PickledGlobal, PickledUnknown, type PickleFactory } from "./pickle-machine.ts";
+import { notTensors, refusePrograms } from "./pytorch-refusals.ts";
 import type { NamedTensor } from "./safetensors.ts";
 import { elementCount, gather, type NumberArray, swapBytes } from "./strided.ts";
 import { readZip, type ZipEntry } from "./zip.ts";
@@ -18,20 +20,23 @@ const storageTypes = {
   CharStorage: ["I8", Int8Array],
   ByteStorage: ["U8", Uint8Array],
   BoolStorage: ["BOOL", Uint8Array],
-} as const satisfies Record<string, readonly [NamedTensor["dtype"], unknown]>;
+  HalfStorage: ["F16", Uint16Array],
+  BFloat16Storage: ["BF16", Uint16Array],
+} as const satisfies Record<string, readonly [NamedTensor["dtype"] | "F16" | "BF16", unknown]>;
 
 const refusedStorages: Record<string, string> = {
-  HalfStorage: "float16",
-  BFloat16Storage: "bfloat16",
   ComplexFloatStorage: "complex64",
   ComplexDoubleStorage: "complex128",
 };
 
 /** The bytes behind one or more tensors, as numbers. */
 class Storage {
+  /** PyTorch's name. */
+  readonly type: string;
   readonly dtype: NamedTensor["dtype"];
   readonly data: NumberArray;
-  constructor(dtype: NamedTensor["dtype"], data: NumberArray) {
+  constructor(type: string, dtype: NamedTensor["dtype"], data: NumberArray) {
+    this.type = type;
     this.dtype = dtype;
     this.data = data;
   }
@@ -51,15 +56,22 @@ class Tensor implements NamedTensor {
 /** An expanded tensor (stride 0) can be any number of times greater than the file; a real one is not. */
 const greatestExpansion = 16;
 
+/** The state_dicts in a file by the place where they stand: "" for the file itself, `state_dict`, `model.encoder`. Those of the least depth are first. */
+export type StateDicts = ReadonlyMap<string, Map<string, NamedTensor>>;
+
 /**
- * Reads a `state_dict` that PyTorch saved (`torch.save`, the zip format of version 1.6 and later), every tensor
- * row-major. No code from the file is run: see `unpickle`.
- * @throws CheckpointError where the file is absent, damaged, of another format, or asks for anything but tensors
+ * Reads the one `state_dict` that PyTorch saved (`torch.save`, the zip format of version 1.6 and later), or the one in a checkpoint,
+ * every tensor row-major, half precision widened. No code from the file is run: see `unpickle`.
+ * @throws CheckpointError where the file is absent, damaged, of another format, or holds none or several
  */
 export function readPth(path: string): Map<string, NamedTensor> {
-  let bytes: Uint8Array;
+  return decodePth(readBytes(path), path);
+}
+
+/** The bytes of a file of weights. @throws CheckpointError where it is absent or cannot be read */
+export function readBytes(path: string): Uint8Array {
   try {
-    bytes = readFileSync(path);
+    return readFileSync(path);
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     throw new CheckpointError(
@@ -67,13 +79,31 @@ export function readPth(path: string): Map<string, NamedTensor> {
       { where: path, fix: missing ? "correct the path" : "give a file that can be read", cause },
     );
   }
-  return decodePth(bytes, path);
 }
 
 /** `readPth` for a file in memory; `where` names it in errors. */
 export function decodePth(bytes: Uint8Array, where: string): Map<string, NamedTensor> {
+  const dicts = decodeStateDicts(bytes, where);
+  const depth = (place: string): number => (place === "" ? 0 : place.split(".").length);
+  const [[first, tensors], second] = [...dicts] as [[string, Map<string, NamedTensor>], [string, unknown]?];
+  if (second === undefined || depth(first) < depth(second[0])) return tensors;
+  throw severalStateDicts([...dicts.keys()], where);
+}
+
+/** @param places  of those that may be meant */
+export function severalStateDicts(places: readonly string[], where: string): CheckpointError {
+  const keys = places[0]!.split(".").map((key) => `[${JSON.stringify(key)}]`);
+  return new CheckpointError(`the file holds several state_dicts: ${places.join(", ")}`, {
+    where,
+    fix: `in Python, save the one that is meant: torch.save(torch.load(${JSON.stringify(where)}, map_location="cpu")${keys.join("")}, "weights.pth")`,
+  });
+}
+
+/** All the state_dicts of a file in memory, at least one. @throws CheckpointError as `readPth` */
+export function decodeStateDicts(bytes: Uint8Array, where: string): StateDicts {
   checkMagic(bytes, where);
   const entries = readZip(bytes, where);
+  refusePrograms(entries, where);
   const program = [...entries.keys()].find((name) => /^[^/]*\/data\.pkl$/.test(name));
   if (program === undefined) {
     throw new CheckpointError("the zip archive does not hold data.pkl, as PyTorch's files do", {
@@ -85,10 +115,11 @@ export function decodePth(bytes: Uint8Array, where: string): Map<string, NamedTe
   const order = entries.get(`${folder}byteorder`)?.read();
   const value = unpickle(entries.get(program)!.read(), {
     globals: torchGlobals(1_000_000 + greatestExpansion * bytes.length),
+    keepsUnknown: true,
     persistentLoad: storageLoader(entries, folder, order !== undefined && Buffer.from(order).toString() === "big"),
     where: `${where}, ${program}`,
   });
-  return stateDict(value, where);
+  return stateDicts(value, where);
 }
 
 /** PyTorch's older format is a bare sequence of pickles, the first of which is a magic number. */
@@ -165,7 +196,7 @@ function storageLoader(entries: ReadonlyMap<string, ZipEntry>, folder: string, b
     const [dtype, Type] = storageTypes[name as keyof typeof storageTypes];
     const seen = loaded.get(key);
     if (seen !== undefined) {
-      if (seen.dtype !== dtype) throw fail(`the storage ${key} has two types`);
+      if (seen.type !== name) throw fail(`the storage ${key} has two types`);
       return seen;
     }
     const entry = entries.get(`${folder}data/${key}`);
@@ -177,7 +208,11 @@ function storageLoader(entries: ReadonlyMap<string, ZipEntry>, folder: string, b
       throw fail(`the storage data/${key} holds ${bytes.length} bytes in place of ${length} numbers (${dtype})`);
     }
     if (bigEndian) swapBytes(bytes, Type.BYTES_PER_ELEMENT);
-    const storage = new Storage(dtype, new Type(bytes.buffer));
+    const data = new Type(bytes.buffer);
+    const storage =
+      data instanceof Uint16Array
+        ? new Storage(name, "F32", widenHalves(data, dtype as HalfType))
+        : new Storage(name, dtype as NamedTensor["dtype"], data);
     loaded.set(key, storage);
     return storage;
   };
@@ -206,19 +241,42 @@ function isShape(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= 64 && value.every(isIndex);
 }
 
-/** What was pickled must be tensors by name; anything else is more than a state_dict. */
-function stateDict(value: unknown, where: string): Map<string, NamedTensor> {
-  const fix = "save the weights alone: torch.save(model.state_dict(), path)";
-  if (!(value instanceof Map)) throw new CheckpointError("the file does not hold a state_dict", { where, fix });
-  const tensors = new Map<string, NamedTensor>();
-  for (const [name, tensor] of value as Map<unknown, unknown>) {
-    if (typeof name !== "string" || !(tensor instanceof Tensor)) {
-      throw new CheckpointError(
-        `the file holds more than a state_dict: ${typeof name === "string" ? name : "a key"} is not a tensor`,
-        { where, fix },
-      );
+/** How deep a checkpoint may nest its state_dicts. */
+const deepestState = 4;
+
+/** What was pickled holds tensors by name: itself, or in dictionaries of it. */
+function stateDicts(value: unknown, where: string): StateDicts {
+  const found = new Map<string, Map<string, NamedTensor>>();
+  const seen = new Set<unknown>();
+  let level: [place: string, value: unknown][] = [["", value]];
+  for (let depth = 0; depth <= deepestState && level.length > 0; depth++) {
+    const next: [string, unknown][] = [];
+    for (const [place, dict] of level) {
+      if (!(dict instanceof Map) || dict.size === 0 || seen.has(dict)) continue;
+      seen.add(dict);
+      const entries = [...(dict as Map<unknown, unknown>)];
+      if (entries.every(([name, tensor]) => typeof name === "string" && tensor instanceof Tensor)) {
+        found.set(place, new Map(entries.map(([name, tensor]) => [name as string, plain(tensor as Tensor)])));
+      } else {
+        for (const [name, below] of entries) {
+          if (typeof name === "string") next.push([place === "" ? name : `${place}.${name}`, below]);
+        }
+      }
     }
-    tensors.set(name, { dtype: tensor.dtype, shape: tensor.shape, data: tensor.data });
+    level = next;
   }
-  return tensors;
+  if (found.size === 0) throw withoutStateDict(value, where);
+  return found;
+}
+
+function plain({ dtype, shape, data }: Tensor): NamedTensor {
+  return { dtype, shape, data };
+}
+
+/** Says what the file holds in place of a state_dict: the first thing of it that is not a tensor. */
+function withoutStateDict(value: unknown, where: string): CheckpointError {
+  const entries = value instanceof Map ? [...(value as Map<unknown, unknown>)] : [];
+  const others = entries.filter(([name, tensor]) => typeof name !== "string" || !(tensor instanceof Tensor));
+  const [name, other] = others.find(([, each]) => each instanceof PickledUnknown) ?? others[0] ?? ["", value];
+  return notTensors(other, typeof name === "string" ? name : "a key", where);
 }

@@ -23,6 +23,8 @@ export function readSafetensorsHeader(
 ): SafetensorsHeader {
   if (bytes.byteLength < 8) throw damaged(`it has ${bytes.byteLength} bytes, too few for a header`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  if (bytes[0] === 0x7b) throw damaged("it is JSON, as an index of shards is");
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) throw damaged("it is a zip archive, as PyTorch's files are");
   if (length > longestHeader || 8 + length > bytes.byteLength) {
     throw damaged(`its header claims ${length} bytes, and ${bytes.byteLength - 8} follow`);
   }

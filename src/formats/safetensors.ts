@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
+import { type HalfType, widenHalves } from "./half-floats.ts";
 import { readSafetensorsHeader } from "./safetensors-header.ts";
 import { elementCount } from "./strided.ts";
 
@@ -16,6 +17,8 @@ const arrayTypes = {
   BOOL: Uint8Array,
 } as const;
 export type SafetensorsType = keyof typeof arrayTypes;
+/** Types that are read as F32, without loss. */
+const halfTypes: ReadonlySet<string> = new Set<HalfType>(["F16", "BF16"]);
 export type TensorData = InstanceType<(typeof arrayTypes)[SafetensorsType]>;
 
 /** One array of a file. Row-major; `data` is of the typed array that belongs to `dtype`. */
@@ -30,6 +33,10 @@ export interface SafetensorsContent {
   readonly tensors: Map<string, NamedTensor>;
   readonly metadata: Record<string, string>;
 }
+
+/** What to do with weights that another program saved. */
+export const foreignWeightsFix =
+  "weights of other programs (.pth, safetensors, an index of shards) come in with: astrochem import-weights";
 
 /** NumPy has no more axes, and error messages show shapes whole. */
 const mostAxes = 64;
@@ -138,17 +145,18 @@ function readTensor(
   where: string,
 ): { tensor: NamedTensor; from: number; to: number } {
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== "string" || !Object.hasOwn(arrayTypes, dtype)) {
+  const isHalf = halfTypes.has(dtype as string);
+  if (typeof dtype !== "string" || !(isHalf || Object.hasOwn(arrayTypes, dtype))) {
     throw new CheckpointError(`${where}: array ${name} has the type ${String(dtype)}, which is not supported`, {
       where: `${where}, array ${name}`,
-      fix: `save it as F32; supported are ${Object.keys(arrayTypes).join(", ")}`,
+      fix: `save it as F32; supported are ${[...Object.keys(arrayTypes), ...halfTypes].join(", ")}`,
     });
   }
   if (Array.isArray(shape) && shape.length > mostAxes) throw damaged(where, `array ${name} has ${shape.length} axes`);
   if (!isCounts(shape)) throw damaged(where, `array ${name} has the shape ${JSON.stringify(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2) throw damaged(where, `array ${name} has no proper data_offsets`);
   const [from, to] = offsets as [number, number];
-  const Type = arrayTypes[dtype as SafetensorsType];
+  const Type = isHalf ? Uint16Array : arrayTypes[dtype as SafetensorsType];
   const count = elementCount(shape);
   const wanted = count * Type.BYTES_PER_ELEMENT;
   if (to - from !== wanted) {
@@ -158,7 +166,11 @@ function readTensor(
   const data = new Type(count);
   // Copied, for the offset in the file need not be aligned; and not by `slice`, which gives a view where `bytes` is a Buffer.
   new Uint8Array(data.buffer).set(bytes.subarray(start + from, start + to));
-  return { tensor: { dtype: dtype as SafetensorsType, shape, data }, from, to };
+  const tensor: NamedTensor =
+    data instanceof Uint16Array
+      ? { dtype: "F32", shape, data: widenHalves(data, dtype as HalfType) }
+      : { dtype: dtype as SafetensorsType, shape, data };
+  return { tensor, from, to };
 }
 
 /** The arrays must cover the data without gap or overlap, as the specification demands. */
@@ -184,7 +196,7 @@ function plainObject(value: unknown, where: string, name: string): Record<string
 function damaged(where: string, what: string, cause?: unknown): CheckpointError {
   return new CheckpointError(`${where} is not a whole safetensors file: ${what}`, {
     where,
-    fix: "copy or make the file again; PyTorch's .pth files come in with: astrochem import-weights",
+    fix: `copy or make the file again; ${foreignWeightsFix}`,
     cause,
   });
 }

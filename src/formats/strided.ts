@@ -24,7 +24,7 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /** The strides, in elements, of an array of `shape` whose last index runs fastest. */
-export function rowMajorStrides(shape: readonly number[]): number[] {
+function rowMajorStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);
   let stride = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {

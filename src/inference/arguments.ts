@@ -1,3 +1,5 @@
+import { boundOf, boundText } from "../chemistry/physical-parameters.ts";
+import { parameterScale, type ScaledParameter } from "../chemistry/scaling.ts";
 import { isRounding } from "../data/value-checks.ts";
 import { DataError } from "../errors.ts";
 
@@ -51,12 +53,12 @@ const largestFloat32 = 3.4028234663852886e38;
 export function checkValues(
   name: string,
   { data, shape }: MatrixInput,
-  allowed: { readonly test: (value: number) => boolean; readonly words: string; readonly fix: string },
+  allowed: { readonly test: (value: number, at: number) => boolean; readonly words: string; readonly fix: string },
 ): void {
   for (let at = 0; at < data.length; at++) {
     const value = data[at];
     // `null` would pass for 0: JSON makes it of NaN. What float32 cannot hold would become infinite on the way.
-    if (typeof value === "number" && Math.abs(value) <= largestFloat32 && allowed.test(value)) continue;
+    if (typeof value === "number" && Math.abs(value) <= largestFloat32 && allowed.test(value, at)) continue;
     throw new DataError(`${name} holds ${value}; ${allowed.words}`, {
       where: `${name}[${indexOf(at, shape).join(", ")}]`,
       fix: allowed.fix,
@@ -76,12 +78,18 @@ export function linearAbundance(lower: number): Parameters<typeof checkValues>[2
   };
 }
 
-/** Physical parameters: finite and above zero, because they are scaled by their logarithm. */
-export const linearPhysical = {
-  test: (value: number): boolean => value > 0,
-  words: "physical parameters are finite and above 0",
-  fix: "give cm^-3, Habing, mag and K, not their logarithms; or pass { scaled: true } with scaled values",
-};
+/** Physical parameters: finite, and above the bound of their scale (0 of log10). */
+export function linearPhysical(parameters: readonly ScaledParameter[]): Parameters<typeof checkValues>[2] {
+  const scales = parameters.map(parameterScale);
+  const bounds = scales.map(boundOf);
+  const rules = new Set(scales.map(boundText));
+  const rule = rules.size === 1 ? [...rules][0]! : "above the bounds of their scales";
+  return {
+    test: (value, at) => value > bounds[at % bounds.length]!,
+    words: `physical parameters are finite${rule === "" ? "" : ` and ${rule}`}`,
+    fix: "give cm^-3, Habing, mag and K, not their logarithms; or pass { scaled: true } with scaled values",
+  };
+}
 
 /** Scaled values and latents: any finite number. */
 export const finite = {

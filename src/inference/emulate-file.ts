@@ -10,6 +10,7 @@ import {
   type EmulateTools,
   type Histories,
   type HistoryGroup,
+  inputText,
   openHistories,
 } from "./histories.ts";
 import { describeUnknown, Inference, trainedRanges } from "./inference.ts";
@@ -68,7 +69,7 @@ export function checkSource({
   }
   if (input === undefined && (physical === undefined || abundances === undefined)) {
     throw new ConfigError(hasArrays ? "--physical and --abundances go together" : "nothing to emulate was given", {
-      fix: "astrochem emulate FILE.h5, or astrochem emulate --physical P.npy --abundances A.npy",
+      fix: "astrochem emulate FILE, or astrochem emulate --physical P.npy --abundances A.npy",
     });
   }
   if (input === undefined && key !== undefined)
@@ -152,7 +153,7 @@ async function checkConditions(
       }
     }
   }
-  ranges.tell(log, strict === true, input ?? array);
+  ranges.tell(log, strict === true, inputText(input) ?? array);
 }
 
 /** @returns [b, rows − 1, species], linear; empty for tracers of one row */

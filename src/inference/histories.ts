@@ -1,13 +1,14 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
-import { hasRole } from "../chemistry/physical-parameters.ts";
+import { hasRole, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
+import { detectFile, isFrameFile } from "../data/files/detect-file.ts";
+import { expandInputs } from "../data/files/expand-inputs.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { respelt } from "../data/respelt-frame.ts";
 import { checkStartState, type StartState } from "../data/start-rows.ts";
-import { timestepColumn } from "../data/time-steps.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
@@ -18,7 +19,8 @@ import { rawFileError } from "./raw-file-errors.ts";
 /** What to emulate, with what, and where to. Relative paths start from `cwd`. */
 export interface EmulateRequest {
   readonly cwd: string;
-  readonly input?: string | undefined;
+  /** A file or a pattern; several where they are tables of text or files of UCLCHEM 4. */
+  readonly input?: string | readonly string[] | undefined;
   readonly key?: string | undefined;
   readonly physical?: string | undefined;
   readonly abundances?: string | undefined;
@@ -85,12 +87,16 @@ export async function openHistories(
   tools: EmulateTools,
 ): Promise<Histories> {
   if (request.input === undefined) return arrayHistories(request, surrogate);
-  const path = resolve(request.cwd, request.input);
+  const paths = expandInputs(request.input, (name) => resolve(request.cwd, name));
+  const path = paths[0]!;
+  if (paths.length > 1 || !isFrameFile(await detectFile(path))) {
+    return rawHistories({ paths, key: request.key ?? "", request }, surrogate, tools);
+  }
   const key = request.key ?? (await onlyKey(path));
   const frame = await openFrame(path, key);
   if (!isClean(frame)) {
     frame.close();
-    return rawHistories({ path, key, request }, surrogate, tools);
+    return rawHistories({ paths, key, request }, surrogate, tools);
   }
   return checkedHistories(respelt(frame, surrogate.species, tools.log), request, surrogate);
 }
@@ -104,12 +110,17 @@ async function checkedHistories(
 ): Promise<Histories> {
   try {
     const { timeStepYears } = surrogate;
-    if (!ignoreTimeStep && timeStepYears !== null) await checkStepsOf(frame, metadata, timeStepYears, input);
+    if (!ignoreTimeStep && timeStepYears !== null) await checkStepsOf(frame, metadata, timeStepYears, inputText(input));
     return new FrameHistories([frame], surrogate, remove);
   } catch (error) {
     frame.close();
     throw error;
   }
+}
+
+/** What was given, in an error. */
+export function inputText(input: EmulateRequest["input"]): string | undefined {
+  return typeof input === "object" ? input.join(", ") : input;
 }
 
 async function onlyKey(path: string): Promise<string> {
@@ -134,7 +145,7 @@ function isClean(frame: Frame): boolean {
 
 /** A raw file is preprocessed first, into a temporary folder: renamed, sorted, with start rows and shifted conditions. */
 async function rawHistories(
-  { path, key, request }: { path: string; key: string; request: EmulateRequest },
+  { paths, key, request }: { paths: readonly string[]; key: string; request: EmulateRequest },
   surrogate: Inference,
   tools: EmulateTools,
 ): Promise<Histories> {
@@ -146,7 +157,8 @@ async function rawHistories(
     const startState = startStateOf(request, surrogate);
     await preprocessDataset(
       {
-        inputPath: path,
+        inputPath: paths[0]!,
+        moreInputs: paths.slice(1),
         inputKey: key,
         outputPath: clean,
         metadata,
@@ -168,7 +180,7 @@ async function rawHistories(
     return await checkedHistories(await openFrame(clean, "train"), request, surrogate, remove);
   } catch (error) {
     remove();
-    throw rawFileError(error, path, folder);
+    throw rawFileError(error, paths.length === 1 ? paths[0]! : `'[${paths.join(",")}]'`, folder);
   }
 }
 

@@ -2,7 +2,13 @@ import { chooseEngine } from "../backend/choose-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
 import { type ElementTable, tableOfWeights } from "../chemistry/element-table.ts";
-import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
+import {
+  AbundanceScaling,
+  type LatentAffine,
+  LatentScaling,
+  PhysicalScaling,
+  type ScaledParameter,
+} from "../chemistry/scaling.ts";
 import { RangeWatch } from "../data/range-watch.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
@@ -56,9 +62,7 @@ export interface EmulateOptions extends ScaledOption {
 }
 
 /** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
-export interface PhysicalParameter {
-  readonly name: string;
-  readonly range: readonly [number, number];
+export interface PhysicalParameter extends ScaledParameter {
   readonly trained?: readonly [number, number] | undefined;
 }
 
@@ -326,7 +330,7 @@ export class Inference {
   #scaledPhysical(physical: MatrixInput, { scaled }: ScaledOption): Float32Array {
     const emulator = this.#requireEmulator();
     checkShape("physical", physical, ["b", "t", ["physical", this.physicalParameters.length]]);
-    checkValues("physical", physical, scaled ? finite : linearPhysical);
+    checkValues("physical", physical, scaled ? finite : linearPhysical(this.physicalParameters));
     if (!scaled) this.#warnings.checkConditions(physical, () => trainedRanges(this));
     const values = new Float32Array(physical.data.length);
     if (scaled) values.set(physical.data);
@@ -362,7 +366,7 @@ export class Inference {
 /** Counts conditions outside of what the surrogate was trained for: of the training rows, or of the configuration where those are not known. */
 export function trainedRanges({ physicalParameters }: Pick<Inference, "physicalParameters">): RangeWatch {
   return new RangeWatch(
-    physicalParameters.map(({ name, range, trained }) => ({ name, range: trained ?? range })),
+    physicalParameters.map(({ trained, ...parameter }) => ({ ...parameter, range: trained ?? parameter.range })),
     "trained",
   );
 }

@@ -2,7 +2,9 @@ import { dynamicBatch } from "../backend/dynamic-batch.ts";
 import type { HostTensors } from "../backend/engine.ts";
 import { encodeOnnx, type OnnxConstant, type OnnxGraph, onnxOpset } from "../backend/onnx-model.ts";
 import { recordStep } from "../backend/recorder.ts";
-import { autoencoderHash } from "../models/weights-file.ts";
+import { isPlainLog, scaleText } from "../chemistry/physical-parameters.ts";
+import { parameterScale } from "../chemistry/scaling.ts";
+import { autoencoderHash, type EmulatorWeights } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
 import { inputShapes, type Models, type Part, type PartPort, type Quantity } from "./onnx-parts.ts";
 
@@ -38,10 +40,14 @@ function withWeights(graph: OnnxGraph, weights: HostTensors): OnnxGraph {
 }
 
 /** What the file says of itself: lists and ranges as JSON. */
-export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<string, string> {
+function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<string, string> {
   const { kind, options, inputs, outputs } = part;
   const perComponent = emulator?.weights.latent_scaling ?? null;
-  const meanings = perComponent ? { ...meaning, "scaled latents": "(z - shift) / scale with latent_scaling" } : meaning;
+  const meanings = {
+    ...meaning,
+    "scaled physical parameters": meaning["scaled physical parameters"] + otherScales(emulator?.weights),
+    ...(perComponent ? { "scaled latents": "(z - shift) / scale with latent_scaling" } : {}),
+  };
   const ports = (list: readonly PartPort[]): Record<string, string> =>
     Object.fromEntries(list.map(({ name, quantity, shape }) => [name, `${layout(shape)} ${meanings[quantity]}`]));
   return {
@@ -65,6 +71,13 @@ export function fileMetadata(part: Part, { autoencoder, emulator }: Models): Rec
     opset: String(onnxOpset),
     astrochem_version: packageVersion,
   };
+}
+
+/** What stands in place of log10 p; "" where nothing does. */
+function otherScales(weights: EmulatorWeights | undefined): string {
+  const others = (weights?.physical_parameters ?? []).filter((each) => !isPlainLog(parameterScale(each)));
+  const texts = others.map((each) => scaleText(each.name, parameterScale(each)));
+  return texts.length === 0 ? "" : `; in place of log10 p: ${texts.join(", ")}`;
 }
 
 function layout(shape: readonly number[]): string {

@@ -1,19 +1,20 @@
 import { basename } from "node:path";
 import type { ElementTable } from "../chemistry/element-table.ts";
+import { storedScale } from "../chemistry/physical-parameters.ts";
 import { CheckpointError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
-import { readPth } from "../formats/pytorch.ts";
-import type { NamedTensor } from "../formats/safetensors.ts";
 import { packageVersion } from "../version.ts";
 import type { Compressor } from "./compressor.ts";
 import type { Evolver } from "./evolver.ts";
 import type { Layout } from "./layout.ts";
+import { readSavedArrays, type SavedArrays } from "./saved-arrays.ts";
 import {
   type AutoencoderWeights,
   compareArrays,
   type EmulatorWeights,
   type Provenance,
   storedTable,
+  valueFault,
 } from "./weights-file.ts";
 
 /** A model and its `model_name`. */
@@ -22,8 +23,14 @@ export interface NamedModel<T> {
   readonly of: T;
 }
 
-/** What PyTorch's file does not say of an autoencoder. */
-export interface AutoencoderFacts {
+/** What PyTorch's file does not say of a model. */
+interface ModelFacts {
+  /** Told what was taken from the file, a line each. */
+  readonly log: (line: string) => void;
+}
+
+/** Of an autoencoder. */
+export interface AutoencoderFacts extends ModelFacts {
   readonly model: NamedModel<Compressor>;
   readonly species: readonly string[];
   readonly elementTable: ElementTable;
@@ -32,8 +39,8 @@ export interface AutoencoderFacts {
   readonly latentsMinmax: string;
 }
 
-/** What PyTorch's file does not say of an emulator. */
-export interface EmulatorFacts {
+/** Of an emulator. */
+export interface EmulatorFacts extends ModelFacts {
   readonly model: NamedModel<Evolver>;
   readonly species: readonly string[];
   readonly phys: readonly string[];
@@ -44,10 +51,9 @@ export interface EmulatorFacts {
 
 /** @throws CheckpointError with a list of missing, unexpected and misshapen arrays */
 export function importAutoencoder(path: string, facts: AutoencoderFacts): AutoencoderWeights {
-  const arrays = readPth(path);
   const { name, of: model } = facts.model;
   const { layouts } = model;
-  checkArrays(path, arrays, [layouts.trainable, layouts.statistics]);
+  const arrays = arraysOf(path, [layouts.trainable, layouts.statistics], facts.log);
   const counter = arrays.get("encoder_bn1.num_batches_tracked")?.data[0];
   return {
     model_name: name,
@@ -65,15 +71,18 @@ export function importAutoencoder(path: string, facts: AutoencoderFacts): Autoen
 
 /** @throws CheckpointError with a list of missing, unexpected and misshapen arrays */
 export function importEmulator(path: string, facts: EmulatorFacts): EmulatorWeights {
-  const arrays = readPth(path);
   const { name, of: model } = facts.model;
   const { layout } = model;
-  checkArrays(path, arrays, [layout]);
+  const arrays = arraysOf(path, [layout], facts.log);
   return {
     model_name: name,
     model: model.shape,
     species: [...facts.species],
-    physical_parameters: facts.phys.map((name) => ({ name, range: [...facts.physicalRanges[name]!] })),
+    physical_parameters: facts.phys.map((name) => ({
+      name,
+      range: [...facts.physicalRanges[name]!],
+      ...storedScale(name),
+    })),
     window_size: facts.window,
     time_step_yr: null,
     autoencoder_hash: facts.autoencoderHash,
@@ -82,17 +91,29 @@ export function importEmulator(path: string, facts: EmulatorFacts): EmulatorWeig
   };
 }
 
-function checkArrays(path: string, arrays: ReadonlyMap<string, NamedTensor>, layouts: readonly Layout[]): void {
+function arraysOf(path: string, layouts: readonly Layout[], log: (line: string) => void): SavedArrays["arrays"] {
+  const wanted = new Set(layouts.flatMap(({ specs }) => specs.map(({ name }) => name)));
+  const { arrays, notes } = readSavedArrays(path, wanted);
+  for (const note of notes) log(note);
   const { missing, unexpected, misshapen } = compareArrays(arrays, layouts);
+  // Float64 beyond float32's range would be infinite.
+  const values = [...arrays].flatMap(([name, array]) => {
+    const data = array.dtype === "F64" ? Float32Array.from(array.data as Float64Array) : array.data;
+    return (wanted.has(name) && valueFault(name, { ...array, data })) || [];
+  });
   const problems = [
     missing.length > 0 && `missing: ${missing.join(", ")}`,
     unexpected.length > 0 && `unexpected: ${unexpected.join(", ")}`,
     misshapen.length > 0 && `misshapen: ${misshapen.join(", ")}`,
+    values.length > 0 && `not weights: ${values.join(", ")}`,
   ].filter((problem) => problem !== false);
-  if (problems.length === 0) return;
+  if (problems.length === 0) return arrays;
+  const shard = /-\d{5}-of-(\d{5})\.\w+$/.exec(path);
   throw new CheckpointError(`${path} does not hold the model of the configuration\n  ${problems.join("\n  ")}`, {
     where: path,
-    fix: "set what it was trained with: autoencoder.hidden_dims, autoencoder.latent_dim, model.hidden_dim, dataset.species_path",
+    fix: shard
+      ? `it is one shard of ${Number(shard[1])}: give the index beside it (model.safetensors.index.json)`
+      : "set what it was trained with: autoencoder.hidden_dims, autoencoder.latent_dim, model.hidden_dim, dataset.species_path",
   });
 }
 

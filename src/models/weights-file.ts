@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { ElementTable } from "../chemistry/element-table.ts";
-import { type LatentAffine, minmaxLatents } from "../chemistry/scaling.ts";
+import { boundOf, boundText } from "../chemistry/physical-parameters.ts";
+import { type LatentAffine, minmaxLatents, parameterScale, type ScaledParameter } from "../chemistry/scaling.ts";
 import { CheckpointError } from "../errors.ts";
 import { checkVersion, migrate } from "../formats/format-version.ts";
 import {
+  foreignWeightsFix,
   type NamedTensor,
   readSafetensors,
   type SafetensorsContent,
@@ -19,7 +21,6 @@ import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 
 /** What is scaled by a range that is empty or upside down comes out as nonsense. */
 const range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, "is not [lower, upper]");
-const logRange = range.refine(([lower]) => lower > 0, "is scaled by log10 and must be above 0");
 /** The least and the largest value of each column over the training rows. */
 const columnRange = z
   .strictObject({ lower: z.array(z.number()), upper: z.array(z.number()) })
@@ -81,7 +82,19 @@ const emulatorMetadata = z.strictObject({
   kind: z.literal("emulator"),
   /** In the order of the emulator's input; `range` scales it, `trained` is what the training rows held, left out where it is not known. */
   physical_parameters: z.array(
-    z.strictObject({ name: z.string(), range: logRange, trained: z.tuple([z.number(), z.number()]).optional() }),
+    z
+      .strictObject({
+        name: z.string(),
+        range,
+        /** Left out: log10. */
+        scale: z.strictObject({ log: z.boolean(), offset: z.number().nonnegative() }).optional(),
+        trained: z.tuple([z.number(), z.number()]).optional(),
+      })
+      .refine((parameter) => parameter.range[0] > boundOf(parameterScale(parameter)), {
+        path: ["range"],
+        error: ({ input }) =>
+          `is scaled by log10 and must be ${boundText(parameterScale(input as Pick<ScaledParameter, "scale">))}`,
+      }),
   ),
   window_size: z.int().positive(),
   /** Years of one step; the median of those of the training data where they vary; null where it is not known. */
@@ -293,7 +306,7 @@ function checkArrays(path: string, tensors: ReadonlyMap<string, NamedTensor>, la
 }
 
 /** One bad value spoils every result without a word. */
-function valueFault(name: string, { data }: NamedTensor): string | undefined {
+export function valueFault(name: string, { data }: NamedTensor): string | undefined {
   if (data instanceof BigInt64Array) return undefined;
   const at = data.findIndex((value) => !Number.isFinite(value));
   if (at >= 0) return `${name} has the value ${data[at]} at ${at}`;
@@ -339,7 +352,7 @@ function decodeMetadata<T extends z.ZodType>(
   if (version === undefined || metadata.kind === undefined) {
     throw new CheckpointError(`${path} is not a weights file of astrochem: it has no metadata`, {
       where: path,
-      fix: "PyTorch's .pth files come in with: astrochem import-weights",
+      fix: foreignWeightsFix,
     });
   }
   const found = /^\d{1,15}$/.test(version) ? Number(version) : version;

@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { isMap } from "../config/difference.ts";
 import { CheckpointError } from "../errors.ts";
+import { checkedContent } from "../formats/checked-content.ts";
 import {
   type NamedTensor,
   readSafetensors,
@@ -11,7 +13,7 @@ import { packageVersion } from "../version.ts";
 import type { TrainingState, TrainingValues } from "./training-state.ts";
 
 /** The version of the checkpoints that this program writes; see CHANGELOG.md for what changed with each. */
-export const checkpointFormatVersion = 1;
+const checkpointFormatVersion = 1;
 
 /** What a checkpoint belongs to: a resumed training has to agree in all of it. Values that JSON can hold. */
 export type CheckpointOrigin = Readonly<Record<string, unknown>>;
@@ -58,10 +60,23 @@ export function decodeCheckpoint(path: string, { tensors, metadata }: Safetensor
     if (!(data instanceof Float32Array || data instanceof Float64Array)) throw damaged(path, `${name} holds integers`);
     arrays[name.slice(trainingPrefix.length)] = data;
   }
-  if (!isMap(header.origin) || !isMap(header.values)) throw damaged(path, "its metadata are not whole");
-  const { origin, config, values } = header;
+  const { origin, config, values } = checkedContent(whole, header, { where: path, fix, failure: CheckpointError });
   return { origin, config, state: { arrays, values: values as unknown as TrainingValues } };
 }
+
+const count = z.int().nonnegative();
+/** The parts that every training state has; what is inside of them is the trainer's own. */
+const whole = z.looseObject({
+  origin: z.record(z.string(), z.unknown()),
+  config: z.unknown(),
+  values: z.looseObject({
+    ...{ steps: count, epoch: count, elapsed_ms: z.number().nonnegative(), skipped_in_a_row: count },
+    position: z.looseObject({ batch: count, random: z.array(z.number()) }).nullable(),
+    phase: z.looseObject({ index: count, epochs: count, steps: count }),
+    best: z.looseObject({ steps: count, epoch: count }).nullable(),
+    log: z.array(z.looseObject({ epoch: count })),
+  }),
+});
 
 /** Writes a checkpoint whole: temporary name, sync, rename. @throws DataError where it cannot be written */
 export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
@@ -112,9 +127,11 @@ function parse(path: string, text: string): Record<string, unknown> {
   throw damaged(path, "its metadata are not JSON");
 }
 
+const fix = "resume from another checkpoint, or start anew";
+
 function damaged(path: string, what: string): CheckpointError {
   return new CheckpointError(`${path} holds a damaged checkpoint: ${what}`, {
     where: path,
-    fix: "resume from another checkpoint, or start anew",
+    fix,
   });
 }

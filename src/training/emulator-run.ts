@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ElementTable } from "../chemistry/element-table.ts";
+import { storedScale, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
@@ -10,7 +11,7 @@ import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { outsideRanges } from "../data/range-watch.ts";
-import { type TimeSteps, timestepColumn } from "../data/time-steps.ts";
+import type { TimeSteps } from "../data/time-steps.ts";
 import { CheckpointError } from "../errors.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { type Evolver, type EvolverShape, initialEvolver } from "../models/evolver.ts";
@@ -135,22 +136,31 @@ function compressorWeights(job: EmulatorJob): AutoencoderWeights {
   );
 }
 
+/** The species come first: those of another list are another number of latents too, where there is no compression. */
 function checkAutoencoder(job: EmulatorJob, weights: AutoencoderWeights): void {
   const { model, species, abundances_clipping: clipping } = weights;
-  if (model.latent_dim !== job.shape.output_dim) {
-    throw new CheckpointError(
-      `${job.autoencoder} has ${model.latent_dim} latents, the configuration ${job.shape.output_dim}`,
-      { where: job.autoencoder, fix: `autoencoder.latent_dim=${model.latent_dim}` },
-    );
+  const isTrained = compressorOf(job.compressor).layouts.trainable.size > 0;
+  const again = isTrained
+    ? "use the dataset that it was trained with, or train it again: astrochem train-autoencoder"
+    : "remove it: the emulator's training makes it anew; or give another place: autoencoder.pretrained_model_path=FILE";
+  const [at, wanted] = [job.autoencoder, job.columns.species];
+  if (species.join() !== wanted.join()) {
+    const odd = species.findIndex((name, s) => name !== wanted[s]);
+    const found =
+      species.length === wanted.length
+        ? `species ${odd + 1} is ${species[odd]}, here ${wanted[odd]}`
+        : `${species.length} species, here ${wanted.length}`;
+    throw new CheckpointError(`${at} is of another species list: ${found}`, { where: at, fix: again });
   }
-  const isSame =
-    species.join() === job.columns.species.join() &&
-    clipping.lower === job.clipping.lower &&
-    clipping.upper === job.clipping.upper;
-  if (isSame) return;
-  throw new CheckpointError(`${job.autoencoder} was trained with another species list or clipping range`, {
-    where: job.autoencoder,
-    fix: "use the dataset that it was trained with, or train it again: astrochem train-autoencoder",
+  if (clipping.lower !== job.clipping.lower || clipping.upper !== job.clipping.upper) {
+    const range = ({ lower, upper }: typeof clipping): string => `[${lower}, ${upper}]`;
+    const what = `${at} is of another clipping range: ${range(clipping)}, here ${range(job.clipping)}`;
+    throw new CheckpointError(what, { where: at, fix: again });
+  }
+  if (model.latent_dim === job.shape.output_dim) return;
+  throw new CheckpointError(`${at} has ${model.latent_dim} latents, the configuration ${job.shape.output_dim}`, {
+    where: at,
+    fix: `autoencoder.latent_dim=${model.latent_dim}`,
   });
 }
 
@@ -223,6 +233,7 @@ function describeData(
     physical_parameters: phys.map((name, k) => ({
       name,
       range: [...physicalRanges[name]!],
+      ...storedScale(name),
       trained: [digits(physicalRange.lower[k]!), digits(physicalRange.upper[k]!)],
     })),
     time_step_yr: timeSteps.time_step_yr,
@@ -281,8 +292,8 @@ function evolverFor(
 ): Evolver {
   const index = columns.phys.indexOf(timestepColumn);
   const wantsStep = index >= 0 && kindOfEvolver(model_name).readsTimestep;
-  const timestep = wantsStep ? { timestep: { index, range: physicalRanges[timestepColumn] } } : {};
-  return evolverOf({ model_name, model: { ...shape, ...timestep } });
+  const step = wantsStep ? { timestep: { index, range: physicalRanges[timestepColumn] } } : {};
+  return evolverOf({ model_name, model: { ...shape, ...step } });
 }
 
 /** As many as float32 has. */

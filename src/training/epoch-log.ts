@@ -1,10 +1,12 @@
+import { z } from "zod";
 import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
+import { checkedContent } from "../formats/checked-content.ts";
 import { checkVersion, type FileFormat, latestVersion } from "../formats/format-version.ts";
 import type { EpochRecord, TrainingObserver } from "./observer.ts";
 
 /** Records of epochs, beside the weights and in a run's `epochs.jsonl`. Each names its version: a line of such a file may stand alone. */
-export const epochLogFormat: FileFormat = { name: "epoch log format", migrations: [] };
+const epochLogFormat: FileFormat = { name: "epoch log format", migrations: [] };
 
 /** A record as it is written. */
 export function versioned(record: EpochRecord): EpochRecord & { format_version: number } {
@@ -21,6 +23,20 @@ export function metricOf(
   const isDex = ({ metric, mean, dex }: (typeof records)[number]): boolean =>
     metric !== undefined && metric === dex && metric !== mean;
   return records.some(isDex) ? "dex" : "relative";
+}
+
+/** What each version of an epoch's record has; a value that is no finite number is null in JSON. */
+const commonParts = z.looseObject({
+  epoch: z.int(),
+  mean: z.number().nullable(),
+  train_loss: z.looseObject({ total: z.number().nullable() }),
+});
+
+/** An epoch's record, as read. @throws DataError naming the version where it is newer, or a bad key */
+export function epochRecord(value: unknown, where: string): EpochRecord {
+  checkEpochVersions([value], where);
+  checkedContent(commonParts, value, { where, fix: "restore the log of the epochs, or train again" });
+  return value as EpochRecord;
 }
 
 /**

@@ -46,7 +46,7 @@ export function optimizerStep(
 }
 
 /** The global L2 norm, []; of gradients up to the largest float, whose squares would overflow. */
-export function safeNorm(gradient: tf.Tensor): tf.Tensor {
+function safeNorm(gradient: tf.Tensor): tf.Tensor {
   const largest = tf.maximum(tf.max(tf.abs(gradient)), 1e-30);
   return tf.mul(largest, tf.sqrt(tf.sum(tf.square(tf.div(gradient, largest)))));
 }

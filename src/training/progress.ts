@@ -33,7 +33,10 @@ export interface ProgressState {
  */
 export function renderBar(state: ProgressState, width: number): string {
   const label = epochLabel(state.epoch, state.maxEpochs);
-  if (state.phase === "validation") return cut(`${label}  validating`, width);
+  if (state.phase === "validation") {
+    const errors = errorColumns(state).filter((text) => text !== null);
+    return cut([`${label}  validating`, ...errors].join(", "), width);
+  }
   const share = state.batches > 0 ? Math.min(1, state.batch / state.batches) : 0;
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
   const columns = barColumns(state, share);
@@ -49,17 +52,27 @@ export function renderBar(state: ProgressState, width: number): string {
 
 /** What stands in the brackets; the lower the rank, the sooner it goes where the terminal is narrow. */
 function barColumns(state: ProgressState, share: number): { rank: number; text: string }[] {
-  const { elapsed, items, unit, loss, metric, lastError, bestError, remaining } = state;
+  const { elapsed, items, unit, loss, remaining } = state;
+  const [last, best] = errorColumns(state);
   const left = share > 0 ? formatDuration(elapsed / share - elapsed) : "?";
   const columns: [rank: number, text: string | null][] = [
-    [3, `${formatDuration(elapsed)}<${left}`],
-    [5, elapsed > 0 ? `${formatRate(items, elapsed)} ${unit}/s` : null],
-    [4, loss === null ? null : `loss ${formatError(loss)}`],
-    [2, lastError === null ? null : `${metric === "dex" ? "val_dex" : "val_mre"} ${formatError(lastError)}`],
-    [1, bestError === null ? null : `best ${formatError(bestError)}`],
+    [1, `${formatDuration(elapsed)}<${left}`],
+    [2, elapsed > 0 ? `${formatRate(items, elapsed)} ${unit}/s` : null],
+    [3, loss === null ? null : `loss ${formatError(loss)}`],
+    [5, last],
+    [4, best],
     [6, remaining === null ? null : `eta ${formatDuration(remaining)}`],
   ];
   return columns.flatMap(([rank, text]) => (text === null ? [] : [{ rank, text }]));
+}
+
+/** The validation error of the last epoch, with its metric, and the best so far. */
+function errorColumns({ metric, lastError, bestError }: ProgressState): [last: string | null, best: string | null] {
+  const name = metric === "dex" ? "val_dex" : "val_mre";
+  return [
+    lastError === null ? null : `${name} ${formatError(lastError)}`,
+    bestError === null ? null : `best ${formatError(bestError)}`,
+  ];
 }
 
 /** The line of an epoch that has ended, for logs and pipes. */

@@ -105,7 +105,7 @@ describe("a comparison", () => {
 
   it("refuses runs of different rows, and one run alone", () => {
     expect(() => compareRuns([run("a", [[1, 1]]), run("b", [[1, 1]], { rows_hash: "other" })], options)).toThrow(
-      "b was evaluated on other rows than a: 10 rows of 1 validation tracers of b.h5, not 10 rows of 1 validation tracers of a.h5",
+      "b was evaluated on other rows than a: 10 rows of 1 validation tracer of b.h5, not 10 rows of 1 validation tracer of a.h5",
     );
     expect(() => compareRuns([run("a", [[1, 1]])], options)).toThrow("needs two runs or more");
   });

@@ -1,12 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ErrorGroups, relativeOfDex } from "../../src/analysis/error-groups.ts";
+import { cappedDex, ErrorGroups, relativeOfDex } from "../../src/analysis/error-groups.ts";
 import { sketchBin, sketchBins } from "../../src/analysis/error-sketch.ts";
 
 /** The value of the nearest rank, by sorting. */
 function exactQuantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.ceil(share * sorted.length - 1e-9) - 1]!;
+}
+
+function addDex(groups: ErrorGroups, group: number, dex: number): void {
+  const capped = cappedDex(dex);
+  groups.add(group, capped, relativeOfDex(capped), sketchBin(capped));
 }
 
 const error = fc.oneof(
@@ -20,7 +25,7 @@ describe("the error sketch", () => {
     fc.assert(
       fc.property(fc.array(error, { minLength: 1, maxLength: 300 }), (errors) => {
         const groups = new ErrorGroups(1);
-        for (const each of errors) groups.addDex(0, each);
+        for (const each of errors) addDex(groups, 0, each);
         const { dex, relative, count } = groups.stats([0])!;
         const [sizes, relatives] = [errors.map(Math.abs), errors.map(relativeOfDex)];
         expect(count).toBe(errors.length);
@@ -50,7 +55,7 @@ describe("the error sketch", () => {
 
   it("counts what is no number as the largest error", () => {
     const groups = new ErrorGroups(1);
-    for (const each of [Number.NaN, Number.NEGATIVE_INFINITY, 0, 0]) groups.addDex(0, each);
+    for (const each of [Number.NaN, Number.NEGATIVE_INFINITY, 0, 0]) addDex(groups, 0, each);
     const { dex, relative } = groups.stats([0])!;
     expect([dex.max, dex.mean, dex.p99]).toEqual([1000, 500, 1000]);
     expect(relative.max).toBe(1e30);
@@ -59,8 +64,8 @@ describe("the error sketch", () => {
 
   it("tells a too high prediction's relative error from that of one as much too low", () => {
     const groups = new ErrorGroups(2);
-    groups.addDex(0, 1);
-    groups.addDex(1, -1);
+    addDex(groups, 0, 1);
+    addDex(groups, 1, -1);
     expect(groups.stats([0])!.relative.max).toBeCloseTo(9);
     expect(groups.stats([1])!.relative.max).toBeCloseTo(0.9);
     // Of both together: half of the values are within 0.9.

@@ -4,7 +4,7 @@ import { AbundanceHistograms, DensityPlotSums, LogHistogram } from "../../src/an
 describe("histograms", () => {
   it("take any number of bins between the extremes", () => {
     const sums = new LogHistogram();
-    for (let i = 0; i <= 1000; i++) sums.add(4 + i / 1000);
+    for (let i = 0; i <= 1000; i++) sums.add(10 ** (4 + i / 1000));
     const { from, to, counts } = sums.histogram(10);
     expect([from, to]).toEqual([4, 5]);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(1001);
@@ -13,7 +13,7 @@ describe("histograms", () => {
 
   it("of equal values are one bin without width", () => {
     const sums = new LogHistogram();
-    for (let i = 0; i < 3; i++) sums.add(2);
+    for (let i = 0; i < 3; i++) sums.add(100);
     expect(sums.histogram(50)).toEqual({ from: 2, to: 2, counts: [3] });
   });
 

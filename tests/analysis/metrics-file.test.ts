@@ -27,6 +27,7 @@ describe("metrics.json", () => {
       path("null.json", "null"),
       path("other.json", '{"format": "something"}'),
       path("new.json", '{"format": "astrochem-metrics", "format_version": 99}'),
+      path("few.json", '{"format": "astrochem-metrics", "format_version": 1, "provenance": {}}'),
     ];
     const told: string[] = [];
     for (const file of files) told.push((await thrownBy(() => readMetrics(file), folder)).split("\n")[0]!);
@@ -36,6 +37,7 @@ describe("metrics.json", () => {
       "DataError: …/null.json holds no metrics of astrochem",
       "DataError: …/other.json holds no metrics of astrochem",
       "DataError: …/new.json has metrics format 99; this version reads 1",
+      expect.stringMatching(/^DataError: …\/few.json is damaged: `provenance.rows_hash`: .*`predictions`: /),
     ]);
   });
 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { blocks, inBlocks, powersOfTwo } from "../../src/backend/blocks.ts";
+import { blocks, inBlocks } from "../../src/backend/blocks.ts";
 import { type EngineState, hostTensor, type Program } from "../../src/backend/engine.ts";
 
-const counts = (n: number, largest: number): number[] => [...powersOfTwo(n, largest)].map(({ count }) => count);
+const counts = (n: number, largest: number): number[] => [...blocks(n, largest, false)].map(({ count }) => count);
 
 describe("blocks", () => {
   it("in powers of two cut into the largest and falling ones for the rest", () => {
@@ -37,7 +37,7 @@ describe("blocks", () => {
     fc.assert(
       fc.property(...sizes, (n, largest) => {
         let covered = 0;
-        for (const { start, count } of powersOfTwo(n, largest)) {
+        for (const { start, count } of blocks(n, largest, false)) {
           expect(start).toBe(covered);
           expect(count).toBeGreaterThan(0);
           expect(count).toBeLessThanOrEqual(largest);

@@ -30,7 +30,7 @@ function graphOf(f: OfBatch, shape: (batch: number) => number[] = (batch) => [ba
 /** Runs one file at several batches and compares with eager execution. */
 async function agrees(f: OfBatch): Promise<void> {
   const session = await ort.InferenceSession.create(encodeOnnx(graphOf(f), "0"));
-  const eager = new EagerEngine();
+  const eager = new EagerEngine("wasm");
   for (const batch of [1, 2, 7]) {
     const data = Float32Array.from({ length: batch * 6 }, (_, i) => Math.sin(1 + 1.7 * i));
     const { y } = await eager.program("eager", stepOf(f)).run(eager.state({}), { x: hostTensor(data, [batch, 6]) });

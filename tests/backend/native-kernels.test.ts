@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { tf } from "../../src/backend/tf.ts";
 import { engineNamed, engines, expectClose, withoutLeak } from "../helpers/tensors.ts";
 
@@ -68,6 +68,17 @@ describe.skipIf(!isInstalled)("the matrix product of native TensorFlow", () => {
       a.flatMap((matrix, i) => product(matrix, b[i]!).flat()),
       { absolute: 1e-6 },
     );
+  });
+
+  it("is TensorFlow's MatMul for two matrices, of integers too", () => {
+    const backend = tf.backend() as unknown as { executeSingleOutput(name: string): unknown };
+    const asked = vi.spyOn(backend, "executeSingleOutput");
+    const [a, b] = [tf.tensor([[1, 2]], undefined, "int32"), tf.tensor([[3], [4]], undefined, "int32")];
+    expect(withoutLeak(() => [...tf.matMul(a, b).dataSync(), ...tf.matMul(a, a, false, true).dataSync()])).toEqual([
+      11, 5,
+    ]);
+    expect(asked.mock.calls.map(([name]) => name)).toEqual(["MatMul", "MatMul"]);
+    asked.mockRestore();
   });
 
   it("keeps to the other kernel's rules: a matrix against a batch, and the shapes that do not fit", () => {

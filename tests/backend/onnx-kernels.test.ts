@@ -9,7 +9,7 @@ import { type TensorMap, tf } from "../../src/backend/tf.ts";
 import { expectClose, useWasm } from "../helpers/tensors.ts";
 
 let compiled: Engine;
-const eager = new EagerEngine();
+const eager = new EagerEngine("wasm");
 const tested = new Set<string>();
 
 beforeAll(async () => {

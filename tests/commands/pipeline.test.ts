@@ -385,7 +385,7 @@ describe("a training that cannot start", () => {
       4 error: …/weights/grav/autoencoder.safetensors has 3 latents, the configuration 5
         at   …/weights/grav/autoencoder.safetensors
         fix  autoencoder.latent_dim=3
-      4 error: …/weights/grav/autoencoder.safetensors was trained with another species list or clipping range
+      4 error: …/weights/grav/autoencoder.safetensors is of another clipping range: [1e-20, 1], here [1e-18, 1]
         at   …/weights/grav/autoencoder.safetensors
         fix  use the dataset that it was trained with, or train it again: astrochem train-autoencoder
       2 error: no native TensorFlow for cuda is installed
@@ -402,6 +402,20 @@ describe("a training that cannot start", () => {
       "
     `);
     expect(readdirSync(join(cwd, "weights/grav")).sort()).toEqual(readdirSync(join(made, "weights/grav")).sort());
+  });
+
+  it("tells the identity of another species list by the species, not by the latents that they are", async () => {
+    const cwd = folderWith("clean.h5");
+    const sizes = ["autoencoder=identity", "model.hidden_dim=8", "model.window_size=6", "mode=preprocess"];
+    expect((await command(["train-emulator", ...common, ...sizes], cwd)).code).toBe(0);
+    writeFileSync(join(cwd, "few.txt"), `${species.slice(0, 300).join("\n")}\n`);
+    const few = ["train-emulator", ...common, ...sizes, "dataset.species_path=few.txt"];
+    expect(await refusals([few], cwd)).toMatchInlineSnapshot(`
+      "4 error: …/weights/grav/identity.safetensors is of another species list: 333 species, here 300
+        at   …/weights/grav/identity.safetensors
+        fix  remove it: the emulator's training makes it anew; or give another place: autoencoder.pretrained_model_path=FILE
+      "
+    `);
   });
 
   it("leaves no part of a file where it cannot write", async () => {

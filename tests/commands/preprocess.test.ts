@@ -43,7 +43,7 @@ describe("preprocess", () => {
       "split   tracers  rows  columns
       /train        6    57      340
       /val          2    22      340
-      …/clean.h5 (0.1 MB)
+      clean.h5 (0.1 MB)
       "
     `);
     expect(code).toBe(0);
@@ -53,6 +53,27 @@ describe("preprocess", () => {
       ours.close();
       theirs.close();
     }
+  });
+
+  it("reads UCLCHEM's text, a tracer a file, in natural order", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "species.txt"), "H\nH2\nCO\n");
+    for (const k of [1, 2, 10]) {
+      const rows = [1, 2, 3].map((row) => `${100 * row},1.0E+05,20.0,20.0,2.0,1.0,1.0,1,0.5,0.25,${k}.0-105`);
+      const head = "Time,Density,gasTemp,dustTemp,Av,radfield,zeta,point,H      ,H2     ,CO     ";
+      writeFileSync(join(cwd, `run${k}.dat`), [head, ...rows, ""].join("\r\n"));
+    }
+    const own = ["dataset.species_path=species.txt", "dataset.stoichiometric_matrix_path=null", "output_path=clean.h5"];
+    const words = [...own, "dataset.start=first_row", "train_split=0.4"];
+    const globbed = await preprocess([...words, "input_path=run*.dat"], cwd);
+    expect([globbed.code, globbed.stderr]).toEqual([0, expect.stringContaining("run1.dat, run2.dat, run10.dat")]);
+    expect(globbed.stdout).toContain("/train        1     3       10");
+    const listed = await preprocess([...words, "input_path=[run1.dat,run2.dat,run10.dat]", "output_path=b.h5"], cwd);
+    expect(listed.code).toBe(0);
+    const bad = readFileSync(join(cwd, "run2.dat"), "utf8").replace("2.0-105", "*******");
+    writeFileSync(join(cwd, "run2.dat"), bad);
+    const { code, stderr } = await preprocess([...words, "input_path=run*.dat", "output_path=c.h5"], cwd);
+    expect([code, stderr]).toEqual([3, expect.stringContaining("at   …/run2.dat, line 2, column CO")]);
   });
 
   it("leaves config, environment, log and summary in the run's folder", async () => {

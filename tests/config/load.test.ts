@@ -72,6 +72,8 @@ describe("the package's configurations", () => {
       abundances_clipping: { lower: 1e-20, upper: 1 },
       metadata: ["Index", "Model", "Time"],
       phys: ["Density", "Radfield", "Av", "gasTemp"],
+      columns: {},
+      units: {},
       time_step: "constant",
       start: "auto",
       initial_abundances_path: "utils/initial_abundances.npy",
@@ -273,10 +275,10 @@ describe("loadConfig", () => {
     expect(failure("config", [], ["configs/alone"])).toMatchInlineSnapshot(`
       "3 problems in the configuration
       1. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
-           at   <package>/configs/models/autoencoder.yaml:36:1
+           at   <package>/configs/models/autoencoder.yaml:37:1
            fix  give dataset.name=value
       2. \`\${dataset.name}\` needs \`dataset.name\`, which must be given
-           at   <package>/configs/models/autoencoder.yaml:37:1
+           at   <package>/configs/models/autoencoder.yaml:38:1
            fix  give dataset.name=value
       3. a value must be given: \`dataset.name\`
            at   configs/alone/config.yaml:2:1
@@ -396,7 +398,7 @@ describe("what is wrong is told all at once", () => {
            fix  quote it: "cache_dir='2026'"
       4. unknown key \`dataset.phis\`
            at   override "+dataset.phis=[a]", column 2
-           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing
+           fix  did you mean \`dataset.phys\`? known keys of dataset: name, dataset_path, physical_parameter_ranges, abundances_clipping, metadata, phys, columns, units, time_step, start, initial_abundances_path, stoichiometric_matrix_path, elements, names, species_path, preprocessing
       5. \`model.hidden_dims\` must be [integer ≥ 1, integer ≥ 1], got [160, 80, 40]
            at   configs/models/mine.yaml:5:1
       6. \`model.batch_size\` must be integer ≥ 2, got 1.5
@@ -432,17 +434,18 @@ describe("what is wrong is told all at once", () => {
     expect(failure("config", overrides)).toMatchInlineSnapshot(`
       "9 problems in the configuration
       1. \`dataset.dataset_path\` is missing
-           at   <package>/configs/datasets/grav.yaml:6:1
+           at   <package>/configs/datasets/grav.yaml:7:1
            fix  give dataset.dataset_path=… (text): Clean HDF5 file to train on.
-      2. \`dataset.physical_parameter_ranges.Density\` must be [number > 0, number > 0], got [1]
+      2. \`dataset.physical_parameter_ranges.Density\` must be [number, number], got [1]
            at   override "dataset.physical_parameter_ranges.Density=[1]", column 1
       3. \`dataset.physical_parameter_ranges.Av\` must have its lower bound first: [lower, upper], lower < upper
            at   override "dataset.physical_parameter_ranges.Av=[3,2]", column 1
            fix  it is [3, 2]
-      4. \`dataset.physical_parameter_ranges.gasTemp.0\` must be number > 0, got 0
-           at   override "dataset.physical_parameter_ranges.gasTemp=[0,5]", column 1
+      4. \`dataset.physical_parameter_ranges\` must begin gasTemp above 0, as log10(gasTemp) is scaled
+           at   <package>/configs/datasets/grav.yaml:9:1
+           fix  it is {Density: [1], Radfield: [0.0001, 26], Av: [3, 2], gasTemp: [0, 5]}
       5. \`dataset.abundances_clipping\` must have lower < upper
-           at   <package>/configs/datasets/grav.yaml:15:1
+           at   <package>/configs/datasets/grav.yaml:16:1
            fix  it is {lower: 2, upper: 1}
       6. \`dataset.metadata\` names \`Index\` twice
            at   override "dataset.metadata=[Index,Index]", column 1
@@ -490,7 +493,7 @@ describe("what is wrong is told all at once", () => {
   it("for a model of the other root", () => {
     expect(failure("config", ["model=emulator"])).toMatchInlineSnapshot(`
       "\`model.model_name\` must be autoencoder | identity, got emulator
-        at   <package>/configs/models/emulator.yaml:6:1"
+        at   <package>/configs/models/emulator.yaml:7:1"
     `);
   });
 

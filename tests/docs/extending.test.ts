@@ -109,6 +109,7 @@ describe("docs/extending.md", () => {
       "a metric": counts["A metric"],
       "weights in another format": counts["Weights in another format"],
       "another part of the ONNX export": counts["A part of the ONNX export"],
+      "a physical parameter on another scale": counts["A physical parameter on another scale"],
     });
   });
 });

@@ -106,7 +106,11 @@ describe("the pages", () => {
     for (const part of line.split(" && ")) {
       const [program, ...words] = wordsOf(part);
       expect(program).toBe("astrochem");
-      const request = await parseCommandLine(words, commands, { version: "1", width: 80 });
+      const request = await parseCommandLine(words, commands, {
+        version: "1",
+        width: 80,
+        place: { cwd: process.cwd(), env: {}, now: () => new Date(0) },
+      });
       if (request.kind === "text" || !request.command.config) continue;
       const { args, overrides } = request;
       const configDirs = (args["config-dir"] as string[] | undefined) ?? [];

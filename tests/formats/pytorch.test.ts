@@ -63,11 +63,51 @@ describe("readPth", () => {
     );
   });
 
+  it.each(["half", "bfloat16"])("widens %s to F32", (name) => {
+    expect(readPth(fixture(name)).get("weight")).toEqual({ dtype: "F32", shape: [2], data: new Float32Array(2) });
+  });
+
+  it("takes the only state_dict of a checkpoint", () => {
+    const tensors = readPth(fixture("checkpoint"));
+    expect([...tensors.keys()].slice(0, 2)).toEqual(["first.weight", "first.bias"]);
+  });
+
+  it.each([
+    [
+      "TorchScript",
+      ["a/code/__torch__.py", "a/constants.pkl", "a/data.pkl"],
+      /TorchScript[\s\S]*torch\.jit\.load\("x\.pt"\)\.state_dict\(\)/,
+    ],
+    [
+      ".pt2",
+      ["a/archive_format", "a/models/model.json"],
+      /exported program[\s\S]*torch\.export\.load\("x\.pt"\)\.state_dict,/,
+    ],
+    ["an early .pt2", ["serialized_exported_program.json", "version"], /exported program/],
+  ])("names %s, with the line that saves it again", (_, names, message) => {
+    const archive = pack(new Map(names.map((name) => [name, Buffer.from("N.")])));
+    expect(() => decodePth(archive, "x.pt")).toThrow(message);
+  });
+
+  const modulePickle = "c__main__\nNet\n)\x81}(S'training'\nI01\nS'_modules'\n}ub";
+  it.each([
+    [
+      "",
+      `${modulePickle}.`,
+      /the file is a whole pickled module \(__main__\.Net\)[\s\S]*torch\.load\("x\.pt", weights_only=False\)\.state_dict\(\)/,
+    ],
+    [
+      " in a dict",
+      `}(S'epoch'\nI3\nS'model'\n${modulePickle}u.`,
+      /`model` in the file is a whole pickled module[\s\S]*weights_only=False\)\["model"\]\.state_dict\(\)/,
+    ],
+  ])("names a whole pickled module%s", (_, text, message) => {
+    const archive = pack(new Map([["a/data.pkl", Buffer.from(text, "latin1")]]));
+    expect(() => decodePth(archive, "x.pt")).toThrow(message);
+  });
+
   it.each([
     ["hostile", /asks for posix\.system, which is not on the list of what may be loaded/],
-    ["half", /float16, which is not read/],
-    ["bfloat16", /bfloat16, which is not read/],
-    ["checkpoint", /more than a state_dict: epoch is not a tensor[\s\S]*model\.state_dict\(\)/],
     ["legacy", /old format, from before version 1\.6[\s\S]*torch\.save\(torch\.load/],
     ["no-such-file", /there is no file/],
   ])("refuses %s", (name, message) => {

@@ -60,8 +60,8 @@ describe("safetensors", () => {
     ["a header that is a list", withHeader("[]"), "header is not an object"],
     [
       "an unknown type",
-      withHeader(`{"x":${entry("BF16", [1], [0, 2])}}`, new Uint8Array(2)),
-      "array x has the type BF16",
+      withHeader(`{"x":${entry("F8_E4M3", [1], [0, 2])}}`, new Uint8Array(2)),
+      "array x has the type F8_E4M3",
     ],
     [
       "a type from the prototype",
@@ -125,11 +125,11 @@ describe("safetensors", () => {
   });
 
   it("of a type that is not read say which array, and what to do", async () => {
-    const bytes = withHeader(`{"net.0.weight":${entry("BF16", [1], [0, 2])}}`, new Uint8Array(2));
+    const bytes = withHeader(`{"net.0.weight":${entry("F8_E4M3", [1], [0, 2])}}`, new Uint8Array(2));
     expect(await thrownBy(() => decodeSafetensors(bytes, "emulator.safetensors"), folder)).toMatchInlineSnapshot(`
-      "CheckpointError: emulator.safetensors: array net.0.weight has the type BF16, which is not supported
+      "CheckpointError: emulator.safetensors: array net.0.weight has the type F8_E4M3, which is not supported
         at   emulator.safetensors, array net.0.weight
-        fix  save it as F32; supported are F64, F32, I64, I32, I16, I8, U8, BOOL"
+        fix  save it as F32; supported are F64, F32, I64, I32, I16, I8, U8, BOOL, F16, BF16"
     `);
   });
 

@@ -5,14 +5,15 @@ import {
   type Dimension,
   finite,
   linearAbundance,
-  linearPhysical,
   type MatrixInput,
+  linearPhysical as physicalOf,
 } from "../../src/inference/arguments.ts";
 
 const zeros = (...shape: number[]): MatrixInput => ({
   data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
   shape,
 });
+const linearPhysical = physicalOf([{ name: "Density", range: [1, 2] }]);
 const wanted: Dimension[] = ["b", "t", ["physical", 4]];
 
 describe("a shape", () => {

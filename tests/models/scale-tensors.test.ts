@@ -14,6 +14,14 @@ const scales: readonly [string, Scaling, readonly number[]][] = [
     new PhysicalScaling(["a", "b"], { b: [1, 1e4], a: [99, 101] }),
     [100, 30, 102, 0.5],
   ],
+  [
+    "physical parameters, one of them linear and one with an offset",
+    new PhysicalScaling(["a", "b"], { a: [-10, 40], b: [0, 1e4] }, [
+      { log: false, offset: 0 },
+      { log: true, offset: 0.5 },
+    ]),
+    [-20, 0, 25, 300],
+  ],
   ["latents of one range", new LatentScaling([-1, 3]), [-1, 0, 3, 4]],
   ["latents by component", new LatentScaling({ shift: [1, -2], scale: [0.5, 4] }), [1, 0, -3, 4]],
 ];

@@ -201,7 +201,7 @@ describe("a file that is no good", () => {
     expect(await thrownBy(() => readEmulator(path("text.safetensors")), folder)).toMatchInlineSnapshot(`
       "CheckpointError: …/text.safetensors is not a whole safetensors file: its header claims 8241904413164530000 bytes, and 19 follow
         at   …/text.safetensors
-        fix  copy or make the file again; PyTorch's .pth files come in with: astrochem import-weights"
+        fix  copy or make the file again; weights of other programs (.pth, safetensors, an index of shards) come in with: astrochem import-weights"
     `);
     expect(existsSync(path("absent.safetensors"))).toBe(false);
   });
@@ -211,7 +211,7 @@ describe("a file that is no good", () => {
     expect(await thrownBy(() => readEmulator(path("bare.safetensors")), folder)).toMatchInlineSnapshot(`
       "CheckpointError: …/bare.safetensors is not a weights file of astrochem: it has no metadata
         at   …/bare.safetensors
-        fix  PyTorch's .pth files come in with: astrochem import-weights"
+        fix  weights of other programs (.pth, safetensors, an index of shards) come in with: astrochem import-weights"
     `);
   });
 
@@ -397,7 +397,7 @@ describe("a file that is no good", () => {
     expect(await thrownBy(() => readEmulator(path("cut.safetensors")), folder)).toMatchInlineSnapshot(`
       "CheckpointError: …/cut.safetensors is not a whole safetensors file: array net.6.weight ends beyond the file: it is cut off
         at   …/cut.safetensors
-        fix  copy or make the file again; PyTorch's .pth files come in with: astrochem import-weights"
+        fix  copy or make the file again; weights of other programs (.pth, safetensors, an index of shards) come in with: astrochem import-weights"
     `);
   });
 });

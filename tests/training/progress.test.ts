@@ -55,9 +55,9 @@ describe("the bar", () => {
   it("drops the less important columns first where there is less", () => {
     expect([100, 80, 60, 40, 25].map((width) => renderBar(state, width))).toMatchInlineSnapshot(`
       [
-        "epoch 3/100  45%|█████████           | 45/100 [00:03<00:04, 12345 rows/s, loss 1.23e-3, eta 1:02:03]",
-        "epoch 3/100  45%|█████▉       | 45/100 [12345 rows/s, loss 1.23e-3, eta 1:02:03]",
-        "epoch 3/100  45%|███▏   | 45/100 [12345 rows/s, eta 1:02:03]",
+        "epoch 3/100  45%|███████▎        | 45/100 [loss 1.23e-3, val_mre 1.31e-1, best 1.20e-1, eta 1:02:03]",
+        "epoch 3/100  45%|████▌     | 45/100 [val_mre 1.31e-1, best 1.20e-1, eta 1:02:03]",
+        "epoch 3/100  45%|█████████▌           | 45/100 [eta 1:02:03]",
         "epoch 3/100  45% 45/100",
         "epoch 3/100  45% 45/100",
       ]
@@ -65,7 +65,9 @@ describe("the bar", () => {
   });
 
   it("says when it validates", () => {
-    expect(renderBar({ ...state, phase: "validation", maxEpochs: null }, 80)).toBe("epoch 3  validating");
+    expect(renderBar({ ...state, phase: "validation", maxEpochs: null }, 80)).toBe(
+      "epoch 3  validating, val_mre 1.31e-1, best 1.20e-1",
+    );
   });
 
   it("does without what is not known yet", () => {

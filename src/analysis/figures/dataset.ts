@@ -5,10 +5,12 @@ import {
   colours,
   type Figure,
   figureSpec,
+  halfWidth,
   ink,
   logarithmic,
   palette,
   type Row,
+  unlogged,
   type VegaLiteSpec,
 } from "./figure.ts";
 import { scoredSplit } from "./prediction-style.ts";
@@ -31,13 +33,13 @@ export function historiesFigure(
         .filter(({ value }, row) => row % stride === 0 && value > 0);
     });
     return {
-      width: 155,
+      width: halfWidth,
       height: 120,
       data: { values },
       mark: { type: "line", strokeWidth: 1, opacity: 0.6, color: ink.muted },
       encoding: {
-        x: amount("kyr", "time (kyr)", { axis: { tickCount: 4 } }),
-        y: logarithmic("value", withUnit(name, unit)),
+        x: amount("kyr", "time (kyr)", { axis: { tickCount: 3 } }),
+        y: logarithmic("value", withUnit(name, unit), {}, 4),
         detail: { field: "id", type: "nominal" },
       },
     };
@@ -66,18 +68,15 @@ export function parametersFigure({ parameter_histograms }: EvaluationSamples, { 
         [scored, val],
       ] as const
     ).flatMap(([split, histogram]) =>
-      bars(histogram).map((each) => ({ split, x: (each.from + each.to) / 2, share: each.share })),
+      bars(histogram).map((each) => ({ split, x: unlogged((each.from + each.to) / 2), share: each.share })),
     );
     return {
-      width: 155,
+      width: halfWidth,
       height: 110,
       data: { values },
       mark: { type: "line", interpolate: "step", strokeWidth: 1.5 },
       encoding: {
-        x: amount("x", `log10 ${withUnit(name, unit)}`, {
-          scale: { zero: false, nice: false },
-          axis: { tickCount: 4 },
-        }),
+        x: logarithmic("x", withUnit(name, unit), {}, 4),
         y: amount("share", "share of rows", { axis: { format: ".0%", tickCount: 4 } }),
         color: colours("split", ["training", scored], [palette[0], palette[1]]),
       },
@@ -114,13 +113,13 @@ export function scaledAbundancesFigure(
     title: "Distribution of the scaled abundances",
     caption: `Training rows of the ${chosen.length} species that vary most: what the autoencoder sees, 0 and 1 being the clipping limits.`,
     spec: figureSpec({
-      height: { step: 13 },
+      height: 17 * chosen.length,
       data: { values },
       mark: { type: "rect" },
       encoding: {
         x: { ...amount("from", "scaled abundance"), bin: { binned: true } },
         x2: { field: "to" },
-        y: { field: "species", type: "nominal", sort: null, title: null, axis: { labelFontSize: 11 } },
+        y: { field: "species", type: "nominal", sort: null, title: null },
         color: {
           field: "share",
           type: "quantitative",

@@ -1,7 +1,16 @@
 import type { FailureMaps } from "../error-types.ts";
 import type { Metrics } from "../evaluation-types.ts";
 import type { DensityPlot } from "../sample-types.ts";
-import { bin, type Figure, figureSpec, position, type Row } from "./figure.ts";
+import {
+  cell,
+  type Figure,
+  figureSpec,
+  logarithmic,
+  logarithmicColour,
+  position,
+  type Row,
+  unlogged,
+} from "./figure.ts";
 import { predictionStyles } from "./prediction-style.ts";
 
 type Subject = "reconstruction" | "emulation";
@@ -20,43 +29,35 @@ export function predictedActualFigure(kind: Subject, { from, to, bins, counts }:
   const values: Row[] = [...cells].map(([key, count]) => {
     const [row, column] = key.split(",").map(Number);
     return {
-      x: from + row! * size,
-      x2: from + (row! + 1) * size,
-      y: from + column! * size,
-      y2: from + (column! + 1) * size,
+      x: unlogged(from + row! * size),
+      "true up to": unlogged(from + (row! + 1) * size),
+      y: unlogged(from + column! * size),
+      "predicted up to": unlogged(from + (column! + 1) * size),
       count,
     };
   });
-  const [x, y] = [bin("x", "x2", "true log10 abundance"), bin("y", "y2", "predicted log10 abundance")];
+  const [[x, x2], [y, y2]] = [
+    cell("x", "true up to", "true abundance"),
+    cell("y", "predicted up to", "predicted abundance"),
+  ];
+  const corners = [from, to].map((log10) => ({ x: unlogged(log10), y: unlogged(log10) }));
   return {
     name: `predicted-actual-${kind}`,
     title: `Predicted against actual: ${predictionStyles[kind].label}`,
     caption:
       "Number of values (row × species) in each cell, on a logarithmic scale. What is right lies on the diagonal.",
     spec: figureSpec({
-      width: 340,
-      height: 340,
+      height: 310,
       layer: [
         {
           data: { values },
           mark: { type: "rect" },
-          encoding: {
-            x: x.from,
-            x2: x.to,
-            y: y.from,
-            y2: y.to,
-            color: { field: "count", type: "quantitative", title: "values", scale: { type: "log", scheme: "viridis" } },
-          },
+          encoding: { x, x2, y, y2, color: logarithmicColour("count", "values") },
         },
         {
-          data: {
-            values: [
-              { x: from, y: from },
-              { x: to, y: to },
-            ],
-          },
-          mark: { type: "line", strokeWidth: 1, strokeDash: [4, 4], color: "#D55E00" },
-          encoding: { x: position("x", "true log10 abundance"), y: position("y", "predicted log10 abundance") },
+          data: { values: corners },
+          mark: { type: "line", strokeWidth: 1, strokeDash: [4, 4], color: "#D55E00", aria: false },
+          encoding: { x: logarithmic("x", "true abundance"), y: logarithmic("y", "predicted abundance") },
         },
       ],
     }),
@@ -71,22 +72,26 @@ export function conditionsFigure(kind: Subject, { plane }: FailureMaps): Figure 
   const values: Row[] = plane.mean_dex.flatMap((dex, i) => {
     const [d, t] = [Math.floor(i / columns), i % columns];
     if (dex === null) return [];
-    return [{ d: density[d]!, d2: density[d + 1]!, t: temperature[t]!, t2: temperature[t + 1]!, dex }];
+    const [d1, d2, t1, t2] = [density[d]!, density[d + 1]!, temperature[t]!, temperature[t + 1]!].map(unlogged);
+    return [{ d: d1!, "density up to": d2!, t: t1!, "temperature up to": t2!, dex }];
   });
   if (values.length === 0) return null;
-  const [x, y] = [bin("d", "d2", "log10 density (cm^-3)"), bin("t", "t2", "log10 gas temperature (K)")];
+  const [[x, x2], [y, y2]] = [
+    cell("d", "density up to", "density (cm^-3)"),
+    cell("t", "temperature up to", "gas temperature (K)"),
+  ];
   return {
     name: `conditions-${kind}`,
     title: `Error over density and temperature: ${predictionStyles[kind].label}`,
-    caption: "Mean error of the rows in each cell, in dex. Empty cells hold no validation row.",
+    caption: "Mean error of the rows in each cell, in dex. Empty cells hold no scored row.",
     spec: figureSpec({
       data: { values },
       mark: { type: "rect" },
       encoding: {
-        x: x.from,
-        x2: x.to,
-        y: y.from,
-        y2: y.to,
+        x,
+        x2,
+        y,
+        y2,
         color: { field: "dex", type: "quantitative", title: "mean error (dex)", scale: { scheme: "viridis" } },
       },
     }),
@@ -115,19 +120,18 @@ export function heatMapFigure(
       dex: map.mean_dex[index * steps + s]!,
     })),
   );
-  const x = bin("from", "to", "steps since the start");
   return {
     name: `heat-map-${kind}`,
     title: `Error by species and step: ${predictionStyles[kind].label}`,
     caption: `Mean error in dex of the ${order.length} species predicted worst, worst first, at each stretch of steps.`,
     spec: figureSpec({
-      height: { step: 13 },
+      height: 17 * order.length,
       data: { values },
       mark: { type: "rect" },
       encoding: {
-        x: x.from,
-        x2: x.to,
-        y: { field: "species", type: "nominal", sort: null, title: null, axis: { labelFontSize: 11 } },
+        x: position("from", "steps since the start", { bin: { binned: true } }),
+        x2: { field: "to" },
+        y: { field: "species", type: "nominal", sort: null, title: null },
         color: { field: "dex", type: "quantitative", title: "mean error (dex)", scale: { scheme: "viridis" } },
       },
     }),

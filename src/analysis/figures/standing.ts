@@ -1,15 +1,29 @@
 import type { PredictionMetrics } from "../error-types.ts";
 import type { Metrics } from "../evaluation-types.ts";
-import { amount, type Figure, figureSpec, logarithmic, palette, type Row, shownDex } from "./figure.ts";
+import {
+  amount,
+  colours,
+  type Figure,
+  figureSpec,
+  logarithmic,
+  palette,
+  type Row,
+  shownDex,
+  unlogged,
+} from "./figure.ts";
 import { kindColours, phaseColours, predictionStyles } from "./prediction-style.ts";
+
+// Its long labels leave half of the width.
+const legend = { columns: 2 };
+const phases = ["all species", "gas", "surface", "bulk"];
 
 /** The surrogate beside the baselines, by phase. */
 export function baselinesFigure({ predictions }: Metrics): Figure {
-  const values: Row[] = Object.values(predictions).flatMap(({ kind, overall, phases }) => {
+  const values: Row[] = Object.values(predictions).flatMap(({ kind, overall, phases: each }) => {
     const { label } = predictionStyles[kind];
     return [
       { kind: label, phase: "all species", dex: shownDex(overall.all.dex.mean) },
-      ...phases.map(({ phase, all }) => ({ kind: label, phase, dex: shownDex(all.dex.mean) })),
+      ...each.map(({ phase, all }) => ({ kind: label, phase, dex: shownDex(all.dex.mean) })),
     ];
   });
   return {
@@ -19,8 +33,7 @@ export function baselinesFigure({ predictions }: Metrics): Figure {
       "Mean error over the scored rows and all species, in dex: 0.3 dex is a factor of 2. Further left is better. A surrogate that does not beat " +
       "the mean trajectory or the nearest history has learnt less than a look-up knows. What is below 0.001 dex is drawn there.",
     spec: figureSpec({
-      width: 280,
-      height: { step: 26 },
+      height: 36 * Object.keys(predictions).length,
       data: { values },
       mark: { type: "point", filled: true, size: 90, opacity: 0.9 },
       encoding: {
@@ -29,24 +42,12 @@ export function baselinesFigure({ predictions }: Metrics): Figure {
           type: "nominal",
           title: null,
           sort: { field: "dex", op: "min" },
-          axis: { grid: true, labelLimit: 320 },
+          // "surrogate, whole trajectory" takes two lines.
+          axis: { grid: true, labelExpr: "split(datum.label, ', ')", labelLimit: 190 },
         },
         x: logarithmic("dex", "mean error (dex)"),
-        color: {
-          field: "phase",
-          type: "nominal",
-          title: null,
-          scale: {
-            domain: ["all species", "gas", "surface", "bulk"],
-            range: ["#8a8f98", palette[0], palette[4], palette[2]],
-          },
-        },
-        shape: {
-          field: "phase",
-          type: "nominal",
-          title: null,
-          scale: { domain: ["all species", "gas", "surface", "bulk"] },
-        },
+        color: { ...colours("phase", phases, ["#8a8f98", palette[0], palette[4], palette[2]]), legend },
+        shape: { ...colours("phase", phases), scale: { domain: phases }, legend },
       },
     }),
   };
@@ -63,7 +64,7 @@ export function worstSpeciesFigure(prediction: PredictionMetrics, count = 40): F
     caption:
       "Mean error of each species over the scored rows, in dex. # is the grains' surface, @ the bulk of the ice.",
     spec: figureSpec({
-      height: { step: 16 },
+      height: 17 * worst.length,
       data: { values },
       mark: { type: "bar" },
       encoding: {
@@ -83,7 +84,7 @@ export function abundanceLevelsFigure({ predictions, floor }: Metrics): Figure {
   const values = kinds.flatMap((kind) =>
     predictions[kind]!.levels.map(({ from_log10, dex }) => ({
       kind: predictionStyles[kind].label,
-      level: from_log10 + 0.5,
+      level: unlogged(from_log10 + 0.5),
       dex: shownDex(dex.mean),
     })),
   );
@@ -99,15 +100,15 @@ export function abundanceLevelsFigure({ predictions, floor }: Metrics): Figure {
           data: { values },
           mark: { type: "line", point: { size: 34 } },
           encoding: {
-            x: amount("level", "true log10 abundance", { scale: { zero: false } }),
+            x: logarithmic("level", "true abundance"),
             y: logarithmic("dex", "mean error (dex)"),
             color: kindColours(kinds),
           },
         },
         {
-          data: { values: [{ floor: Math.log10(floor) }] },
+          data: { values: [{ floor }] },
           mark: { type: "rule", strokeDash: [4, 4], color: "#8a8f98" },
-          encoding: { x: amount("floor", "true log10 abundance") },
+          encoding: { x: logarithmic("floor", "true abundance") },
         },
       ],
     }),
@@ -140,7 +141,7 @@ export function conservationFigure({ predictions }: Metrics): Figure | null {
       data: { values },
       mark: { type: "point", filled: true, size: 70, opacity: 0.9 },
       encoding: {
-        x: { field: "element", type: "nominal", sort: null, title: null, axis: { labelAngle: 0 } },
+        x: { field: "element", type: "nominal", sort: null, title: null, axis: { labelAngle: -45 } },
         xOffset: { field: "kind", type: "nominal", sort: null },
         y: logarithmic("error", "relative error of the total"),
         color: { ...kindColours(kinds), legend: { columns: 1 } },

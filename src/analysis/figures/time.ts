@@ -5,28 +5,37 @@ import {
   colours,
   type Figure,
   figureSpec,
+  fontSize,
   ink,
   logarithmic,
   palette,
-  position,
+  panelWidth,
   type Row,
   shownDex,
+  unlogged,
   type VegaLiteSpec,
-  width,
 } from "./figure.ts";
 import { kindColours, predictionStyles } from "./prediction-style.ts";
 
 const kyr = "time since the start (kyr)";
 
 /** A marked time, dashed, with a word beside it. */
-function mark(at: number, text: string, title: string): VegaLiteSpec {
+function mark(at: number, text: string, title: string, isLate = false): VegaLiteSpec {
   const x = amount("at", title);
   return {
     data: { values: [{ at, text }] },
     layer: [
       { mark: { type: "rule", strokeDash: [4, 4], color: ink.muted }, encoding: { x } },
       {
-        mark: { type: "text", align: "left", baseline: "top", dx: 5, dy: 2, fontSize: 12, color: ink.muted },
+        mark: {
+          type: "text",
+          align: isLate ? "right" : "left",
+          baseline: "top",
+          dx: isLate ? -5 : 5,
+          dy: 2,
+          fontSize,
+          color: ink.muted,
+        },
         encoding: { x, y: { value: 0 }, text: { field: "text" } },
       },
     ],
@@ -66,7 +75,7 @@ export function errorTimeFigure(
   });
   const trained =
     prediction.kind === "emulation" && window_size !== null && time_step_yr !== null && window_size - 1 < bands.length
-      ? [mark(((window_size - 1) * time_step_yr) / 1000, "trained up to here", kyr)]
+      ? [mark(((window_size - 1) * time_step_yr) / 1000, "trained up to here", kyr, 2 * window_size > bands.length)]
       : [];
   return {
     name: `error-time-${prediction.kind}`,
@@ -104,7 +113,7 @@ export function longRolloutFigure(rollouts: readonly LongRollout[]): Figure | nu
   if (rows.length === 0) return null;
   const trained = rollouts[0]!.trained_steps;
   const panel = (field: string, title: string, more: VegaLiteSpec = {}): VegaLiteSpec => ({
-    width,
+    width: panelWidth,
     height: 140,
     layer: [
       {
@@ -188,7 +197,7 @@ export function gradientFigure({ failure_maps }: Metrics): Figure | null {
   const values = kinds.flatMap((kind) =>
     failure_maps[kind]!.gradient.map(({ from_log10, to_log10, mean_dex }) => ({
       kind: predictionStyles[kind].label,
-      rate: (from_log10 + to_log10) / 2,
+      rate: unlogged((from_log10 + to_log10) / 2),
       dex: shownDex(mean_dex),
     })),
   );
@@ -202,7 +211,7 @@ export function gradientFigure({ failure_maps }: Metrics): Figure | null {
       data: { values },
       mark: { type: "line", point: { size: 34 } },
       encoding: {
-        x: position("rate", "log10 of |d log10 x / dt| (dex / yr)"),
+        x: logarithmic("rate", "true rate of change (dex / yr)"),
         y: logarithmic("dex", "mean error (dex)"),
         color: kindColours(kinds),
       },

@@ -1,10 +1,20 @@
 import type { Metrics } from "../evaluation-types.ts";
 import type { TracerFeatures } from "../sample-types.ts";
-import { type Figure, figureSpec, ink, position, type Row, type VegaLiteSpec } from "./figure.ts";
+import {
+  amount,
+  type Figure,
+  figureSpec,
+  ink,
+  logarithmicColour,
+  position,
+  type Row,
+  type VegaLiteSpec,
+} from "./figure.ts";
 import { scoredSplit } from "./prediction-style.ts";
 
 /** t-SNE compares all pairs: of more tracers than this, every n-th is shown. */
 const most = 400;
+const legend = { gradientLength: 150 };
 
 /**
  * Maps of the tracers, each a point: by principal components, and by t-SNE (van der Maaten & Hinton 2008), in which neighbours
@@ -33,13 +43,13 @@ export async function tracerMapFigure(
       split: split === "train" ? "training" : scored,
       x: coordinates[i]![0],
       y: coordinates[i]![1],
-      density: final_density !== null && final_density > 0 ? Math.log10(final_density) : null,
+      density: final_density !== null && final_density > 0 ? final_density : null,
       dex: mean_dex,
     })),
   );
   const panel = (map: string, field: string, title: string): VegaLiteSpec => ({
-    width: 180,
-    height: 180,
+    width: 160,
+    height: 160,
     title: map,
     data: { values: values.filter((row) => row.map === map && row[field] !== null) },
     // The rim keeps the dark end of the colours visible on a dark page.
@@ -47,7 +57,10 @@ export async function tracerMapFigure(
     encoding: {
       x: position("x", "", { axis: null }),
       y: position("y", "", { axis: null }),
-      color: { field, type: "quantitative", title, scale: { scheme: "viridis" } },
+      color:
+        field === "density"
+          ? logarithmicColour(field, title, legend)
+          : amount(field, title, { scale: { scheme: "viridis" }, legend: { ...legend, tickCount: 3 } }),
       shape: {
         field: "split",
         type: "nominal",
@@ -58,7 +71,7 @@ export async function tracerMapFigure(
   });
   const names = Object.keys(maps);
   const fields: readonly (readonly [string, string])[] = [
-    ["density", "log10 final density (cm^-3)"],
+    ["density", "final density (cm^-3)"],
     ["dex", "mean error (dex)"],
   ];
   const there = fields.filter(([field]) => values.some((row) => row[field!] !== null));

@@ -1,5 +1,18 @@
 import type { EvaluationSamples, SpeciesReason, TracerSample } from "../sample-types.ts";
-import { amount, type Figure, figureSpec, palette, position, type Row, type VegaLiteSpec, width } from "./figure.ts";
+import {
+  amount,
+  colours,
+  type Figure,
+  figureSpec,
+  halfWidth,
+  logarithmic,
+  palette,
+  panelWidth,
+  position,
+  type Row,
+  unlogged,
+  type VegaLiteSpec,
+} from "./figure.ts";
 
 const kyr = "time since the start (kyr)";
 
@@ -30,22 +43,18 @@ export function abundancesFigure(tracer: TracerSample, mostPerPanel = 7): Figure
     ]);
     return [
       {
-        width,
+        width: panelWidth,
         height: 220,
         title: reasons[reason],
         data: { values },
         mark: { type: "line", strokeWidth: 1.8 },
         encoding: {
           x: amount("kyr", kyr),
-          y: position("log10", "log10 abundance"),
-          color: {
-            field: "species",
-            type: "nominal",
-            title: null,
-            sort: null,
-            scale: { domain: series.map(({ species }) => species), range: palette },
-            legend: { columns: 4 },
-          },
+          y: logarithmic("abundance", "abundance"),
+          color: colours(
+            "species",
+            series.map(({ species }) => species),
+          ),
           strokeDash: {
             field: "what",
             type: "nominal",
@@ -71,7 +80,7 @@ export function abundancesFigure(tracer: TracerSample, mostPerPanel = 7): Figure
 }
 
 function line({ times_yr }: TracerSample, species: string, what: string, at: number, log10: number): Row {
-  return { species, what, log10, kyr: times_yr[at]! / 1000 };
+  return { species, what, abundance: unlogged(log10), kyr: times_yr[at]! / 1000 };
 }
 
 /** Each latent along one tracer. */
@@ -88,8 +97,8 @@ export function latentsFigure({ id, latents, times_yr }: TracerSample): Figure {
         .filter(({ latent }) => Number.isFinite(latent)),
     );
     return {
-      width: 104,
-      height: 76,
+      width: halfWidth,
+      height: 90,
       title: { text: String(component + 1), frame: "group" },
       data: { values },
       mark: { type: "line", strokeWidth: 1.6 },
@@ -107,20 +116,15 @@ export function latentsFigure({ id, latents, times_yr }: TracerSample): Figure {
       "Each component of the latents: those of the data, encoded, and those that the emulator steps to from the first row. Smooth ones are easy to emulate.",
     spec: figureSpec({
       concat: Array.from({ length: latents.encoded[0]?.length ?? 0 }, (_, component) => panel(component)),
-      columns: 3,
+      columns: 2,
       // Titles in a line, whatever the widths of the labels.
       bounds: "flush",
-      spacing: { row: 74, column: 44 },
+      spacing: { row: 80, column: 62 },
     }),
   };
 }
 
-const whatColour: VegaLiteSpec = {
-  field: "what",
-  type: "nominal",
-  title: null,
-  scale: { domain: ["encoded", "emulated"], range: ["#8a8f98", palette[1]] },
-};
+const whatColour = colours("what", ["encoded", "emulated"], ["#8a8f98", palette[1]]);
 
 /** The latents' paths on their two main directions. */
 export function latentPathsFigure(tracers: EvaluationSamples["tracers"]): Figure | null {
@@ -145,10 +149,10 @@ export function latentPathsFigure(tracers: EvaluationSamples["tracers"]): Figure
     spec: figureSpec({
       data: { values },
       facet: { field: "tracer", type: "nominal", title: null },
-      columns: 3,
+      columns: 2,
       spec: {
-        width: 118,
-        height: 118,
+        width: 150,
+        height: 150,
         mark: { type: "line", point: { size: 8 }, strokeWidth: 1 },
         encoding: {
           x: position("pc1", "component 1", { axis: { tickCount: 4 } }),

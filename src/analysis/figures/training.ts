@@ -1,67 +1,96 @@
 import { metricNames, metricOf } from "../../training/epoch-log.ts";
 import type { TrainingEpoch } from "../sample-types.ts";
-import { amount, colours, type Figure, figureSpec, logarithmic, palette, type VegaLiteSpec } from "./figure.ts";
+import {
+  amount,
+  colours,
+  type Figure,
+  figureSpec,
+  logarithmic,
+  palette,
+  panelWidth,
+  type VegaLiteSpec,
+} from "./figure.ts";
 
-const changes = ["learning rate falls", "dropout falls", "next phase"] as const;
+const marks = { kept: "the epoch that was kept", phase: "next phase", dropout: "dropout falls" } as const;
+type Event = { readonly epoch: number; readonly what: (typeof marks)[keyof typeof marks] };
 
-/** The metric that chose the epoch, by epoch, with the epoch that was kept and where the training changed. */
+/**
+ * A training by epoch: the metric that chose the weights, the loss that was made small, and the learning rate, each in a panel of its
+ * own, with the epoch that was kept and where the training changed.
+ */
 export function trainingFigure(model: "autoencoder" | "emulator", epochs: readonly TrainingEpoch[]): Figure | null {
   if (epochs.length < 2) return null;
   const metric = metricOf(epochs);
   const errorOf = (each: TrainingEpoch): number => (metric === "dex" ? each.dex! : (each.metric ?? each.mean));
-  const values = epochs
-    .map((each) => ({ epoch: each.epoch + 1, error: errorOf(each), improved: each.improved }))
-    .filter(({ error }) => error > 0);
-  const kept = values.findLast(({ improved }) => improved);
-  const events = changesOf(epochs);
-  const encoding = {
-    x: amount("epoch", "epoch"),
-    y: logarithmic("error", `${metricNames[metric]} (validation)`),
+  const kept = epochs.findLast(({ improved }) => improved);
+  const events = [...changesOf(epochs), ...(kept ? [{ epoch: kept.epoch + 1, what: marks.kept }] : [])];
+  const panel = (
+    title: string,
+    height: number,
+    drawn: (each: TrainingEpoch) => number,
+    isLast = false,
+  ): VegaLiteSpec => {
+    const axis = { tickMinStep: 1, ...(isLast ? {} : { labels: false, title: null }) };
+    const x = amount("epoch", "epoch", { axis });
+    return { width: panelWidth, height, layer: [eventRules(events, x), curve(epochs, x, title, drawn)] };
   };
-  const layers: VegaLiteSpec[] = [{ data: { values }, mark: { type: "line", color: "#8a8f98" }, encoding }];
-  if (kept !== undefined) {
-    const mark = { type: "point", filled: true, size: 70, color: palette[0] };
-    layers.push({ data: { values: [kept] }, mark, encoding });
-  }
-  const shown = changes.filter((name) => events.some(({ what }) => what === name));
-  if (shown.length > 0) {
-    layers.push({
-      data: { values: events },
-      mark: { type: "rule", strokeDash: [3, 3], strokeWidth: 1 },
-      encoding: {
-        x: amount("epoch", "epoch"),
-        color: colours(
-          "what",
-          shown,
-          shown.map((name) => palette[1 + changes.indexOf(name)]!),
-        ),
-      },
-    });
-  }
   const what = metric === "dex" ? "mean error in dex" : "mean relative error";
-  const chosen = kept === undefined ? "" : ` The point is the epoch that was kept, ${kept.epoch} of ${epochs.length}.`;
+  const chosen = kept === undefined ? "" : ` The epoch that was kept is ${kept.epoch + 1} of ${epochs.length}.`;
   return {
     name: `training-${model}`,
     title: `Training of the ${model}`,
-    caption: `Mean over species of the ${what} on the validation rows after each epoch: what chose the weights.${chosen}`,
-    spec: figureSpec({ height: 220, layer: layers }),
+    caption:
+      `Above: mean over species of the ${what} on the validation rows after each epoch: what chose the weights.${chosen} ` +
+      "Between: the loss on the training rows; each phase has its own. Below: the learning rate.",
+    spec: figureSpec({
+      vconcat: [
+        panel(metricNames[metric], 170, errorOf),
+        panel("training loss", 130, ({ train_loss }) => train_loss.total),
+        panel("learning rate", 90, ({ learning_rate }) => learning_rate, true),
+      ],
+    }),
   };
 }
 
-/** Where phases begin, and where learning rate and dropout fall in steps: a schedule that moves each epoch is a curve, not a set of events. */
-function changesOf(epochs: readonly TrainingEpoch[]): { epoch: number; what: (typeof changes)[number] }[] {
-  const phaseOf = ({ phase = 0 }: TrainingEpoch): number => phase;
-  const pairs = epochs.slice(1).map((each, i) => ({ each, before: epochs[i]!, epoch: each.epoch + 1 }));
-  const starts = pairs.filter(({ each, before }) => phaseOf(each) !== phaseOf(before));
-  const within = pairs.filter((pair) => !starts.includes(pair));
-  const falls = (key: "learning_rate" | "dropout", phase: number): typeof pairs => {
-    const own = within.filter(({ each }) => phaseOf(each) === phase);
-    const changed = own.filter(({ each, before }) => each[key] !== before[key]);
-    return 2 * changed.length < own.length ? changed.filter(({ each, before }) => each[key] < before[key]) : [];
+/** One line a phase: the losses of two are of different kinds. */
+function curve(
+  epochs: readonly TrainingEpoch[],
+  x: VegaLiteSpec,
+  title: string,
+  drawn: (each: TrainingEpoch) => number,
+): VegaLiteSpec {
+  const values = epochs
+    .map((each) => ({ epoch: each.epoch + 1, value: drawn(each), phase: (each.phase ?? 0) + 1 }))
+    .filter(({ value }) => value > 0);
+  return {
+    data: { values },
+    mark: { type: "line", color: palette[0], point: { color: palette[0], size: epochs.length > 40 ? 6 : 20 } },
+    encoding: {
+      x,
+      y: logarithmic("value", title, {}, 4),
+      detail: { field: "phase", type: "nominal" },
+    },
   };
-  const phases = [...new Set(epochs.map(phaseOf))];
-  const [rates, dropouts] = (["learning_rate", "dropout"] as const).map((key) =>
-    phases.flatMap((phase) => falls(key, phase)),
-  );
-  return [rates!, dropouts!, starts].flatMap((list, i) => list.map(({ epoch }) => ({ epoch, what: changes[i]! })));
+}
+
+function eventRules(events: readonly Event[], x: VegaLiteSpec): VegaLiteSpec {
+  const shown = Object.values(marks).filter((name) => events.some(({ what }) => what === name));
+  const colourOf = (name: string): string => palette[1 + Object.values(marks).indexOf(name as Event["what"])]!;
+  return {
+    data: { values: events },
+    mark: { type: "rule", strokeDash: [3, 3], strokeWidth: 1.5 },
+    encoding: { x, color: colours("what", shown, shown.map(colourOf)) },
+  };
+}
+
+/** Where phases begin, and where dropout falls in steps: one that falls each epoch is a curve, not a set of events. */
+function changesOf(epochs: readonly TrainingEpoch[]): Event[] {
+  const events = epochs.slice(1).flatMap((each, i): Event[] => {
+    const before = epochs[i]!;
+    const epoch = each.epoch + 1;
+    if ((each.phase ?? 0) !== (before.phase ?? 0)) return [{ epoch, what: marks.phase }];
+    return each.dropout < before.dropout ? [{ epoch, what: marks.dropout }] : [];
+  });
+  const falls = events.filter(({ what }) => what === marks.dropout).length;
+  return 2 * falls < epochs.length ? events : events.filter(({ what }) => what === marks.phase);
 }

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
-import { hasRole } from "../../chemistry/physical-parameters.ts";
-import { isOneStep, timestepColumn, years } from "../../data/time-steps.ts";
+import { boundOf, hasRole, scaleOf, timestepColumn } from "../../chemistry/physical-parameters.ts";
+import { roundedOutwards } from "../../data/column-range.ts";
+import { isOneStep, years } from "../../data/time-steps.ts";
 import { sameButForCase } from "../../errors.ts";
 import type {
   ArrayInspection,
@@ -114,7 +115,7 @@ function preprocessHint(data: DataInspection, overrides: readonly string[], cont
   const words = [
     ...overrides,
     `dataset.preprocessing.input_path=${context.path}`,
-    ...(key === context.settings.inputKey ? [] : [`dataset.preprocessing.input_key=${key}`]),
+    ...(key === context.settings.inputKey || key === "" ? [] : [`dataset.preprocessing.input_key=${key}`]),
     `dataset.dataset_path=${cleanPath(context.path)}`,
   ];
   return { text: "make the clean dataset", command: command("preprocess", words) };
@@ -148,7 +149,7 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
       tracers.duplicate_rows > 0 &&
       `${tracers.duplicate_rows} rows have the tracer and the time of another row: remove them, or give the tracers different ids`,
   ];
-  return texts.filter((text) => text !== false).map((text) => note(`${key}: ${text}`));
+  return texts.filter((text) => text !== false).map((text) => note(key === "" ? text : `${key}: ${text}`));
 }
 
 /** An emulator takes one row for one step, unless the step is one of its inputs. */
@@ -196,8 +197,9 @@ function windowOf(frames: readonly FrameInspection[], { window }: InspectionSett
 }
 
 function isBad({ nan, infinite, negative, name }: PhysicalColumn, { phys }: InspectionSettings): boolean {
-  // A negative radiation field is raised to its minimum.
-  return phys.includes(name) && nan + infinite + (hasRole(name, "radfield") ? 0 : negative) > 0;
+  // A negative radiation field is raised to its minimum; a linear scale has negative values.
+  const isFree = hasRole(name, "radfield") || boundOf(scaleOf(name)) < 0;
+  return phys.includes(name) && nan + infinite + (isFree ? 0 : negative) > 0;
 }
 
 /** The settings that would cover the data, rounded outwards to three digits. */
@@ -206,7 +208,9 @@ function rangeOverrides(frames: readonly FrameInspection[], settings: Inspection
     const range = settings.ranges[name];
     const columns = frames.flatMap(({ physical }) => physical.filter((column) => column.name === name));
     if (range === undefined || !columns.some(({ below, above }) => below + above > 0)) return [];
-    const smallest = Math.min(...columns.map(({ smallest_positive }) => smallest_positive ?? range[0]));
+    const isFree = boundOf(scaleOf(name)) < 0;
+    const least = columns.map(({ min, smallest_positive }) => (isFree ? min : smallest_positive) ?? range[0]);
+    const smallest = Math.min(...least);
     const largest = Math.max(...columns.map(({ max }) => max ?? range[1]));
     // Preprocessing raises the radiation field to its minimum.
     const low = hasRole(name, "radfield") ? Math.max(smallest, settings.minRadfield) : smallest;
@@ -215,11 +219,6 @@ function rangeOverrides(frames: readonly FrameInspection[], settings: Inspection
     if (lower === range[0] && upper === range[1]) return [];
     return [`dataset.physical_parameter_ranges.${name}=[${lower},${upper}]`];
   });
-}
-
-function roundedOutwards(value: number, round: (value: number) => number): number {
-  const unit = 10 ** (Math.floor(Math.log10(value)) - 2);
-  return Number((round(value / unit) * unit).toPrecision(3));
 }
 
 function weightsHints({ model_kind, autoencoder, metadata }: WeightsInspection, path: string): Hint[] {
@@ -248,8 +247,12 @@ function tensorsHints(model: "autoencoder" | "emulator" | null, format: string, 
   return [{ text: "bring it in", command: `astrochem import-weights --${model} ${file}${minmax}` }];
 }
 
-function arrayHints({ shape }: ArrayInspection, { settings, path }: HintContext): Hint[] {
+function arrayHints({ shape, has_names }: ArrayInspection, { settings, path }: HintContext): Hint[] {
   const [phys, species, file] = [settings.phys.length, settings.species.length, shellWord(path)];
+  if (has_names) {
+    const text = "columns.json beside it names its columns: to see the lines that make a frame of both";
+    return [{ text, command: `astrochem emulate ${file}` }];
+  }
   if (shape.length === 3 && shape[2] === phys) {
     const command = `astrochem emulate --physical ${file} --abundances START.npy`;
     return [{ text: `histories [b, t, ${phys}]: emulate them`, command }];

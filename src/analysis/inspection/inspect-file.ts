@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { describeNames } from "../../chemistry/element-table.ts";
 import { readSpeciesList } from "../../chemistry/species.ts";
+import { detectFile, hasColumnNames, textLayout } from "../../data/files/detect-file.ts";
+import type { Detected } from "../../data/files/detected.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { summarizeSpecies } from "./column-roles.ts";
@@ -35,9 +37,15 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
   if (options.key !== undefined && !isHdf5(path, head)) {
     throw new DataError("--key is for HDF5 files, and this is none", { where: path, fix: "leave it out" });
   }
+  const isText = textLayout(head, bytes) !== null;
+  const detected = isHdf5(path, head) || isText || isPacked(head) ? await detectFile(path).catch(damaged) : null;
+  if (detected !== null && isTable(detected)) {
+    if (detected.fix !== null) throw new DataError(`${detected.what}: ${path}`, { where: path, fix: detected.fix });
+    return (await import("./inspect-hdf5.ts")).inspectTable(detected, options);
+  }
   if (isHdf5(path, head)) return (await import("./inspect-hdf5.ts")).inspectHdf5(path, bytes, options);
   if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy"))
-    return whileBlocking(() => inspectArray(path, bytes, options.isQuick));
+    return whileBlocking(() => ({ ...inspectArray(path, bytes, options.isQuick), has_names: hasColumnNames(path) }));
   if (path.endsWith(".onnx")) {
     const { inspectOnnx } = await import("./inspect-onnx.ts");
     return whileBlocking(() => inspectOnnx(path, bytes, options));
@@ -76,17 +84,25 @@ function inspectText(path: string, bytes: number, head: Buffer, { settings }: In
       doubts: notes,
     };
   }
-  throw unknownKind(path, start);
+  throw unknownKind(path);
 }
 
-function unknownKind(path: string, start: string): DataError {
-  const isTable = /^[^\n]*[,;\t][^\n]*\n/.test(start) && !/[^\t\r\n -\xff]/.test(start);
+function unknownKind(path: string): DataError {
   return new DataError(`no kind of file that is known here: ${path}`, {
     where: path,
-    fix: isTable
-      ? 'if it is a table, turn it into HDF5 in Python: pandas.read_csv(FILE).to_hdf("data.h5", key="df")'
-      : "give a HDF5 file, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files",
+    fix: "give a HDF5 file, a table of text, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files",
   });
+}
+
+/** Of a damaged file as much is told as can be read. */
+function damaged(error: unknown): null {
+  if (error instanceof AstrochemError) return null;
+  throw error;
+}
+
+/** Histories that are no pandas frame: read, or told how to make one. */
+function isTable({ kind }: Detected): boolean {
+  return ["uclchem-text", "uclchem-hdf5", "table", "headerless", "codes", "packed"].includes(kind);
 }
 
 const npyMagic = Buffer.from("\x93NUMPY", "latin1");
@@ -95,6 +111,11 @@ const hdf5Magic = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
 /** With a user block before it the signature is not at the start: then the name tells. */
 function isHdf5(path: string, head: Buffer): boolean {
   return head.subarray(0, 8).equals(hdf5Magic) || /\.(h5|hdf5?|hdf)$/i.test(path);
+}
+
+/** gzip, bzip2, xz, zstd, Parquet, Arrow, UTF-16. */
+function isPacked(head: Buffer): boolean {
+  return /^(?:1f8b|425a68|fd377a585a|28b52ffd|50415231|4152524f5731|fffe|feff)/.test(head.toString("hex", 0, 8));
 }
 
 function isZip(head: Buffer): boolean {
@@ -126,7 +147,7 @@ function look(path: string): { isFolder: boolean; bytes: number; head: Buffer } 
 function headOf(path: string): Buffer {
   const descriptor = openSync(path, "r");
   try {
-    const head = Buffer.alloc(512);
+    const head = Buffer.alloc(2 ** 16);
     return head.subarray(0, readSync(descriptor, head, 0, head.length, 0));
   } finally {
     closeSync(descriptor);

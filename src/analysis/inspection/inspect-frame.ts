@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AbundanceUnits } from "../../chemistry/abundance-units.ts";
-import { unitOfParameter } from "../../chemistry/physical-parameters.ts";
+import { timestepColumn, unitOfParameter } from "../../chemistry/physical-parameters.ts";
 import type { Frame } from "../../data/frame.ts";
+import { placeOfFrame } from "../../data/frame-reader.ts";
 import { pointColumns } from "../../data/points.ts";
-import { timeStepAttribute, timestepColumn } from "../../data/time-steps.ts";
+import { timeStepAttribute } from "../../data/time-steps.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { type ColumnRoles, columnRoles, type NamedColumn, summarizeSpecies } from "./column-roles.ts";
 import { ColumnStatistics, type WatchedColumn } from "./column-statistics.ts";
@@ -43,7 +44,7 @@ export async function inspectFrame(
 ): Promise<InspectedFrame> {
   const { settings, isQuick } = options;
   if (frame.columns.length > mostColumns) {
-    throw new DataError(`${frame.columns.length} columns are more than ${mostColumns}`, { where: placeOf(frame) });
+    throw new DataError(`${frame.columns.length} columns are more than ${mostColumns}`, { where: placeOfFrame(frame) });
   }
   const roles = columnRoles(frame.columns, settings);
   const numeric = new Set<string>();
@@ -278,10 +279,6 @@ function checkPlausible(frame: Frame, columns: number, fileBytes: number): void 
   if (claimed <= 2 ** 27 || claimed <= greatestRatio * fileBytes) return;
   throw new DataError(
     `the frame claims ${frame.rows} rows of ${columns} columns, but the file has ${fileBytes} bytes only`,
-    { where: placeOf(frame), fix: "it is damaged, or was never written to its end: make or copy it again" },
+    { where: placeOfFrame(frame), fix: "it is damaged, or was never written to its end: make or copy it again" },
   );
-}
-
-function placeOf(frame: Frame): string {
-  return `${frame.path}, key ${frame.key}`;
 }

@@ -1,3 +1,5 @@
+import type { Detected } from "../../data/files/detected.ts";
+import { openInput } from "../../data/files/open-input.ts";
 import { openFrame } from "../../data/frame.ts";
 import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";
 import { splitNames } from "../../data/splits.ts";
@@ -9,11 +11,15 @@ import type { InspectionOptions } from "./settings.ts";
 
 /** So many objects of a file are looked at, so deep. */
 const [mostObjects, deepest] = [400, 6];
+/** So many more are counted. */
+const mostCounted = 100_000;
 
 interface Objects {
   readonly frames: string[];
   readonly datasets: DatasetSummary[];
   readonly unreadable: { key: string; problem: string }[];
+  /** Datasets beyond those that are looked at. */
+  omitted: number;
 }
 
 /**
@@ -26,7 +32,7 @@ export async function inspectHdf5(
   options: InspectionOptions,
 ): Promise<DataInspection | CacheInspection | Hdf5Inspection> {
   const file = await openHdf5(path);
-  const objects: Objects = { frames: [], datasets: [], unreadable: [] };
+  const objects: Objects = { frames: [], datasets: [], unreadable: [], omitted: 0 };
   let cache: Pick<CacheInspection, "hash" | "parts"> | null;
   try {
     listObjects(file, "", 0, objects);
@@ -37,8 +43,33 @@ export async function inspectHdf5(
   const { datasets, unreadable } = objects;
   if (cache !== null) return { kind: "cache", path, bytes, ...cache, datasets };
   const keys = options.key === undefined ? objects.frames : [options.key];
-  if (keys.length === 0) return { kind: "hdf5", path, bytes, datasets, unreadable };
+  const dataset_count = datasets.length + objects.omitted;
+  if (keys.length === 0) return { kind: "hdf5", path, bytes, dataset_count, datasets, unreadable };
   return inspectFrames(path, bytes, keys, objects, options);
+}
+
+/** Looks at a table of text, or the models of UCLCHEM 4, as one frame. @throws DataError naming the line of a row that cannot be read */
+export async function inspectTable(detected: Detected, options: InspectionOptions): Promise<DataInspection> {
+  const { path, bytes, what } = detected;
+  const notes: string[] = [];
+  const frame = await openInput([path], { key: options.key ?? "", log: (note) => notes.push(note) });
+  try {
+    const { inspection } = await inspectFrame(frame, bytes, options);
+    const source = what.replace(/\)$|$/, (end) => `, ${frame.rows} row${frame.rows === 1 ? "" : "s"}${end}`);
+    return {
+      kind: "data",
+      path,
+      bytes,
+      form: inspection.form,
+      source: detected.kind === "uclchem-hdf5" ? what : source,
+      notes: notes.map((note) => note.replace(`${path}: `, "")),
+      frames: [inspection],
+      unreadable: [],
+      shared_tracers: null,
+    };
+  } finally {
+    frame.close();
+  }
 }
 
 async function inspectFrames(
@@ -65,7 +96,7 @@ async function inspectFrames(
       frame.close();
     }
   }
-  if (frames.length === 0) return { kind: "hdf5", path, bytes, datasets, unreadable };
+  if (frames.length === 0) return { kind: "hdf5", path, bytes, dataset_count: datasets.length, datasets, unreadable };
   const splits = splitNames.flatMap((name) => idsOf.get(name) ?? []);
   let shared: number | null = null;
   if (splits.length > 1 && !options.isQuick) {
@@ -76,7 +107,17 @@ async function inspectFrames(
       for (const id of ids) if (earlier.filter((other) => other.has(id)).length === 1) shared++;
     }
   }
-  return { kind: "data", path, bytes, form: formOf(frames), frames, unreadable, shared_tracers: shared };
+  return {
+    kind: "data",
+    path,
+    bytes,
+    form: formOf(frames),
+    source: null,
+    notes: [],
+    frames,
+    unreadable,
+    shared_tracers: shared,
+  };
 }
 
 function formOf(frames: readonly FrameInspection[]): DataInspection["form"] {
@@ -88,10 +129,12 @@ function formOf(frames: readonly FrameInspection[]): DataInspection["form"] {
 /** Frames by their groups, other datasets by name. What cannot be read is noted, not fatal. */
 function listObjects(file: Hdf5File, group: string, depth: number, found: Objects): void {
   for (const name of file.keys(group === "" ? "/" : group)) {
-    if (found.frames.length + found.datasets.length + found.unreadable.length >= mostObjects) return;
     const path = group === "" ? name : `${group}/${name}`;
+    const isFull = found.frames.length + found.datasets.length + found.unreadable.length >= mostObjects;
     try {
-      if (file.attribute(path, "pandas_type") !== undefined) {
+      if (isFull && file.typeOf(path) === "dataset") found.omitted++;
+      else if (isFull && (depth >= deepest || found.omitted > mostCounted)) return;
+      else if (file.attribute(path, "pandas_type") !== undefined) {
         found.frames.push(path);
       } else if (file.typeOf(path) === "dataset") {
         const { shape, dtype } = file.dataset(path);

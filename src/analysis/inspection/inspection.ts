@@ -38,6 +38,10 @@ export interface Spread {
 export interface DataInspection extends Inspected<"data"> {
   /** `raw`: as the solver's runs are put together; `clean`: as `preprocess` writes it. */
   readonly form: "raw" | "clean" | "other";
+  /** Of tables of text and UCLCHEM 4's files, what they are, in words; null of pandas frames. */
+  readonly source: string | null;
+  /** What was read under another name or as several tracers, in words. */
+  readonly notes: readonly string[];
   readonly frames: readonly FrameInspection[];
   /** Keys of the file that hold no frame that can be read, and why. */
   readonly unreadable: readonly { readonly key: string; readonly problem: string }[];
@@ -162,6 +166,8 @@ export interface CacheInspection extends Inspected<"cache"> {
 
 /** An HDF5 file of other content. */
 export interface Hdf5Inspection extends Inspected<"hdf5"> {
+  /** All that there are; `datasets` has 400 at most. */
+  readonly dataset_count: number;
   readonly datasets: readonly DatasetSummary[];
   readonly unreadable: readonly { readonly key: string; readonly problem: string }[];
 }
@@ -209,6 +215,8 @@ export interface TensorSummary {
 
 /** A NumPy array. */
 export interface ArrayInspection extends Inspected<"array"> {
+  /** Whether a `columns.json` beside it names its columns. */
+  readonly has_names?: boolean;
   readonly type: string;
   readonly shape: readonly number[];
   readonly min: number | null;

@@ -23,7 +23,7 @@ export function comparisonPage(comparison: Comparison, sections: readonly DrawnS
       title: "difference from the first",
       value: ({ difference_dex }) => difference_dex && withInterval(difference_dex),
     },
-    { title: "", value: judgement },
+    { title: "verdict", value: judgement },
     { title: "gas", value: ({ phases_dex }) => phases_dex.gas ?? null },
     { title: "surface", value: ({ phases_dex }) => phases_dex.surface ?? null },
     { title: "bulk", value: ({ phases_dex }) => phases_dex.bulk ?? null },

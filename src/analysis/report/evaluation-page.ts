@@ -2,16 +2,29 @@ import { describeChoices } from "../baseline-choices.ts";
 import type { PredictionMetrics } from "../error-types.ts";
 import type { FileReference, Metrics } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
+import type { EvaluationSamples } from "../sample-types.ts";
 import { describeTraining, meanErrors } from "../training-check.ts";
 import { headlineOf } from "../verdicts.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, contents, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
+import { speciesCurves } from "./species-curves.ts";
 
 /** report.html: the verdict first, then the figures, the species, and where it all comes from. */
-export function evaluationPage(metrics: Metrics, sections: readonly DrawnSection[]): string {
+export function evaluationPage(
+  metrics: Metrics,
+  sections: readonly DrawnSection[],
+  samples?: EvaluationSamples,
+): string {
+  const curves = samples && speciesCurves(metrics, samples);
   const { validation, train, species, provenance, latent_dim, scored } = metrics;
   const title = "How good is this surrogate?";
-  const titles = ["In short", ...sections.map((section) => section.title), "Every species", "Provenance"];
+  const titles = [
+    "In short",
+    ...sections.map((section) => section.title),
+    ...(curves ? ["Any species"] : []),
+    "Every species",
+    "Provenance",
+  ];
   const subject = (metrics.predictions.emulation ?? metrics.predictions.reconstruction)!;
   const floor = metrics.floor.toExponential(0);
   const body = html`<header><h1>${title}</h1>
@@ -27,10 +40,12 @@ ${weaknesses(metrics)}
 <p class="muted">Errors in dex are |log10 predicted − log10 true|: 0.3 is a factor of 2. “Above ${floor}” counts larger abundances only.
 Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p>
 ${training(metrics)}</section>
-${figureSections(sections)}
+${figureSections(sections, "figures")}
+${curves}
 <section><h2 id="every-species">Every species</h2>
 <p class="muted">${sentence(predictionStyles[subject.kind].label)}. A heading sorts. Bias: log10 predicted − log10 true, below 0 where too little is predicted.</p>
-<div class="scroll long" tabindex="0" role="region" aria-label="every species">${speciesTable(subject)}</div></section>
+<p class="tools" data-search="species" hidden><label>search <input type="search" autocomplete="off"></label> <output></output></p>
+<div class="scroll long" id="species" tabindex="0" role="region" aria-label="every species">${speciesTable(subject)}</div></section>
 <section><h2 id="provenance">Provenance</h2>${provenanceList(metrics)}</section>
 </main>
 <footer>Made by astrochem ${provenance.version}. The figures lie beside this page as SVG, PNG and Vega-Lite, the numbers in metrics.json.</footer>`;
@@ -119,7 +134,7 @@ function predictionTable({ predictions, floor }: Metrics): Html {
       title: `above ${floor.toExponential(0).replace("-", "\u2011")}`,
       value: ({ overall }) => overall.above_floor?.dex.mean ?? null,
     },
-    { title: "99 %", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
+    { title: "99 % of these", value: ({ overall }) => overall.above_floor?.dex.p99 ?? null },
     { title: "relative, median", value: ({ overall }) => overall.all.relative.median },
     { title: "relative, mean over species", value: ({ over_species }) => over_species.mean },
     { title: "rows", value: ({ rows }) => count(rows) },

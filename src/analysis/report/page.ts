@@ -1,7 +1,9 @@
-import { type Figure, ink } from "../figures/figure.ts";
+import { createHash } from "node:crypto";
+import { type Figure, ink, width } from "../figures/figure.ts";
 import type { FigureSection } from "../figures/sections.ts";
 import { Html, html } from "./html.ts";
-import { sortScript, style } from "./style.ts";
+import { curvesScript, pageScript } from "./page-script.ts";
+import { style } from "./style.ts";
 
 /** A figure that is drawn. */
 export interface DrawnFigure extends Figure {
@@ -13,9 +15,19 @@ export interface DrawnSection {
   readonly figures: readonly DrawnFigure[];
 }
 
+const script = pageScript + curvesScript;
+
+/** Data for the page's script: no text in it ends its element. */
+export function embedded(id: string, data: unknown): Html {
+  const json = JSON.stringify(data).replaceAll("<", "\\u003c");
+  return html`<script type="application/json" id="${id}">${new Html(json)}</script>`;
+}
+
 /** A page that needs nothing but itself. @param command  that writes it, by which it is known again */
 export function page(title: string, command: string, body: Html): string {
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+  const hash = createHash("sha256").update(script).digest("base64");
+  // Nothing but this very script runs, whatever a name from a file holds, and nothing is asked for.
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; img-src data:; form-action 'none'; base-uri 'none'`;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -29,7 +41,7 @@ export function page(title: string, command: string, body: Html): string {
 </head>
 <body>
 ${body}
-<script>${new Html(sortScript)}</script>
+<script>${new Html(script)}</script>
 </body>
 </html>
 `.text;
@@ -45,18 +57,23 @@ export function contents(titles: readonly string[]): Html {
   return html`<nav aria-label="contents"><ol>${entries}</ol></nav>`;
 }
 
-export function figureSections(sections: readonly DrawnSection[]): readonly Html[] {
+/** @param files  folder of the figures' files, as the page names it; null where there are none */
+export function figureSections(sections: readonly DrawnSection[], files: string | null = null): readonly Html[] {
   return sections.map(
     ({ title, figures }) => html`<section><h2 id="${anchor(title)}">${title}</h2>
-<div class="figures">${figures.map(figureHtml)}</div></section>
+<div class="figures">${figures.map((figure) => figureHtml(figure, files))}</div></section>
 `,
   );
 }
 
-function figureHtml({ name, title, caption, svg }: DrawnFigure): Html {
+function figureHtml({ name, title, caption, svg }: DrawnFigure, files: string | null): Html {
+  const formats = { svg: "SVG", png: "PNG", "vl.json": "Vega-Lite" };
+  const links = Object.entries(formats).map(
+    ([ending, format], i) => html`${i > 0 && " · "}<a href="${files}/${name}.${ending}">${format}</a>`,
+  );
   return html`<figure id="figure-${name}"><h3>${title}</h3>
 <div class="plot">${inlineSvg(svg, title)}</div>
-<figcaption>${caption}</figcaption></figure>
+<figcaption>${caption}${files && html` <span class="files">${links}</span>`}</figcaption></figure>
 `;
 }
 
@@ -67,7 +84,9 @@ export function inlineSvg(svg: string, title: string): Html {
     const name = names[colour.toLowerCase()];
     return name === undefined ? whole : `"var(${name})"`;
   });
-  const label = html`role="img" aria-label="${title}"`.text;
+  // All are shown at one scale, and so are their letters.
+  const shown = Math.min(100, (100 * Number(/ width="([\d.]+)"/.exec(inked)?.[1] ?? width)) / width);
+  const label = html`role="img" aria-label="${title}" style="width: ${shown}%"`.text;
   return new Html(inked.slice(inked.indexOf("<svg")).replace("<svg", `<svg ${label}`));
 }
 
@@ -78,17 +97,20 @@ export interface Column<T> {
   readonly isText?: boolean;
 }
 
-/** A table; numbers are rounded for the eye and sorted by what they are. */
+/** A table; numbers are rounded for the eye and sorted by what they are. One that is not sortable is a list of cards on a phone. */
 export function table<T>(columns: readonly Column<T>[], rows: readonly T[], { sortable = false } = {}): Html {
   const words = (isText = false): Html => new Html(isText ? ' class="text"' : "");
+  const named = (title: string): Html => (sortable ? html`` : html` data-title="${title}"`);
   const heading = ({ title, isText }: Column<T>): Html =>
     html`<th scope="col"${words(isText)}>${sortable ? html`<button type="button">${title}</button>` : title}</th>`;
-  const cell = (value: string | number | null, isText?: boolean): Html =>
+  const cell = (title: string, value: string | number | null, isText?: boolean): Html =>
     typeof value === "number"
-      ? html`<td data-value="${value}">${shortNumber(value)}</td>`
-      : html`<td${words(isText)}>${value ?? "–"}</td>`;
-  const body = rows.map((row) => html`<tr>${columns.map(({ value, isText }) => cell(value(row), isText))}</tr>\n`);
-  const attribute = new Html(sortable ? " data-sortable" : "");
+      ? html`<td data-value="${value}"${named(title)}>${shortNumber(value)}</td>`
+      : html`<td${words(isText)}${named(title)}>${value ?? "–"}</td>`;
+  const body = rows.map(
+    (row) => html`<tr>${columns.map(({ title, value, isText }) => cell(title, value(row), isText))}</tr>\n`,
+  );
+  const attribute = new Html(sortable ? " data-sortable" : ' class="cards"');
   return html`<table${attribute}><thead><tr>${columns.map(heading)}</tr></thead><tbody>${body}</tbody></table>`;
 }
 

@@ -4,7 +4,7 @@ export const style = `
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --muted: #9aa4af; --grid: #30363d; --surface: #161a1f; --page: #0e1114; --accent: #6cb8ea; --good: #4cc39a; --bad: #ff9459; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-main, header, footer, nav { max-width: 60rem; margin: 0 auto; padding: 0 1.25rem; }
+main, header, footer, nav { max-width: 84rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 2.5rem; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .35rem; letter-spacing: -.01em; }
 h2 { font-size: 1.25rem; margin: 3rem 0 1rem; padding-top: .75rem; border-top: 1px solid var(--grid); }
@@ -18,6 +18,7 @@ a { color: var(--accent); }
 .verdicts li { background: var(--surface); border-left: 4px solid var(--muted); padding: .5rem .8rem; border-radius: 3px; }
 .verdicts .beats { border-color: var(--good); } .verdicts .loses { border-color: var(--bad); }
 .weaknesses { margin: 0 0 1.5rem; padding-left: 1.1rem; display: grid; gap: .3rem; max-width: 44rem; }
+.verdicts, .scroll, .wide { max-width: 62rem; }
 .scroll { overflow-x: auto; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; margin-bottom: .75rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; text-align: right; vertical-align: baseline; white-space: nowrap; border-bottom: 1px solid var(--grid); }
@@ -33,32 +34,33 @@ th[aria-sort=ascending] button::after { content: " \\2191"; } th[aria-sort=desce
 .long { max-height: 30rem; overflow-y: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .9rem; margin: 0; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
-.figures { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }
+/* Drawings are 400 wide and have letters of 14: those beside each other show them at their own size. */
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 1.25rem; align-items: start; }
 figure { margin: 0; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; padding: 1rem; min-width: 0; }
 figcaption { margin: .35rem 0 0; max-width: 44rem; }
-.plot { overflow-x: auto; } .plot svg { display: block; width: 100%; max-width: 38rem; height: auto; margin: .5rem 0; }
+.plot svg { display: block; height: auto; margin: .5rem 0; touch-action: pan-y pinch-zoom; }
 .plot text { font-family: inherit; }
-@media (min-width: 60rem) { figure { display: grid; grid-template-columns: minmax(0, 38rem) minmax(0, 1fr); column-gap: 1.5rem; } h3 { grid-column: 1 / -1; } figcaption { margin: .5rem 0; } }
+.plot svg:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; }
+.files { font-size: .8rem; white-space: nowrap; }
+.tip { position: fixed; z-index: 9; max-width: 20rem; pointer-events: none; padding: .35rem .55rem; border-radius: 4px; background: var(--ink); color: var(--surface); font-size: .8rem; line-height: 1.35; overflow-wrap: anywhere; }
+.tip div:first-child { font-weight: 600; }
+.dot { position: fixed; z-index: 8; width: 11px; height: 11px; margin: -6px; pointer-events: none; border: 2px solid var(--ink); border-radius: 50%; }
+[hidden] { display: none !important; }
+.tools { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin-bottom: .75rem; font-size: .9rem; }
+input[list], input[type=search], select, .tools button { font: inherit; color: inherit; background: var(--surface); border: 1px solid var(--muted); border-radius: 4px; padding: .25rem .5rem; max-width: 100%; }
+.tools button { cursor: pointer; }
+.chips { display: flex; flex-wrap: wrap; gap: .4rem; } .chips button { border-width: 2px; }
+.wide { margin-bottom: .75rem; background: var(--surface); border: 1px solid var(--grid); border-radius: 6px; padding: 1rem; } .wide svg { width: 100%; }
 footer { padding-top: 2rem; padding-bottom: 3rem; }
-@media (max-width: 40rem) { main, header, footer, nav { padding: 0 .9rem; } figure { padding: .8rem .7rem; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
+@media (max-width: 40rem) {
+  main, header, footer, nav { padding: 0 .75rem; } figure, .wide { padding: .8rem .5rem; }
+  /* A row is a card, so that the table is whole: each value beside its heading. */
+  .cards thead { display: none; } .cards tr, .cards td { display: block; } .cards tr { padding: .5rem 0; border-bottom: 1px solid var(--grid); }
+  .cards td, .cards td.text { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem .6rem; white-space: normal; text-align: right; }
+  .cards td::before { content: attr(data-title); color: var(--muted); flex: none; max-width: 55%; text-align: left; } .cards td:first-child { font-weight: 600; position: static; }
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
 @media print {
   :root { color-scheme: light; --ink: #000; --muted: #444; --grid: #ccc; --surface: #fff; --page: #fff; --accent: #0072b2; --good: #00794f; --bad: #b84400; }
   figure { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; } .long { max-height: none; } nav { display: none; }
-}
-`;
-
-/** Sorts a table by the column whose heading is pressed; without it the page is complete all the same. */
-export const sortScript = `
-for (const table of document.querySelectorAll("table[data-sortable]")) {
-  const body = table.tBodies[0];
-  table.querySelectorAll("thead button").forEach((button, column) => button.addEventListener("click", () => {
-    const heading = button.closest("th");
-    const down = heading.getAttribute("aria-sort") !== "descending";
-    table.querySelectorAll("th").forEach((each) => each.removeAttribute("aria-sort"));
-    heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
-    const order = (a, b) => { const [x, y] = [value(a), value(b)]; const d = Number(x) - Number(y); return Number.isNaN(d) ? x.localeCompare(y) : d; };
-    body.append(...[...body.rows].sort((a, b) => (down ? order(b, a) : order(a, b))));
-  }));
 }
 `;

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../../formats/atomic-file.ts";
+import type { NamedRun } from "../compare.ts";
 import type { Comparison, Metrics } from "../evaluation-types.ts";
-import { comparisonFigure } from "../figures/comparison.ts";
+import { comparisonFigures } from "../figures/comparison.ts";
 import type { Figure } from "../figures/figure.ts";
 import { renderPng, renderSvg } from "../figures/render.ts";
 import { evaluationFigures } from "../figures/sections.ts";
@@ -35,13 +36,17 @@ export async function writeReport(
   };
   const sections = await drawSections(await evaluationFigures(metrics, samples), draw);
   const report = join(folder, "report.html");
-  writeFileAtomic(report, evaluationPage(metrics, sections));
+  writeFileAtomic(report, evaluationPage(metrics, sections, samples));
   return { report, figures };
 }
 
-/** Writes compare.html, with its figure in it. @returns its path */
-export async function writeComparison(folder: string, comparison: Comparison): Promise<string> {
-  const sections = [{ title: "Errors", figures: [comparisonFigure(comparison)] }];
+/** Writes compare.html, with its figures in it. @returns its path */
+export async function writeComparison(
+  folder: string,
+  comparison: Comparison,
+  runs: readonly NamedRun[],
+): Promise<string> {
+  const sections = comparisonFigures(comparison, runs);
   const path = join(folder, "compare.html");
   writeFileAtomic(path, comparisonPage(comparison, await drawSections(sections, ({ spec }) => renderSvg(spec))));
   return path;

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { KernelBackend } from "@tensorflow/tfjs";
 import { tf } from "../tf.ts";
-import { installNativeKernels } from "./kernels.ts";
+import { installFastMatMul } from "./kernels.ts";
 import type { NativeFolder } from "./paths.ts";
 
 /** A native TensorFlow, ready as one of tfjs' backends. */
@@ -40,7 +40,7 @@ export async function loadNative({ addon }: NativeFolder, options: LoadOptions =
   try {
     requireWithOurTfjs(join(addon, "package.json"));
     await tf.setBackend(name);
-    installNativeKernels(name);
+    installFastMatMul(name);
     const { isUsingGpuDevice } = tf.backend() as KernelBackend & { readonly isUsingGpuDevice?: boolean };
     loaded = { addon, backend: { name, usesGpu: isUsingGpuDevice === true, threads: threadCount() } };
     return loaded.backend;

@@ -10,8 +10,6 @@ export interface FoundTensorFlow {
   readonly folder: string;
   /** "unknown" where the package that it came in says nothing. */
   readonly version: string;
-  /** null: it does not say. */
-  readonly cuda: boolean | null;
 }
 
 /** The version that this was tried with; installed by pip where none is at hand. */
@@ -31,9 +29,8 @@ export function inspectTensorFlow(path: string, kind: NativeKind): FoundTensorFl
   const folder = realpathSync(candidates.find((each) => existsSync(join(each, libraryFile))) ?? candidates[0]!);
   const missing = needed.filter((name) => !existsSync(join(folder, name)));
   if (missing.length > 0) return new Error(`the TensorFlow in ${folder} has no ${missing.join(" and no ")}`);
-  const cuda = isCudaBuild(folder);
-  if (kind === "cuda" && cuda === false) return new Error(`the TensorFlow in ${folder} was built without CUDA`);
-  return { folder, version: versionOf(folder), cuda };
+  if (kind === "cuda" && lacksCuda(folder)) return new Error(`the TensorFlow in ${folder} was built without CUDA`);
+  return { folder, version: versionOf(folder) };
 }
 
 /** The folder of the TensorFlow that `python3` would import, or null. It is not imported: that takes seconds. */
@@ -54,12 +51,8 @@ function versionOf(folder: string): string {
   return "unknown";
 }
 
-function isCudaBuild(folder: string): boolean | null {
-  try {
-    const text = readFileSync(join(folder, "python", "platform", "build_info.py"), "utf8");
-    const match = /'is_cuda_build', (True|False)/.exec(text);
-    return match && match[1] === "True";
-  } catch {
-    return null;
-  }
+/** A TensorFlow that says nothing of CUDA may have it. */
+function lacksCuda(folder: string): boolean {
+  const path = join(folder, "python", "platform", "build_info.py");
+  return existsSync(path) && readFileSync(path, "utf8").includes("'is_cuda_build', False");
 }

@@ -18,8 +18,6 @@ export interface ToolOptions extends ToolSurroundings {
 export interface ToolResult {
   /** Exit code 0. */
   readonly ok: boolean;
-  /** It could not even be started: not installed. */
-  readonly absent: boolean;
   /** Why it ended, where not by itself with 0. */
   readonly ended: string;
   readonly stdout: string;
@@ -69,8 +67,7 @@ export async function runTool(command: string, args: readonly string[], options:
     });
     signal.throwIfAborted();
     const ended = failure?.message ?? (late ? `no end after ${timeoutSeconds} s` : (killedBy ?? `exit code ${code}`));
-    const absent = (failure as NodeJS.ErrnoException | null)?.code === "ENOENT";
-    return { ok: code === 0, absent, ended, ...texts };
+    return { ok: code === 0, ended, ...texts };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);

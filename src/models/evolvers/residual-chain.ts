@@ -1,5 +1,3 @@
-import { isDifferentiating } from "../../backend/gradients.ts";
-import { runOwnKernel } from "../../backend/own-kernels.ts";
 import { tf } from "../../backend/tf.ts";
 import type { BoundTensors } from "../bounds.ts";
 import { apart, stacked } from "../evolver.ts";
@@ -23,20 +21,6 @@ export interface ChainMasks {
   readonly second: tf.Tensor2D;
 }
 
-/** What the forward pass leaves for the backward pass, each [steps · batch, ·], time first. */
-interface Trace {
-  /** The states before each step. */
-  readonly before: tf.Tensor2D;
-  readonly first: tf.Tensor2D;
-  readonly second: tf.Tensor2D;
-}
-
-/** Whether there is dropout, and over how many steps. */
-interface Course {
-  readonly steps: number;
-  readonly masks: ChainMasks | null;
-}
-
 /**
  * All states of the recurrence, with its closed-form gradient by the chain's arrays (backpropagation through time): the way back
  * makes three products a step, and the weights' gradients are one product each over all steps. No gradient by `latents`.
@@ -48,20 +32,13 @@ export function evolve(chain: Chain, latents: tf.Tensor2D, steps: number, masks:
     const [drive, ofLatents, second, third] = args as unknown as tf.Tensor2D[];
     const save = args[4] as unknown as (tensors: tf.Tensor[]) => void;
     const weights = { drive: drive!, ofLatents: ofLatents!, second: second!, third: third! };
-    const { after, trace: made } = forwards(weights, latents, { steps, masks });
-    const kept = masks ? [masks.first, masks.second] : [];
-    if (made) save([made.before, made.first, made.second, ofLatents!, second!, third!, ...kept]);
+    const { states, firsts, seconds } = evolvePlainly(weights, latents, steps, masks);
+    // Stacked here and not on the way back, because saved tensors are all that tfjs keeps; a recorded step leaves out what is unused.
+    const trace = [[latents, ...states.slice(0, -1)], firsts, seconds].map(stacked);
+    save([...trace, ofLatents!, second!, third!, ...(masks ? [masks.first, masks.second] : [])]);
     return {
-      value: after,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [z, h1, h2, w1, w2, w3, m1, m2] = saved as tf.Tensor2D[];
-        const trace = { before: z!, first: h1!, second: h2! };
-        const factors = m1 && m2 ? { first: m1, second: m2 } : null;
-        return gradients(dy as tf.Tensor2D, { ofLatents: w1!, second: w2!, third: w3! }, trace, {
-          steps,
-          masks: factors,
-        });
-      },
+      value: stacked(states),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradients(dy as tf.Tensor2D, saved as tf.Tensor2D[], steps),
     };
   })(chain.drive, chain.ofLatents, chain.second, chain.third) as tf.Tensor2D;
 }
@@ -82,32 +59,6 @@ export function evolveWithin(
   const within = (z: tf.Tensor2D): tf.Tensor2D => tf.minimum(tf.relu(z), width);
   const { states } = evolvePlainly(chain, tf.sub(latents, lower), steps, null, within);
   return tf.add(stacked(states), lower);
-}
-
-/** The states after each step, stacked; the trace may be left out where nothing is differentiated. */
-function forwards(
-  weights: Chain,
-  latents: tf.Tensor2D,
-  { steps, masks }: Course,
-): { after: tf.Tensor2D; trace: Trace | null } {
-  const own = runOwnKernel(
-    "ResidualChain",
-    { ...weights, latents, firstMask: masks?.first, secondMask: masks?.second },
-    { steps, traced: isDifferentiating() },
-  ) as tf.Tensor2D[] | null;
-  if (own) {
-    const [after, before, first, second] = own;
-    return { after: after!, trace: before && first && second ? { before, first, second } : null };
-  }
-  const { states, firsts, seconds } = evolvePlainly(weights, latents, steps, masks);
-  const after = stacked(states);
-  // Stacked here and not on the way back, because saved tensors are all that tfjs keeps; unused, they are not computed.
-  const trace = {
-    before: stacked([latents, ...states.slice(0, -1)]),
-    first: stacked(firsts),
-    second: stacked(seconds),
-  };
-  return { after, trace };
 }
 
 /** The recurrence as it is defined; the reference of `evolve` for automatic differentiation. Each list has one entry a step. */
@@ -134,44 +85,13 @@ export function evolvePlainly(
 }
 
 /** By drive, ofLatents, second and third. @param dy [steps · batch, latent], by the states */
-function gradients(dy: tf.Tensor2D, weights: Omit<Chain, "drive">, trace: Trace, course: Course): tf.Tensor2D[] {
-  const { first, second } = trace;
-  const { ofLatents, second: secondWeight, third } = weights;
-  const own = runOwnKernel(
-    "ResidualChainGradient",
-    {
-      dy,
-      first,
-      second,
-      ofLatents,
-      secondWeight,
-      third,
-      firstMask: course.masks?.first,
-      secondMask: course.masks?.second,
-    },
-    { steps: course.steps },
-  ) as tf.Tensor2D[] | null;
-  const [byDrive, bySecond, byNext] = own ?? backwards(dy, weights, trace, course);
-  return [
-    byDrive!,
-    tf.matMul(trace.before, byDrive!, true),
-    tf.matMul(first, bySecond!, true),
-    tf.matMul(second, byNext!, true),
-  ];
-}
-
-/** By each step's input of the first hidden layer, of the second, and by its new state, each [steps · batch, ·]. */
-function backwards(
-  dy: tf.Tensor2D,
-  weights: Omit<Chain, "drive">,
-  trace: Trace,
-  { steps, masks }: Course,
-): tf.Tensor2D[] {
+function gradients(dy: tf.Tensor2D, saved: tf.Tensor2D[], steps: number): tf.Tensor2D[] {
+  const [before, first, second, w1, w2, w3, m1, m2] = saved;
+  // The derivative of mask · relu: the mask where the value came through.
+  const slope = (value: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor2D[] => apart(masked(tf.step(value), mask), steps);
   const byStates = apart(dy, steps);
-  const slopes1 = apart(slope(trace.first, masks?.first), steps);
-  const slopes2 = apart(slope(trace.second, masks?.second), steps);
-  const backward = (w: tf.Tensor2D): tf.Tensor2D => tf.transpose(w);
-  const [back1, back2, back3] = [weights.ofLatents, weights.second, weights.third].map(backward);
+  const [slopes1, slopes2] = [slope(first!, m1), slope(second!, m2)];
+  const [back1, back2, back3] = [w1!, w2!, w3!].map((w) => tf.transpose(w));
   const [byFirst, bySecond, byNext]: [tf.Tensor2D[], tf.Tensor2D[], tf.Tensor2D[]] = [[], [], []];
   let g = byStates[steps - 1]!;
   for (let t = steps - 1; t >= 0; t--) {
@@ -180,10 +100,7 @@ function backwards(
     byFirst[t] = tf.mul(tf.matMul(bySecond[t]!, back2!), slopes1[t]!);
     if (t > 0) g = tf.add(tf.matMul(byFirst[t]!, back1!), tf.add(g, byStates[t - 1]!));
   }
-  return [stacked(byFirst), stacked(bySecond), stacked(byNext)];
-}
-
-/** The derivative of mask · relu: the mask where the value came through. */
-function slope(value: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D {
-  return masked(tf.step(value), mask);
+  const [d1, d2, d3] = [byFirst, bySecond, byNext].map(stacked) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+  const product = (x: tf.Tensor2D, d: tf.Tensor2D): tf.Tensor2D => tf.matMul(x, d, true);
+  return [d1, product(before!, d1), product(first!, d2), product(second!, d3)];
 }

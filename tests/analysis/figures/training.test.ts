@@ -14,53 +14,63 @@ function log(
   });
 }
 
-interface Layer {
-  readonly data: { readonly values: readonly { epoch: number; error?: number; what?: string }[] };
-  readonly encoding: { readonly y?: { readonly title: string; readonly scale: { readonly type: string } } };
+interface Panel {
+  readonly layer: readonly {
+    readonly data: { readonly values: readonly { epoch: number; value?: number; phase?: number; what?: string }[] };
+    readonly encoding: { readonly y?: { readonly title: string; readonly scale: { readonly type: string } } };
+  }[];
 }
-const layersOf = (epochs: readonly TrainingEpoch[]): readonly Layer[] =>
-  trainingFigure("autoencoder", epochs)!.spec.layer as readonly Layer[];
+/** The panels: metric, training loss, learning rate; each has its marks, then its curve. */
+const panelsOf = (epochs: readonly TrainingEpoch[]): readonly Panel[] =>
+  trainingFigure("autoencoder", epochs)!.spec.vconcat as readonly Panel[];
 const eventsOf = (epochs: readonly TrainingEpoch[]): readonly unknown[] =>
-  layersOf(epochs)
-    .flatMap(({ data }) => data.values)
-    .flatMap(({ epoch, what }) => (what === undefined ? [] : [[epoch, what]]));
+  panelsOf(epochs)[0]!
+    .layer[0]!.data.values.filter(({ what }) => what !== "the epoch that was kept")
+    .map(({ epoch, what }) => [epoch, what]);
 
 describe("the figure of a training", () => {
-  it("shows the metric that chose the epoch, and the epoch that was kept, counted from 1", () => {
-    const [curve, kept] = layersOf(log(Array(6).fill(1e-3)));
-    expect(curve!.data.values.map(({ error }) => error)).toEqual([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6]);
-    expect(curve!.encoding.y).toMatchObject({ title: "mean error, dex (validation)", scale: { type: "log" } });
-    expect(kept!.data.values).toMatchObject([{ epoch: 4, error: 1 / 4 }]);
-    expect(trainingFigure("emulator", log(Array(6).fill(1e-3)))!.caption).toContain("epoch that was kept, 4 of 6");
+  it("shows the metric that chose the epoch, the training loss and the learning rate, each in its panel", () => {
+    const panels = panelsOf(log([4e-3, 2e-3, 1e-3]));
+    const curves = panels.map(({ layer }) => layer[1]!);
+    expect(curves.map(({ data }) => data.values.map(({ value }) => value))).toEqual([
+      [1, 1 / 2, 1 / 3],
+      [1, 1, 1],
+      [4e-3, 2e-3, 1e-3],
+    ]);
+    expect(curves.map(({ encoding }) => encoding.y!.title)).toEqual([
+      "mean error, dex",
+      "training loss",
+      "learning rate",
+    ]);
+    for (const { encoding } of curves) expect(encoding.y!.scale.type).toBe("log");
+  });
+
+  it("marks the epoch that was kept in every panel, counted from 1", () => {
+    const epochs = log(Array(6).fill(1e-3));
+    for (const { layer } of panelsOf(epochs))
+      expect(layer[0]!.data.values).toEqual([{ epoch: 4, what: "the epoch that was kept" }]);
+    expect(trainingFigure("emulator", epochs)!.caption).toContain("The epoch that was kept is 4 of 6");
   });
 
   it("shows the relative error where that chose, and in logs that know no other", () => {
     const chosen = log(Array(4).fill(1e-3), (epoch) => ({ metric: 10 ** epoch }));
     const earlier = chosen.map(({ dex: _, metric: __, phase: ___, ...rest }) => rest);
     for (const epochs of [chosen, earlier]) {
-      const [curve] = layersOf(epochs);
-      expect(curve!.data.values.map(({ error }) => error)).toEqual([1, 10, 100, 1000]);
-      expect(curve!.encoding.y!.title).toBe("mean relative error (validation)");
+      const curve = panelsOf(epochs)[0]!.layer[1]!;
+      expect(curve.data.values.map(({ value }) => value)).toEqual([1, 10, 100, 1000]);
+      expect(curve.encoding.y!.title).toBe("mean relative error");
     }
   });
 
-  it("marks steps of the learning rate and of the dropout, not each epoch of a cosine", () => {
-    const steps = [1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 2e-4, 2e-4];
-    const dropout = (epoch: number): number => (epoch < 5 ? 0.3 : 0.1);
-    expect(eventsOf(log(steps, (epoch) => ({ dropout: dropout(epoch) })))).toEqual([
-      [4, "learning rate falls"],
-      [7, "learning rate falls"],
-      [6, "dropout falls"],
-    ]);
-    const cosine = Array.from({ length: 20 }, (_, epoch) => 1e-3 * (1 + Math.cos((Math.PI * epoch) / 20)));
-    expect(eventsOf(log(cosine))).toEqual([]);
-    expect(eventsOf(log(cosine.slice(0, 3)))).toEqual([]);
+  it("marks steps of the dropout, not a dropout that falls each epoch", () => {
+    const rates = Array(8).fill(1e-3);
+    expect(eventsOf(log(rates, (epoch) => ({ dropout: epoch < 5 ? 0.3 : 0.1 })))).toEqual([[6, "dropout falls"]]);
+    expect(eventsOf(log(rates, (epoch) => ({ dropout: 0.3 - epoch / 100 })))).toEqual([]);
   });
 
-  it("marks where a phase begins, whatever its learning rate", () => {
-    const phase = (epoch: number): number => (epoch < 2 ? 0 : 1);
-    expect(eventsOf(log([1e-3, 5e-4, 1e-4, 1e-4, 1e-4], (epoch) => ({ phase: phase(epoch) })))).toEqual([
-      [3, "next phase"],
-    ]);
+  it("marks where a phase begins, and draws each phase as a line of its own", () => {
+    const epochs = log([1e-3, 5e-4, 1e-4, 1e-4, 1e-4], (epoch) => ({ phase: epoch < 2 ? 0 : 1 }));
+    expect(eventsOf(epochs)).toEqual([[3, "next phase"]]);
+    expect(panelsOf(epochs)[1]!.layer[1]!.data.values.map(({ phase }) => phase)).toEqual([1, 1, 2, 2, 2]);
   });
 });

@@ -215,9 +215,9 @@ describe("everything else", () => {
     });
   });
 
-  it("is refused by name: absent, empty, a device, a table of text, bytes", async () => {
+  it("is refused by name: absent, empty, a device, a table without a header, bytes", async () => {
     writeFileSync(at("empty"), "");
-    writeFileSync(at("table.csv"), "Time,H\n1,2\n");
+    writeFileSync(at("table.csv"), "0,1,2\n1,1,2\n");
     writeFileSync(at("bytes"), Buffer.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
     const told = await Promise.all(
       ["absent", "empty", "table.csv", "bytes"].map((name) => thrownBy(() => inspectFile(at(name), options), folder)),
@@ -227,12 +227,15 @@ describe("everything else", () => {
         fix  check the path
       DataError: the file is empty: …/empty
         fix  make or copy it again
-      DataError: no kind of file that is known here: …/table.csv
+      DataError: a table of text without a header, 3 columns: …/table.csv
         at   …/table.csv
-        fix  if it is a table, turn it into HDF5 in Python: pandas.read_csv(FILE).to_hdf("data.h5", key="df")
+        fix  write a header of your own, in Python (the names are those of your columns, in their order):
+             import pandas
+             names = ["Time (s)", "Density", "gasTemp"] + [f"column{i}" for i in range(4, 4)]  # 3 names
+             pandas.read_csv("…/table.csv", sep=r",", header=None, names=names, comment="#").to_csv("named.csv", index=False)
       DataError: no kind of file that is known here: …/bytes
         at   …/bytes
-        fix  give a HDF5 file, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files"
+        fix  give a HDF5 file, a table of text, weights (.safetensors, .pth, .onnx), an array (.npy), a run's folder, or one of its files"
     `);
     writeFileSync(at("run.log"), '{"level":30}\n{"level":30}\n');
     expect(await thrownBy(() => inspectFile(at("run.log"), options), folder)).toMatch(/^DataError: a log, to be read/);

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Comparison, Metrics } from "../../../src/analysis/evaluation-types.ts";
@@ -6,6 +7,7 @@ import { evaluationPage } from "../../../src/analysis/report/evaluation-page.ts"
 import { escapeHtml, html } from "../../../src/analysis/report/html.ts";
 import { inlineSvg, shortNumber } from "../../../src/analysis/report/page.ts";
 import { writeComparison, writeReport } from "../../../src/analysis/report/write-report.ts";
+import { curvesOf } from "../../../src/analysis/tracer-samples.ts";
 import { testFolder } from "../../helpers/folder.ts";
 import { evaluationFixture } from "../figures/evaluation-fixture.ts";
 
@@ -16,8 +18,8 @@ const hostile = `</script><script>alert("1")</script><img src=x onerror='alert(2
 function expectHarmless(page: string): void {
   expect(page).not.toContain("<script>alert");
   expect(page).not.toContain("<img");
-  // One script of ours.
-  expect(page.match(/<script/g)).toHaveLength(1);
+  // One script of ours; data are none.
+  expect(page.match(/<script(?! type="application\/json")/g)).toHaveLength(1);
 }
 
 describe("HTML", () => {
@@ -42,10 +44,13 @@ describe("HTML", () => {
     ]);
   });
 
-  it("makes a drawing's ink the page's, and names it", () => {
-    const drawn = inlineSvg('<?xml?><svg width="1"><text fill="#1b1f24">a</text><path stroke="#0072B2"/></svg>', '"x"');
+  it("makes a drawing's ink the page's, names it, and gives it its share of the width", () => {
+    const drawn = inlineSvg(
+      '<?xml?><svg width="200"><text fill="#1b1f24">a</text><path stroke="#0072B2"/></svg>',
+      '"x"',
+    );
     expect(drawn.text).toBe(
-      '<svg role="img" aria-label="&quot;x&quot;" width="1"><text fill="var(--ink)">a</text><path stroke="#0072B2"/></svg>',
+      '<svg role="img" aria-label="&quot;x&quot;" style="width: 50%" width="200"><text fill="var(--ink)">a</text><path stroke="#0072B2"/></svg>',
     );
   });
 });
@@ -56,15 +61,47 @@ describe("a report", () => {
     const { report, figures } = await writeReport(folder, metrics, samples);
     const page = readFileSync(report, "utf8");
     expect(statSync(report).size).toBeLessThan(5e6);
-    expect(page).not.toMatch(/(src|href)="(?!#|data:,)/);
+    expect(page).not.toMatch(/src="/);
+    for (const [, link] of page.matchAll(/href="(?!#|data:,)([^"]*)"/g))
+      expect(existsSync(join(folder, link!)), link).toBe(true);
     expect(page).toContain("default-src &#39;none&#39;");
     for (const sentence of metrics.conclusions) expect(page).toContain(escapeHtml(sentence));
     const names = new Set(readdirSync(figures).map((name) => name.replace(/\.(svg|png|vl\.json)$/, "")));
     expect(readdirSync(figures)).toHaveLength(3 * names.size);
     for (const name of names) expect(page).toContain(`id="figure-${name}"`);
     expect(page.match(/<figure /g)).toHaveLength(names.size);
+    for (const name of names) expect(page).toContain(`href="figures/${name}.png"`);
     const spec = JSON.parse(readFileSync(join(figures, "baselines.vl.json"), "utf8"));
     expect(spec).toMatchObject({ $schema: expect.stringContaining("vega-lite"), title: expect.any(String) });
+  });
+
+  it("lets its own script run and no other", () => {
+    const page = evaluationPage(evaluationFixture().metrics, []);
+    const [, script] = /<script>([\s\S]*)<\/script>/.exec(page)!;
+    const hash = createHash("sha256").update(script!).digest("base64");
+    expect(page).toContain(`script-src &#39;sha256-${hash}&#39;;`);
+  });
+
+  it("holds the curves of all species in a bounded part of the page, whatever they are called", () => {
+    const { metrics, samples } = evaluationFixture();
+    const count = 1000;
+    const species = Array.from({ length: count }, (_, s) => ({
+      ...metrics.species[0]!,
+      name: s === 0 ? hostile : `S${s}`,
+    }));
+    // As long to write as curves can be: from one end of the range to the other, row by row.
+    const scaled = Float32Array.from({ length: 300 * count }, (_, i) => (Math.floor(i / count) % 2 === 0 ? 0.987 : 0));
+    const curves = curvesOf(
+      { rows: 300, actual: scaled, emulated: null, reconstructed: scaled },
+      { surrogate: { species: species.map(({ name }) => name) }, log10_lower: -20, log10_upper: 0 },
+    );
+    const times_yr = Array.from({ length: 300 }, (_, row) => 100 * row);
+    const tracers = Array.from({ length: 3 }, () => ({ ...samples.tracers[0]!, times_yr, curves }));
+    const page = evaluationPage({ ...metrics, species }, [], { ...samples, tracers });
+    const [, data] = /id="curves-data">([\s\S]*?)<\/script>/.exec(page)!;
+    expect(data!.length).toBeLessThan(1.5e6);
+    expect(JSON.parse(data!).species[0]).toBe(hostile);
+    expectHarmless(page);
   });
 
   it("stops between figures where it is asked to", async () => {
@@ -150,10 +187,12 @@ it("a comparison is a page too", async () => {
     ],
     kinds: [{ kind: "emulation", runs: [run(0.3, null), run(0.2, -0.1), run(0.3, 0)] }],
   };
-  const page = readFileSync(await writeComparison(folder, comparison), "utf8");
+  const { metrics } = evaluationFixture();
+  const runs = comparison.runs.map(({ name }) => ({ name, metrics }));
+  const page = readFileSync(await writeComparison(folder, comparison, runs), "utf8");
   expectHarmless(page);
-  expect(page).toContain("<td>0.200 [0.190, 0.210]</td><td>-0.100 [-0.110, -0.0900]</td><td>better</td>");
-  expect(page).toContain("<td>not told apart</td>");
+  expect(page).toMatch(/>0\.200 \[0\.190, 0\.210\]<[^>]*><[^>]*>-0\.100 \[-0\.110, -0\.0900\]<[^>]*><[^>]*>better</);
+  expect(page).toContain(">not told apart</td>");
   expect(page).toContain("second is better than &lt;/script&gt;");
   expect(page).toContain("these tracers do not tell third and &lt;/script&gt;");
 });

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { inspectTensorFlow } from "../../../src/backend/native/locate.ts";
 import { removeNative } from "../../../src/backend/native/remove.ts";
 import { readInstallation } from "../../../src/backend/native/stages.ts";
 import { messageOf, testFolder, thrownBy } from "../../helpers/folder.ts";
@@ -104,6 +105,18 @@ describe("installing", () => {
     expect(tools.calls()).toEqual(stage === "pip" ? ["pip install", "build"] : ["build"]);
     expect(done).not.toHaveProperty("package");
     expect(readdirSync(tools.folder.root).filter((name) => name.endsWith(".part"))).toEqual([]);
+  });
+
+  it("takes no TensorFlow for CUDA that says it was built without; one that says nothing may have it", () => {
+    const existing = fakeTensorFlow(join(fresh(), "site"));
+    expect(inspectTensorFlow(existing, "cuda")).toMatchObject({ version: "2.21.0" });
+    mkdirSync(join(existing, "python", "platform"), { recursive: true });
+    const info = (isCuda: string): string => `build_info = collections.OrderedDict([('is_cuda_build', ${isCuda})])\n`;
+    writeFileSync(join(existing, "python", "platform", "build_info.py"), info("False"));
+    expect(inspectTensorFlow(existing, "cuda")).toMatchObject({ message: expect.stringMatching(/without CUDA/) });
+    expect(inspectTensorFlow(existing, "cpu")).toMatchObject({ version: "2.21.0" });
+    writeFileSync(join(existing, "python", "platform", "build_info.py"), info("True"));
+    expect(inspectTensorFlow(existing, "cuda")).toMatchObject({ version: "2.21.0" });
   });
 
   it("names the log where the compiler fails", async () => {

@@ -1,0 +1,203 @@
+import { suggestName } from "../../chemistry/species-names.ts";
+import { DataError } from "../../errors.ts";
+import type { Frame } from "../frame.ts";
+import type { Labels } from "../frame-labels.ts";
+import { cellProblem } from "./fortran-number.ts";
+import type { TablePart } from "./table-part.ts";
+
+/** Values of a good block: 8 MB. */
+const blockValues = 2 ** 20;
+
+/**
+ * Tables of text and models of UCLCHEM 4 as one frame, with a column `Tracer` in front: its ids where one file brings them, else numbers
+ * from 0 in the order of the parts. Takes ownership of the parts.
+ */
+export class JoinedFrame implements Frame {
+  readonly path: string;
+  /** Only frames of pandas have keys. */
+  readonly key = "";
+  readonly columns: readonly string[];
+  readonly rows: number;
+  readonly blockRows: number;
+  readonly chunkRows = 1;
+  readonly pandasLines: readonly string[];
+  readonly #parts: readonly TablePart[];
+  /** First row of each part, and the end of the last. */
+  readonly #starts: readonly number[];
+  readonly #ids: Labels;
+
+  /**
+   * @param pandasLines make the same frame in Python
+   * @throws DataError where the parts have different columns, or an id is no number
+   */
+  constructor(parts: readonly TablePart[], pandasLines: readonly string[]) {
+    const first = parts[0]!;
+    for (const part of parts) checkColumns(first, part);
+    const paths = [...new Set(parts.map(({ path }) => path))];
+    this.path =
+      paths.length === 1 ? paths[0]! : `${paths[0]} and ${paths.length - 1} more file${paths.length === 2 ? "" : "s"}`;
+    this.columns = ["Tracer", ...first.columns.filter((name) => name !== "Tracer")];
+    const starts = [0];
+    for (const { rows } of parts) starts.push(starts.at(-1)! + rows);
+    [this.#parts, this.#starts, this.rows, this.pandasLines] = [parts, starts, starts.at(-1)!, pandasLines];
+    this.blockRows = Math.max(1, Math.floor(blockValues / this.columns.length));
+    this.#ids = idsOf(parts, starts);
+  }
+
+  read(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void {
+    if (start < 0 || count < 0 || start + count > this.rows)
+      throw new RangeError(`no rows ${start} to ${start + count - 1}`);
+    const width = columns.length;
+    if (target.length < count * width) throw new RangeError(`${count} × ${width} values do not fit`);
+    for (const column of columns) this.#check(column);
+    this.#readIds(start, count, columns, target);
+    for (const [k, part] of this.#parts.entries()) {
+      const from = Math.max(start, this.#starts[k]!);
+      const end = Math.min(start + count, this.#starts[k + 1]!);
+      if (from >= end) continue;
+      const picks = columns.flatMap((name, to) =>
+        name === "Tracer" ? [] : [[part.columns.indexOf(name), to] as const],
+      );
+      const place = { start: from - this.#starts[k]!, count: end - from, firstRow: from - start };
+      part.read({ ...place, picks, target, width });
+    }
+  }
+
+  isNumeric(column: string): boolean {
+    if (column === "Tracer") return typeof this.#ids.values[0] === "number";
+    return (
+      this.columns.includes(column) && !this.#parts.some((part) => part.texts.has(column) || part.problems.has(column))
+    );
+  }
+
+  labels(column: string): Labels {
+    if (column === "Tracer") return this.#ids;
+    const names = [...new Set(this.#parts.flatMap((part) => part.texts.get(column) ?? []))].sort();
+    if (names.length === 0) return this.#numberLabels(column);
+    const rank = new Map(names.map((name, k) => [name, k]));
+    const codes = new Int32Array(this.rows);
+    for (const [k, part] of this.#parts.entries()) {
+      const own = new Float64Array(part.rows);
+      const picks = [[part.columns.indexOf(column), 0]] as const;
+      part.read({ start: 0, count: part.rows, picks, target: own, width: 1, firstRow: 0 });
+      const texts = part.texts.get(column);
+      for (let row = 0; row < part.rows; row++) codes[this.#starts[k]! + row] = rank.get(texts?.[own[row]!] ?? "") ?? 0;
+    }
+    return { values: names, codes };
+  }
+
+  attribute(): undefined {
+    return undefined;
+  }
+
+  placeOf(row: number): string {
+    const k = this.#starts.findIndex((start) => start > row) - 1;
+    return this.#parts[k]!.placeOf(row - this.#starts[k]!);
+  }
+
+  close(): void {
+    for (const part of this.#parts) part.close();
+  }
+
+  #numberLabels(column: string): Labels {
+    const values = new Float64Array(this.rows);
+    this.read(0, this.rows, [column], values);
+    return labelled(values);
+  }
+
+  #readIds(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void {
+    const at = columns.indexOf("Tracer");
+    const { values, codes } = this.#ids;
+    for (let i = 0; at >= 0 && i < count; i++) target[i * columns.length + at] = values[codes[start + i]!] as number;
+  }
+
+  #check(column: string): void {
+    if (this.isNumeric(column)) return;
+    for (const part of this.#parts) {
+      const bad = part.problems.get(column);
+      if (bad === undefined) continue;
+      const { what, fix } = cellProblem(bad.text, column);
+      const others = bad.count === 1 ? "" : ` (the first of ${bad.count} such cells)`;
+      throw new DataError(
+        `column \`${column}\` ${bad.text === "" ? "is empty" : `holds \`${bad.text.slice(0, 40)}\``} in line ${bad.line}${others}: ${what}`,
+        {
+          where: `${part.path}, line ${bad.line}, column ${column}`,
+          fix: fix.replace("FILE", JSON.stringify(part.path)),
+        },
+      );
+    }
+    if (this.columns.includes(column)) {
+      throw new DataError(`column \`${column}\` holds text, expected numbers`, {
+        where: this.path,
+        fix: "leave it out",
+      });
+    }
+    const guess = suggestName(column, this.columns);
+    throw new DataError(`no column \`${column}\``, {
+      where: this.path,
+      fix: guess === undefined ? `columns: ${this.columns.slice(0, 20).join(", ")}` : `did you mean \`${guess}\`?`,
+    });
+  }
+}
+
+/** @throws DataError where two parts have different columns */
+function checkColumns(first: TablePart, part: TablePart): void {
+  const missing = first.columns.filter((name) => !part.columns.includes(name));
+  const more = part.columns.filter((name) => !first.columns.includes(name));
+  if (missing.length === 0 && more.length === 0) return;
+  const list = (names: string[]): string => `${names.slice(0, 6).join(", ")}${names.length > 6 ? " …" : ""}`;
+  const parts = [missing.length > 0 && `lacks ${list(missing)}`, more.length > 0 && `has ${list(more)} besides`];
+  throw new DataError(`the files have different columns: ${part.path} ${parts.filter(Boolean).join(" and ")}`, {
+    where: `${part.path}, compared with ${first.path}`,
+    fix: "give files of one network and one kind of output",
+  });
+}
+
+/** The ids of a single file, or of several that share none; else numbers from 0. */
+function idsOf(parts: readonly TablePart[], starts: readonly number[]): Labels {
+  const hasIds = parts.every(({ columns }) => columns.includes("Tracer"));
+  const names = parts.flatMap(({ tracers }) => tracers);
+  if (hasIds && new Set(names).size === names.length) {
+    const isText = parts.some(({ texts }) => texts.has("Tracer"));
+    const ids = isText ? names : names.map(Number);
+    const badId = ids.findIndex((id) => typeof id === "number" && !Number.isFinite(id));
+    if (badId >= 0) {
+      const bad = parts.find(({ tracers }) => tracers.includes(names[badId]!))!;
+      const row = bad.tracerOf.indexOf(bad.tracers.indexOf(names[badId]!));
+      throw new DataError(`column \`Tracer\` is ${ids[badId]}`, {
+        where: bad.placeOf(row),
+        fix: "give every row an id",
+      });
+    }
+    return ranked(ids, offsetCodes(parts, starts));
+  }
+  return { values: names.map((_, k) => k), codes: offsetCodes(parts, starts) };
+}
+
+/** [rows]: the tracers of the parts numbered on. */
+function offsetCodes(parts: readonly TablePart[], starts: readonly number[]): Int32Array {
+  const codes = new Int32Array(starts.at(-1)!);
+  let offset = 0;
+  for (const [k, { tracerOf, tracers }] of parts.entries()) {
+    for (let row = 0; row < tracerOf.length; row++) codes[starts[k]! + row] = offset + tracerOf[row]!;
+    offset += tracers.length;
+  }
+  return codes;
+}
+
+function labelled(column: Float64Array): Labels {
+  const values = [...new Set(column)];
+  const codeOf = new Map(values.map((value, k) => [value, k]));
+  return ranked(
+    values,
+    Int32Array.from(column, (value) => codeOf.get(value)!),
+  );
+}
+
+/** Values in ascending order. */
+function ranked(values: readonly (string | number)[], codes: Int32Array): Labels {
+  const order = [...values.keys()].sort((a, b) => (values[a]! < values[b]! ? -1 : values[a]! > values[b]! ? 1 : 0));
+  const rank = new Int32Array(values.length);
+  for (const [position, k] of order.entries()) rank[k] = position;
+  return { values: order.map((k) => values[k]!), codes: codes.map((code) => rank[code]!) };
+}

@@ -1,0 +1,89 @@
+import { basename } from "node:path";
+import { DataError } from "../../errors.ts";
+import { type Frame, openFrame } from "../frame.ts";
+import { openHdf5 } from "../hdf5.ts";
+import { detectFile, isFrameFile } from "./detect-file.ts";
+import type { Detected } from "./detected.ts";
+import { JoinedFrame } from "./joined-frame.ts";
+import { modelLines, textLines } from "./pandas-lines.ts";
+import type { TablePart } from "./table-part.ts";
+import { readTextPart } from "./text-part.ts";
+import { ModelPart, uclchemModels } from "./uclchem-hdf5.ts";
+
+/** How an input is opened. */
+export interface OpenOptions {
+  /** Of a pandas frame, or of a model; models are all read where none is called so. */
+  readonly key: string;
+  /** Told what was read under another name, and which tracer is which file, in lines. */
+  readonly log?: (message: string) => void;
+}
+
+/**
+ * Opens what histories come in as a frame with `Tracer` and `Time`, whatever its form: a pandas frame; tables of text and models of
+ * UCLCHEM 4, of which several files may be given, a tracer each.
+ * @param paths as `expandInputs` gives them
+ * @throws DataError where a file is missing, damaged or of no form that is read: with what makes one of it
+ */
+export async function openInput(paths: readonly string[], { key, log = () => {} }: OpenOptions): Promise<Frame> {
+  const files: Detected[] = [];
+  for (const path of paths) files.push(await detectFile(path));
+  const [first] = files;
+  if (first === undefined) throw new DataError("no file was given", { fix: "give a file's path" });
+  if (files.length === 1 && isFrameFile(first)) return openFrame(first.path, key);
+  const parts: TablePart[] = [];
+  const notes = new Map<string, string[]>();
+  try {
+    for (const file of files) {
+      if (isFrameFile(file)) throw severalFrames(paths);
+      for (const part of await partsOf(file, key, notes)) parts.push(part);
+    }
+    for (const [note, those] of notes)
+      log(those.length === 1 ? `${those[0]}: ${note}` : `${those.length} files: ${note}`);
+    if (parts.length > 1 || (notes.size === 0 && first.kind === "uclchem-hdf5"))
+      log(describeParts(files.length, parts));
+    return new JoinedFrame(parts, linesOf(files, parts));
+  } catch (error) {
+    for (const part of parts) part.close();
+    throw error;
+  }
+}
+
+async function partsOf(file: Detected, key: string, notes: Map<string, string[]>): Promise<TablePart[]> {
+  const { path, kind, layout, what, fix } = file;
+  if (kind === "uclchem-hdf5") {
+    const opened = await openHdf5(path);
+    const models = uclchemModels(opened);
+    const chosen = models.filter(({ name }) => name === key);
+    return (chosen.length > 0 ? chosen : models).map((model) => new ModelPart(path, model, () => opened.close()));
+  }
+  if (layout === undefined || fix !== null)
+    throw new DataError(`${what}: ${path}`, { where: path, fix: fix ?? undefined });
+  const part = await readTextPart(path, layout);
+  for (const note of part.notes) notes.set(note, [...(notes.get(note) ?? []), path]);
+  return [part];
+}
+
+function describeParts(files: number, parts: readonly TablePart[]): string {
+  const tracers = parts.flatMap(({ path, tracers }) =>
+    tracers.map((name) => (files === 1 ? name : [basename(path), name].filter((word) => word !== "").join(" "))),
+  );
+  const from = files === 1 ? parts[0]!.path : `${files} files`;
+  const shown = tracers.length <= 4 ? tracers : [...tracers.slice(0, 2), "…", tracers.at(-1)!];
+  return `${from}: ${tracers.length} tracer${tracers.length === 1 ? "" : "s"}, in this order: ${shown.join(", ")}`;
+}
+
+function linesOf(files: readonly Detected[], parts: readonly TablePart[]): readonly string[] {
+  const texts = files.filter(({ layout }) => layout !== undefined);
+  const paths = files.map(({ path }) => path);
+  if (texts.length === 0) return modelLines(paths);
+  const several = parts.find(({ tracers, columns }) => tracers.length > 1 && !columns.includes("Tracer"));
+  return textLines(paths, texts[0]!.layout!, several?.splitBy ?? null);
+}
+
+function severalFrames(paths: readonly string[]): DataError {
+  const list = JSON.stringify(paths.length > 4 ? paths.slice(0, 1) : paths);
+  return new DataError("several files, of which one is a pandas frame", {
+    where: paths[0],
+    fix: `join them in Python: import pandas; pandas.concat([pandas.read_hdf(f) for f in ${list}], ignore_index=True).to_hdf("all.h5", key="df")`,
+  });
+}
