@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ElementTable } from "../chemistry/element-table.ts";
+import { indexOfRole } from "../chemistry/physical-parameters.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
@@ -279,10 +280,11 @@ function evolverFor(
   { model: { model_name }, shape, columns }: EmulatorJob,
   { physicalRanges }: TrainingFacts,
 ): Evolver {
-  const index = columns.phys.indexOf(timestepColumn);
-  const wantsStep = index >= 0 && kindOfEvolver(model_name).readsTimestep;
-  const timestep = wantsStep ? { timestep: { index, range: physicalRanges[timestepColumn] } } : {};
-  return evolverOf({ model_name, model: { ...shape, ...timestep } });
+  const read = kindOfEvolver(model_name).reads.flatMap((name) => {
+    const index = indexOfRole(columns.phys, name === "timestep" ? "time_step" : name);
+    return index >= 0 ? [[name, { index, range: physicalRanges[columns.phys[index]!] }] as const] : [];
+  });
+  return evolverOf({ model_name, model: { ...shape, ...Object.fromEntries(read) } });
 }
 
 /** As many as float32 has. */
