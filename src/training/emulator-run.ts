@@ -12,7 +12,7 @@ import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { outsideRanges } from "../data/range-watch.ts";
 import { type TimeSteps, timestepColumn } from "../data/time-steps.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { type Evolver, type EvolverShape, initialEvolver } from "../models/evolver.ts";
 import { evolverOf, kindOfEvolver } from "../models/evolvers.ts";
@@ -275,14 +275,22 @@ function trainingOf(
   };
 }
 
-/** The evolver of the sizes that configuration and data give. */
+/**
+ * The evolver of the sizes that configuration and data give.
+ * @throws ConfigError where the dataset has not what it reads; a constant step it need not have
+ */
 function evolverFor(
   { model: { model_name }, shape, columns }: EmulatorJob,
   { physicalRanges }: TrainingFacts,
 ): Evolver {
   const read = kindOfEvolver(model_name).reads.flatMap((name) => {
     const index = indexOfRole(columns.phys, name === "timestep" ? "time_step" : name);
-    return index >= 0 ? [[name, { index, range: physicalRanges[columns.phys[index]!] }] as const] : [];
+    if (index >= 0) return [[name, { index, range: physicalRanges[columns.phys[index]!] }] as const];
+    if (name === "timestep") return [];
+    throw new ConfigError(`${model_name} reads the ${name}, which is not among ${columns.phys.join(", ")}`, {
+      where: "dataset.phys",
+      fix: "add its column (Radfield, Av), or train model=emulator",
+    });
   });
   return evolverOf({ model_name, model: { ...shape, ...Object.fromEntries(read) } });
 }
