@@ -73,7 +73,7 @@ const roles = {
     aliases: ["dusttemp", "tdust", "td", "dusttemperature"],
   },
   time: { names: ["Time"], unit: "yr", units: years, aliases: ["time", "t", "age", "years", "simtime"] },
-  // Models that read the step (`readsTimestep`) count on log10.
+  // Models that read the step (`reads`) count on log10.
   time_step: { names: ["Timestep"], unit: "yr", units: {}, aliases: [] },
 } satisfies Record<string, Role>;
 
