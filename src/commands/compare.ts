@@ -36,7 +36,10 @@ export const compareCommand: Command = {
   },
   config: { root: "config_evaluate" },
   examples: [
-    ["astrochem compare outputs/demo outputs/demo", "two evaluations: give two that differ; weights are evaluated first"],
+    [
+      "astrochem compare outputs/demo outputs/demo",
+      "two evaluations: give two that differ; weights are evaluated first",
+    ],
     ["astrochem compare outputs/demo outputs/demo --resamples 1000 --json", "fewer resamples, for a script"],
   ],
   async run(context) {

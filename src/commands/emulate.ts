@@ -27,6 +27,10 @@ export const emulateCommand: Command = {
       describe:
         ".npy, [species]: linear abundances at Time 0 of a raw file's tracers (default: what the training started from)",
     },
+    conserve: {
+      type: "boolean",
+      describe: "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6",
+    },
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
     ...overwriteOption,
@@ -64,6 +68,7 @@ export const emulateCommand: Command = {
       ...source,
       start: text("start"),
       ...checksOf(context),
+      conserve: context.args.conserve === true,
       output: text("output") ?? "emulated.h5",
       ...(await chosenWeights(context)),
       compute: {

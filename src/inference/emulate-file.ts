@@ -39,7 +39,7 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
     autoencoder: path(request.autoencoder),
     emulator: path(request.emulator),
     // Here tracers and rows have names, so that input is checked and told below.
-    onWarning: (message, kind) => kind === "compute" && tools.log(`warning: ${message}`),
+    onWarning: (message, kind) => (kind === "compute" || kind === "conservation") && tools.log(`warning: ${message}`),
   });
   try {
     if (surrogate.unknownFacts.length > 0) tools.log(describeUnknown(surrogate));
@@ -79,14 +79,14 @@ export function checkSource({
 async function emulateAll(
   histories: Histories,
   surrogate: Inference,
-  { output }: EmulateRequest,
+  request: EmulateRequest,
   tools: EmulateTools,
 ): Promise<EmulateSummary> {
   const names = surrogate.physicalParameters.map(({ name }) => name);
   const floats = ["Time", ...names, ...surrogate.species];
   const { lower } = surrogate.abundancesClipping;
   const units = new AbundanceUnits(surrogate.species);
-  const pending = beginFile(output);
+  const pending = beginFile(request.output);
   try {
     const file = await createHdf5(pending.temporaryPath);
     let [seconds, index, raised] = [0, 0, 0];
@@ -106,7 +106,7 @@ async function emulateAll(
         });
         raised += raiseRounding(group.abundances, lower);
         const started = tools.now();
-        const emulated = await emulateGroup(surrogate, group);
+        const emulated = await emulateGroup(surrogate, group, request.conserve === true);
         seconds += (tools.now() - started) / 1000;
         const rows = group.models.length * group.rows;
         const values = frameRows(group, emulated, names.length);
@@ -129,7 +129,7 @@ async function emulateAll(
     if (raised > 0) tools.log(roundingText(raised, lower));
     const doubt = histories.isChecked ? null : units.doubt((start) => `the first row of tracer ${models[start]}`);
     if (doubt !== null) tools.log(`warning: ${doubt}`);
-    return { output, tracers: models.length, rows: index - models.length, seconds };
+    return { output: request.output, tracers: models.length, rows: index - models.length, seconds };
   } catch (error) {
     pending.discard();
     throw error;
@@ -160,6 +160,7 @@ async function checkConditions(
 async function emulateGroup(
   surrogate: Inference,
   { models, rows, physical, abundances }: HistoryGroup,
+  conserve: boolean,
 ): Promise<Float32Array> {
   if (rows < 2) return new Float32Array(0);
   const [batch, steps, parameters] = [models.length, rows - 1, surrogate.physicalParameters.length];
@@ -171,6 +172,7 @@ async function emulateGroup(
   const { data } = await surrogate.emulate(
     { data: driving, shape: [batch, steps, parameters] },
     { data: abundances, shape: [batch, surrogate.species.length] },
+    { conserve },
   );
   return data;
 }

@@ -30,6 +30,8 @@ export interface EmulateRequest {
   readonly ignoreTimeStep?: boolean | undefined;
   /** Refuse conditions outside the trained ranges. */
   readonly strict?: boolean | undefined;
+  /** Every row keeps the totals of its tracer's first row. */
+  readonly conserve?: boolean | undefined;
   readonly output: string;
   readonly autoencoder: string;
   readonly emulator: string;

@@ -30,6 +30,7 @@ import {
   type MatrixInput,
 } from "./arguments.ts";
 import { InputWarnings, type WarningListener } from "./input-warnings.ts";
+import { TotalsKeeper } from "./totals-keeper.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
@@ -56,7 +57,7 @@ export interface ScaledOption {
 export interface EmulateOptions extends ScaledOption {
   /**
    * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
-   * Default: true.
+   * Default: false.
    */
   readonly conserve?: boolean | undefined;
 }
@@ -112,6 +113,9 @@ export class Inference {
   readonly #abundanceScaling: AbundanceScaling;
   readonly #encoder: Encoder;
   readonly #decoder: Decoder;
+  /** Made when it is first asked for. */
+  readonly #conserving: () => TotalsKeeper;
+  #keeper: TotalsKeeper | null = null;
   readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
   readonly #warnings: InputWarnings;
   readonly #running = new Set<Promise<unknown>>();
@@ -139,6 +143,10 @@ export class Inference {
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
+    this.#conserving = () => {
+      this.#keeper ??= new TotalsKeeper(engine, autoencoder);
+      return this.#keeper;
+    };
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
@@ -247,42 +255,24 @@ export class Inference {
     const features = this.#scaledAbundances("abundances", abundances, options);
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const conserves = (options.conserve ?? true) && this.#decoder.conservation.names.length > 0;
-    const data = conserves
-      ? await this.#decodeConserved(evolved, this.#totals(abundances, options), options)
+    const data = options.conserve
+      ? await this.#decodeConserved(evolved, abundances, options)
       : await this.#decodeRows(evolved, options);
     return { data, shape: [batch, steps, this.species.length] };
   }
 
-  /** The totals of every start, [b, totals]. */
-  #totals({ data }: MatrixInput, { scaled }: ScaledOption): Float32Array {
-    const [{ conservation }, width] = [this.#decoder, this.species.length];
-    const { lower, upper } = this.abundancesClipping;
-    const starts = data.length / width;
-    const totals = new Float32Array(starts * conservation.names.length);
-    const state = new Float32Array(width);
-    for (let b = 0; b < starts; b++) {
-      for (let s = 0; s < width; s++) {
-        const x = data[b * width + s]!;
-        state[s] = scaled ? x : Math.min(Math.max(x, lower), upper);
-      }
-      if (scaled) this.#abundanceScaling.unscaleInto(state, state);
-      totals.set(conservation.totals(state), b * conservation.names.length);
-    }
-    return totals;
-  }
-
   /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. */
-  async #decodeConserved(latents: Float32Array, totals: Float32Array, { scaled }: ScaledOption): Promise<Float32Array> {
-    const { conservation } = this.#decoder;
-    const [width, rows] = [conservation.names.length, latents.length / this.latentDim];
-    const [starts, all] = [totals.length / width, new Float32Array(rows * width)];
-    for (let row = 0; row < rows; row++) {
-      const start = Math.floor((row * starts) / rows);
-      all.set(totals.subarray(start * width, (start + 1) * width), row * width);
+  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Float32Array> {
+    const linear = Float32Array.from(starts.data);
+    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
+    const { lower, upper } = this.abundancesClipping;
+    const clipped = linear.map((x) => Math.min(Math.max(x, lower), upper));
+    if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
+      this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
+      return await this.#decodeRows(latents, { scaled });
     }
-    const { abundances, unmet } = await this.#decoder.decodeConserved(latents, all, rows);
-    this.#warnings.check("conservation", () => unmetText(conservation.names, totals, unmet.length, rows));
+    const { abundances, doubt } = await this.#conserving().decode(latents, clipped);
+    this.#warnings.check("conservation", () => doubt);
     if (scaled) this.#abundanceScaling.scaleInto(abundances, abundances);
     return abundances;
   }
@@ -298,7 +288,9 @@ export class Inference {
 
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
-    await Promise.all([this.#encoder, this.#decoder, this.#emulator?.roller].map((runner) => runner?.dispose()));
+    await Promise.all(
+      [this.#encoder, this.#decoder, this.#keeper, this.#emulator?.roller].map((runner) => runner?.dispose()),
+    );
   }
 
   /** Runs a call that `dispose` waits for. */
@@ -369,20 +361,6 @@ export function trainedRanges({ physicalParameters }: Pick<Inference, "physicalP
     physicalParameters.map(({ trained, ...parameter }) => ({ ...parameter, range: trained ?? parameter.range })),
     "trained",
   );
-}
-
-/** What is said of totals that cannot be kept; null where all can. */
-function unmetText(names: readonly string[], totals: Float32Array, unmet: number, rows: number): string | null {
-  const lacking = names.filter((name, k) => {
-    return name !== "charge" && totals.some((total, at) => at % names.length === k && total <= 0);
-  });
-  const parts = [
-    ...(lacking.length > 0 ? [`no ${lacking.join(", ")} at the start, so that its total cannot be kept`] : []),
-    ...(unmet > 0
-      ? [`${unmet} of ${rows} states cannot have the totals of their start: they are left as decoded`]
-      : []),
-  ];
-  return parts.length > 0 ? `conservation: ${parts.join("; ")}` : null;
 }
 
 /** One line about what the weights do not tell. */

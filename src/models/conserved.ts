@@ -58,7 +58,10 @@ function conserved(
 ): ConservedTensors {
   const [n, species] = counts.shape;
   const rows = abundances.shape[0];
-  const products: tf.Tensor2D = tf.reshape(tf.mul(tf.expandDims(counts, 1), tf.expandDims(counts, 0)), [n * n, species]);
+  const products: tf.Tensor2D = tf.reshape(tf.mul(tf.expandDims(counts, 1), tf.expandDims(counts, 0)), [
+    n * n,
+    species,
+  ]);
   const wanted = tf.transpose(totals);
   // Rows last from here: an operation on the few constraints of many rows is one on long vectors.
   const sums = (x: tf.Tensor2D, of: tf.Tensor2D): tf.Tensor2D => tf.matMul(of, x, false, true);

@@ -77,20 +77,10 @@ export class Encoder {
 export class Decoder {
   readonly #frozen: Frozen;
   readonly #decode: Run;
-  readonly #decodeConserved: Run;
-  /** What the totals of its species are. */
-  readonly conservation: Conservation;
-  readonly #scale: AbundanceScaling;
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
-    this.conservation = new Conservation(tableOfWeights(weights));
-    const bounds = boundsArrays("abundance", abundanceBounds(weights));
-    const arrays = { ...bounds, ...autoencoderArrays(weights), ...conservationArrays(this.conservation) };
-    this.#frozen = new Frozen(engine, arrays);
-    const compressor = compressorOf(weights);
-    this.#decode = this.#frozen.bind("decode", decodeStep(compressor));
-    this.#scale = new AbundanceScaling(weights.abundances_clipping);
-    this.#decodeConserved = this.#frozen.bind("decode and conserve", decodeConservedStep(compressor, this.#scale));
+    this.#frozen = new Frozen(engine, decoderArrays(weights));
+    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights)));
   }
 
   /** @param latents raw, [rows, latent] @returns scaled abundances, [rows, species] */
@@ -98,13 +88,33 @@ export class Decoder {
     return (await this.#decode({ latents: hostTensor(latents, [rows, latents.length / rows]) })).scaled!.data;
   }
 
+  dispose(): Promise<void> {
+    return this.#frozen.dispose();
+  }
+}
+
+/** Decodes rows to linear abundances that have given totals of the elements and the charge. */
+export class ConservingDecoder {
+  /** What the totals of its species are. */
+  readonly conservation: Conservation;
+  readonly #frozen: Frozen;
+  readonly #decode: Run;
+
+  constructor(engine: Engine, weights: AutoencoderWeights) {
+    this.conservation = new Conservation(tableOfWeights(weights));
+    const arrays = { ...decoderArrays(weights), ...conservationArrays(this.conservation) };
+    this.#frozen = new Frozen(engine, arrays);
+    const scale = new AbundanceScaling(weights.abundances_clipping);
+    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), scale));
+  }
+
   /**
-   * The same in linear abundances, with totals: by the engine for nearly all rows, on the host in float64 for those whose correction is large.
-   * Rows that cannot have them are decoded as they are.
-   * @param totals  [rows, totals]
+   * By the engine for nearly all rows, on the host in float64 for those whose correction is large.
+   * @param latents  raw, [rows, latent]
+   * @param totals   [rows, totals]
    */
-  async decodeConserved(latents: Float32Array, totals: Float32Array, rows: number): Promise<Conserved> {
-    const made = await this.#decodeConserved({
+  async decode(latents: Float32Array, totals: Float32Array, rows: number): Promise<Conserved> {
+    const made = await this.#decode({
       latents: hostTensor(latents, [rows, latents.length / rows]),
       totals: hostTensor(totals, [rows, totals.length / rows]),
     });
@@ -113,15 +123,8 @@ export class Decoder {
     for (let row = 0; row < rows; row++) {
       if (residual[row]! <= roundedResidual) continue;
       const correction = this.conservation.project(rowOf(abundances, row, rows), rowOf(totals, row, rows));
-      residual[row] = correction.residual;
       largest[row]! += correction.largest;
       if (!(correction.residual <= metResidual)) unmet.push(row);
-    }
-    if (unmet.length > 0) {
-      const some = Float32Array.from(unmet.flatMap((row) => [...rowOf(latents, row, rows)]));
-      const plain = await this.decode(some, unmet.length);
-      this.#scale.unscaleInto(plain, plain);
-      for (const [k, row] of unmet.entries()) rowOf(abundances, row, rows).set(rowOf(plain, k, unmet.length));
     }
     return { abundances, largest, unmet };
   }
@@ -175,6 +178,10 @@ export class Roller {
   dispose(): Promise<void> {
     return this.#frozen.dispose();
   }
+}
+
+function decoderArrays(weights: AutoencoderWeights): HostTensors {
+  return { ...boundsArrays("abundance", abundanceBounds(weights)), ...autoencoderArrays(weights) };
 }
 
 function autoencoderArrays({ trainable, statistics }: AutoencoderWeights): HostTensors {

@@ -94,7 +94,11 @@ describe("the completion of overrides", () => {
     expect(await completions("train-emulator", "dataset=")).toEqual(["dataset=grav", "dataset=sample"]);
     expect(await completions("train-emulator", "dataset", "=")).toEqual(["grav", "sample"]);
     expect(await completions("train-emulator", "dataset", "=", "s")).toEqual(["sample"]);
-    expect(await completions("train-emulator", "recipe=")).toEqual(["recipe=curriculum", "recipe=long", "recipe=original"]);
+    expect(await completions("train-emulator", "recipe=")).toEqual([
+      "recipe=curriculum",
+      "recipe=long",
+      "recipe=original",
+    ]);
     expect(await completions("preprocess", "device=a")).toEqual(["device=auto"]);
     expect(await completions("train-emulator", "model.lr=")).toEqual([""]);
   });

@@ -466,7 +466,9 @@ describe("an interrupted training", () => {
 
   /** What must be left of it in either case: its own best weights, and untouched the ones trained before. */
   function checkLeft(cwd: string, kind: "autoencoder" | "emulator", stdout: string): string {
-    expect(stdout).toMatch(/ epochs, ended: interrupted; .*\nweights: outputs\/.*\/checkpoints\/best\.safetensors\nrun: outputs\/.*\n$/);
+    expect(stdout).toMatch(
+      / epochs, ended: interrupted; .*\nweights: outputs\/.*\/checkpoints\/best\.safetensors\nrun: outputs\/.*\n$/,
+    );
     const run = runFolder(cwd, `train-${kind}`);
     expect(json(join(run, "summary.json"))).toMatchObject({ outcome: "interrupted", reason: "interrupted" });
     const weights = `weights/grav/${kind}.safetensors`;

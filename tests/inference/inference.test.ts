@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Conservation } from "../../src/chemistry/conservation.ts";
 import { AbundanceScaling } from "../../src/chemistry/scaling.ts";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { Inference, type Matrix, type MatrixInput, type WarningKind } from "../../src/inference/inference.ts";
@@ -229,6 +230,23 @@ describe.each(engines)("on the %s engine", (engine) => {
   });
 
   describe("emulating abundances", () => {
+    it("keeps the totals of the start where asked to, on this engine as in float64", async () => {
+      const conservation = new Conservation(surrogate.elementTable);
+      const plain = await surrogate.emulate(physical, abundances);
+      const kept = await surrogate.emulate(physical, abundances, { conserve: true });
+      const [, steps] = physical.shape as [number, number];
+      for (let row = 0; row < kept.data.length / species; row++) {
+        const begin = Math.floor(row / steps) * species;
+        const totals = conservation.totals(Float32Array.from(abundances.data).slice(begin, begin + species));
+        const expected = plain.data.slice(row * species, (row + 1) * species);
+        conservation.project(expected, totals);
+        const found = kept.data.subarray(row * species, (row + 1) * species);
+        const sums = conservation.totals(found);
+        for (let k = 0; k < totals.length - 1; k++) expect(Math.abs(sums[k]! / totals[k]! - 1)).toBeLessThan(1e-6);
+        expectClose([...found].map(Math.log10), [...expected].map(Math.log10), { absolute: 1e-3 });
+      }
+    });
+
     it("is encoding, emulating latents and decoding", async () => {
       const { data, shape } = await surrogate.emulate(physical, abundances);
       expect(shape).toEqual([windows, steps, species]);
