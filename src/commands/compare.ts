@@ -3,7 +3,6 @@ import { join, normalize, relative, resolve, sep } from "node:path";
 import { surrogateKinds } from "../analysis/error-types.ts";
 import type { Comparison, Interval, Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
-import { printValue } from "../config/override-values.ts";
 import { resolveIn } from "../config/paths.ts";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
@@ -81,7 +80,7 @@ export const compareCommand: Command = {
 async function evaluationsOf(paths: readonly string[], context: CommandContext): Promise<Metrics[]> {
   const { cwd, overrides, stderr } = context;
   const { readMetrics } = await import("../analysis/metrics-file.ts");
-  const { surrogateFiles } = await import("./surrogate-files.ts");
+  const { surrogateFiles, weightsOverrides } = await import("./surrogate-files.ts");
   const { config } = await composeConfig("config_evaluate", context);
   const path = (name: string): string => resolveIn(config.working_path, name);
   // The second is where earlier versions put it: it counts by its hash only.
@@ -99,11 +98,8 @@ async function evaluationsOf(paths: readonly string[], context: CommandContext):
     if (read) evaluations.push(read);
     if (!files) continue;
     stderr.write(`evaluating ${name}\n`);
-    const weights = [
-      `autoencoder=${printValue(files.autoencoder)}`,
-      `emulator=${files.emulator === null ? "null" : printValue(files.emulator)}`,
-    ];
-    const loaded = await composeConfig("config_evaluate", { ...context, overrides: [...overrides, ...weights] });
+    const words = [...overrides, ...weightsOverrides(files)];
+    const loaded = await composeConfig("config_evaluate", { ...context, overrides: words });
     await runEvaluation(loaded, context, ({ files, folder }) => {
       // As written, with as many digits as the others: what is equal comes out equal.
       evaluations.push(readMetrics(files.metrics));

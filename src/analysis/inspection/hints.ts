@@ -233,10 +233,16 @@ function weightsHints({ model_kind, autoencoder, metadata }: WeightsInspection, 
       },
     ];
   }
-  const weights = `--autoencoder ${autoencoder === null ? "FILE" : shellWord(join(dirname(path), basename(autoencoder)))} --emulator ${file}`;
+  // A folder is enough for the usual name.
+  const place = basename(path) === "emulator.safetensors" ? shellWord(dirname(path)) : file;
+  const weights = autoencoder === null ? `--autoencoder FILE --emulator ${file}` : `--weights ${place}`;
   const missing =
     autoencoder === null ? [note("the autoencoder that it was trained with is not beside it: find it")] : [];
-  return [...missing, { text: "emulate histories with it", command: `astrochem emulate HISTORIES.h5 ${weights}` }];
+  return [...missing, emulateHint(weights)];
+}
+
+function emulateHint(weights: string): Hint {
+  return { text: "emulate histories with it", command: `astrochem emulate HISTORIES.h5 ${weights}` };
 }
 
 function tensorsHints(model: "autoencoder" | "emulator" | null, format: string, file: string): Hint[] {
@@ -267,6 +273,8 @@ function arrayHints({ shape, has_names }: ArrayInspection, { settings, path }: H
 }
 
 function runHints({ outcome, path, command: name, overrides }: RunInspection, context: HintContext): Hint[] {
+  if (outcome === "completed" && name === "train-emulator")
+    return [emulateHint(`--weights ${shellWord(context.path)}`)];
   if (outcome === "completed" || name === null) return [];
   const again = { text: "run it again", command: command(name, overrides) };
   return [
