@@ -12,7 +12,7 @@ import { chosenWeights } from "./chosen-weights.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeReading } from "./old-weights.ts";
 import { printable } from "./printable.ts";
-import { forTerminal } from "./report-lines.ts";
+import { forTerminal, say } from "./report-lines.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -56,7 +56,7 @@ export const evaluateCommand: Command = {
  * @throws CheckpointError where there are none, or they are damaged
  */
 async function withWeights(context: CommandContext): Promise<CommandContext> {
-  const { args, overrides, stderr } = context;
+  const { args, overrides } = context;
   if (typeof args.weights !== "string") return context;
   const other = overrides.find((word) => /^\+*(autoencoder|emulator)=(?!null$)/.test(word));
   if (other !== undefined)
@@ -65,7 +65,7 @@ async function withWeights(context: CommandContext): Promise<CommandContext> {
   const { weightsOverrides } = await import("./surrogate-files.ts");
   const isAlone = emulator === autoencoder;
   if (isAlone && !overrides.includes("emulator=null"))
-    stderr.write(`no emulator in ${args.weights}: evaluating the autoencoder alone\n`);
+    say(context, `no emulator in ${args.weights}: evaluating the autoencoder alone`);
   const words = weightsOverrides({ autoencoder, emulator: isAlone ? null : emulator });
   // `emulator=null` comes after them, and wins.
   return { ...context, overrides: [...words, ...overrides] };

@@ -30,6 +30,8 @@ export async function runEvaluation(
   ]);
   await withRun("evaluate", loaded, context, async (run) => {
     const log = run.tell;
+    const folder = relative(context.cwd, run.folder) || run.folder;
+    log(`run folder: ${folder}`);
     const { request, training, close } = await openEvaluation(loaded.config, checksOf(context), log);
     try {
       const { engine, device, threads, reason } = request.surrogate.compute;
@@ -42,7 +44,7 @@ export async function runEvaluation(
       const { writeReport } = await import("../analysis/report/write-report.ts");
       const files = { ...written, ...(await writeReport(run.folder, metrics, samples, context.signal)) };
       context.statusLine.clear();
-      tell({ folder: relative(context.cwd, run.folder) || run.folder, metrics, files });
+      tell({ folder, metrics, files });
       return { ...files, rows_hash: metrics.provenance.rows_hash };
     } finally {
       await close();

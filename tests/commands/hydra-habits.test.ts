@@ -25,7 +25,7 @@ describe("habits of Hydra", () => {
   });
 
   it("single-dash long flags work", async () => {
-    expect(await parse("emulate", "a.h5", "-weights", "w")).toMatchObject({ args: { weights: "w", input: "a.h5" } });
+    expect(await parse("emulate", "a.h5", "-weights", "w")).toMatchObject({ args: { weights: "w", input: ["a.h5"] } });
   });
 
   it("-h is the help, of the program and of a command", async () => {
