@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { Metrics } from "../analysis/evaluation-types.ts";
 import type { EvaluationSamples } from "../analysis/sample-types.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { counted } from "../counted.ts";
 import { checksOf } from "./check-options.ts";
 import type { CommandContext } from "./command.ts";
 import { withRun } from "./run-folder.ts";
@@ -35,7 +36,7 @@ export async function runEvaluation(
     const { request, training, close } = await openEvaluation(loaded.config, checksOf(context), log);
     try {
       const { engine, device, threads, reason } = request.surrogate.compute;
-      run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });
+      run.describeBackend({ name: `${engine} on ${device}, ${counted(threads, "thread")}`, reason });
       const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
       const { metrics } = found;
       const samples: EvaluationSamples = { ...found.samples, training };

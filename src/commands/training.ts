@@ -76,7 +76,7 @@ export async function runTraining(
     ]);
     const { engine, choice } = await chooseEngine(config, log);
     run.describeBackend({
-      name: `${choice.engine} on ${choice.device}, ${choice.threads} threads`,
+      name: `${choice.engine} on ${choice.device}, ${counted(choice.threads, "thread")}`,
       reason: choice.reason,
       threads: choice.threads,
     });
