@@ -215,9 +215,14 @@ function describeCommand(builder: Argv, entry: CommandEntry, command: Command): 
 function toYargs(options: Readonly<Record<string, OptionSpec>>): Record<string, Options> {
   const entries = Object.entries(options)
     .filter(([name]) => name !== "help" && name !== "version")
-    .map(([name, { type, describe, repeatable = false, optionalValue = false }]): [string, Options] => [
+    .map(([name, { type, describe, choices = [], repeatable = false, optionalValue = false }]): [string, Options] => [
       name,
-      { type, describe, requiresArg: type !== "boolean" && !optionalValue, ...(repeatable ? { array: true } : {}) },
+      {
+        type,
+        describe: choices.length > 1 ? `${describe}: ${choices.join(", ")}` : describe,
+        requiresArg: type !== "boolean" && !optionalValue,
+        ...(repeatable ? { array: true } : {}),
+      },
     ]);
   return Object.fromEntries(entries);
 }

@@ -55,7 +55,7 @@ function withoutEndlessWords(text: string): string {
 
 /** Broken for a terminal, but for lines of code: they are there to be copied. */
 function fitted(text: string, stderr: OutputStream): string {
-  const isCode = (line: string): boolean => /^ {2}(?!at )/.test(line) && /[=`]|astrochem /.test(line);
+  const isCode = (line: string): boolean => /^ {2}(?!at )/.test(line) && /=|astrochem /.test(line);
   return text
     .split("\n")
     .map((line) => (isCode(line) ? line : forTerminal(line, stderr)))
