@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import type { Inference } from "../inference/inference.ts";
 import { gathered, joined, placesOf } from "./chosen-steps.ts";
 import { cappedDex, relativeOfDex } from "./error-groups.ts";
@@ -174,7 +175,7 @@ function valueFindings({ rows, reconstruction }: Found, species: number): string
   const named = (bad.length > 0 ? bad : worst).slice(0, 3).map(describeWorst);
   const share = ((100 * far_off_values) / (rows * species)).toPrecision(2);
   const values =
-    `Reconstruction of training rows: ${far_off_values} values (${share} %) in ${far_off_species} species are off by more than ` +
+    `Reconstruction of training rows: ${counted(far_off_values, "value")} (${share} %) in ${far_off_species} species off by more than ` +
     `${farOffDex} dex; worst: ${named.join("; ")}.`;
   if (over_species.max <= largestMeanRelative) return [values];
   return [

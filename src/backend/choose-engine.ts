@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { CompiledEngine } from "./compiled-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "./compute.ts";
@@ -126,7 +127,9 @@ async function native(
   if ("why" in backend) return backend;
   // TensorFlow takes its threads once in a process, and from a variable of its own where that is set.
   const told =
-    backend.threads === wanted.threads ? wanted.reason : `${backend.threads} threads: as TensorFlow has them`;
+    backend.threads === wanted.threads
+      ? wanted.reason
+      : `${counted(backend.threads, "thread")}: as TensorFlow has them`;
   const choice: ComputeChoice = {
     device,
     engine: "eager",

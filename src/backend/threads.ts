@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 
 /** How many threads compute, and by what. */
@@ -60,7 +61,7 @@ function thisMachine(): Machine {
 }
 
 function inWords(threads: number): string {
-  return threads === 1 ? "1 thread" : `${threads} threads`;
+  return counted(threads, "thread");
 }
 
 type Limit = { threads: number; by: string };

@@ -4,6 +4,7 @@ import type { BackendState } from "../backend/native/list.ts";
 import type { NativeFolder, NativeKind } from "../backend/native/paths.ts";
 import { ConfigError, nearest } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { forTerminal, say } from "./report-lines.ts";
 
 const actions = ["list", "install", "remove"] as const;
 
@@ -81,15 +82,14 @@ async function list(cache: string, { stdout, json }: CommandContext): Promise<vo
   );
   const remedies = rows.filter(({ fix }) => fix !== null).map(({ name, fix }) => `  ${name}: ${fix}\n`);
   const missing = remedies.length === 0 ? "" : `\nfor the rest:\n${remedies.join("")}`;
-  stdout.write(`${table}\n\ndevice=auto takes ${automatic}\n${missing}`);
+  stdout.write(`${table}\n\ndevice=auto takes ${automatic}\n${forTerminal(missing, stdout)}`);
 }
 
 async function install(folder: NativeFolder, cache: string, context: CommandContext): Promise<void> {
-  const { args, cwd, env, signal, stdout, stderr, json } = context;
+  const { args, cwd, env, signal, stdout, json } = context;
   const { installNative } = await import("../backend/native/install.ts");
   const tensorflow = typeof args.tensorflow === "string" ? resolve(cwd, args.tensorflow) : undefined;
-  const say = (message: string): void => void stderr.write(`${message}\n`);
-  const report = await installNative({ folder, tensorflow, env, signal, say });
+  const report = await installNative({ folder, tensorflow, env, signal, say: (line) => say(context, line) });
   const { cacheFolder } = await import("../backend/native/paths.ts");
   const isElsewhere = cacheFolder(env) !== cache;
   const variable = isElsewhere ? { ASTROCHEM_CACHE: cache } : {};

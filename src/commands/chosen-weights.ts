@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
+import { say } from "./report-lines.ts";
 
 /** Flags of the commands that use a surrogate and know no dataset. */
 export const weightsOptions: Readonly<Record<string, OptionSpec>> = {
@@ -75,7 +76,8 @@ function nothingIn(place: string, kind: Kind): CheckpointError {
 }
 
 /** The folder of weights where none is named. */
-async function defaultFolder({ cwd, stderr }: CommandContext, kind: Kind): Promise<string> {
+async function defaultFolder(context: CommandContext, kind: Kind): Promise<string> {
+  const { cwd } = context;
   const [{ describeOld }, { shellWord }] = await Promise.all([
     import("./old-weights.ts"),
     import("../analysis/inspection/shell-word.ts"),
@@ -91,11 +93,13 @@ async function defaultFolder({ cwd, stderr }: CommandContext, kind: Kind): Promi
     });
   }
   if (first !== undefined) {
-    stderr.write(`using the weights in ${short(first)}\n`);
+    say(context, `using the weights in ${short(first)}`);
     return first;
   }
   if (existsSync(old)) {
-    stderr.write(`${describeOld([old], join(cwd, "weights", "NAME"), cwd)} (NAME: what the dataset is called)\n`);
+    context.stderr.write(
+      `${describeOld([old], join(cwd, "weights", "NAME"), cwd)} (NAME: what the dataset is called)\n`,
+    );
     return join(cwd, "weights");
   }
   throw new CheckpointError(`there is no weights file ${join(cwd, "weights", "*", `${kind}.safetensors`)}`, {

@@ -61,6 +61,8 @@ export async function parseCommandLine(
   if (name !== undefined && entry === undefined) throw unknownCommand(name, entries);
   const command = entry && called.command;
   checkFlags(parsed, command, words);
+  // Not by yargs, which would break the examples: they are there to be copied.
+  if (parsed.help === true) return { kind: "text", text: `${text}\n\n${helpSections(command)}` };
   if (text !== "") return { kind: "text", text };
   if (entry === undefined || command === undefined) throw noCommand(entries);
   return request(entry, command, parsed, rest);
@@ -180,7 +182,6 @@ function makeParser(entries: readonly CommandEntry[], options: CommandLineOption
     .help("help", globalOptions.help.describe)
     .version("version", globalOptions.version.describe, options.version)
     .options(toYargs({ ...configOptions, ...globalOptions }))
-    .epilogue(helpSections(undefined))
     .wrap(options.width);
   for (const entry of entries) {
     parser.command(`${entry.name} ${entry.usage}`.trim(), entry.summary, async (builder: Argv) => {
@@ -200,8 +201,7 @@ function describeCommand(builder: Argv, entry: CommandEntry, command: Command): 
     .usage(`${command.describe}\n\nastrochem ${usageOf(entry)}`)
     .options(toYargs(command.options))
     .group(Object.keys(command.options), "Options:")
-    .group(Object.keys({ ...configOptions, ...globalOptions }), "Global options:")
-    .epilogue(helpSections(command));
+    .group(Object.keys({ ...configOptions, ...globalOptions }), "Global options:");
   for (const [name, describe] of Object.entries(command.positionals))
     builder.positional(name, { type: "string", describe });
   // They have a section of their own.
@@ -215,9 +215,14 @@ function describeCommand(builder: Argv, entry: CommandEntry, command: Command): 
 function toYargs(options: Readonly<Record<string, OptionSpec>>): Record<string, Options> {
   const entries = Object.entries(options)
     .filter(([name]) => name !== "help" && name !== "version")
-    .map(([name, { type, describe, repeatable = false, optionalValue = false }]): [string, Options] => [
+    .map(([name, { type, describe, choices = [], repeatable = false, optionalValue = false }]): [string, Options] => [
       name,
-      { type, describe, requiresArg: type !== "boolean" && !optionalValue, ...(repeatable ? { array: true } : {}) },
+      {
+        type,
+        describe: choices.length > 1 ? `${describe}: ${choices.join(", ")}` : describe,
+        requiresArg: type !== "boolean" && !optionalValue,
+        ...(repeatable ? { array: true } : {}),
+      },
     ]);
   return Object.fromEntries(entries);
 }

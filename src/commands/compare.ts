@@ -3,7 +3,6 @@ import { join, normalize, relative, resolve, sep } from "node:path";
 import { surrogateKinds } from "../analysis/error-types.ts";
 import type { Comparison, Interval, Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles } from "../analysis/figures/prediction-style.ts";
-import { printValue } from "../config/override-values.ts";
 import { resolveIn } from "../config/paths.ts";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
@@ -12,7 +11,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { printable } from "./printable.ts";
-import { forTerminal } from "./report-lines.ts";
+import { forTerminal, say } from "./report-lines.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -79,9 +78,9 @@ export const compareCommand: Command = {
 
 /** The evaluation that each path names; weights are evaluated, each in a run folder of its own. */
 async function evaluationsOf(paths: readonly string[], context: CommandContext): Promise<Metrics[]> {
-  const { cwd, overrides, stderr } = context;
+  const { cwd, overrides } = context;
   const { readMetrics } = await import("../analysis/metrics-file.ts");
-  const { surrogateFiles } = await import("./surrogate-files.ts");
+  const { surrogateFiles, weightsOverrides } = await import("./surrogate-files.ts");
   const { config } = await composeConfig("config_evaluate", context);
   const path = (name: string): string => resolveIn(config.working_path, name);
   // The second is where earlier versions put it: it counts by its hash only.
@@ -98,16 +97,13 @@ async function evaluationsOf(paths: readonly string[], context: CommandContext):
     const read = known[k];
     if (read) evaluations.push(read);
     if (!files) continue;
-    stderr.write(`evaluating ${name}\n`);
-    const weights = [
-      `autoencoder=${printValue(files.autoencoder)}`,
-      `emulator=${files.emulator === null ? "null" : printValue(files.emulator)}`,
-    ];
-    const loaded = await composeConfig("config_evaluate", { ...context, overrides: [...overrides, ...weights] });
+    say(context, `evaluating ${name}`);
+    const words = [...overrides, ...weightsOverrides(files)];
+    const loaded = await composeConfig("config_evaluate", { ...context, overrides: words });
     await runEvaluation(loaded, context, ({ files, folder }) => {
       // As written, with as many digits as the others: what is equal comes out equal.
       evaluations.push(readMetrics(files.metrics));
-      stderr.write(`evaluated in ${folder}\n`);
+      say(context, `evaluated in ${folder}`);
     });
     context.signal.throwIfAborted();
   }

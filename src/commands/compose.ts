@@ -1,6 +1,7 @@
 import type { LoadedConfig } from "../config/load.ts";
 import type { RootName } from "../config/schemas.ts";
 import type { CommandContext } from "./command.ts";
+import { say } from "./report-lines.ts";
 
 /**
  * Composes the configuration of a command from its files and the overrides; says what is read otherwise than it is written.
@@ -13,7 +14,7 @@ export async function composeConfig<R extends RootName>(
   from?: string,
 ): Promise<LoadedConfig<R>> {
   const loaded = await composeQuietly(root, context, from);
-  for (const note of loaded.notes) context.stderr.write(`${note}\n`);
+  for (const note of loaded.notes) say(context, note);
   return loaded;
 }
 

@@ -4,6 +4,7 @@ import { checkOptions, checksOf } from "./check-options.ts";
 import { chosenWeights, weightsOptions } from "./chosen-weights.ts";
 import type { Command } from "./command.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
+import { say } from "./report-lines.ts";
 import { formatNumber } from "./tables.ts";
 
 /** Emulates physical histories from a file. */
@@ -78,7 +79,10 @@ export const emulateCommand: Command = {
       },
     };
     const { physical, abundances, start, autoencoder, emulator } = request;
-    const { expandInputs } = await import("../data/files/expand-inputs.ts");
+    const [{ expandInputs }, { displayPath }] = await Promise.all([
+      import("../data/files/expand-inputs.ts"),
+      import("../config/search-path.ts"),
+    ]);
     const read = inputs.length === 0 ? [] : expandInputs(inputs, (name) => resolve(context.cwd, name));
     const path = (name: string): string => resolve(context.cwd, name);
     await checkDestination({
@@ -88,7 +92,7 @@ export const emulateCommand: Command = {
       overwrite: context.args.overwrite === true,
     });
     const summary = await emulateFile(request, {
-      log: (message) => context.stderr.write(`${message}\n`),
+      log: (message) => say(context, message),
       signal: context.signal,
       now: () => context.now().getTime(),
     });
@@ -99,7 +103,7 @@ export const emulateCommand: Command = {
     const { tracers, rows, seconds, output } = summary;
     const rate = formatNumber(Math.round(rows / seconds));
     context.stdout.write(
-      `${counted(tracers, "tracer")}, ${counted(rows, "row")} emulated at ${rate} rows/s\n${output}\n`,
+      `${counted(tracers, "tracer")}, ${counted(rows, "row")} emulated at ${rate} rows/s\n${displayPath(output, context.cwd)}\n`,
     );
   },
 };

@@ -6,11 +6,13 @@ import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-st
 import { describeTraining, meanErrors } from "../analysis/training-check.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
 import { counted } from "../counted.ts";
+import { ConfigError } from "../errors.ts";
 import { checkOptions } from "./check-options.ts";
-import type { Command } from "./command.ts";
+import { chosenWeights } from "./chosen-weights.ts";
+import type { Command, CommandContext } from "./command.ts";
 import { composeReading } from "./old-weights.ts";
 import { printable } from "./printable.ts";
-import { forTerminal } from "./report-lines.ts";
+import { forTerminal, say } from "./report-lines.ts";
 import { runEvaluation } from "./run-evaluation.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
@@ -21,7 +23,14 @@ export const evaluateCommand: Command = {
     "of it into the run's folder: report.html (opens offline, in any browser), figures/ as SVG, PNG and Vega-Lite, metrics.json, " +
     "metrics.csv per species, samples.json. emulator=null evaluates the autoencoder alone.",
   positionals: {},
-  options: checkOptions,
+  options: {
+    weights: {
+      type: "string",
+      describe:
+        "folder with emulator.safetensors and autoencoder.safetensors, the run folder of a training, or a file of weights (default: weights/NAME of the dataset)",
+    },
+    ...checkOptions,
+  },
   config: { root: "config_evaluate" },
   examples: [
     ["astrochem evaluate dataset=sample working_path=outputs/demo", "the demo's surrogate on its validation tracers"],
@@ -31,7 +40,7 @@ export const evaluateCommand: Command = {
     ],
   ],
   async run(context) {
-    const loaded = await composeReading("config_evaluate", context);
+    const loaded = await composeReading("config_evaluate", await withWeights(context));
     await runEvaluation(loaded, context, ({ metrics, files }) => {
       const text = context.json
         ? JSON.stringify({ ...summaryOf(metrics), ...files })
@@ -40,6 +49,27 @@ export const evaluateCommand: Command = {
     });
   },
 };
+
+/**
+ * `--weights` in the words of the configuration. Weights of an autoencoder are evaluated alone.
+ * @throws ConfigError beside overrides that name other weights
+ * @throws CheckpointError where there are none, or they are damaged
+ */
+async function withWeights(context: CommandContext): Promise<CommandContext> {
+  const { args, overrides } = context;
+  if (typeof args.weights !== "string") return context;
+  const other = overrides.find((word) => /^\+*(autoencoder|emulator)=(?!null$)/.test(word));
+  if (other !== undefined)
+    throw new ConfigError(`--weights has no meaning beside ${other}`, { fix: "leave one of them out" });
+  const { autoencoder, emulator } = await chosenWeights(context, "autoencoder");
+  const { weightsOverrides } = await import("./surrogate-files.ts");
+  const isAlone = emulator === autoencoder;
+  if (isAlone && !overrides.includes("emulator=null"))
+    say(context, `no emulator in ${args.weights}: evaluating the autoencoder alone`);
+  const words = weightsOverrides({ autoencoder, emulator: isAlone ? null : emulator });
+  // `emulator=null` comes after them, and wins.
+  return { ...context, overrides: [...words, ...overrides] };
+}
 
 /** What `--json` prints: the whole is in metrics.json. */
 function summaryOf(metrics: Metrics): object {

@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { chosenWeights, weightsOptions } from "./chosen-weights.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
+import { forTerminal, say } from "./report-lines.ts";
 
 /** Writes the trained models in a format that other programs run. */
 export const exportCommand: Command = {
@@ -38,7 +39,7 @@ export const exportCommand: Command = {
     ],
   ],
   async run(context) {
-    const { args, cwd, stderr, signal, whileBlocking } = context;
+    const { args, cwd, signal, whileBlocking } = context;
     if (args.format !== "onnx") {
       throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx" });
     }
@@ -65,7 +66,7 @@ export const exportCommand: Command = {
         output: folder,
         ...weights,
       },
-      { log: (message) => stderr.write(`${message}\n`), signal, whileBlocking },
+      { log: (message) => say(context, message), signal, whileBlocking },
     );
     await report(summary, context);
   },
@@ -96,8 +97,8 @@ async function report(summary: Summary, { stdout, json, cwd }: CommandContext): 
     ),
   );
   const { opset, scaling, batches, tolerance } = summary;
-  stdout.write(
-    `\nopset ${opset}, ${scaling ? "scaling inside" : "scaled values in and out"}; deviation from Inference in scaled units, at ` +
-      `batches of ${batches.join(", ")}; ${tolerance.toExponential(0)} is allowed\n`,
-  );
+  const note =
+    `opset ${opset}, ${scaling ? "scaling inside" : "scaled values in and out"}; deviation from Inference in scaled units, at ` +
+    `batches of ${batches.join(", ")}; ${tolerance.toExponential(0)} is allowed`;
+  stdout.write(`\n${forTerminal(note, stdout)}\n`);
 }

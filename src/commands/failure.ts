@@ -3,6 +3,7 @@ import { AstrochemError, DataError } from "../errors.ts";
 import type { OutputStream } from "./command.ts";
 import { Interruption } from "./interruption.ts";
 import { printable } from "./printable.ts";
+import { forTerminal } from "./report-lines.ts";
 
 /** How a failure is told. */
 export interface FailureOptions {
@@ -25,7 +26,8 @@ export function reportFailure(error: unknown, { stderr, debug, version }: Failur
   const label = paint("red", "error:", stderr);
   const told = error instanceof AstrochemError ? error : systemError(error);
   if (told !== null) {
-    stderr.write(`${label} ${withFaintLabels(withoutEndlessWords(printable(told.message)), stderr)}\n`);
+    const text = fitted(`error: ${withoutEndlessWords(printable(told.message))}`, stderr);
+    stderr.write(`${withFaintLabels(text, stderr).replace("error:", label)}\n`);
     if (debug) stderr.write(`\n${inspect(error)}\n`);
     return told.exitCode;
   }
@@ -49,6 +51,15 @@ const longestWord = 1000;
 function withoutEndlessWords(text: string): string {
   const cut = (word: string): string => `${word.slice(0, 100)}… (${word.length} characters)`;
   return text.replace(/\S+/g, (word) => (word.length > longestWord ? cut(word) : word));
+}
+
+/** Broken for a terminal, but for lines of code: they are there to be copied. */
+function fitted(text: string, stderr: OutputStream): string {
+  const isCode = (line: string): boolean => /^ {2}(?!at )/.test(line) && /=|astrochem /.test(line);
+  return text
+    .split("\n")
+    .map((line) => (isCode(line) ? line : forTerminal(line, stderr)))
+    .join("\n");
 }
 
 function withFaintLabels(message: string, stderr: OutputStream): string {

@@ -4,6 +4,7 @@ import type {
   PhysicalColumn,
   TracerSummary,
 } from "../analysis/inspection/inspection.ts";
+import { counted } from "../counted.ts";
 import { printableLine } from "./printable.ts";
 import { factLines } from "./report-lines.ts";
 import { type Column, formatNumber, formatTable } from "./tables.ts";
@@ -51,7 +52,7 @@ function tracerFacts(tracers: TracerSummary): (readonly [string, string])[] {
   const number = (value: number): string => formatNumber(value);
   const each =
     rows.min === rows.max
-      ? `${number(rows.min)} rows each`
+      ? `${counted(rows.min, "row")} each`
       : `${number(rows.min)} to ${number(rows.max)} rows each, median ${number(rows.median)}`;
   const steps =
     spacing === null
@@ -61,11 +62,11 @@ function tracerFacts(tracers: TracerSummary): (readonly [string, string])[] {
         : `a row every ${number(spacing.median)} yr (median; ${number(spacing.min)} to ${number(spacing.max)})`;
   const order = [
     tracers.is_interleaved ? "tracers interleaved" : "tracer after tracer",
-    tracers.unsorted_rows > 0 ? `${number(tracers.unsorted_rows)} rows go back in time` : "sorted by time",
+    tracers.unsorted_rows > 0 ? `${counted(tracers.unsorted_rows, "row")} out of order in time` : "sorted by time",
     tracers.duplicate_rows > 0
-      ? `${number(tracers.duplicate_rows)} duplicate rows${tracers.duplicates_are_exact ? "" : " next to each other"}`
+      ? `${counted(tracers.duplicate_rows, "duplicate row")}${tracers.duplicates_are_exact ? "" : " next to each other"}`
       : `no duplicates${tracers.duplicates_are_exact ? "" : " next to each other"}`,
-    tracers.rows_without_id > 0 && `${number(tracers.rows_without_id)} rows without an id`,
+    tracers.rows_without_id > 0 && `${counted(tracers.rows_without_id, "row")} without an id`,
   ].filter((part) => part !== false);
   return [
     ["tracers", `${tracers.is_complete ? "" : "more than "}${number(count)}, ${each}`],

@@ -5,7 +5,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { composeReading } from "./old-weights.ts";
-import { printable } from "./printable.ts";
+import { say } from "./report-lines.ts";
 
 /** Brings PyTorch weights of the original package in. */
 export const importWeightsCommand: Command = {
@@ -40,7 +40,7 @@ export const importWeightsCommand: Command = {
       import("../models/weights-file.ts"),
     ]);
     const job = emulatorJob(loaded, false);
-    const log = (line: string): void => void context.stderr.write(`${printable(line)}\n`);
+    const log = (line: string): void => say(context, line);
     for (const note of job.notes) log(note);
     const { species, phys } = job.columns;
     const { model_name, save_model_path } = loaded.config.autoencoder;

@@ -7,6 +7,7 @@ import type {
   TensorSummary,
 } from "../analysis/inspection/inspection.ts";
 import type { OnnxPortSummary } from "../backend/onnx-model.ts";
+import { counted } from "../counted.ts";
 import { metricNames } from "../training/epoch-log.ts";
 import { frameText } from "./frame-text.ts";
 import { printableLine } from "./printable.ts";
@@ -59,7 +60,7 @@ function bodyOf(inspection: Inspection): string[] {
         ...inspection.frames.map((frame) => frameText(frame)),
         inspection.shared_tracers === null
           ? ""
-          : factLines([["in two splits", `${formatNumber(inspection.shared_tracers)} tracers`]]),
+          : factLines([["in two splits", counted(inspection.shared_tracers, "tracer")]]),
         problemsText(inspection.unreadable),
       ];
     case "cache":

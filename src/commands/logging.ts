@@ -4,7 +4,7 @@ import { type DestinationStream, type Logger, multistream, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { StatusLine } from "../training/status-line.ts";
 import { printable } from "./printable.ts";
-import { forTerminal } from "./report-lines.ts";
+import { forTerminal, withShortPaths } from "./report-lines.ts";
 
 export type { Logger } from "pino";
 
@@ -14,6 +14,8 @@ export interface LoggingOptions {
   readonly file: string;
   /** The same for people, on stderr. */
   readonly statusLine: StatusLine;
+  /** Paths below it are short in a terminal. */
+  readonly cwd: string;
   readonly debug: boolean;
   readonly now: () => Date;
 }
@@ -71,7 +73,7 @@ class LogFile implements DestinationStream {
 }
 
 /** Lines made in this process, not in a worker, whose last ones a crash would lose. Details stay in the file but for `debug`. */
-function linesForPeople({ statusLine, debug }: LoggingOptions): DestinationStream {
+function linesForPeople({ statusLine, debug, cwd }: LoggingOptions): DestinationStream {
   const render = statusLine.isTerminal
     ? prettyFactory({
         colorize: styleText("bold", "x", { stream: process.stderr }) !== "x",
@@ -82,15 +84,16 @@ function linesForPeople({ statusLine, debug }: LoggingOptions): DestinationStrea
     : (line: string) => plainLine(line, debug);
   // pino-pretty leaves the line open where it hides the details.
   const columns = statusLine.isTerminal ? statusLine.width : undefined;
+  const near = statusLine.isTerminal ? cwd : null;
   return {
-    write: (line) => statusLine.log.write(`${forTerminal(render(shownLine(line)).trimEnd(), { columns })}\n`),
+    write: (line) => statusLine.log.write(`${forTerminal(render(shownLine(line, near)).trimEnd(), { columns })}\n`),
   };
 }
 
 /** Within JSON control characters are escaped; those that come out again are to be seen, not obeyed. */
-function shownLine(line: string): string {
+function shownLine(line: string, cwd: string | null): string {
   const { msg, ...rest } = JSON.parse(line) as { msg?: string };
-  return msg === undefined ? line : JSON.stringify({ ...rest, msg: printable(msg) });
+  return msg === undefined ? line : JSON.stringify({ ...rest, msg: printable(withShortPaths(msg, cwd)) });
 }
 
 const levelNames: Readonly<Record<number, string>> = { 20: "debug: ", 40: "warning: ", 50: "error: ", 60: "error: " };

@@ -136,5 +136,5 @@ function printSummary(summary: PreprocessSummary, folder: string, { stdout, json
     splits,
   );
   const size = (statSync(summary.outputPath).size / 1e6).toFixed(1);
-  stdout.write(`${table}\n${displayPath(summary.outputPath, cwd)} (${size} MB)\n`);
+  stdout.write(`${table}\n${displayPath(summary.outputPath, cwd)} (${size} MB)\nrun: ${displayPath(folder, cwd)}\n`);
 }

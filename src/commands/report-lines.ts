@@ -1,4 +1,7 @@
-import { printableLine } from "./printable.ts";
+import { dirname, sep } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import type { CommandContext } from "./command.ts";
+import { printable, printableLine } from "./printable.ts";
 
 /** Lines of a report fit into a terminal of this width. */
 const width = 80;
@@ -8,7 +11,7 @@ export function wrapped(text: string, indent = "", room = width): string {
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines.at(-1)!;
-    if (line !== "" && line !== indent && line.length + 1 + word.length > room) lines.push(indent + word);
+    if (line !== "" && line !== indent && widthOf(line) + 1 + widthOf(word) > room) lines.push(indent + word);
     else lines[lines.length - 1] = line === "" || line === indent ? line + word : `${line} ${word}`;
   }
   return lines.join("\n");
@@ -18,8 +21,31 @@ export function wrapped(text: string, indent = "", room = width): string {
 export function forTerminal(text: string, { columns }: { readonly columns?: number | undefined }): string {
   // Some terminals say 0.
   if (!columns) return text;
-  const fitted = (line: string): string => ([...line].length <= columns ? line : wrapped(line, "  ", columns));
+  const fitted = (line: string): string => {
+    if (widthOf(line) <= columns) return line;
+    const [indent] = /^ */.exec(line)!;
+    return indent + wrapped(line.slice(indent.length), `${indent}  `, columns - indent.length);
+  };
   return text.split("\n").map(fitted).join("\n");
+}
+
+/** Columns that a text takes: characters, but for those that colour it. */
+function widthOf(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+/** A line for the user, beside the results. In a terminal it fits, and paths below the working folder are short. */
+export function say({ stderr, cwd }: Pick<CommandContext, "stderr" | "cwd">, line: string): void {
+  stderr.write(`${forTerminal(printable(withShortPaths(line, stderr.columns ? cwd : null)), stderr)}\n`);
+}
+
+/** `/home/me/work/data/x.h5` → `data/x.h5` where that is below `cwd`. @param cwd  absolute; null changes nothing */
+export function withShortPaths(text: string, cwd: string | null): string {
+  if (cwd === null || dirname(cwd) === cwd) return text;
+  const folder = cwd + sep;
+  return text
+    .split(folder)
+    .reduce((before, after) => before + (before === "" || /[\s"'`(=,:]$/.test(before) ? "" : folder) + after);
 }
 
 /** Names and values in two columns; what does not fit beside a name goes on below, under the value. */

@@ -9,6 +9,7 @@ import type { Command, CommandContext } from "./command.ts";
 import type { RunComparison } from "./compare-runs.ts";
 import { type EarlierEnvironment, earlierEnvironment } from "./environment.ts";
 import { preprocess } from "./preprocess.ts";
+import { say } from "./report-lines.ts";
 import { trainAutoencoderCommand } from "./train-autoencoder.ts";
 import { trainEmulatorCommand } from "./train-emulator.ts";
 
@@ -105,7 +106,7 @@ async function repeat({ folder, command, environment, summary }: EarlierRun, aga
   const isTimed = summary.reason === "max_minutes" && !followsClock(folder);
   if (isTimed) overrides.push("model.max_minutes=null", `model.max_epochs=${summary.epochs}`);
   const { resume, ...flags } = environment.flags ?? {};
-  context.stderr.write(`repeating ${relative(context.cwd, folder) || folder}\n`);
+  say(context, `repeating ${relative(context.cwd, folder) || folder}`);
   await repeatable[command]!.run({
     ...context,
     ...{ command, args: flags, overrides, configDirs: [], stdout: context.stderr, json: false },

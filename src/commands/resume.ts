@@ -10,6 +10,7 @@ import { type Checkpoint, readCheckpoint } from "../training/checkpoint.ts";
 import { checkpointPaths } from "../training/checkpoint-keeper.ts";
 import type { CommandContext } from "./command.ts";
 import { composeReading } from "./old-weights.ts";
+import { say } from "./report-lines.ts";
 
 /** A run that goes on. */
 export interface ResumedRun {
@@ -59,7 +60,8 @@ function choosesFile(overrides: readonly string[], own: string): boolean {
 }
 
 /** @param path a run's folder, or a checkpoint in it */
-function openResumed(path: string, { command, stderr }: CommandContext): ResumedRun {
+function openResumed(path: string, context: CommandContext): ResumedRun {
+  const { command } = context;
   const isFile = existsSync(path) && statSync(path).isFile();
   const folder = isFile ? dirname(dirname(path)) : path;
   if (!existsSync(join(folder, "config.yaml"))) {
@@ -73,7 +75,7 @@ function openResumed(path: string, { command, stderr }: CommandContext): Resumed
     throw new ConfigError(`--resume ${path}: that is a run of ${ran}`, { fix: `astrochem ${ran} --resume ${path}` });
   }
   const file = isFile ? path : checkpointPaths(join(folder, "checkpoints")).last;
-  if (!existsSync(file)) stderr.write(`${path} was ended before its first checkpoint: it begins again\n`);
+  if (!existsSync(file)) say(context, `${path} was ended before its first checkpoint: it begins again`);
   return { folder, from: existsSync(file) ? { path: file, checkpoint: readCheckpoint(file) } : null };
 }
 
@@ -100,7 +102,7 @@ const mostRead = 50;
  */
 function newestUnfinished(loaded: LoadedConfig, context: CommandContext, orFresh: boolean): ResumedRun | null {
   const [{ cwd, command }, { config }] = [context, loaded];
-  const note = (text: string): unknown => context.stderr.write(`${text}\n`);
+  const note = (text: string): void => say(context, text);
   const folders = config.run_dir ? [resolve(cwd, config.run_dir)] : runsIn(join(cwd, "outputs"), command);
   const seen: Candidate[] = [];
   for (const { folder, path } of withCheckpoint(folders, command).slice(0, mostRead)) {
@@ -227,7 +229,7 @@ const free: readonly (string | RegExp)[] = [
 const computing = /^(device|engine|threads)$/;
 
 /** @throws CheckpointError naming the keys that may not change within a run */
-function checkConfig(path: string, found: unknown, wanted: LoadedConfig, { stderr }: CommandContext): void {
+function checkConfig(path: string, found: unknown, wanted: LoadedConfig, context: CommandContext): void {
   const differing = differingKeys(wanted.inCurrentWords(found), wanted.config, (key) =>
     free.some((each) => key.match(each)),
   );
@@ -239,5 +241,5 @@ function checkConfig(path: string, found: unknown, wanted: LoadedConfig, { stder
     });
   }
   if (differing.length > 0)
-    stderr.write(`warning: other ${differing.join(", ")} than before: the same training, but not the same bits\n`);
+    say(context, `warning: other ${differing.join(", ")} than before: the same training, but not the same bits`);
 }

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { Metrics } from "../analysis/evaluation-types.ts";
 import type { EvaluationSamples } from "../analysis/sample-types.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { counted } from "../counted.ts";
 import { checksOf } from "./check-options.ts";
 import type { CommandContext } from "./command.ts";
 import { withRun } from "./run-folder.ts";
@@ -30,10 +31,12 @@ export async function runEvaluation(
   ]);
   await withRun("evaluate", loaded, context, async (run) => {
     const log = run.tell;
+    const folder = relative(context.cwd, run.folder) || run.folder;
+    log(`run folder: ${folder}`);
     const { request, training, close } = await openEvaluation(loaded.config, checksOf(context), log);
     try {
       const { engine, device, threads, reason } = request.surrogate.compute;
-      run.describeBackend({ name: `${engine} on ${device}, ${threads} threads`, reason });
+      run.describeBackend({ name: `${engine} on ${device}, ${counted(threads, "thread")}`, reason });
       const found = await evaluateSurrogate(request, { log, signal: context.signal, now: context.now });
       const { metrics } = found;
       const samples: EvaluationSamples = { ...found.samples, training };
@@ -42,7 +45,7 @@ export async function runEvaluation(
       const { writeReport } = await import("../analysis/report/write-report.ts");
       const files = { ...written, ...(await writeReport(run.folder, metrics, samples, context.signal)) };
       context.statusLine.clear();
-      tell({ folder: relative(context.cwd, run.folder) || run.folder, metrics, files });
+      tell({ folder, metrics, files });
       return { ...files, rows_hash: metrics.provenance.rows_hash };
     } finally {
       await close();

@@ -196,6 +196,7 @@ class OpenRun implements Run {
       openLog({
         file: join(folder, "run.log"),
         statusLine: context.statusLine,
+        cwd: context.cwd,
         debug: context.debug,
         now: context.now,
       }),

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { load } from "js-yaml";
+import { printValue } from "../config/override-values.ts";
 import { CheckpointError } from "../errors.ts";
 import { readSafetensorsIndex } from "../formats/safetensors-index.ts";
 import { autoencoderAmong } from "../models/companion.ts";
@@ -34,6 +35,11 @@ export function surrogateFiles(path: string, usual: readonly string[]): Surrogat
     where: file,
     fix: "give it with the override autoencoder=FILE, or put it beside the emulator as autoencoder.safetensors",
   });
+}
+
+/** The configuration of an evaluation that names these files, as overrides. */
+export function weightsOverrides({ autoencoder, emulator }: SurrogateFiles): string[] {
+  return [`autoencoder=${printValue(autoencoder)}`, `emulator=${emulator === null ? "null" : printValue(emulator)}`];
 }
 
 /** The autoencoders that an emulator may belong to: beside its file, and what the run at `path` was trained through. */

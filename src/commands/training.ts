@@ -9,6 +9,7 @@ import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { checkDestination, overwriteOption, type WrittenKind } from "./destination.ts";
+import { forTerminal } from "./report-lines.ts";
 import type { TrainingStart } from "./resume.ts";
 import { type Run, withRun } from "./run-folder.ts";
 import { observeRun } from "./run-observer.ts";
@@ -76,7 +77,7 @@ export async function runTraining(
     ]);
     const { engine, choice } = await chooseEngine(config, log);
     run.describeBackend({
-      name: `${choice.engine} on ${choice.device}, ${choice.threads} threads`,
+      name: `${choice.engine} on ${choice.device}, ${counted(choice.threads, "thread")}`,
       reason: choice.reason,
       threads: choice.threads,
     });
@@ -129,7 +130,8 @@ function printReport(report: TrainingReport | null, run: Run, { stdout, json, cw
     best_metric === null || best_epoch === null
       ? "no epoch was finished"
       : `${shown(best_metric)} in epoch ${best_epoch + 1}`;
-  stdout.write(`${counted(parameters, "parameter")}, ${counted(epochs, "epoch")}, ended: ${reason}; ${best}\n`);
+  const line = `${counted(parameters, "parameter")}, ${counted(epochs, "epoch")}, ended: ${reason}; ${best}`;
+  stdout.write(`${forTerminal(line, stdout)}\n`);
   if (weights !== null) stdout.write(`weights: ${relative(cwd, weights) || weights}\n`);
   stdout.write(`run: ${relative(cwd, run.folder) || run.folder}\n`);
 }

@@ -148,7 +148,7 @@ function writeStarts(file: Hdf5File, frame: Frame, { columns, window, log }: Emu
   const { starts, skippedTracers, skippedRows } = windowStarts(codes, window, `${frame.path}, key ${frame.key}`);
   if (skippedTracers > 0) {
     log(
-      `warning: ${counted(skippedTracers, "tracer")} shorter than the window of ${counted(window, "row")}: they give none`,
+      `warning: ${counted(skippedTracers, "tracer")} shorter than the window of ${counted(window, "row")}: left out`,
       {
         skippedRows,
       },

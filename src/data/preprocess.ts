@@ -19,6 +19,7 @@ import { boundsOf, indexRows, type RawIndex, timesOf } from "./raw-index.ts";
 import { asConfigured, type RawColumns } from "./respelt-frame.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
+import { RawRanges } from "./strict-ranges.ts";
 import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
@@ -102,7 +103,8 @@ export async function preprocessDataset(
     const plan = planColumns(frame.columns, options, placeOfFrame(frame));
     logColumns(plan, log);
     const meter = new Meter(frame.rows, progress);
-    const checks = { bounds: boundsOf(options.phys), lower: options.clipping.lower };
+    const ranges = options.strict ? new RawRanges(options) : undefined;
+    const checks = { bounds: boundsOf(options.phys), lower: options.clipping.lower, ranges };
     const index = await indexRows(frame, plan, checks, meter.advance);
     for (const note of index.notes) log(note);
     const sources = plan.sources.slice(1 + options.phys.length);
@@ -112,6 +114,7 @@ export async function preprocessDataset(
       { mode: options.start, state: options.startState, isEven: !isInput && options.unevenSteps !== "allow" },
       log,
     );
+    ranges?.refuse(index, starts.isAdded, placeOfFrame(frame));
     const timeSteps = checkSteps({ options, frame, index, starts, log });
     meter.expect(rowsToScatter(frame, index.order));
     return await writeClean({ options, frame, plan, index, isAdded: starts.isAdded, timeSteps, log, meter });
@@ -132,14 +135,10 @@ interface Job {
   meter: Meter;
 }
 
+type StepJob = Pick<Job, "options" | "frame" | "index" | "log"> & { readonly starts: StartRows };
+
 /** How far rows are apart, the start rows with them. @throws DataError where they are not one step apart and have to be */
-function checkSteps({
-  options,
-  frame,
-  index,
-  starts: { isAdded, steps },
-  log,
-}: Pick<Job, "options" | "frame" | "index" | "log"> & { starts: StartRows }): TimeSteps {
+function checkSteps({ options, frame, index, starts: { isAdded, steps }, log }: StepJob): TimeSteps {
   const { tracers } = index;
   if (options.phys.includes(timestepColumn)) {
     log(`the step is an input: rows are ${years(steps.least)} to ${years(steps.largest)} apart`);

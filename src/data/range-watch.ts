@@ -59,16 +59,22 @@ export class RangeWatch {
     );
   }
 
-  /** @param values [parameters], physical units @param place where they stand, for the first one outside */
-  add(values: ArrayLike<number>, from: number, place: () => string): void {
+  /**
+   * @param values [parameters], physical units @param place where they stand, for the first one outside
+   * @returns whether one is outside
+   */
+  add(values: ArrayLike<number>, from: number, place: () => string): boolean {
     this.#rows++;
+    let isOutside = false;
     for (const [k, parameter] of this.#parameters.entries()) {
       const value = values[from + k]!;
       if (value < parameter.least) parameter.least = value;
       if (value > parameter.largest) parameter.largest = value;
       if (value >= parameter.low && value <= parameter.high) continue;
+      isOutside = true;
       if (parameter.rows++ === 0) parameter.first = `${shown(value)} in ${place()}`;
     }
+    return isOutside;
   }
 
   /** A line for each parameter with values outside. */

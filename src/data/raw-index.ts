@@ -7,6 +7,7 @@ import type { Frame } from "./frame.ts";
 import { placeOfFrame } from "./frame-reader.ts";
 import { type PointColumn, pointColumns, pointsError, type TracerOrder } from "./points.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
+import type { RawRanges } from "./strict-ranges.ts";
 import { isRounding, roundingText } from "./value-checks.ts";
 
 /** Tracers in ascending order, and which raw row comes where when the rows are sorted by tracer and time. */
@@ -23,6 +24,8 @@ export interface RowChecks {
   bounds: readonly number[];
   /** The lower clipping value of abundances. */
   lower: number;
+  /** Told of the conditions of every row. */
+  ranges?: RawRanges | undefined;
 }
 
 /** What raw values of each physical parameter must be above; the radiation field is raised to its minimum. */
@@ -163,6 +166,7 @@ async function readColumns(
     frame.read(start, count, columns, block);
     for (let i = 0; i < count; i++) {
       times[start + i] = block[i * width]!;
+      checks.ranges?.add(block, i * width, start + i);
       for (const [k, point] of numeric.entries()) point.add(block[i * width + used + k]!, start + i);
     }
     checkBlock(block, { used, width, rows: count, firstRow: start }, checks, findings);

@@ -2,6 +2,7 @@ import type { ElementTable } from "../chemistry/element-table.ts";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { CompressorModel } from "../config/schema-models.ts";
 import type { AutoencoderRecipe } from "../config/schema-recipes.ts";
+import { counted } from "../counted.ts";
 import { type AutoencoderBatch, AutoencoderBatches } from "../data/autoencoder-batches.ts";
 import { autoencoderCache, type CachePaths } from "../data/autoencoder-cache.ts";
 import type { CacheMode } from "../data/cache.ts";
@@ -131,8 +132,8 @@ async function openBatches(
   const { shuffle_chunk_size: shuffleChunkSize } = model;
   const training = await openRows(caches.train, "dataset", { memoryBudgetBytes, shuffleChunkSize });
   const validation = await openRows(caches.val, "dataset", { memoryBudgetBytes, shuffleChunkSize: 1 });
-  log(`training rows: ${training.source.rows}, ${training.reason}`);
-  log(`validation rows: ${validation.source.rows}, ${validation.reason}`);
+  log(`${counted(training.source.rows, "training row")}, ${training.reason}`);
+  log(`${counted(validation.source.rows, "validation row")}, ${validation.reason}`);
   const order = derivedSeed(seed, "order of the rows");
   return {
     trainingRows: training.source,

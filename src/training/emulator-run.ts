@@ -17,7 +17,7 @@ import { type CommonStart, commonStart, trainedSteps } from "../data/data-facts.
 import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
-import { outsideRanges } from "../data/range-watch.ts";
+import { refuseOutside } from "../data/strict-ranges.ts";
 import type { TimeSteps } from "../data/time-steps.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { compressorOf } from "../models/compressors.ts";
@@ -103,11 +103,11 @@ async function openTraining(job: EmulatorJob, tools: RunTools): Promise<OpenTrai
       start: await commonStart(clean, job.columns),
       physicalRanges: withTimestepRange(job.physicalRanges, timeSteps),
     };
+    if (tools.strict) await refuseOutside([clean.train, clean.val], job.columns.phys, data.physicalRanges, job.dataset);
     caches = await makeCaches(job, data.physicalRanges, autoencoder, clean, tools);
   } finally {
     clean.close();
   }
-  if (caches.outside.length > 0 && tools.strict) throw outsideRanges(caches.outside, job.dataset);
   for (const line of caches.outside) tools.log(`warning: ${line}`);
   if (job.mode === "preprocess") return null;
   const training = trainingOf(job, autoencoder, { ...data, ...caches, dataHash: clean.hash }, tools);

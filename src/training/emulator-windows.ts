@@ -1,5 +1,6 @@
 import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorPhase, EmulatorRecipe } from "../config/schema-recipes.ts";
+import { counted } from "../counted.ts";
 import { openRows, type RowSource } from "../data/chunk-source.ts";
 import type { CleanColumns } from "../data/clean-data.ts";
 import { type EmulatorBatch, EmulatorBatches, type RowLayout, windowsPerChunk } from "../data/emulator-batches.ts";
@@ -43,7 +44,7 @@ export async function openWindows(
   const open = async (path: string, split: string, shuffleChunkSize: number): Promise<OpenRows> => {
     const { source, chunkRows, reason } = await openRows(path, "dataset", { memoryBudgetBytes, shuffleChunkSize });
     const windows = (await readIntegers(path, "starts")).length;
-    log(`${split} windows: ${windows}, ${reason}`);
+    log(`${counted(windows, `${split} window`)}, ${reason}`);
     return { path, source, chunkRows };
   };
   const training = await open(caches.train, "training", model.shuffle_chunk_size);

@@ -404,7 +404,7 @@ describe("an evaluation", () => {
     const emulated = [0.7, 0.9, 0.5].map((x) => sigmoid(0.6) - x);
     expect(check.emulation!.mean_dex).toBeCloseTo(meanDex(emulated), 4);
     expect(check.findings[0]).toMatch(
-      /2 values .* in 1 species are off by more than 1 dex; worst: HCN by 3\.8 dex in tracer 0 at 2 yr/,
+      /2 values .* in 1 species off by more than 1 dex; worst: HCN by 3\.8 dex in tracer 0 at 2 yr/,
     );
   });
 

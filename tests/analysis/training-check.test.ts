@@ -34,7 +34,7 @@ describe("findings about training rows", () => {
 
   it("name the values that are far off, with tracer and time", () => {
     expect(findingsOf(check({ values: 3 }), 100, fine)).toEqual([
-      "Reconstruction of training rows: 3 values (0.0030 %) in 1 species are off by more than 1 dex; worst: @HE by 7.8 dex in tracer 29 " +
+      "Reconstruction of training rows: 3 values (0.0030 %) in 1 species off by more than 1 dex; worst: @HE by 7.8 dex in tracer 29 " +
         "at 93 yr (1.2e-11 for 1.7e-19).",
     ]);
   });

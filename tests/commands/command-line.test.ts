@@ -232,7 +232,7 @@ describe("texts", () => {
       astrochem train [overrides..]
 
       Options:
-        --resume  from where                                                  [string]
+        --resume  from where: last, best                                      [string]
         --from    which run                                                   [string]
         --depth   how deep                                                    [number]
 

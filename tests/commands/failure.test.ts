@@ -27,6 +27,17 @@ it("tells what, where and how to fix, without a stack trace", () => {
   `);
 });
 
+it("breaks for a terminal, but for lines of code", () => {
+  const stderr = Object.assign(new Buffered(), { columns: 20 });
+  const fix = "run astrochem preprocess dataset=sample";
+  reportFailure(new DataError("no key of that name is there", { where: "a file: raw.h5", fix }), {
+    stderr,
+    debug: false,
+    version: "1.2.3",
+  });
+  expect(stderr.text).toBe(`error: no key of\n  that name is there\n  at   a file:\n    raw.h5\n  fix  ${fix}\n`);
+});
+
 it("adds the stack and the causes for --debug", () => {
   const { text } = report(new DataError("outer", { cause: new Error("the inner reason") }), true);
   expect(text).toContain("failure.test.ts");

@@ -199,7 +199,7 @@ describe("astrochem inspect", () => {
 
       next
       - emulate histories with it:
-          astrochem emulate HISTORIES.h5 --autoencoder autoencoder.safetensors --emulator emulator.safetensors
+          astrochem emulate HISTORIES.h5 --weights .
       "
     `);
   });

@@ -44,6 +44,7 @@ describe("preprocess", () => {
       /train        6    57      340
       /val          2    22      340
       clean.h5 (0.1 MB)
+      run: outputs/2026-11-23/04-05-06-preprocess
       "
     `);
     expect(code).toBe(0);

@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { printableLine } from "../../src/commands/printable.ts";
-import { factLines, formatBytes, formatShape, forTerminal, wrapped } from "../../src/commands/report-lines.ts";
+import {
+  factLines,
+  formatBytes,
+  formatShape,
+  forTerminal,
+  withShortPaths,
+  wrapped,
+} from "../../src/commands/report-lines.ts";
 
 describe("text of a foreign file", () => {
   it("loses what would steer the terminal", () => {
@@ -25,6 +32,20 @@ describe("lines of a report", () => {
     const text = "one two three four\nfive";
     expect([forTerminal(text, {}), forTerminal(text, { columns: 0 })]).toEqual([text, text]);
     expect(forTerminal(text, { columns: 10 })).toBe("one two\n  three\n  four\nfive");
+  });
+
+  it("do not count colours, keep their indent", () => {
+    const colour = (text: string) => `\u001b[32m${text}\u001b[39m`;
+    const text = `${colour("one")} two ${colour("three")} four`;
+    expect(forTerminal(text, { columns: 18 })).toBe(text);
+    expect(forTerminal(text, { columns: 13 })).toBe(`${colour("one")} two ${colour("three")}\n  four`);
+    expect(forTerminal("  one  two three", { columns: 10 })).toBe("  one  two\n    three");
+  });
+
+  it("name what is below the working folder by a short path", () => {
+    const text = "/w/a.h5: /w/b, not /other/w/c (/w/d) or /w";
+    expect(withShortPaths(text, "/w")).toBe("a.h5: b, not /other/w/c (d) or /w");
+    expect([withShortPaths(text, null), withShortPaths(text, "/")]).toEqual([text, text]);
   });
 
   it("stand in two columns, a long value below itself", () => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/commands/main.ts";
@@ -306,8 +306,37 @@ describe("a surrogate that steps by 100 yr", () => {
     const configured = await astrochem("preprocess", ...data("hot.h5", "hot-clean.h5"), "--strict");
     expect([configured.code, configured.stderr]).toEqual([
       3,
-      expect.stringContaining("gasTemp: 104 of 104 rows outside the configured range 13 to 133"),
+      expect.stringContaining(
+        "gasTemp: 96 of 96 rows outside the configured range 13 to 133, up to 3000; the first is",
+      ),
     ]);
+    // Before anything is written, or encoded.
+    expect(configured.stderr).not.toContain("sorted 8 tracers");
+    expect((await astrochem("preprocess", ...data("hot.h5", "hot-clean.h5"))).code).toBe(0);
+    const training = [
+      "train-emulator",
+      ...data("hot.h5", "hot-clean.h5"),
+      ...sizes,
+      ...emulator,
+      "cache_dir=hot-caches",
+    ];
+    const trained = await astrochem(...training, ...weights("constant"), "--strict");
+    expect([trained.code, trained.stderr]).toEqual([
+      3,
+      expect.stringMatching(/\/train: gasTemp: \d+ of \d+ rows outside.*\n.*\/val: gasTemp/),
+    ]);
+    expect(existsSync(join(folder, "hot-caches"))).toBe(false);
+  });
+
+  it("does not refuse for the conditions of a first row, which lead nowhere", async () => {
+    const raw = rows(() => every(100)).map((row) => ({ ...row, gasTemp: row.Time === 100 ? 3000 : row.gasTemp! }));
+    await writeRawRows(join(folder, "first.h5"), raw);
+    const words = ["preprocess", ...data("first.h5", "first-clean.h5"), "--strict"];
+    const kept = await astrochem(...words, "dataset.start=first_row");
+    expect([kept.code, kept.stderr]).toEqual([0, expect.not.stringContaining("outside")]);
+    // A start row before it takes them.
+    const taken = await astrochem(...words, "dataset.start=configured");
+    expect([taken.code, taken.stderr]).toEqual([3, expect.stringContaining("gasTemp: 8 of 96 rows outside")]);
   });
 });
 

@@ -170,6 +170,37 @@ describe("emulate and export without a dataset", () => {
     ]);
   });
 
+  it("are evaluated by --weights as well: a folder, a run, an autoencoder alone", async () => {
+    const cwd = folder();
+    const [day] = readdirSync(join(made, "outputs"));
+    const run = readdirSync(join(made, "outputs", day!)).find((name) => name.endsWith("train-emulator"))!;
+    cpSync(join(cwd, "weights/mine"), join(cwd, "other"), { recursive: true });
+    cpSync(join(made, "outputs", day!, run), join(cwd, "run"), { recursive: true });
+    const evaluate = async (...more: string[]) => {
+      const { code, stderr } = await command(cwd, [...words.evaluate, ...more]);
+      const { provenance } = JSON.parse(readFileSync(join(cwd, "evaluated/metrics.json"), "utf8"));
+      const files = [provenance.autoencoder.path, provenance.emulator?.path ?? null];
+      return { code, stderr, files: files.map((path) => path?.replaceAll(cwd, "…").replaceAll(made, "made") ?? null) };
+    };
+    const places = ["…/other/autoencoder.safetensors", "…/other/emulator.safetensors"];
+    expect(await evaluate("--weights", "other")).toMatchObject({ code: 0, files: places });
+    expect(await evaluate("--weights", "run")).toMatchObject({
+      code: 0,
+      // The run says where its autoencoder was.
+      files: ["made/weights/mine/autoencoder.safetensors", "…/run/checkpoints/best.safetensors"],
+    });
+    expect(await evaluate("--weights", "other", "emulator=null")).toMatchObject({ code: 0, files: [places[0], null] });
+    rmSync(join(cwd, "other/emulator.safetensors"));
+    const alone = await evaluate("--weights", "other");
+    expect(alone).toMatchObject({ code: 0, files: [places[0], null] });
+    expect(alone.stderr).toContain("no emulator in other: evaluating the autoencoder alone\n");
+    const twice = await evaluate("--weights", "other", "emulator=weights/mine/emulator.safetensors");
+    expect([twice.code, twice.stderr]).toEqual([
+      2,
+      expect.stringContaining("--weights has no meaning beside emulator=weights/mine/emulator.safetensors"),
+    ]);
+  });
+
   it("refuse flags of which one has no meaning, and a folder without weights", async () => {
     const cwd = folder();
     const files = ["autoencoder", "emulator"].flatMap((kind) => [`--${kind}`, `weights/mine/${kind}.safetensors`]);

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { boundOf, hasRole, scaleOf, timestepColumn } from "../../chemistry/physical-parameters.ts";
+import { counted } from "../../counted.ts";
 import { roundedOutwards } from "../../data/column-range.ts";
 import { isOneStep, years } from "../../data/time-steps.ts";
 import { sameButForCase } from "../../errors.ts";
@@ -70,7 +71,7 @@ function dataHints(data: DataInspection, context: HintContext): Hint[] {
   if (data.shared_tracers !== null && data.shared_tracers > 0) {
     hints.push(
       note(
-        `${data.shared_tracers} tracers are in more than one of /train, /val and /test: their errors will look too good`,
+        `${counted(data.shared_tracers, "tracer")} in more than one of /train, /val and /test: the errors there will look too good`,
       ),
     );
   }
@@ -144,10 +145,10 @@ function frameHints(frame: FrameInspection, { settings }: HintContext): Hint[] {
       `rows are ${years(tracers!.spacing!.min)} to ${years(tracers!.spacing!.max)} apart, not one step: resample them, or let the emulator take the step as an input (dataset.time_step=input)`,
     tracers !== null &&
       tracers.rows_without_id > 0 &&
-      `${tracers.rows_without_id} rows have no tracer's id: give them one`,
+      `${counted(tracers.rows_without_id, "row")} without a tracer's id: give each one`,
     tracers !== null &&
       tracers.duplicate_rows > 0 &&
-      `${tracers.duplicate_rows} rows have the tracer and the time of another row: remove them, or give the tracers different ids`,
+      `${counted(tracers.duplicate_rows, "row")} with the tracer and the time of another row: remove one of each, or give the tracers different ids`,
   ];
   return texts.filter((text) => text !== false).map((text) => note(key === "" ? text : `${key}: ${text}`));
 }
@@ -233,10 +234,16 @@ function weightsHints({ model_kind, autoencoder, metadata }: WeightsInspection, 
       },
     ];
   }
-  const weights = `--autoencoder ${autoencoder === null ? "FILE" : shellWord(join(dirname(path), basename(autoencoder)))} --emulator ${file}`;
+  // A folder is enough for the usual name.
+  const place = basename(path) === "emulator.safetensors" ? shellWord(dirname(path)) : file;
+  const weights = autoencoder === null ? `--autoencoder FILE --emulator ${file}` : `--weights ${place}`;
   const missing =
     autoencoder === null ? [note("the autoencoder that it was trained with is not beside it: find it")] : [];
-  return [...missing, { text: "emulate histories with it", command: `astrochem emulate HISTORIES.h5 ${weights}` }];
+  return [...missing, emulateHint(weights)];
+}
+
+function emulateHint(weights: string): Hint {
+  return { text: "emulate histories with it", command: `astrochem emulate HISTORIES.h5 ${weights}` };
 }
 
 function tensorsHints(model: "autoencoder" | "emulator" | null, format: string, file: string): Hint[] {
@@ -267,6 +274,8 @@ function arrayHints({ shape, has_names }: ArrayInspection, { settings, path }: H
 }
 
 function runHints({ outcome, path, command: name, overrides }: RunInspection, context: HintContext): Hint[] {
+  if (outcome === "completed" && name === "train-emulator")
+    return [emulateHint(`--weights ${shellWord(context.path)}`)];
   if (outcome === "completed" || name === null) return [];
   const again = { text: "run it again", command: command(name, overrides) };
   return [
