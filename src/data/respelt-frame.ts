@@ -1,5 +1,6 @@
 import { unitFactor } from "../chemistry/physical-parameters.ts";
 import { matchNames } from "../chemistry/species-names.ts";
+import { counted } from "../counted.ts";
 import { DataError } from "../errors.ts";
 import { type Frame, placeOfFrame } from "./frame-reader.ts";
 
@@ -24,8 +25,16 @@ export interface RawColumns {
   readonly units?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The raw frame under our names and in our units. @throws DataError for a column that is not there, or that another is in the way of */
-export function asConfigured(frame: Frame, { columns = {}, units = {} }: RawColumns): Frame {
+/**
+ * The raw frame under our names and in our units.
+ * @param log told so in one line
+ * @throws DataError for a column that is not there, or that another is in the way of
+ */
+export function asConfigured(
+  frame: Frame,
+  { columns = {}, units = {} }: RawColumns,
+  log: (message: string) => void = () => {},
+): Frame {
   const names = Object.entries(columns).filter(([name, source]) => name !== source);
   const sources = new Map(names.map(([name, source]) => [name, columnOf(frame, source)]));
   const renamedAway = new Set(sources.values());
@@ -40,7 +49,25 @@ export function asConfigured(frame: Frame, { columns = {}, units = {} }: RawColu
   }
   const factors = Object.entries(units).map(([name, unit]) => [name, unitFactor(name, unit) ?? 1] as const);
   const changed = factors.filter(([, factor]) => factor !== 1);
-  return sources.size + changed.length === 0 ? frame : renamed(frame, sources, new Map(changed));
+  if (sources.size + changed.length === 0) return frame;
+  const [first] = sources;
+  const parts = [
+    first && `renames ${counted(sources.size, "column")}, such as ${first[1].trim()}: ${first[0]}`,
+    changed.length > 0 && `converts ${changed.map(([name]) => `${name} (${units[name]})`).join(", ")}`,
+  ];
+  log(`the dataset ${parts.filter(Boolean).join(" and ")}`);
+  return renamed(frame, sources, new Map(changed));
+}
+
+/**
+ * The part of a dataset's names and units that a frame has a use for: a column that is not there is looked for under our name, in our
+ * unit, which is how UCLCHEM's own files and clean ones have it.
+ */
+export function thosePresent(frame: Frame, { columns = {}, units = {} }: RawColumns): RawColumns {
+  const names = new Set(frame.columns.flatMap((name) => [name, name.trim()]));
+  const isThere = ([name]: [string, string]): boolean => names.has(columns[name] ?? name);
+  const part = (map: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(map).filter(isThere));
+  return { columns: part(columns), units: part(units) };
 }
 
 function columnOf(frame: Frame, source: string): string {

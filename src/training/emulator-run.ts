@@ -6,7 +6,7 @@ import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
-import { type CommonStart, commonStart, trainedSteps } from "../data/data-facts.ts";
+import { type CommonStart, commonStart, rawColumnsOf, trainedSteps } from "../data/data-facts.ts";
 import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
@@ -88,12 +88,13 @@ async function openTraining(job: EmulatorJob, tools: RunTools): Promise<OpenTrai
   for (const note of job.notes) tools.log(note);
   const clean = await openCleanData(job.dataset, job.columns, tools.log);
   let caches: Awaited<ReturnType<typeof makeCaches>>;
-  let data: Pick<TrainingFacts, "timeSteps" | "start" | "physicalRanges">;
+  let data: Pick<TrainingFacts, "timeSteps" | "start" | "physicalRanges" | "raw">;
   try {
     const timeSteps = await trainedSteps(clean, job.columns, job.unevenSteps, tools.log);
     data = {
       timeSteps,
       start: await commonStart(clean, job.columns),
+      raw: rawColumnsOf(clean),
       physicalRanges: withTimestepRange(job.physicalRanges, timeSteps),
     };
     caches = await makeCaches(job, data.physicalRanges, autoencoder, clean, tools);
@@ -211,6 +212,7 @@ interface TrainingFacts {
   readonly dataHash: string;
   readonly timeSteps: TimeSteps;
   readonly start: CommonStart;
+  readonly raw: EmulatorWeights["raw"];
   /** What scales each parameter. */
   readonly physicalRanges: EmulatorJob["physicalRanges"];
   readonly latents: LatentScaling;
@@ -223,10 +225,16 @@ interface TrainingFacts {
 /** What the weights file tells of the training data besides the arrays. */
 function describeData(
   { columns: { phys, species }, recipe }: EmulatorJob,
-  { timeSteps, start, physicalRanges, physicalRange, latents, latentRange }: TrainingFacts,
+  { timeSteps, start, raw, physicalRanges, physicalRange, latents, latentRange }: TrainingFacts,
 ): Pick<
   EmulatorWeights,
-  "physical_parameters" | "time_step_yr" | "time_step_found" | "start" | "latent_scaling" | "scaled_latent_range"
+  | "physical_parameters"
+  | "time_step_yr"
+  | "time_step_found"
+  | "start"
+  | "raw"
+  | "latent_scaling"
+  | "scaled_latent_range"
 > {
   const { abundances, origin } = start;
   return {
@@ -242,6 +250,7 @@ function describeData(
       abundances: abundances && Object.fromEntries(species.map((name, s) => [name, digits(abundances[s]!)])),
       origin,
     },
+    ...(raw ? { raw } : {}),
     ...(recipe.latent_scaling === "standard" ? { latent_scaling: copyOf(latents.affine) } : {}),
     scaled_latent_range: { lower: [...latentRange.lower], upper: [...latentRange.upper] },
   };
