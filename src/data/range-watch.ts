@@ -87,8 +87,8 @@ export class RangeWatch {
   }
 
   #describe(parameter: Outside): string {
-    const { name, rows, range, first, least, largest } = parameter;
-    const far = [least < range[0] && `down to ${shown(least)}`, largest > range[1] && `up to ${shown(largest)}`].filter(
+    const { name, rows, range, first, least, largest, low, high } = parameter;
+    const far = [least < low && `down to ${shown(least)}`, largest > high && `up to ${shown(largest)}`].filter(
       (part) => part !== false,
     );
     const ends = `${shown(range[0])} to ${shown(range[1])}`;
