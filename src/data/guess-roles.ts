@@ -47,6 +47,9 @@ export async function guessRoles(frame: Frame): Promise<GuessedRoles> {
     // Dates and texts are no times: reading says what to do.
     if (name === "Time" && !hasNumericTime) frame.read(0, 0, [column], new Float64Array(0));
     const isUsable = name === "Model" || frame.isNumeric(column);
+    // Of a table a cell can be mended, and a file of other columns be left out: reading says which.
+    if (reading !== undefined && !isUsable && frame.placeOf !== undefined)
+      frame.read(0, 0, [column], new Float64Array(0));
     if (reading === undefined || !isUsable) unknown.push(column);
     else if (other === undefined || (reading.isOurs && !other.reading.isOurs)) {
       found.set(name, { column, reading });

@@ -132,6 +132,25 @@ describe("a table of text", () => {
     expect(() => column(twice.frame, "Time")).toThrow("the header again");
   });
 
+  it("passes over comments, and tells a last value that lost its end from one without a line's end", async () => {
+    const commented = await open(
+      table("comments.csv", ["1,1", "#half of it", "# and, more", "2,2"], { head: "Time,H" }),
+    );
+    expect(column(commented.frame, "Time")).toEqual([1, 2]);
+    const cut = write("cut-value.csv", "Time,H\n1,1.00E-05\n2,1.00E-05\n3,1.00E-0");
+    await expect(open(cut)).rejects.toThrow("the last line is cut off: its last value has 7 characters, those above 8");
+    for (const last of ["3,1.00E-04", "3,1.00E-0\n"]) {
+      const whole = await open(write("whole.csv", `Time,H\n1,1.00E-05\n2,1.00E-05\n${last}`));
+      expect(whole.frame.rows).toBe(3);
+    }
+  });
+
+  it("names the text of a column that begins with none of numbers, and doubts a comma of thousands", async () => {
+    const { frame } = await open(table("words.csv", ['1;0x10;"1,000"', '2;1e-5;"2,000"'], { head: "Time;CO;Density" }));
+    expect(() => column(frame, "CO")).toThrow(/holds text, expected numbers: "0x10" in .*words\.csv, line 2/);
+    expect(() => column(frame, "Density")).toThrow("a comma of thousands, or of decimals");
+  });
+
   it("is several tracers: by id, by point, where the time goes back", async () => {
     const ids = await open(table("ids.csv", ["b,1,0", "b,2,0", "a,1,0"], { head: "Tracer,Time,H" }));
     expect(ids.frame.labels("Tracer")).toEqual({ values: ["a", "b"], codes: Int32Array.of(1, 1, 0) });
@@ -196,11 +215,17 @@ describe("several files", () => {
     expect(() => expandInputs("no*.dat", at)).toThrow("no file fits no*.dat");
   });
 
-  it("must have the same columns", async () => {
-    const other = table("other.dat", ["1,1"], { head: "Time,H" });
-    await expect(open(table("first.dat", [row(1)]), other)).rejects.toThrow(
-      /different columns: .*other\.dat lacks Density, gasTemp/,
-    );
+  it("may have other columns each, of which those that all have are read", async () => {
+    const other = table("other.csv", ["1,1,x", "2,3,y"], { head: "Time,H,remark" });
+    const { frame, log } = await open(table("first.csv", ["4,5,6", "8,9,10"], { head: "H,Time,CO" }), other);
+    expect([column(frame, "Time"), column(frame, "H")]).toEqual([
+      [5, 9, 1, 2],
+      [4, 8, 1, 3],
+    ]);
+    expect(log.at(-1)).toBe("warning: 2 columns are not in all files, such as CO (not in other.csv)");
+    expect(() => column(frame, "CO")).toThrow(/`CO` is not in all files: .*other\.csv lacks it/);
+    // Its lines in Python give each file its own names.
+    expect(frame.pandasLines).toContainEqual(expect.stringContaining("names=names[file]"));
   });
 });
 

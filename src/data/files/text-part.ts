@@ -91,6 +91,8 @@ export async function readTextPart(path: string, layout: TextLayout): Promise<Te
       },
     }),
   );
+  let lastByte = 0;
+  input.on("data", (chunk) => (lastByte = (chunk as Buffer).at(-1) ?? lastByte));
   // Of a pipe the reader's failure is not the parser's.
   input.on("error", (error) => parser.destroy(error));
   try {
@@ -103,7 +105,7 @@ export async function readTextPart(path: string, layout: TextLayout): Promise<Te
       cause: error,
     });
   }
-  rows.finish();
+  rows.finish(lastByte === 10 || lastByte === 13);
   return new TextPart(path, rows, changes);
 }
 
@@ -122,6 +124,9 @@ class Rows {
   /** The last row that has too few or too many values: an error unless nothing follows. */
   #odd: { cells: number; line: number } | null = null;
 
+  /** Characters of the last cell: in all rows before the last, 0 where they differ; and in the last. */
+  #ending = { before: 0, last: 0 };
+
   constructor(path: string, columns: readonly string[], factors: ReadonlyMap<number, number>) {
     [this.#path, this.columns, this.#factors] = [path, columns, factors];
     this.#blockRows = Math.max(1, Math.floor(blockValues / columns.length));
@@ -130,13 +135,14 @@ class Rows {
   add(cells: string[], line: number): void {
     const width = this.columns.length;
     while (cells.length > width && cells.at(-1)!.trim() === "") cells.pop();
-    if (cells.length === 0 || (cells.length === 1 && cells[0]!.trim() === "") || /^\s*#\s/.test(cells[0]!)) return;
+    if (cells.length === 0 || (cells.length === 1 && cells[0]!.trim() === "") || this.#isComment(cells)) return;
     if (this.#odd !== null) throw this.#oddRow(false);
     if (cells.length !== width) {
       this.#odd = { cells: cells.length, line };
       return;
     }
     if (this.count === 0) this.#findTexts(cells);
+    this.#watchEnding(cells.at(-1)!.length);
     const inBlock = this.count % this.#blockRows;
     if (inBlock === 0) {
       // The first block grows, so that a small file takes little.
@@ -155,9 +161,18 @@ class Rows {
     this.count++;
   }
 
-  /** @throws DataError where there is no row, or the last one is cut off */
-  finish(): void {
+  /**
+   * @param isEnded whether the last line has its end
+   * @throws DataError where there is no row, or the last one is cut off
+   */
+  finish(isEnded: boolean): void {
     if (this.#odd !== null) throw this.#oddRow(true);
+    const { before, last } = this.#ending;
+    // `1.0E-0` of `1.0E-05` is a number, too.
+    if (!isEnded && before > last) {
+      const line = this.lineOf(this.count - 1);
+      throw cutOff(`its last value has ${last} characters, those above ${before}`, this.#path, line);
+    }
     if (this.count > 0) return;
     throw new DataError("the table has a header but no rows", {
       where: this.#path,
@@ -188,6 +203,17 @@ class Rows {
     this.#lines.length = 0;
   }
 
+  /** `#CO` may be a text of a first column. */
+  #isComment(cells: readonly string[]): boolean {
+    if (!/^\s*#/.test(cells[0]!)) return false;
+    return /^\s*#\s/.test(cells[0]!) || cells.length !== this.columns.length || (this.count > 0 && !this.texts.has(0));
+  }
+
+  #watchEnding(length: number): void {
+    const { before, last } = this.#ending;
+    this.#ending = { before: this.count < 2 || before === last ? last : 0, last: length };
+  }
+
   #findTexts(cells: readonly string[]): void {
     for (const [i, cell] of cells.entries()) if (!isNumberCell(cell)) this.texts.set(i, new Map());
   }
@@ -212,12 +238,17 @@ class Rows {
     const { cells, line } = this.#odd!;
     const width = this.columns.length;
     const what = `line ${line} has ${cells} value${cells === 1 ? "" : "s"}, the header ${width} names`;
-    const isCut = isLast && cells < width;
-    return new DataError(isCut ? `the last line is cut off: ${what}` : what, {
+    if (isLast && cells < width) return cutOff(what, this.#path, line);
+    return new DataError(what, {
       where: `${this.#path}, line ${line}`,
-      fix: isCut
-        ? `the run that wrote it was ended: run it again, or leave the line out: head -n ${line - 1} ${JSON.stringify(this.#path)} > whole.dat`
-        : "correct the line, or give each table its own file",
+      fix: "correct the line, or give each table its own file",
     });
   }
+}
+
+function cutOff(what: string, path: string, line: number): DataError {
+  return new DataError(`the last line is cut off: ${what}`, {
+    where: `${path}, line ${line}`,
+    fix: `the run that wrote it was ended: run it again, or leave the line out: head -n ${line - 1} ${JSON.stringify(path)} > whole.dat`,
+  });
 }
