@@ -31,6 +31,8 @@ export interface Frame {
   placeOf?(row: number): string;
   /** Lines of Python that make a frame `frame` of the files; absent of what pandas wrote. */
   readonly pandasLines?: readonly string[];
+  /** Whether the column `Tracer` is not the file's: a dataset may know better. */
+  readonly isTracerGuessed?: boolean;
   /** Closes the file. */
   close(): void;
 }

@@ -56,7 +56,9 @@ export function asConfigured(
     changed.length > 0 && `converts ${changed.map(([name]) => `${name} (${units[name]})`).join(", ")}`,
   ];
   log(`the dataset ${parts.filter(Boolean).join(" and ")}`);
-  return renamed(frame, sources, new Map(changed));
+  const own = renamed(frame, sources, new Map(changed));
+  const hasIds = frame.isTracerGuessed === true && sources.has("Model");
+  return hasIds ? { ...own, columns: own.columns.filter((name) => name !== "Tracer") } : own;
 }
 
 /**
@@ -65,7 +67,9 @@ export function asConfigured(
  */
 export function thosePresent(frame: Frame, { columns = {}, units = {} }: RawColumns): RawColumns {
   const names = new Set(frame.columns.flatMap((name) => [name, name.trim()]));
-  const isThere = ([name]: [string, string]): boolean => names.has(columns[name] ?? name);
+  const isTold = names.has("Tracer") && !frame.isTracerGuessed;
+  const isThere = ([name]: [string, string]): boolean =>
+    names.has(columns[name] ?? name) && !(name === "Model" && isTold && columns[name] !== "Tracer");
   const part = (map: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(map).filter(isThere));
   return { columns: part(columns), units: part(units) };
 }

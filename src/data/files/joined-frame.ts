@@ -21,6 +21,7 @@ export class JoinedFrame implements Frame {
   readonly blockRows: number;
   readonly chunkRows = 1;
   readonly pandasLines: readonly string[];
+  readonly isTracerGuessed: boolean;
   readonly #parts: readonly TablePart[];
   /** First row of each part, and the end of the last. */
   readonly #starts: readonly number[];
@@ -39,6 +40,7 @@ export class JoinedFrame implements Frame {
     for (const { rows } of parts) starts.push(starts.at(-1)! + rows);
     [this.#parts, this.#starts, this.rows, this.pandasLines] = [parts, starts, starts.at(-1)!, pandasLines];
     this.blockRows = Math.max(1, Math.floor(blockValues / this.columns.length));
+    this.isTracerGuessed = parts.length === 1 && !parts[0]!.columns.includes("Tracer");
     this.#ids = idsOf(parts, starts);
   }
 
