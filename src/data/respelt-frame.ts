@@ -35,7 +35,8 @@ export function asConfigured(
   { columns = {}, units = {} }: RawColumns,
   log: (message: string) => void = () => {},
 ): Frame {
-  const names = Object.entries(columns).filter(([name, source]) => name !== source);
+  // What a reader of text renamed or converted by itself is done.
+  const names = Object.entries(columns).filter(([name, source]) => name !== source && !isTaken(frame, name, source));
   const sources = new Map(names.map(([name, source]) => [name, columnOf(frame, source)]));
   const renamedAway = new Set(sources.values());
   const where = placeOfFrame(frame);
@@ -48,7 +49,7 @@ export function asConfigured(
     throw new DataError(what, { where, fix: "correct dataset.columns" });
   }
   const factors = Object.entries(units).map(([name, unit]) => [name, unitFactor(name, unit) ?? 1] as const);
-  const changed = factors.filter(([, factor]) => factor !== 1);
+  const changed = factors.filter(([name, factor]) => factor !== 1 && !frame.taken?.get(name)?.hasUnit);
   if (sources.size + changed.length === 0) return frame;
   const [first] = sources;
   const parts = [
@@ -69,9 +70,17 @@ export function thosePresent(frame: Frame, { columns = {}, units = {} }: RawColu
   const names = new Set(frame.columns.flatMap((name) => [name, name.trim()]));
   const isTold = names.has("Tracer") && !frame.isTracerGuessed;
   const isThere = ([name]: [string, string]): boolean =>
-    names.has(columns[name] ?? name) && !(name === "Model" && isTold && columns[name] !== "Tracer");
+    (names.has(columns[name] ?? name) || isTaken(frame, name, columns[name])) &&
+    !(name === "Model" && isTold && columns[name] !== "Tracer");
   const part = (map: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(map).filter(isThere));
   return { columns: part(columns), units: part(units) };
+}
+
+/** Whether a reader of text gave the column our name. */
+function isTaken(frame: Frame, name: string, source = ""): boolean {
+  const bare = (text: string): string => text.replace(/\s/g, "");
+  const taken = frame.taken?.get(name);
+  return taken !== undefined && bare(taken.source) === bare(source);
 }
 
 function columnOf(frame: Frame, source: string): string {

@@ -7,6 +7,7 @@ import { readNumber } from "../../src/data/files/fortran-number.ts";
 import { openInput } from "../../src/data/files/open-input.ts";
 import type { Frame } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
+import { asConfigured } from "../../src/data/respelt-frame.ts";
 import { testFolder } from "../helpers/folder.ts";
 
 const folder = testFolder();
@@ -186,6 +187,11 @@ describe("a table of text", () => {
     );
     expect(column(seconds.frame, "Time")).toEqual([expect.closeTo(1, 12), expect.closeTo(2, 12)]);
     expect(column(seconds.frame, "Density")).toEqual([1e-6, 1e-6]);
+    // A dataset that says the same of the columns renames and converts nothing twice, but a unit that no name has.
+    const dataset = { columns: { Time: "Time (s)", Density: "Density[m^-3]" }, units: { Time: "s", Density: "m^-3" } };
+    expect(column(asConfigured(seconds.frame, dataset), "Time")).toEqual(column(seconds.frame, "Time"));
+    const bare = await open(table("bare.csv", ["31557600,1"], { head: "time,H" }));
+    expect(column(asConfigured(bare.frame, { units: { Time: "s" } }), "Time")).toEqual([expect.closeTo(1, 12)]);
     // Another unit is not what it seems, and `rho` may be one of mass: nothing is taken for what it might be.
     const other = await open(table("other-unit.csv", ["1,1,1,1"], { head: "Time,Density (pc),rho,t" }));
     expect(other.frame.columns).toEqual(["Tracer", "Time", "Density (pc)", "rho", "t"]);

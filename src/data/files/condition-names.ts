@@ -1,5 +1,6 @@
 import { readColumnName } from "../../chemistry/column-names.ts";
 import { conditionRoles, unitFactor, unitOfParameter } from "../../chemistry/physical-parameters.ts";
+import type { TakenColumn } from "../frame-reader.ts";
 
 /** Columns under the names that `preprocess` knows. */
 export interface NamedConditions {
@@ -8,6 +9,8 @@ export interface NamedConditions {
   readonly factors: ReadonlyMap<number, number>;
   /** Names and units that were changed, in words: `time_seconds as Time (yr, × 3.169e-8)`. */
   readonly changes: readonly string[];
+  /** Our name → the file's, and whether that has the unit. */
+  readonly taken: ReadonlyMap<string, TakenColumn>;
 }
 
 /**
@@ -18,6 +21,7 @@ export function nameConditions(header: readonly string[]): NamedConditions {
   const columns = [...header];
   const factors = new Map<number, number>();
   const changes: string[] = [];
+  const taken = new Map<string, TakenColumn>();
   const readings = header.map(readColumnName);
   for (const role of conditionRoles) {
     const name = role === "Model" ? "Tracer" : role;
@@ -33,12 +37,13 @@ export function nameConditions(header: readonly string[]): NamedConditions {
     const { position, factor } = best;
     if (factor !== 1) factors.set(position, factor);
     columns[position] = name;
+    taken.set(role, { source: header[position]!.trim(), hasUnit: readings[position]!.unit !== undefined });
     const unit = unitOfParameter(role);
     const how = factor === 1 ? unit : `${unit}, × ${Number(factor.toPrecision(4))}`;
     const isPlain = factor === 1 && bare(header[position]!.replace(/[[(].*$/, "")) === bare(name);
     if (!isPlain) changes.push(`${header[position]!.trim()} as ${name}${how === "" ? "" : ` (${how})`}`);
   }
-  return { columns, factors, changes };
+  return { columns, factors, changes, taken };
 }
 
 function bare(name: string): string {

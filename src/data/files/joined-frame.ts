@@ -2,6 +2,7 @@ import { suggestName } from "../../chemistry/species-names.ts";
 import { DataError } from "../../errors.ts";
 import type { Frame } from "../frame.ts";
 import type { Labels } from "../frame-labels.ts";
+import type { TakenColumn } from "../frame-reader.ts";
 import { cellProblem } from "./fortran-number.ts";
 import type { TablePart } from "./table-part.ts";
 
@@ -22,6 +23,7 @@ export class JoinedFrame implements Frame {
   readonly chunkRows = 1;
   readonly pandasLines: readonly string[];
   readonly isTracerGuessed: boolean;
+  readonly taken: ReadonlyMap<string, TakenColumn>;
   readonly #parts: readonly TablePart[];
   /** First row of each part, and the end of the last. */
   readonly #starts: readonly number[];
@@ -41,6 +43,7 @@ export class JoinedFrame implements Frame {
     [this.#parts, this.#starts, this.rows, this.pandasLines] = [parts, starts, starts.at(-1)!, pandasLines];
     this.blockRows = Math.max(1, Math.floor(blockValues / this.columns.length));
     this.isTracerGuessed = parts.length === 1 && !parts[0]!.columns.includes("Tracer");
+    this.taken = new Map(parts.flatMap(({ taken = new Map() }) => [...taken]));
     this.#ids = idsOf(parts, starts);
   }
 

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { parse } from "csv-parse";
 import { DataError } from "../../errors.ts";
-import { nameConditions } from "./condition-names.ts";
+import { type NamedConditions, nameConditions } from "./condition-names.ts";
 import { isNumberCell, readNumber } from "./fortran-number.ts";
 import type { BadCell, PartRows, TablePart } from "./table-part.ts";
 import { csvOptions, type TextLayout } from "./text-layout.ts";
@@ -19,12 +19,14 @@ export class TextPart implements TablePart {
   readonly problems: ReadonlyMap<string, BadCell>;
   readonly texts: ReadonlyMap<string, readonly string[]>;
   readonly splitBy: string | null;
+  readonly taken: NamedConditions["taken"];
   /** Names and units that were changed, and how the tracers were told apart, in words. */
   readonly notes: readonly string[];
   readonly #rows: Rows;
 
   /** Made by `readTextPart`. */
-  constructor(path: string, rows: Rows, changes: readonly string[]) {
+  constructor(path: string, rows: Rows, { changes, taken }: NamedConditions) {
+    this.taken = taken;
     this.path = path;
     this.#rows = rows;
     this.columns = rows.columns;
@@ -77,8 +79,8 @@ function doubtOfTimes(times: Float64Array | null): string | null {
  * @throws DataError naming the line where a row has another number of values than the header has names
  */
 export async function readTextPart(path: string, layout: TextLayout): Promise<TextPart> {
-  const { columns, factors, changes } = nameConditions(layout.header);
-  const rows = new Rows(path, columns, factors);
+  const named = nameConditions(layout.header);
+  const rows = new Rows(path, named.columns, named.factors);
   const isBlank = layout.delimiter === " ";
   const input = createReadStream(path, { highWaterMark: 2 ** 20 });
   const parser = input.pipe(
@@ -106,7 +108,7 @@ export async function readTextPart(path: string, layout: TextLayout): Promise<Te
     });
   }
   rows.finish(lastByte === 10 || lastByte === 13);
-  return new TextPart(path, rows, changes);
+  return new TextPart(path, rows, named);
 }
 
 /** Rows as they come in. */
