@@ -92,22 +92,20 @@ const roles = {
     unit: "",
     units: {},
     aliases: [
-      ...[
-        "tracer",
-        "model",
-        "particle",
-        "track",
-        "run",
-        "cell",
-        "parcel",
-        "trajectory",
-        "simulation",
-        "history",
-      ].flatMap((name) => [name, `${name}id`, `${name}number`, `${name}index`]),
-    ],
+      "tracer",
+      "model",
+      "particle",
+      "track",
+      "run",
+      "cell",
+      "parcel",
+      "trajectory",
+      "simulation",
+      "history",
+    ].flatMap((name) => [name, `${name}id`, `${name}number`, `${name}index`]),
     guesses: ["id", "pid", "traj"],
   },
-  // Models that read the step (`readsTimestep`) count on log10.
+  // Models that read the step (`reads`) count on log10.
   time_step: { names: ["Timestep"], unit: "yr", units: {}, aliases: [] },
 } satisfies Record<string, Role>;
 

@@ -37,10 +37,10 @@ export const compareCommand: Command = {
   config: { root: "config_evaluate" },
   examples: [
     [
-      "astrochem compare outputs/demo/weights/sample outputs/demo/weights/sample dataset=sample working_path=outputs/demo",
-      "evaluates both, then compares: give two that differ",
+      "astrochem compare outputs/demo outputs/demo",
+      "two evaluations: give two that differ; weights are evaluated first",
     ],
-    ["astrochem compare outputs/demo outputs/demo --resamples 1000", "evaluations, a demo's too, with fewer resamples"],
+    ["astrochem compare outputs/demo outputs/demo --resamples 1000 --json", "fewer resamples, for a script"],
   ],
   async run(context) {
     const { args, cwd, stdout } = context;

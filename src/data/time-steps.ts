@@ -126,7 +126,7 @@ function describeOdd({ first, odd, steps, expected }: StepWatch): string {
  * pandas' lines that put every tracer on one grid, and the two other ways out.
  * @param frameLines make `frame` where it is no frame of pandas
  */
-export function resamplingHelp(
+function resamplingHelp(
   step: number,
   frameLines: readonly string[] = ['frame = pandas.read_hdf("raw.h5", "df")'],
 ): string {

@@ -30,21 +30,29 @@ export interface Rollout {
   readonly carry: TensorMap;
 }
 
-/** The step of a dataset whose step is an input: which physical parameter it is, and the range in years that scales its log10. */
-const timestep = z.strictObject({
+/** A physical parameter that an evolver reads by itself: which one it is, and the range, in its unit, that scales its log10. */
+const parameter = z.strictObject({
   index: z.int().nonnegative(),
   range: z.tuple([z.number().positive(), z.number().positive()]),
 });
+export type ReadParameter = z.output<typeof parameter>;
 
 /** What every evolver's shape says; `input_dim` is physical parameters + latents, `output_dim` the latents. */
 const sizes = {
   input_dim: z.int().positive(),
   output_dim: z.int().positive(),
-  timestep: timestep.optional(),
 };
 
+/** What an evolver may read by itself: the step of a dataset whose step is an input, in years; the radiation field, the extinction. */
+const readable = {
+  timestep: parameter.optional(),
+  radfield: parameter.optional(),
+  extinction: parameter.optional(),
+};
+export type Readable = keyof typeof readable;
+
 /** The sizes of an evolver as a weights file holds them: those that the data give, and its own. */
-export type EvolverShape = z.output<z.ZodObject<typeof sizes>> & Readonly<Record<string, unknown>>;
+export type EvolverShape = z.output<z.ZodObject<typeof sizes & typeof readable>> & Readonly<Record<string, unknown>>;
 
 /** A model that steps latents through time, of given sizes. Everything outside knows it by this. */
 export interface Evolver {
@@ -71,8 +79,8 @@ export interface EvolverKind {
   readonly name: string;
   /** The keys of its YAML that size it, with defaults and descriptions. */
   readonly widths: z.ZodRawShape;
-  /** Whether it wants to know which physical parameter is the time step (`shape.timestep`). */
-  readonly readsTimestep: boolean;
+  /** Which physical parameters it reads by themselves, where the dataset has them (`shape.timestep` …). */
+  readonly reads: readonly Readable[];
   /** The model of these sizes. @throws ZodError where they are not its own */
   of(shape: unknown): Evolver;
 }
@@ -81,9 +89,9 @@ export interface EvolverKind {
 interface Definition<Widths extends z.ZodRawShape> {
   readonly name: string;
   readonly widths: Widths;
-  readonly readsTimestep?: boolean;
+  readonly reads?: readonly Readable[];
   readonly build: (
-    shape: z.output<z.ZodObject<Omit<typeof sizes, keyof Widths> & Widths>>,
+    shape: z.output<z.ZodObject<Omit<typeof sizes & typeof readable, keyof Widths> & Widths>>,
   ) => Omit<Evolver, "shape" | "carry" | "masks" | "begin"> & Partial<Pick<Evolver, "carry" | "masks" | "begin">>;
 }
 
@@ -91,16 +99,17 @@ interface Definition<Widths extends z.ZodRawShape> {
 export function evolver<Widths extends z.ZodRawShape>({
   name,
   widths,
-  readsTimestep = false,
+  reads = [],
   build,
 }: Definition<Widths>): EvolverKind {
   // What a kind does not read is no part of its shape.
-  const { input_dim, ...others } = sizes;
-  const schema = z.strictObject({ input_dim, ...widths, ...others });
+  const { input_dim, output_dim } = sizes;
+  const read = Object.fromEntries(reads.map((name) => [name, readable[name]])) as Partial<typeof readable>;
+  const schema = z.strictObject({ input_dim, ...widths, output_dim, ...read });
   return {
     name,
     widths,
-    readsTimestep,
+    reads,
     of(given) {
       const shape = schema.parse(given) as z.output<typeof schema>;
       return { shape: shape as EvolverShape, carry: [], masks: [], begin: () => ({}), ...build(shape as never) };

@@ -4,12 +4,14 @@ import { latentNeuralOperator } from "./evolvers/latent-neural-operator.ts";
 import { latentOde } from "./evolvers/latent-ode.ts";
 import { latentRelaxation } from "./evolvers/latent-relaxation.ts";
 import { latentRnn } from "./evolvers/latent-rnn.ts";
+import { latentShielding } from "./evolvers/latent-shielding.ts";
 import { residualMlp } from "./evolvers/residual-mlp.ts";
 import { kindNamed } from "./kinds.ts";
 
 /** Every evolver there is, by its `model_name`. */
 export const evolvers = {
   emulator: residualMlp,
+  latent_shielding: latentShielding,
   latent_relaxation: latentRelaxation,
   latent_rnn: latentRnn,
   latent_ode: latentOde,

@@ -1,6 +1,13 @@
 import { existsSync } from "node:fs";
 import type { ElementTable } from "../chemistry/element-table.ts";
-import { storedScale, timestepColumn } from "../chemistry/physical-parameters.ts";
+import {
+  indexOfRole,
+  isPlainLog,
+  scaleOf,
+  scaleText,
+  storedScale,
+  timestepColumn,
+} from "../chemistry/physical-parameters.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
@@ -12,7 +19,7 @@ import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { outsideRanges } from "../data/range-watch.ts";
 import type { TimeSteps } from "../data/time-steps.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { type Evolver, type EvolverShape, initialEvolver } from "../models/evolver.ts";
 import { evolverOf, kindOfEvolver } from "../models/evolvers.ts";
@@ -294,15 +301,33 @@ function trainingOf(
   };
 }
 
-/** The evolver of the sizes that configuration and data give. */
+/**
+ * The evolver of the sizes that configuration and data give.
+ * @throws ConfigError where the dataset has not what it reads; a constant step it need not have
+ */
 function evolverFor(
   { model: { model_name }, shape, columns }: EmulatorJob,
   { physicalRanges }: TrainingFacts,
 ): Evolver {
-  const index = columns.phys.indexOf(timestepColumn);
-  const wantsStep = index >= 0 && kindOfEvolver(model_name).readsTimestep;
-  const step = wantsStep ? { timestep: { index, range: physicalRanges[timestepColumn] } } : {};
-  return evolverOf({ model_name, model: { ...shape, ...step } });
+  const read = kindOfEvolver(model_name).reads.flatMap((name) => {
+    const index = indexOfRole(columns.phys, name === "timestep" ? "time_step" : name);
+    if (index >= 0) {
+      const column = columns.phys[index]!;
+      if (isPlainLog(scaleOf(column))) return [[name, { index, range: physicalRanges[column] }] as const];
+      throw new ConfigError(
+        `${model_name} reads ${column} by log10, but it is scaled by ${scaleText(column, scaleOf(column))}`,
+        {
+          fix: "train model=emulator",
+        },
+      );
+    }
+    if (name === "timestep") return [];
+    throw new ConfigError(`${model_name} reads the ${name}, which is not among ${columns.phys.join(", ")}`, {
+      where: "dataset.phys",
+      fix: "add its column (Radfield, Av), or train model=emulator",
+    });
+  });
+  return evolverOf({ model_name, model: { ...shape, ...Object.fromEntries(read) } });
 }
 
 /** As many as float32 has. */

@@ -297,7 +297,7 @@ describe("compare", () => {
       told.push(`${code} ${stderr.split("\n")[0]}`);
     }
     expect(told).toEqual([
-      "3 error: fewer was evaluated on other rows than alone: 9 rows of 1 validation tracers of …/clean.h5, not 21 rows of 2 validation tracers of …/clean.h5",
+      "3 error: fewer was evaluated on other rows than alone: 9 rows of 1 validation tracer of …/clean.h5, not 21 rows of 2 validation tracers of …/clean.h5",
       "2 error: a comparison needs two runs or more",
       "3 error: there is no …/nothing/metrics.json",
       "2 error: --resamples is 0, not a whole number from 1 to 100000",

@@ -25,7 +25,7 @@ describe("habits of Hydra", () => {
   });
 
   it("single-dash long flags work", async () => {
-    expect(await parse("emulate", "a.h5", "-weights", "w")).toMatchObject({ args: { weights: "w", input: "a.h5" } });
+    expect(await parse("emulate", "a.h5", "-weights", "w")).toMatchObject({ args: { weights: "w", input: ["a.h5"] } });
   });
 
   it("-h is the help, of the program and of a command", async () => {
@@ -94,7 +94,11 @@ describe("the completion of overrides", () => {
     expect(await completions("train-emulator", "dataset=")).toEqual(["dataset=grav", "dataset=sample"]);
     expect(await completions("train-emulator", "dataset", "=")).toEqual(["grav", "sample"]);
     expect(await completions("train-emulator", "dataset", "=", "s")).toEqual(["sample"]);
-    expect(await completions("train-emulator", "recipe=")).toEqual(["recipe=curriculum", "recipe=original"]);
+    expect(await completions("train-emulator", "recipe=")).toEqual([
+      "recipe=curriculum",
+      "recipe=long",
+      "recipe=original",
+    ]);
     expect(await completions("preprocess", "device=a")).toEqual(["device=auto"]);
     expect(await completions("train-emulator", "model.lr=")).toEqual([""]);
   });

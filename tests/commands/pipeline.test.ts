@@ -172,7 +172,7 @@ describe("the path from a raw file to emulated histories", () => {
     const { stdout, stderr } = outcomes.autoencoder!;
     // 333·8 + 8·4 + 4·3 weights, a bias of 3, decoder biases 4 + 8 + 333, and two numbers for each of 8+4+3+4+8 normalized units.
     expect(stdout).toMatch(
-      /^3,110 parameters, 2 epochs, ended: max_epochs; best mean relative error [\d.e+]+ in epoch [12]\nweights: weights\/grav\/autoencoder\.safetensors\n$/,
+      /^3,110 parameters, 2 epochs, ended: max_epochs; best mean relative error [\d.e+]+ in epoch [12]\nweights: weights\/grav\/autoencoder\.safetensors\nrun: outputs\/.*\n$/,
     );
     expect(stderr).toMatch(/\nepoch 2\/2 train_loss /);
     expect(stderr).toContain("training rows: 78,");
@@ -455,7 +455,7 @@ describe("a training that goes on", () => {
     const { code, stdout } = await command([...words.autoencoder, "model.save_model=false"], cwd);
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/\nweights: outputs\/.*\/checkpoints\/best\.safetensors\n$/),
+      expect.stringMatching(/\nweights: outputs\/.*\/checkpoints\/best\.safetensors\nrun: outputs\/.*\n$/),
     ]);
     expect(existsSync(join(cwd, "weights"))).toBe(false);
   });
@@ -466,7 +466,9 @@ describe("an interrupted training", () => {
 
   /** What must be left of it in either case: its own best weights, and untouched the ones trained before. */
   function checkLeft(cwd: string, kind: "autoencoder" | "emulator", stdout: string): string {
-    expect(stdout).toMatch(/ epochs, ended: interrupted; .*\nweights: outputs\/.*\/checkpoints\/best\.safetensors\n$/);
+    expect(stdout).toMatch(
+      / epochs, ended: interrupted; .*\nweights: outputs\/.*\/checkpoints\/best\.safetensors\nrun: outputs\/.*\n$/,
+    );
     const run = runFolder(cwd, `train-${kind}`);
     expect(json(join(run, "summary.json"))).toMatchObject({ outcome: "interrupted", reason: "interrupted" });
     const weights = `weights/grav/${kind}.safetensors`;

@@ -120,6 +120,38 @@ beforeAll(async () => {
   await train("growing.h5", "varying", "dataset.time_step=input");
 });
 
+describe("an evolver that reads physical parameters by themselves", () => {
+  const shielding = (...words: string[]) =>
+    astrochem(
+      "train-emulator",
+      ...data("every-100.h5", "constant.h5"),
+      ...sizes,
+      ...emulator,
+      "autoencoder.pretrained_model_path=constant/autoencoder.safetensors",
+      "model.save_model_path=shielding.safetensors",
+      "model=latent_shielding",
+      "cache_dir=shielding-cache",
+      ...words,
+    );
+
+  it("finds them by their names", async () => {
+    const { code, stderr } = await shielding();
+    expect(code, stderr).toBe(0);
+    const { model } = readEmulator(join(folder, "shielding.safetensors"));
+    expect(model).toMatchObject({
+      radfield: { index: 1, range: [1e-4, 26] },
+      extinction: { index: 2, range: [0.1, 6914] },
+    });
+  });
+
+  it("is refused where the dataset has none", async () => {
+    const { code, stderr } = await shielding("dataset.phys=[Density,Radfield,gasTemp]");
+    expect(code).toBe(2);
+    expect(stderr).toContain("latent_shielding reads the extinction, which is not among Density, Radfield, gasTemp");
+    expect(stderr).toContain("model=emulator");
+  });
+});
+
 describe("rows that are not one step apart", () => {
   it.each(["growing", "mixed"])(
     "are refused by preprocess, and by a training on a file of another program: %s",

@@ -442,7 +442,7 @@ describe("what is wrong is told all at once", () => {
            at   override "dataset.physical_parameter_ranges.Av=[3,2]", column 1
            fix  it is [3, 2]
       4. \`dataset.physical_parameter_ranges\` must begin gasTemp above 0, as log10(gasTemp) is scaled
-           at   <package>/configs/datasets/grav.yaml:9:1
+           at   <package>/configs/datasets/grav.yaml:10:1
            fix  it is {Density: [1], Radfield: [0.0001, 26], Av: [3, 2], gasTemp: [0, 5]}
       5. \`dataset.abundances_clipping\` must have lower < upper
            at   <package>/configs/datasets/grav.yaml:16:1

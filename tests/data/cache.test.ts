@@ -218,7 +218,7 @@ describe("emulatorCache", () => {
   it("holds [Index, Model, Time, physical, abundances, latents] of every row and the windows of both splits", async () => {
     await withClean({ train: { tracers: [4, 2, 3] }, val: { tracers: [3] } }, async (clean, caches) => {
       const logged = await emulator(clean, caches, "both");
-      expect(logged).toContain("warning: 1 tracers are shorter than the window of 3 rows and give none");
+      expect(logged).toContain("warning: 1 tracer shorter than the window of 3 rows and give none");
       const path = join(caches, "training_seq.h5");
       const rows = await stored(path, "dataset");
       const width = 3 + 2 + 3 + 2;

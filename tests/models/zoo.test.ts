@@ -25,15 +25,15 @@ import { engineNamed, engines, expectClose, useWasm, withoutLeak } from "../help
 const [parameters, latent, batch, steps] = [3, 2, 2, 7];
 const sizes = { input_dim: parameters + latent, output_dim: latent };
 
-/** Each kind with its usual widths, but small where it has a `hidden_dim`; where it reads the time step, that too. */
-const variants = Object.values(evolvers).flatMap(({ name, widths, readsTimestep }) => {
+/** Each kind with its usual widths, but small where it has a `hidden_dim`; where it reads parameters by themselves, those too. */
+const variants = Object.values(evolvers).flatMap(({ name, widths, reads }) => {
   const small = "hidden_dim" in widths ? { hidden_dim: 6 } : {};
   const usual = { label: name, model_name: name, model: { ...sizes, ...small } as object };
-  const timestep = { index: 1, range: [10, 1000] };
+  const read = Object.fromEntries(reads.map((parameter, k) => [parameter, { index: 1 + k, range: [10, 1000] }]));
   const more = name === "latent_rnn" ? { layers: 2 } : name === "latent_ode" ? { substeps: 2 } : null;
   return [
     usual,
-    ...(readsTimestep ? [{ ...usual, label: `${name} by its time step`, model: { ...usual.model, timestep } }] : []),
+    ...(reads.length ? [{ ...usual, label: `${name} by its ${reads}`, model: { ...usual.model, ...read } }] : []),
     ...(more ? [{ ...usual, label: `${name} ${JSON.stringify(more)}`, model: { ...usual.model, ...more } }] : []),
   ];
 });

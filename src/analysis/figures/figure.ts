@@ -146,7 +146,7 @@ export function colours(field: string, names: readonly string[], range: readonly
 }
 
 /** As many as stand above a plotting area, which an axis and its labels have moved to the right. */
-export function legendColumns(names: readonly string[]): number {
+function legendColumns(names: readonly string[]): number {
   const widest = Math.max(...names.map((name) => textWidth(name, fontSize)));
   return Math.max(1, Math.min(4, Math.floor((width - 90) / (widest + 30))));
 }

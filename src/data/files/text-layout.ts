@@ -105,7 +105,7 @@ export function csvOptions(delimiter: TextLayout["delimiter"]) {
 }
 
 /** The cells of a line; of runs of blanks none is empty. */
-export function splitLine(line: string, delimiter: TextLayout["delimiter"]): string[] {
+function splitLine(line: string, delimiter: TextLayout["delimiter"]): string[] {
   try {
     const [cells = []] = parse(line, csvOptions(delimiter)) as string[][];
     return delimiter === " " ? cells.filter((cell) => cell !== "") : cells;

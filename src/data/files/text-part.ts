@@ -11,7 +11,7 @@ import { tellTracers } from "./tracers-of-table.ts";
 const blockValues = 2 ** 20;
 
 /** The rows of a table of text, kept as float64: 8 bytes a value. */
-export class TextPart implements TablePart {
+class TextPart implements TablePart {
   readonly path: string;
   readonly columns: readonly string[];
   readonly tracerOf: Int32Array;

@@ -26,7 +26,7 @@ export const latentOde = evolver({
     hidden_dim: width(80, "Width of the two hidden layers."),
     substeps: width(1, "Runge-Kutta steps of fourth order in each step of the data."),
   },
-  readsTimestep: true,
+  reads: ["timestep"],
   build: (shape) => ({
     // Named as PyTorch's state_dict has them: `func.net.1` and `.3` are GELU.
     layout: new Layout([

@@ -12,22 +12,29 @@ export function residualNetwork(name: string, hidden: number): EvolverKind {
   return evolver({
     name,
     widths: { hidden_dim: width(hidden, "Width of the two hidden layers.") },
-    build: ({ input_dim, output_dim, hidden_dim }) => ({
-      // Named as PyTorch's state_dict has them: `net.1`, `.2`, `.4`, `.5` are ReLU and dropout.
-      layout: new Layout([
-        ...linearSpecs("net.0", input_dim, hidden_dim),
-        ...linearSpecs("net.3", hidden_dim, hidden_dim),
-        ...linearSpecs("net.6", hidden_dim, output_dim),
-      ]),
-      last: { weight: "net.6.weight", bias: "net.6.bias" },
-      masks: [
-        { name: "first_mask", shape: [hidden_dim] },
-        { name: "second_mask", shape: [hidden_dim] },
-      ],
-      rollout,
-    }),
+    build: residualMlpOf,
   });
 }
+
+/** The residual MLP of these sizes. */
+export function residualMlpOf({ input_dim, output_dim, hidden_dim }: Sizes) {
+  return {
+    // Named as PyTorch's state_dict has them: `net.1`, `.2`, `.4`, `.5` are ReLU and dropout.
+    layout: new Layout([
+      ...linearSpecs("net.0", input_dim, hidden_dim),
+      ...linearSpecs("net.3", hidden_dim, hidden_dim),
+      ...linearSpecs("net.6", hidden_dim, output_dim),
+    ]),
+    last: { weight: "net.6.weight", bias: "net.6.bias" },
+    masks: [
+      { name: "first_mask", shape: [hidden_dim] },
+      { name: "second_mask", shape: [hidden_dim] },
+    ],
+    rollout,
+  };
+}
+
+type Sizes = Readonly<Record<"input_dim" | "output_dim" | "hidden_dim", number>>;
 
 /** All steps at once, with a closed-form gradient: the loop that everybody waits for. */
 function rollout(arrays: TensorMap, { physical, masks, bounds }: Drive, { latents }: EvolverState): Rollout {
