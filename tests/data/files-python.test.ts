@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { detectFile } from "../../src/data/files/detect-file.ts";
 import { openInput } from "../../src/data/files/open-input.ts";
-import { openFrame } from "../../src/data/frame.ts";
-import { resamplingHelp } from "../../src/data/time-steps.ts";
+import { type Frame, openFrame } from "../../src/data/frame.ts";
+import { checkEvenSteps, StepWatch } from "../../src/data/time-steps.ts";
 import { testFolder } from "../helpers/folder.ts";
 import { lackingPython, python } from "../helpers/python.ts";
 
@@ -18,6 +18,18 @@ function run(fix: string, after = ""): string {
   const lines = fix.split("\n").map((line) => line.trim());
   const code = lines.slice(lines.findIndex((line) => line.startsWith("import ")));
   return python(inFolder + [...code.filter((line) => !line.startsWith("or ")), after].join("\n"));
+}
+
+/** What `preprocess` says of rows that are not 100 yr apart. */
+function resampling({ pandasLines }: Frame): string {
+  const watch = new StepWatch(100);
+  watch.add("one", Float64Array.of(0, 100, 250));
+  try {
+    checkEvenSteps(watch, false, "here", () => {}, pandasLines);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("nothing was said");
 }
 
 describe.skipIf(lacking !== undefined)(`remedies in Python${lacking === undefined ? "" : ` (${lacking})`}`, () => {
@@ -59,7 +71,7 @@ describe.skipIf(lacking !== undefined)(`remedies in Python${lacking === undefine
     const frame = await openInput([at("a.csv"), at("b.csv")], { key: "df" });
     expect(frame.rows).toBe(6);
     const shown = "print(pandas.read_hdf('even.h5', 'df')[['Tracer', 'Time', 'CO']].values.tolist())";
-    const rows = JSON.parse(run(resamplingHelp(100, frame.pandasLines), shown)) as number[][];
+    const rows = JSON.parse(run(resampling(frame), shown)) as number[][];
     expect(rows.map((row) => row.map((value) => Number(value.toPrecision(4))))).toEqual([
       ...[
         [0, 0, 1e-5],
@@ -77,7 +89,7 @@ describe.skipIf(lacking !== undefined)(`remedies in Python${lacking === undefine
     ]);
     frame.close();
     const words = await openInput([at("a.csv")], { key: "df" });
-    run(resamplingHelp(100, words.pandasLines));
+    run(resampling(words));
     const even = await openFrame(at("even.h5"), "df");
     expect(even.labels("Tracer").values).toEqual([0, 1]);
     for (const each of [even, words]) each.close();
