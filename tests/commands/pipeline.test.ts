@@ -701,11 +701,11 @@ describe("emulate", () => {
     );
     expect(told).toMatchInlineSnapshot(`
       "2 error: nothing to emulate was given
-        fix  astrochem emulate FILE.h5, or astrochem emulate --physical P.npy --abundances A.npy
+        fix  astrochem emulate FILE, or astrochem emulate --physical P.npy --abundances A.npy
       2 error: both a file and arrays were given
         fix  give a file, or --physical and --abundances
       2 error: --physical and --abundances go together
-        fix  astrochem emulate FILE.h5, or astrochem emulate --physical P.npy --abundances A.npy
+        fix  astrochem emulate FILE, or astrochem emulate --physical P.npy --abundances A.npy
       2 error: --key is for HDF5 files
         fix  leave it out
       3 error: --physical has shape [2,1,3], not [b, t, 4]

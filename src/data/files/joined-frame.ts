@@ -136,7 +136,7 @@ export class JoinedFrame implements Frame {
     const lacking = this.#parts.find((part) => !part.columns.includes(column));
     if (this.columns.includes(column) && lacking !== undefined) {
       throw new DataError(`column \`${column}\` is not in all files: ${lacking.path} lacks it`, {
-        where: lacking.path,
+        where: lacking.placeOf(0),
         fix: "give files of one network and one kind of output",
       });
     }
