@@ -16,15 +16,13 @@ import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sor
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
 import { RangeWatch } from "./range-watch.ts";
 import { boundsOf, indexRows, type RawIndex, timesOf } from "./raw-index.ts";
-import { asConfigured, type RawColumns, thosePresent } from "./respelt-frame.ts";
+import { asConfigured, type RawColumns } from "./respelt-frame.ts";
 import { type SplitName, splitNames } from "./splits.ts";
 import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
 import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } from "./time-steps.ts";
 
 /** What makes a raw file into a clean one. */
 export interface PreprocessOptions extends WantedColumns, RawColumns {
-  /** Whether `columns` and `units` are of another file of this kind, which need not have all of them. */
-  isKindred?: boolean;
   inputPath: string;
   /** Beside it, where they are tables of text or files of UCLCHEM 4: a tracer each. */
   moreInputs?: readonly string[];
@@ -96,7 +94,7 @@ export async function preprocessDataset(
   checkOptions(options);
   const file = await openInput(pathsOf(options), { key: options.inputKey, log });
   try {
-    const frame = asConfigured(file, options.isKindred ? thosePresent(file, options) : options, log);
+    const frame = asConfigured(file, options, log);
     log(`read ${frame.path}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
       columns: frame.columns.length,

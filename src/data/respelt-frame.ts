@@ -23,6 +23,8 @@ export interface RawColumns {
   readonly columns?: Readonly<Record<string, string>> | undefined;
   /** Our name → the unit in the file. */
   readonly units?: Readonly<Record<string, string>> | undefined;
+  /** Whether the file is another one of this kind, which need not have all of the columns. */
+  readonly isKindred?: boolean;
 }
 
 /**
@@ -30,11 +32,8 @@ export interface RawColumns {
  * @param log told so in one line
  * @throws DataError for a column that is not there, or that another is in the way of
  */
-export function asConfigured(
-  frame: Frame,
-  { columns = {}, units = {} }: RawColumns,
-  log: (message: string) => void = () => {},
-): Frame {
+export function asConfigured(frame: Frame, raw: RawColumns, log: (message: string) => void = () => {}): Frame {
+  const { columns = {}, units = {} } = raw.isKindred ? thosePresent(frame, raw) : raw;
   // What a reader of text renamed or converted by itself is done.
   const names = Object.entries(columns).filter(([name, source]) => name !== source && !isTaken(frame, name, source));
   const sources = new Map(names.map(([name, source]) => [name, columnOf(frame, source)]));
@@ -66,7 +65,7 @@ export function asConfigured(
  * The part of a dataset's names and units that a frame has a use for: a column that is not there is looked for under our name, in our
  * unit, which is how UCLCHEM's own files and clean ones have it.
  */
-export function thosePresent(frame: Frame, { columns = {}, units = {} }: RawColumns): RawColumns {
+function thosePresent(frame: Frame, { columns = {}, units = {} }: RawColumns): RawColumns {
   const names = new Set(frame.columns.flatMap((name) => [name, name.trim()]));
   const isTold = names.has("Tracer") && !frame.isTracerGuessed;
   const isThere = ([name]: [string, string]): boolean =>

@@ -2,7 +2,7 @@ import type { Detected } from "../../data/files/detected.ts";
 import { openInput } from "../../data/files/open-input.ts";
 import { type Frame, openFrame } from "../../data/frame.ts";
 import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";
-import { asConfigured, thosePresent } from "../../data/respelt-frame.ts";
+import { asConfigured } from "../../data/respelt-frame.ts";
 import { splitNames } from "../../data/splits.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { inspectFrame } from "./inspect-frame.ts";
@@ -128,7 +128,7 @@ async function inspectFrames(
 /** A raw frame under the names and in the units of the dataset that it is compared with; a clean one has them. */
 function asOurs(frame: Frame, { settings }: InspectionOptions, log: (note: string) => void): Frame {
   const isClean = frame.columns.includes("Index") && frame.columns.includes("Model");
-  return isClean ? frame : asConfigured(frame, thosePresent(frame, settings), log);
+  return isClean ? frame : asConfigured(frame, { ...settings, isKindred: true }, log);
 }
 
 function formOf(frames: readonly FrameInspection[]): DataInspection["form"] {
