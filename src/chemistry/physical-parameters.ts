@@ -13,10 +13,12 @@ export const plainLog: ParameterScale = { log: true, offset: 0 };
 interface Role {
   readonly names: readonly string[];
   readonly unit: string;
-  /** How many of our unit others are, spelt without spaces, `*`, `^` and case. */
+  /** How many of our unit others are, spelt without spaces, signs of powers and of TeX, and case. */
   readonly units: Readonly<Record<string, number>>;
-  /** What other codes call it, in lower case without signs. `T` and `t` differ by case alone. */
+  /** What other codes call it, in lower case without signs. */
   readonly aliases: readonly string[];
+  /** Names that may be another quantity's as well: only who looks at the values goes by them. `T` and `t` differ by case alone. */
+  readonly guesses?: readonly string[];
   readonly scale?: ParameterScale;
 }
 
@@ -27,13 +29,13 @@ const secondsPerYear = 31_557_600;
 
 const kelvin = { k: 1, kelvin: 1 };
 const years = {
-  ...{ yr: 1, year: 1, years: 1, a: 1, kyr: 1e3, myr: 1e6 },
-  ...{ s: 1 / secondsPerYear, sec: 1 / secondsPerYear, seconds: 1 / secondsPerYear },
+  ...{ yr: 1, yrs: 1, y: 1, year: 1, years: 1, a: 1, kyr: 1e3, myr: 1e6, gyr: 1e9 },
+  ...{ s: 1 / secondsPerYear, sec: 1 / secondsPerYear, second: 1 / secondsPerYear, seconds: 1 / secondsPerYear },
   ...{ day: 86_400 / secondsPerYear, days: 86_400 / secondsPerYear },
 };
 
 /**
- * What physical parameters are to this program, whatever a dataset calls them: the one place that knows. A parameter of another name has
+ * What physical parameters, time and tracers are to this program, whatever a file calls them: the one place that knows. A parameter of another name has
  * no role, no unit, and log10 as its scale.
  */
 const roles = {
@@ -41,38 +43,68 @@ const roles = {
     names: ["Density"],
     unit: "cm^-3",
     units: {
-      ...{ "cm-3": 1, "/cm3": 1, "1/cm3": 1, "m-3": 1e-6, "1/m3": 1e-6 },
+      ...{ "cm-3": 1, "/cm3": 1, "1/cm3": 1, cm3: 1, "m-3": 1e-6, "1/m3": 1e-6 },
       ...{ "gcm-3": 1 / gramsPerNucleus, "g/cm3": 1 / gramsPerNucleus },
       ...{ "kgm-3": 1e-3 / gramsPerNucleus, "kg/m3": 1e-3 / gramsPerNucleus },
     },
-    aliases: ["density", "dens", "nh", "n", "ntot", "nhtot", "hdens", "gasdensity", "numberdensity", "hdensity", "rho"],
+    aliases: ["density", "numberdensity"],
+    guesses: ["dens", "nh", "n", "ntot", "nhtot", "hdens", "gasdensity", "hdensity", "rho"],
   },
   radfield: {
     names: ["Radfield"],
     unit: "Habing",
     // Draine's field is 1.71 of Habing's.
     units: { habing: 1, g0: 1, draine: 1.71 },
-    aliases: ["radfield", "g0", "uv", "fuv", "uvfield", "isrf", "chi", "radiationfield", "radiation"],
+    aliases: ["radfield", "fuvfield", "g0"],
+    guesses: ["uv", "fuv", "uvfield", "isrf", "chi", "radiationfield", "radiation"],
   },
   extinction: {
     names: ["Av"],
     unit: "mag",
-    units: { mag: 1, magnitudes: 1 },
-    aliases: ["av", "extinction", "visualextinction"],
+    units: { mag: 1, mags: 1, magnitudes: 1 },
+    aliases: ["av", "visualextinction"],
+    guesses: ["extinction"],
   },
   gas_temperature: {
     names: ["gasTemp"],
     unit: "K",
     units: kelvin,
-    aliases: ["gastemp", "tgas", "temp", "temperature", "tk", "tg", "tkin", "gastemperature"],
+    aliases: ["gastemp", "gastemperature", "temperature", "tgas"],
+    guesses: ["temp", "tk", "tg", "tkin"],
   },
   dust_temperature: {
     names: ["dustTemp"],
     unit: "K",
     units: kelvin,
-    aliases: ["dusttemp", "tdust", "td", "dusttemperature"],
+    aliases: ["dusttemp", "dusttemperature", "tdust"],
+    guesses: ["td"],
   },
-  time: { names: ["Time"], unit: "yr", units: years, aliases: ["time", "t", "age", "years", "simtime"] },
+  ionization: {
+    names: ["zeta"],
+    unit: "",
+    units: {},
+    aliases: ["zeta"],
+    guesses: ["crir", "cosmicrayionizationrate", "cosmicrayionisationrate"],
+  },
+  time: { names: ["Time"], unit: "yr", units: years, aliases: ["time"], guesses: ["t", "age", "years", "simtime"] },
+  tracer: {
+    names: ["Model"],
+    unit: "",
+    units: {},
+    aliases: [
+      "tracer",
+      "model",
+      "particle",
+      "track",
+      "run",
+      "cell",
+      "parcel",
+      "trajectory",
+      "simulation",
+      "history",
+    ].flatMap((name) => [name, `${name}id`, `${name}number`, `${name}index`]),
+    guesses: ["id", "pid", "traj"],
+  },
   // Models that read the step (`reads`) count on log10.
   time_step: { names: ["Timestep"], unit: "yr", units: {}, aliases: [] },
 } satisfies Record<string, Role>;
@@ -86,6 +118,11 @@ export const timestepColumn = roles.time_step.names[0]!;
 export const usualParameters: readonly string[] = (
   ["density", "radfield", "extinction", "gas_temperature"] as const
 ).flatMap((role) => roles[role].names);
+
+/** What the quantity with a role is called here. */
+export function nameOfRole(role: PhysicalRole): string {
+  return roles[role].names[0]!;
+}
 
 /** Columns of UCLCHEM's files that the surrogates have no use for. */
 export const unusedColumns: readonly string[] = ["dustTemp", "dstep", "zeta", "SURFACE", "BULK"];
@@ -147,7 +184,10 @@ export function scaleText(name: string, { log, offset }: ParameterScale): string
 /** The factor that converts a column into our unit; undefined for a unit, or a column, that is not known. */
 export function unitFactor(name: string, unit: string): number | undefined {
   const known = roleOf(name)?.units ?? {};
-  const spelling = unit.toLowerCase().replaceAll(/[\s*^]/g, "");
+  const spelling = unit
+    .toLowerCase()
+    .replaceAll(/[\s*^$\\{}]/g, "")
+    .replace("⁻³", "-3");
   return Object.hasOwn(known, spelling) ? known[spelling] : undefined;
 }
 
@@ -160,11 +200,16 @@ export function unknownUnits(units: Readonly<Record<string, string>>): string[] 
     });
 }
 
-/** What other codes call each parameter, by our name. */
-export const parameterAliases: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  Object.values<Role>(roles)
-    .filter(({ aliases }) => aliases.length > 0)
-    .map(({ names, aliases }) => [names[0]!, aliases]),
+/** Our names of what a file's columns may be besides species: conditions in our order, time, tracer. */
+export const conditionRoles: readonly string[] = Object.values<Role>(roles)
+  .filter(({ aliases }) => aliases.length > 0)
+  .map(({ names }) => names[0]!);
+
+/** By another code's name, in lower case without signs: our name, and whether it can be nothing else. */
+export const parameterAliases: ReadonlyMap<string, { readonly name: string; readonly isSure: boolean }> = new Map(
+  Object.values<Role>(roles).flatMap(({ names: [name = ""], aliases, guesses = [] }) =>
+    [...aliases, ...guesses].map((alias) => [alias, { name, isSure: aliases.includes(alias) }] as const),
+  ),
 );
 
 function roleOf(name: string): Role | undefined {

@@ -65,6 +65,8 @@ async function readSettings(context: CommandContext): Promise<InspectionSettings
   return {
     metadata: dataset.metadata,
     phys: dataset.phys,
+    columns: dataset.columns,
+    units: dataset.units,
     ranges: dataset.physical_parameter_ranges,
     clipping: dataset.abundances_clipping,
     species: speciesOf(loaded),

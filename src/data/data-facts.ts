@@ -29,12 +29,31 @@ const timeStepsAttribute = z.object({
   time_step_range: z.tuple([z.number(), z.number()]).optional(),
 });
 
+const settingsAttribute = z.object({
+  columns: z.record(z.string(), z.string()).default({}),
+  units: z.record(z.string(), z.string()).default({}),
+});
+
+/** What the raw file of a clean dataset called its columns, and their units; undefined where all were ours, or nobody noted it. */
+export function rawColumnsOf({ train }: CleanData): z.output<typeof settingsAttribute> | undefined {
+  const raw = noted(train, "astrochem_settings", settingsAttribute);
+  return raw === null || (isEmpty(raw.columns) && isEmpty(raw.units)) ? undefined : raw;
+}
+
+function isEmpty(map: object): boolean {
+  return Object.keys(map).length === 0;
+}
+
 /** What `preprocess` noted of a split's steps; null where the file is older, or another program's. */
 function notedSteps(frame: Frame): TimeSteps | null {
-  const text = frame.attribute(timeStepAttribute);
+  return noted(frame, timeStepAttribute, timeStepsAttribute);
+}
+
+function noted<T>(frame: Frame, attribute: string, schema: z.ZodType<T>): T | null {
+  const text = frame.attribute(attribute);
   if (text === undefined) return null;
   try {
-    return timeStepsAttribute.parse(JSON.parse(text));
+    return schema.parse(JSON.parse(text));
   } catch {
     // Damaged notes are none: the rows themselves tell.
     return null;

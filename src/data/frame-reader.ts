@@ -6,6 +6,13 @@ import { type Labels, readLabels } from "./frame-labels.ts";
 import { type FrameBlock, type FrameLayout, readFrameLayout } from "./frame-layout.ts";
 import type { Hdf5File } from "./hdf5.ts";
 
+/** What a file calls a column that has our name here. */
+export interface TakenColumn {
+  readonly source: string;
+  /** Whether the unit stood in the name: values are in ours. */
+  readonly hasUnit: boolean;
+}
+
 /** A pandas frame in an HDF5 file, read in blocks of rows. */
 export interface Frame {
   readonly columns: readonly string[];
@@ -31,6 +38,10 @@ export interface Frame {
   placeOf?(row: number): string;
   /** Lines of Python that make a frame `frame` of the files; absent of what pandas wrote. */
   readonly pandasLines?: readonly string[];
+  /** Whether the column `Tracer` is not the file's: a dataset may know better. */
+  readonly isTracerGuessed?: boolean;
+  /** By our name: columns that were renamed, and converted where their names have a unit, when the file was read. */
+  readonly taken?: ReadonlyMap<string, TakenColumn>;
   /** Closes the file. */
   close(): void;
 }

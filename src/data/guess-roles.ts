@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ColumnReading, readColumnName } from "../chemistry/column-names.ts";
-import { hasRole, unitFactor, unitOfParameter } from "../chemistry/physical-parameters.ts";
+import { conditionRoles, hasRole, unitFactor, unitOfParameter } from "../chemistry/physical-parameters.ts";
 import { DataError } from "../errors.ts";
 import { type Frame, placeOfFrame } from "./frame-reader.ts";
 
@@ -28,7 +28,7 @@ export interface Note {
   readonly isDoubtful?: boolean;
 }
 
-const conditionNames = ["Density", "Radfield", "Av", "gasTemp", "dustTemp", "zeta"];
+const conditionNames = conditionRoles.filter((name) => name !== "Time" && name !== "Model");
 /** Nothing is older than the universe, in years. */
 const oldest_yr = 1.4e10;
 /** No H nuclei are as rare as this a cm^3; grams are. */
@@ -47,6 +47,9 @@ export async function guessRoles(frame: Frame): Promise<GuessedRoles> {
     // Dates and texts are no times: reading says what to do.
     if (name === "Time" && !hasNumericTime) frame.read(0, 0, [column], new Float64Array(0));
     const isUsable = name === "Model" || frame.isNumeric(column);
+    // Of a table a cell can be mended, and a file of other columns be left out: reading says which.
+    if (reading !== undefined && !isUsable && frame.placeOf !== undefined)
+      frame.read(0, 0, [column], new Float64Array(0));
     if (reading === undefined || !isUsable) unknown.push(column);
     else if (other === undefined || (reading.isOurs && !other.reading.isOurs)) {
       found.set(name, { column, reading });
@@ -61,7 +64,7 @@ export async function guessRoles(frame: Frame): Promise<GuessedRoles> {
     if (found.has(name)) continue;
     const column = await byValues(name, frame, unknown, found.get("Time")?.column);
     columns[name] = column.trim();
-    found.set(name, { column, reading: { name, isSpecies: false, unit: undefined, isOurs: false } });
+    found.set(name, { column, reading: { name, isSpecies: false, unit: undefined, isOurs: false, isSure: false } });
     unknown.splice(unknown.indexOf(column), 1);
     const why = name === "Time" ? "it alone grows from row to row" : "it alone changes where the time goes back";
     notes.push({ what: `${name}: column \`${column}\``, why: `no name says so, but ${why}`, isDoubtful: true });

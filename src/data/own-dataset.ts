@@ -1,6 +1,6 @@
 import { tableOfNames } from "../chemistry/element-table.ts";
 import { elements } from "../chemistry/elements.ts";
-import { hasRole, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
+import { hasRole, nameOfRole, unusedColumns, usualParameters } from "../chemistry/physical-parameters.ts";
 import { matchNames } from "../chemistry/species-names.ts";
 import { DataError } from "../errors.ts";
 import { roundedOutwards } from "./column-range.ts";
@@ -133,7 +133,8 @@ function chooseConditions(
     const [low, high] = hasRole(name, "radfield")
       ? [Math.max(min, minRadfield), Math.max(max, minRadfield)]
       : [min, max];
-    const isSame = name === "dustTemp" && min === extremes.get("gasTemp")?.min && max === extremes.get("gasTemp")?.max;
+    const gas = extremes.get(nameOfRole("gas_temperature"));
+    const isSame = hasRole(name, "dust_temperature") && min === gas?.min && max === gas.max;
     if (!(low > 0))
       note(
         notes,

@@ -95,7 +95,7 @@ export async function preprocessDataset(
   checkOptions(options);
   const file = await openInput(pathsOf(options), { key: options.inputKey, log });
   try {
-    const frame = asConfigured(file, options);
+    const frame = asConfigured(file, options, log);
     log(`read ${frame.path}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
       columns: frame.columns.length,

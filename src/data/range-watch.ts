@@ -26,6 +26,8 @@ interface Outside {
 
 /** Below this share of a range, on its scale, outside of it nothing is told: files round their ends. */
 const tolerance = 1e-3;
+/** Of a value: data are float32, and ranges of them are written in decimals. A range of one value has no width to be tolerant by. */
+const rounding = 2 ** -22;
 
 /** Counts conditions outside of the ranges that a surrogate knows. What it gives for them is a guess that looks like any other result. */
 export class RangeWatch {
@@ -42,7 +44,8 @@ export class RangeWatch {
       ({ name, range = [-Number.MAX_VALUE, Number.MAX_VALUE], scale = scaleOf(name) }) => {
         const [from, to] = range.map((end) => onScale(scale, end)) as [number, number];
         const slack = (to - from) * tolerance;
-        const [low, high] = [offScale(scale, from - slack), offScale(scale, to + slack)];
+        const [lowest, highest] = [offScale(scale, from - slack), offScale(scale, to + slack)];
+        const [low, high] = [lowest - Math.abs(lowest) * rounding, highest + Math.abs(highest) * rounding];
         // An open range has no ends to widen.
         return {
           name,
@@ -90,8 +93,8 @@ export class RangeWatch {
   }
 
   #describe(parameter: Outside): string {
-    const { name, rows, range, first, least, largest } = parameter;
-    const far = [least < range[0] && `down to ${shown(least)}`, largest > range[1] && `up to ${shown(largest)}`].filter(
+    const { name, rows, range, first, least, largest, low, high } = parameter;
+    const far = [least < low && `down to ${shown(least)}`, largest > high && `up to ${shown(largest)}`].filter(
       (part) => part !== false,
     );
     const ends = `${shown(range[0])} to ${shown(range[1])}`;

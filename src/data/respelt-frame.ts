@@ -1,5 +1,6 @@
 import { unitFactor } from "../chemistry/physical-parameters.ts";
 import { matchNames } from "../chemistry/species-names.ts";
+import { counted } from "../counted.ts";
 import { DataError } from "../errors.ts";
 import { type Frame, placeOfFrame } from "./frame-reader.ts";
 
@@ -22,11 +23,19 @@ export interface RawColumns {
   readonly columns?: Readonly<Record<string, string>> | undefined;
   /** Our name → the unit in the file. */
   readonly units?: Readonly<Record<string, string>> | undefined;
+  /** Whether the file is another one of this kind, which need not have all of the columns. */
+  readonly isKindred?: boolean;
 }
 
-/** The raw frame under our names and in our units. @throws DataError for a column that is not there, or that another is in the way of */
-export function asConfigured(frame: Frame, { columns = {}, units = {} }: RawColumns): Frame {
-  const names = Object.entries(columns).filter(([name, source]) => name !== source);
+/**
+ * The raw frame under our names and in our units.
+ * @param log told so in one line
+ * @throws DataError for a column that is not there, or that another is in the way of
+ */
+export function asConfigured(frame: Frame, raw: RawColumns, log: (message: string) => void = () => {}): Frame {
+  const { columns = {}, units = {} } = raw.isKindred ? thosePresent(frame, raw) : raw;
+  // What a reader of text renamed or converted by itself is done.
+  const names = Object.entries(columns).filter(([name, source]) => name !== source && !isTaken(frame, name, source));
   const sources = new Map(names.map(([name, source]) => [name, columnOf(frame, source)]));
   const renamedAway = new Set(sources.values());
   const where = placeOfFrame(frame);
@@ -39,8 +48,38 @@ export function asConfigured(frame: Frame, { columns = {}, units = {} }: RawColu
     throw new DataError(what, { where, fix: "correct dataset.columns" });
   }
   const factors = Object.entries(units).map(([name, unit]) => [name, unitFactor(name, unit) ?? 1] as const);
-  const changed = factors.filter(([, factor]) => factor !== 1);
-  return sources.size + changed.length === 0 ? frame : renamed(frame, sources, new Map(changed));
+  const changed = factors.filter(([name, factor]) => factor !== 1 && !frame.taken?.get(name)?.hasUnit);
+  if (sources.size + changed.length === 0) return frame;
+  const [first] = sources;
+  const parts = [
+    first && `renames ${counted(sources.size, "column")}, such as ${first[1].trim()}: ${first[0]}`,
+    changed.length > 0 && `converts ${changed.map(([name]) => `${name} (${units[name]})`).join(", ")}`,
+  ];
+  log(`the dataset ${parts.filter(Boolean).join(" and ")}`);
+  const own = renamed(frame, sources, new Map(changed));
+  const hasIds = frame.isTracerGuessed === true && sources.has("Model");
+  return hasIds ? { ...own, columns: own.columns.filter((name) => name !== "Tracer") } : own;
+}
+
+/**
+ * The part of a dataset's names and units that a frame has a use for: a column that is not there is looked for under our name, in our
+ * unit, which is how UCLCHEM's own files and clean ones have it.
+ */
+function thosePresent(frame: Frame, { columns = {}, units = {} }: RawColumns): RawColumns {
+  const names = new Set(frame.columns.flatMap((name) => [name, name.trim()]));
+  const isTold = names.has("Tracer") && !frame.isTracerGuessed;
+  const isThere = ([name]: [string, string]): boolean =>
+    (names.has(columns[name] ?? name) || isTaken(frame, name, columns[name])) &&
+    !(name === "Model" && isTold && columns[name] !== "Tracer");
+  const part = (map: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(map).filter(isThere));
+  return { columns: part(columns), units: part(units) };
+}
+
+/** Whether a reader of text gave the column our name. */
+function isTaken(frame: Frame, name: string, source = ""): boolean {
+  const bare = (text: string): string => text.replace(/\s/g, "");
+  const taken = frame.taken?.get(name);
+  return taken !== undefined && bare(taken.source) === bare(source);
 }
 
 function columnOf(frame: Frame, source: string): string {

@@ -167,6 +167,8 @@ async function rawHistories(
         phys: surrogate.physicalParameters.map(({ name }) => name),
         species: [...surrogate.species],
         columnsToDrop: [],
+        ...surrogate.rawColumns,
+        isKindred: true,
         startState,
         start: request.start === undefined ? "auto" : "configured",
         unevenSteps: "unchecked",

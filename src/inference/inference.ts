@@ -10,6 +10,7 @@ import {
   type ScaledParameter,
 } from "../chemistry/scaling.ts";
 import { RangeWatch } from "../data/range-watch.ts";
+import type { RawColumns } from "../data/respelt-frame.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
@@ -103,6 +104,8 @@ export class Inference {
   readonly timeStepYears: number | null;
   /** Null where the weights do not know it. */
   readonly startState: TrainedStart | null;
+  /** What raw files of the training's dataset call their columns, and their units, by our names; null where they are ours or not known. */
+  readonly rawColumns: RawColumns | null;
   /** What the weights do not tell of their training, for people: those of earlier versions and imported ones know less. */
   readonly unknownFacts: readonly string[];
   /** Linear abundances outside are raised or lowered to it. */
@@ -136,6 +139,7 @@ export class Inference {
     this.timeStepYears =
       emulator?.weights.time_step_found === "input" ? null : (emulator?.weights.time_step_yr ?? null);
     this.startState = startOf(autoencoder.species, emulator?.weights.start);
+    this.rawColumns = emulator?.weights.raw ?? null;
     this.unknownFacts = emulator ? unknownFacts(emulator.weights) : [];
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];

@@ -105,6 +105,10 @@ const emulatorMetadata = z.strictObject({
   start: z
     .strictObject({ abundances: z.record(z.string(), z.number().nonnegative()).nullable(), origin: z.string() })
     .optional(),
+  /** What the raw files of its dataset call their columns, and their units, by our names; left out where they are ours or not known. */
+  raw: z
+    .strictObject({ columns: z.record(z.string(), z.string()), units: z.record(z.string(), z.string()) })
+    .optional(),
   /** The emulator's latents are (raw − shift) / scale, each [latent]; left out, as in version 1: the autoencoder's one range. */
   latent_scaling: z.strictObject({ shift: z.array(z.number()), scale: z.array(z.number()) }).optional(),
   /** The scaled latents of the training rows; left out where it is not known. */

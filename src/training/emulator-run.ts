@@ -13,7 +13,7 @@ import type { EvolverModel } from "../config/schema-models.ts";
 import type { EmulatorRecipe } from "../config/schema-recipes.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { type CleanColumns, type CleanData, openCleanData } from "../data/clean-data.ts";
-import { type CommonStart, commonStart, trainedSteps } from "../data/data-facts.ts";
+import { type CommonStart, commonStart, rawColumnsOf, trainedSteps } from "../data/data-facts.ts";
 import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import { emulatorCache } from "../data/emulator-cache.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
@@ -95,12 +95,13 @@ async function openTraining(job: EmulatorJob, tools: RunTools): Promise<OpenTrai
   for (const note of job.notes) tools.log(note);
   const clean = await openCleanData(job.dataset, job.columns, tools.log);
   let caches: Awaited<ReturnType<typeof makeCaches>>;
-  let data: Pick<TrainingFacts, "timeSteps" | "start" | "physicalRanges">;
+  let data: Pick<TrainingFacts, "timeSteps" | "start" | "physicalRanges" | "raw">;
   try {
     const timeSteps = await trainedSteps(clean, job.columns, job.unevenSteps, tools.log);
     data = {
       timeSteps,
       start: await commonStart(clean, job.columns),
+      raw: rawColumnsOf(clean),
       physicalRanges: withTimestepRange(job.physicalRanges, timeSteps),
     };
     if (tools.strict) await refuseOutside([clean.train, clean.val], job.columns.phys, data.physicalRanges, job.dataset);
@@ -218,6 +219,7 @@ interface TrainingFacts {
   readonly dataHash: string;
   readonly timeSteps: TimeSteps;
   readonly start: CommonStart;
+  readonly raw: EmulatorWeights["raw"];
   /** What scales each parameter. */
   readonly physicalRanges: EmulatorJob["physicalRanges"];
   readonly latents: LatentScaling;
@@ -230,10 +232,16 @@ interface TrainingFacts {
 /** What the weights file tells of the training data besides the arrays. */
 function describeData(
   { columns: { phys, species }, recipe }: EmulatorJob,
-  { timeSteps, start, physicalRanges, physicalRange, latents, latentRange }: TrainingFacts,
+  { timeSteps, start, raw, physicalRanges, physicalRange, latents, latentRange }: TrainingFacts,
 ): Pick<
   EmulatorWeights,
-  "physical_parameters" | "time_step_yr" | "time_step_found" | "start" | "latent_scaling" | "scaled_latent_range"
+  | "physical_parameters"
+  | "time_step_yr"
+  | "time_step_found"
+  | "start"
+  | "raw"
+  | "latent_scaling"
+  | "scaled_latent_range"
 > {
   const { abundances, origin } = start;
   return {
@@ -249,6 +257,7 @@ function describeData(
       abundances: abundances && Object.fromEntries(species.map((name, s) => [name, digits(abundances[s]!)])),
       origin,
     },
+    ...(raw ? { raw } : {}),
     ...(recipe.latent_scaling === "standard" ? { latent_scaling: copyOf(latents.affine) } : {}),
     scaled_latent_range: { lower: [...latentRange.lower], upper: [...latentRange.upper] },
   };

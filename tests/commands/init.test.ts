@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { main } from "../../src/commands/main.ts";
 import { toValue } from "../../src/config/tree.ts";
 import { parseYaml } from "../../src/config/yaml.ts";
+import { openFrame } from "../../src/data/frame.ts";
 import { type RawRow, writeRawRows } from "../helpers/raw-frame.ts";
 import { Buffered, temporaryFolder } from "./buffers.ts";
 
@@ -149,6 +150,46 @@ describe("init", () => {
       expect([line, code, code === 0 ? "" : stderr]).toEqual([line, 0, ""]);
     }
     expect(existsSync(join(cwd, "weights/own/emulator.safetensors"))).toBe(true);
+
+    // The weights know the file's names and units: such files are emulated, of text too, and those in our own.
+    const rows = ownRows({ tracers: 2 });
+    const names = Object.keys(rows[0]!);
+    const ours: Record<string, string> = {
+      pid: "Tracer",
+      "t [s]": "Time",
+      "nH (cm^-3)": "Density",
+      A_V: "Av",
+      Tgas: "gasTemp",
+    };
+    const csv = (header: string[], factor: (name: string) => number) =>
+      `${[header.join(), ...rows.map((row) => names.map((name) => row[name]! * factor(name)).join())].join("\n")}\n`;
+    writeFileSync(
+      join(cwd, "theirs.csv"),
+      csv(names, () => 1),
+    );
+    const renamed = names.map((name) => ours[name] ?? name.replace("x_", ""));
+    writeFileSync(
+      join(cwd, "ours.csv"),
+      csv(renamed, (name) => (name === "t [s]" ? 1 / year_s : 1)),
+    );
+    const emulated = async (file: string) => {
+      const { code, stderr } = await call(cwd, "emulate", file, "--overwrite");
+      expect([file, code, code === 0 ? "" : stderr]).toEqual([file, 0, ""]);
+      const frame = await openFrame(join(cwd, "emulated.h5"), "emulated");
+      const values = new Float64Array(24 * 3);
+      frame.read(0, 24, ["Time", "Density", "CO"], values);
+      frame.close();
+      return [...values].map((value) => Number(value.toPrecision(5)));
+    };
+    const first = await emulated("own.h5");
+    expect(first.filter((_, i) => i % 3 === 0).slice(0, 3)).toEqual([1000, 2000, 3000]);
+    expect(await emulated("ours.csv")).toEqual(first);
+    expect(await emulated("theirs.csv")).toEqual(first);
+    const inspected = await call(cwd, "inspect", "own.h5", "dataset=own", "--json");
+    expect(JSON.parse(inspected.stdout)).toMatchObject({
+      notes: ["the dataset renames 14 columns, such as pid: Model and converts Time (s)"],
+      frames: [{ form: "raw", missing_physical: [], species: { missing: [] } }],
+    });
   });
 
   it("takes uneven steps for an input, and keeps the package's tables where the species are its own", async () => {

@@ -67,7 +67,7 @@ describe("a dataset's own file", () => {
       attempt();
     } catch (error) {
       expect(messageOf(error, cwd)).toMatchInlineSnapshot(`
-        "\`dataset.units\` \`fortnight\` is no unit of Time: yr, year, years, a, kyr, myr, s, sec, seconds, day, days
+        "\`dataset.units\` \`fortnight\` is no unit of Time: yr, yrs, y, year, years, a, kyr, myr, gyr, s, sec, second, seconds, day, days
           at   configs/datasets/mine.yaml:5:1
           fix  it is {Time: fortnight, Density: 'g cm^-3'}"
       `);

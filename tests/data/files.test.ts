@@ -7,6 +7,7 @@ import { readNumber } from "../../src/data/files/fortran-number.ts";
 import { openInput } from "../../src/data/files/open-input.ts";
 import type { Frame } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
+import { asConfigured } from "../../src/data/respelt-frame.ts";
 import { testFolder } from "../helpers/folder.ts";
 
 const folder = testFolder();
@@ -132,6 +133,25 @@ describe("a table of text", () => {
     expect(() => column(twice.frame, "Time")).toThrow("the header again");
   });
 
+  it("passes over comments, and tells a last value that lost its end from one without a line's end", async () => {
+    const commented = await open(
+      table("comments.csv", ["1,1", "#half of it", "# and, more", "2,2"], { head: "Time,H" }),
+    );
+    expect(column(commented.frame, "Time")).toEqual([1, 2]);
+    const cut = write("cut-value.csv", "Time,H\n1,1.00E-05\n2,1.00E-05\n3,1.00E-0");
+    await expect(open(cut)).rejects.toThrow("the last line is cut off: its last value has 7 characters, those above 8");
+    for (const last of ["3,1.00E-04", "3,1.00E-0\n"]) {
+      const whole = await open(write("whole.csv", `Time,H\n1,1.00E-05\n2,1.00E-05\n${last}`));
+      expect(whole.frame.rows).toBe(3);
+    }
+  });
+
+  it("names the text of a column that begins with none of numbers, and doubts a comma of thousands", async () => {
+    const { frame } = await open(table("words.csv", ['1;0x10;"1,000"', '2;1e-5;"2,000"'], { head: "Time;CO;Density" }));
+    expect(() => column(frame, "CO")).toThrow(/holds text, expected numbers: "0x10" in .*words\.csv, line 2/);
+    expect(() => column(frame, "Density")).toThrow("a comma of thousands, or of decimals");
+  });
+
   it("is several tracers: by id, by point, where the time goes back", async () => {
     const ids = await open(table("ids.csv", ["b,1,0", "b,2,0", "a,1,0"], { head: "Tracer,Time,H" }));
     expect(ids.frame.labels("Tracer")).toEqual({ values: ["a", "b"], codes: Int32Array.of(1, 1, 0) });
@@ -157,7 +177,7 @@ describe("a table of text", () => {
       "Density",
       "gasTemp",
       "Av",
-      "radfield",
+      "Radfield",
       "He",
       "e-",
     ]);
@@ -166,8 +186,15 @@ describe("a table of text", () => {
       table("s.txt", ["31557600 1 1", "63115200 1 1"], { head: "Time (s)  Density [m^-3]  H" }),
     );
     expect(column(seconds.frame, "Time")).toEqual([expect.closeTo(1, 12), expect.closeTo(2, 12)]);
-    // Another unit is not what it seems.
-    expect(seconds.frame.columns).toContain("Density[m^-3]");
+    expect(column(seconds.frame, "Density")).toEqual([1e-6, 1e-6]);
+    // A dataset that says the same of the columns renames and converts nothing twice, but a unit that no name has.
+    const dataset = { columns: { Time: "Time (s)", Density: "Density[m^-3]" }, units: { Time: "s", Density: "m^-3" } };
+    expect(column(asConfigured(seconds.frame, dataset), "Time")).toEqual(column(seconds.frame, "Time"));
+    const bare = await open(table("bare.csv", ["31557600,1"], { head: "time,H" }));
+    expect(column(asConfigured(bare.frame, { units: { Time: "s" } }), "Time")).toEqual([expect.closeTo(1, 12)]);
+    // Another unit is not what it seems, and `rho` may be one of mass: nothing is taken for what it might be.
+    const other = await open(table("other-unit.csv", ["1,1,1,1"], { head: "Time,Density (pc),rho,t" }));
+    expect(other.frame.columns).toEqual(["Tracer", "Time", "Density (pc)", "rho", "t"]);
     const units = await open(table("units.csv", ["31557600,1,1"], { head: "Time,Density,H\ns,cm^-3,-" }));
     expect([column(units.frame, "Time"), units.frame.columns]).toEqual([
       [expect.closeTo(1, 12)],
@@ -194,11 +221,17 @@ describe("several files", () => {
     expect(() => expandInputs("no*.dat", at)).toThrow("no file fits no*.dat");
   });
 
-  it("must have the same columns", async () => {
-    const other = table("other.dat", ["1,1"], { head: "Time,H" });
-    await expect(open(table("first.dat", [row(1)]), other)).rejects.toThrow(
-      /different columns: .*other\.dat lacks Density, gasTemp/,
-    );
+  it("may have other columns each, of which those that all have are read", async () => {
+    const other = table("other.csv", ["1,1,x", "2,3,y"], { head: "Time,H,remark" });
+    const { frame, log } = await open(table("first.csv", ["4,5,6", "8,9,10"], { head: "H,Time,CO" }), other);
+    expect([column(frame, "Time"), column(frame, "H")]).toEqual([
+      [5, 9, 1, 2],
+      [4, 8, 1, 3],
+    ]);
+    expect(log.at(-1)).toBe("warning: 2 columns are not in all files, such as CO (not in other.csv)");
+    expect(() => column(frame, "CO")).toThrow(/`CO` is not in all files: .*other\.csv lacks it/);
+    // Its lines in Python give each file its own names.
+    expect(frame.pandasLines).toContainEqual(expect.stringContaining("names=names[file]"));
   });
 });
 

@@ -35,6 +35,17 @@ describe("conditions outside of their ranges", () => {
     ).toEqual([]);
   });
 
+  it("are none of a constant that float32 rounds", () => {
+    for (const value of [20.29, 3.3e-17, 123456.789]) {
+      const trained = Number(Math.fround(value).toPrecision(9));
+      const watch = new RangeWatch([{ name: "Av", range: [trained, trained] }], "trained");
+      watch.add(Float32Array.of(value), 0, () => "row 0");
+      expect(watch.lines()).toEqual([]);
+      watch.add(Float32Array.of(value * (1 + 1e-6)), 0, () => "row 1");
+      expect(watch.lines()).toHaveLength(1);
+    }
+  });
+
   it("are asked about where they look like logarithms, or like each other", () => {
     expect(
       linesOf([

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { describeNames } from "../../chemistry/element-table.ts";
 import { readSpeciesList } from "../../chemistry/species.ts";
-import { detectFile, hasColumnNames, textLayout } from "../../data/files/detect-file.ts";
+import { detectFile, hasColumnNames, readHead, textLayout } from "../../data/files/detect-file.ts";
 import type { Detected } from "../../data/files/detected.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
@@ -37,7 +37,9 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
   if (options.key !== undefined && !isHdf5(path, head)) {
     throw new DataError("--key is for HDF5 files, and this is none", { where: path, fix: "leave it out" });
   }
-  const isText = textLayout(head, bytes) !== null;
+  // A header of thousands of species is longer than the head.
+  const isText =
+    textLayout(/^\s*[{[]/.test(head.toString("latin1", 0, 64)) ? head : readHead(path).head, bytes) !== null;
   const detected = isHdf5(path, head) || isText || isPacked(head) ? await detectFile(path).catch(damaged) : null;
   if (detected !== null && isTable(detected)) {
     if (detected.fix !== null) throw new DataError(`${detected.what}: ${path}`, { where: path, fix: detected.fix });

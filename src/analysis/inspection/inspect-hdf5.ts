@@ -1,7 +1,8 @@
 import type { Detected } from "../../data/files/detected.ts";
 import { openInput } from "../../data/files/open-input.ts";
-import { openFrame } from "../../data/frame.ts";
+import { type Frame, openFrame } from "../../data/frame.ts";
 import { type Hdf5File, openHdf5 } from "../../data/hdf5.ts";
+import { asConfigured } from "../../data/respelt-frame.ts";
 import { splitNames } from "../../data/splits.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
 import { inspectFrame } from "./inspect-frame.ts";
@@ -52,8 +53,10 @@ export async function inspectHdf5(
 export async function inspectTable(detected: Detected, options: InspectionOptions): Promise<DataInspection> {
   const { path, bytes, what } = detected;
   const notes: string[] = [];
-  const frame = await openInput([path], { key: options.key ?? "", log: (note) => notes.push(note) });
+  const log = (note: string): void => void notes.push(note);
+  const opened = await openInput([path], { key: options.key ?? "", log });
   try {
+    const frame = asOurs(opened, options, log);
     const { inspection } = await inspectFrame(frame, bytes, options);
     const source = what.replace(/\)$|$/, (end) => `, ${frame.rows} row${frame.rows === 1 ? "" : "s"}${end}`);
     return {
@@ -68,7 +71,7 @@ export async function inspectTable(detected: Detected, options: InspectionOption
       shared_tracers: null,
     };
   } finally {
-    frame.close();
+    opened.close();
   }
 }
 
@@ -80,20 +83,22 @@ async function inspectFrames(
   options: InspectionOptions,
 ): Promise<DataInspection | Hdf5Inspection> {
   const frames: FrameInspection[] = [];
+  const notes = new Set<string>();
   const idsOf = new Map<string, ReadonlySet<number>>();
   for (const key of keys) {
-    const frame = await openFrame(path, key).catch((error: unknown) => {
+    const opened = await openFrame(path, key).catch((error: unknown) => {
       if (!(error instanceof AstrochemError) || options.key !== undefined) throw error;
       unreadable.push({ key, problem: problemOf(error) });
       return null;
     });
-    if (frame === null) continue;
+    if (opened === null) continue;
     try {
+      const frame = asOurs(opened, options, (note) => notes.add(note));
       const { inspection, ids } = await inspectFrame(frame, bytes, options);
       frames.push(inspection);
       if (ids !== null) idsOf.set(key, ids);
     } finally {
-      frame.close();
+      opened.close();
     }
   }
   if (frames.length === 0) return { kind: "hdf5", path, bytes, dataset_count: datasets.length, datasets, unreadable };
@@ -113,11 +118,17 @@ async function inspectFrames(
     bytes,
     form: formOf(frames),
     source: null,
-    notes: [],
+    notes: [...notes],
     frames,
     unreadable,
     shared_tracers: shared,
   };
+}
+
+/** A raw frame under the names and in the units of the dataset that it is compared with; a clean one has them. */
+function asOurs(frame: Frame, { settings }: InspectionOptions, log: (note: string) => void): Frame {
+  const isClean = frame.columns.includes("Index") && frame.columns.includes("Model");
+  return isClean ? frame : asConfigured(frame, { ...settings, isKindred: true }, log);
 }
 
 function formOf(frames: readonly FrameInspection[]): DataInspection["form"] {

@@ -1,7 +1,8 @@
 import type { NamingOptions } from "../../chemistry/name-reader.ts";
+import type { RawColumns } from "../../data/respelt-frame.ts";
 
 /** What a file is compared with: the dataset's part of a configuration, and the length of the emulator's windows. */
-export interface InspectionSettings {
+export interface InspectionSettings extends RawColumns {
   readonly metadata: readonly string[];
   readonly phys: readonly string[];
   readonly ranges: Readonly<Record<string, readonly [number, number]>>;

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { nameOfRole } from "../../chemistry/physical-parameters.ts";
 import { DataError } from "../../errors.ts";
 import type { Detected, FileKind, Found } from "./detected.ts";
 import { findLayout, type TextLayout } from "./text-layout.ts";
@@ -61,7 +62,7 @@ function headerFix(path: string, { width, delimiter }: TextLayout): string {
   return [
     "write a header of your own, in Python (the names are those of your columns, in their order):",
     "import pandas",
-    `names = ["Time (s)", "Density", "gasTemp"] + [f"column{i}" for i in range(4, ${width + 1})]  # ${width} names`,
+    `names = ["Time (s)", ${JSON.stringify(nameOfRole("density"))}, ${JSON.stringify(nameOfRole("gas_temperature"))}] + [f"column{i}" for i in range(4, ${width + 1})]  # ${width} names`,
     `pandas.read_csv(${JSON.stringify(path)}, sep=r"${sep}", header=None, names=names, comment="#").to_csv("named.csv", index=False)`,
   ].join("\n       ");
 }

@@ -39,6 +39,12 @@ export function cellProblem(text: string, column: string): { what: string; fix: 
     };
   }
   if (word === column) return { what: "the header again", fix: "give each table its own file" };
+  if (/^[+-]?\d{1,3}(?:,\d{3})+$/.test(word)) {
+    return {
+      what: "a comma of thousands, or of decimals",
+      fix: 'pandas.read_csv(FILE, sep=";", thousands=",").to_csv("points.csv", index=False), or decimal="," in place of thousands',
+    };
+  }
   if (decimalComma.test(word)) {
     return {
       what: "a decimal comma",

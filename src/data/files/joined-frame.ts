@@ -2,6 +2,7 @@ import { suggestName } from "../../chemistry/species-names.ts";
 import { DataError } from "../../errors.ts";
 import type { Frame } from "../frame.ts";
 import type { Labels } from "../frame-labels.ts";
+import type { TakenColumn } from "../frame-reader.ts";
 import { cellProblem } from "./fortran-number.ts";
 import type { TablePart } from "./table-part.ts";
 
@@ -10,7 +11,7 @@ const blockValues = 2 ** 20;
 
 /**
  * Tables of text and models of UCLCHEM 4 as one frame, with a column `Tracer` in front: its ids where one file brings them, else numbers
- * from 0 in the order of the parts. Takes ownership of the parts.
+ * from 0 in the order of the parts. A column that some part lacks cannot be read. Takes ownership of the parts.
  */
 export class JoinedFrame implements Frame {
   readonly path: string;
@@ -21,6 +22,8 @@ export class JoinedFrame implements Frame {
   readonly blockRows: number;
   readonly chunkRows = 1;
   readonly pandasLines: readonly string[];
+  readonly isTracerGuessed: boolean;
+  readonly taken: ReadonlyMap<string, TakenColumn>;
   readonly #parts: readonly TablePart[];
   /** First row of each part, and the end of the last. */
   readonly #starts: readonly number[];
@@ -28,19 +31,19 @@ export class JoinedFrame implements Frame {
 
   /**
    * @param pandasLines make the same frame in Python
-   * @throws DataError where the parts have different columns, or an id is no number
+   * @throws DataError where an id is no number
    */
   constructor(parts: readonly TablePart[], pandasLines: readonly string[]) {
-    const first = parts[0]!;
-    for (const part of parts) checkColumns(first, part);
     const paths = [...new Set(parts.map(({ path }) => path))];
     this.path =
       paths.length === 1 ? paths[0]! : `${paths[0]} and ${paths.length - 1} more file${paths.length === 2 ? "" : "s"}`;
-    this.columns = ["Tracer", ...first.columns.filter((name) => name !== "Tracer")];
+    this.columns = ["Tracer", ...columnsOf(parts).filter((name) => name !== "Tracer")];
     const starts = [0];
     for (const { rows } of parts) starts.push(starts.at(-1)! + rows);
     [this.#parts, this.#starts, this.rows, this.pandasLines] = [parts, starts, starts.at(-1)!, pandasLines];
     this.blockRows = Math.max(1, Math.floor(blockValues / this.columns.length));
+    this.isTracerGuessed = parts.length === 1 && !parts[0]!.columns.includes("Tracer");
+    this.taken = new Map(parts.flatMap(({ taken = new Map() }) => [...taken]));
     this.#ids = idsOf(parts, starts);
   }
 
@@ -66,14 +69,18 @@ export class JoinedFrame implements Frame {
   isNumeric(column: string): boolean {
     if (column === "Tracer") return typeof this.#ids.values[0] === "number";
     return (
-      this.columns.includes(column) && !this.#parts.some((part) => part.texts.has(column) || part.problems.has(column))
+      this.columns.includes(column) &&
+      this.#parts.every(
+        (part) => part.columns.includes(column) && !part.texts.has(column) && !part.problems.has(column),
+      )
     );
   }
 
   labels(column: string): Labels {
     if (column === "Tracer") return this.#ids;
     const names = [...new Set(this.#parts.flatMap((part) => part.texts.get(column) ?? []))].sort();
-    if (names.length === 0) return this.#numberLabels(column);
+    if (names.length === 0 || !this.#parts.every(({ columns }) => columns.includes(column)))
+      return this.#numberLabels(column);
     const rank = new Map(names.map((name, k) => [name, k]));
     const codes = new Int32Array(this.rows);
     for (const [k, part] of this.#parts.entries()) {
@@ -126,10 +133,19 @@ export class JoinedFrame implements Frame {
         },
       );
     }
-    if (this.columns.includes(column)) {
-      throw new DataError(`column \`${column}\` holds text, expected numbers`, {
-        where: this.path,
-        fix: "leave it out",
+    const lacking = this.#parts.find((part) => !part.columns.includes(column));
+    if (this.columns.includes(column) && lacking !== undefined) {
+      throw new DataError(`column \`${column}\` is not in all files: ${lacking.path} lacks it`, {
+        where: lacking.placeOf(0),
+        fix: "give files of one network and one kind of output",
+      });
+    }
+    const wordy = this.#parts.find(({ texts }) => texts.has(column));
+    if (wordy !== undefined) {
+      const word = JSON.stringify(wordy.texts.get(column)![0]!.slice(0, 40));
+      throw new DataError(`column \`${column}\` holds text, expected numbers: ${word} in ${wordy.placeOf(0)}`, {
+        where: wordy.path,
+        fix: "correct the column, or leave it out of the file",
       });
     }
     const guess = suggestName(column, this.columns);
@@ -140,17 +156,12 @@ export class JoinedFrame implements Frame {
   }
 }
 
-/** @throws DataError where two parts have different columns */
-function checkColumns(first: TablePart, part: TablePart): void {
-  const missing = first.columns.filter((name) => !part.columns.includes(name));
-  const more = part.columns.filter((name) => !first.columns.includes(name));
-  if (missing.length === 0 && more.length === 0) return;
-  const list = (names: string[]): string => `${names.slice(0, 6).join(", ")}${names.length > 6 ? " …" : ""}`;
-  const parts = [missing.length > 0 && `lacks ${list(missing)}`, more.length > 0 && `has ${list(more)} besides`];
-  throw new DataError(`the files have different columns: ${part.path} ${parts.filter(Boolean).join(" and ")}`, {
-    where: `${part.path}, compared with ${first.path}`,
-    fix: "give files of one network and one kind of output",
-  });
+/** The columns of all parts, each once, but for a name that one part has twice. */
+function columnsOf(parts: readonly TablePart[]): string[] {
+  const [first, ...others] = parts.map(({ columns }) => columns);
+  const known = new Set(first);
+  const more = others.flatMap((columns) => columns.filter((name) => !known.has(name) && known.add(name)));
+  return [...first!, ...more];
 }
 
 /** The ids of a single file, or of several that share none; else numbers from 0. */

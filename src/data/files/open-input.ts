@@ -41,6 +41,8 @@ export async function openInput(paths: readonly string[], { key, log = () => {} 
       log(those.length === 1 ? `${those[0]}: ${note}` : `${those.length} files: ${note}`);
     if (parts.length > 1 || (notes.size === 0 && first.kind === "uclchem-hdf5"))
       log(describeParts(files.length, parts));
+    const uneven = unevenColumns(parts);
+    if (uneven.length > 0) log(`warning: ${uneven.length} columns are not in all files, such as ${uneven[0]}`);
     return new JoinedFrame(parts, linesOf(files, parts));
   } catch (error) {
     for (const part of parts) part.close();
@@ -63,6 +65,16 @@ async function partsOf(file: Detected, key: string, notes: Map<string, string[]>
   return [part];
 }
 
+/** Columns that some part lacks, each with the file: `CO (not in run2.dat)`. */
+function unevenColumns(parts: readonly TablePart[]): string[] {
+  const sets = parts.map(({ columns }) => new Set(columns));
+  const all = new Set(parts.flatMap(({ columns }) => columns));
+  return [...all].flatMap((name) => {
+    const lacking = sets.findIndex((set) => !set.has(name));
+    return lacking < 0 || name === "Tracer" ? [] : `${name} (not in ${basename(parts[lacking]!.path)})`;
+  });
+}
+
 function describeParts(files: number, parts: readonly TablePart[]): string {
   const tracers = parts.flatMap(({ path, tracers }) =>
     tracers.map((name) => (files === 1 ? name : [basename(path), name].filter((word) => word !== "").join(" "))),
@@ -77,7 +89,12 @@ function linesOf(files: readonly Detected[], parts: readonly TablePart[]): reado
   const paths = files.map(({ path }) => path);
   if (texts.length === 0) return modelLines(paths);
   const several = parts.find(({ tracers, columns }) => tracers.length > 1 && !columns.includes("Tracer"));
-  return textLines(paths, texts[0]!.layout!, several?.splitBy ?? null);
+  const words = [...new Set(parts.flatMap((part) => [...part.texts.keys()]))];
+  return textLines(
+    paths,
+    texts.map(({ layout }) => layout!),
+    { texts: words, splitBy: several?.splitBy ?? null },
+  );
 }
 
 function severalFrames(paths: readonly string[]): DataError {

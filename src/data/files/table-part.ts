@@ -1,3 +1,5 @@
+import type { TakenColumn } from "../frame-reader.ts";
+
 /** Rows [start, start + count) of a part, asked for by a frame. */
 export interface PartRows {
   readonly start: number;
@@ -28,6 +30,8 @@ export interface TablePart {
   readonly tracerOf: Int32Array;
   /** The column that told the tracers of a table without ids apart: of a point's number, or `Time`, which goes back. */
   readonly splitBy?: string | null;
+  /** Of a table of text: columns that have our names here. */
+  readonly taken?: ReadonlyMap<string, TakenColumn>;
   /** What the tracers are called. */
   readonly tracers: readonly string[];
   /** By column: the first of its cells that hold no number. */

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { parse } from "csv-parse";
 import { DataError } from "../../errors.ts";
-import { nameConditions } from "./condition-names.ts";
+import { type NamedConditions, nameConditions } from "./condition-names.ts";
 import { isNumberCell, readNumber } from "./fortran-number.ts";
 import type { BadCell, PartRows, TablePart } from "./table-part.ts";
 import { csvOptions, type TextLayout } from "./text-layout.ts";
@@ -19,12 +19,14 @@ class TextPart implements TablePart {
   readonly problems: ReadonlyMap<string, BadCell>;
   readonly texts: ReadonlyMap<string, readonly string[]>;
   readonly splitBy: string | null;
+  readonly taken: NamedConditions["taken"];
   /** Names and units that were changed, and how the tracers were told apart, in words. */
   readonly notes: readonly string[];
   readonly #rows: Rows;
 
   /** Made by `readTextPart`. */
-  constructor(path: string, rows: Rows, changes: readonly string[]) {
+  constructor(path: string, rows: Rows, { changes, taken }: NamedConditions) {
+    this.taken = taken;
     this.path = path;
     this.#rows = rows;
     this.columns = rows.columns;
@@ -77,8 +79,8 @@ function doubtOfTimes(times: Float64Array | null): string | null {
  * @throws DataError naming the line where a row has another number of values than the header has names
  */
 export async function readTextPart(path: string, layout: TextLayout): Promise<TextPart> {
-  const { columns, factors, changes } = nameConditions(layout.header);
-  const rows = new Rows(path, columns, factors);
+  const named = nameConditions(layout.header);
+  const rows = new Rows(path, named.columns, named.factors);
   const isBlank = layout.delimiter === " ";
   const input = createReadStream(path, { highWaterMark: 2 ** 20 });
   const parser = input.pipe(
@@ -91,6 +93,8 @@ export async function readTextPart(path: string, layout: TextLayout): Promise<Te
       },
     }),
   );
+  let lastByte = 0;
+  input.on("data", (chunk) => (lastByte = (chunk as Buffer).at(-1) ?? lastByte));
   // Of a pipe the reader's failure is not the parser's.
   input.on("error", (error) => parser.destroy(error));
   try {
@@ -103,8 +107,8 @@ export async function readTextPart(path: string, layout: TextLayout): Promise<Te
       cause: error,
     });
   }
-  rows.finish();
-  return new TextPart(path, rows, changes);
+  rows.finish(lastByte === 10 || lastByte === 13);
+  return new TextPart(path, rows, named);
 }
 
 /** Rows as they come in. */
@@ -122,6 +126,9 @@ class Rows {
   /** The last row that has too few or too many values: an error unless nothing follows. */
   #odd: { cells: number; line: number } | null = null;
 
+  /** Characters of the last cell: in all rows before the last, 0 where they differ; and in the last. */
+  #ending = { before: 0, last: 0 };
+
   constructor(path: string, columns: readonly string[], factors: ReadonlyMap<number, number>) {
     [this.#path, this.columns, this.#factors] = [path, columns, factors];
     this.#blockRows = Math.max(1, Math.floor(blockValues / columns.length));
@@ -130,13 +137,14 @@ class Rows {
   add(cells: string[], line: number): void {
     const width = this.columns.length;
     while (cells.length > width && cells.at(-1)!.trim() === "") cells.pop();
-    if (cells.length === 0 || (cells.length === 1 && cells[0]!.trim() === "") || /^\s*#\s/.test(cells[0]!)) return;
+    if (cells.length === 0 || (cells.length === 1 && cells[0]!.trim() === "") || this.#isComment(cells)) return;
     if (this.#odd !== null) throw this.#oddRow(false);
     if (cells.length !== width) {
       this.#odd = { cells: cells.length, line };
       return;
     }
     if (this.count === 0) this.#findTexts(cells);
+    this.#watchEnding(cells.at(-1)!.length);
     const inBlock = this.count % this.#blockRows;
     if (inBlock === 0) {
       // The first block grows, so that a small file takes little.
@@ -155,9 +163,18 @@ class Rows {
     this.count++;
   }
 
-  /** @throws DataError where there is no row, or the last one is cut off */
-  finish(): void {
+  /**
+   * @param isEnded whether the last line has its end
+   * @throws DataError where there is no row, or the last one is cut off
+   */
+  finish(isEnded: boolean): void {
     if (this.#odd !== null) throw this.#oddRow(true);
+    const { before, last } = this.#ending;
+    // `1.0E-0` of `1.0E-05` is a number, too.
+    if (!isEnded && before > last) {
+      const line = this.lineOf(this.count - 1);
+      throw cutOff(`its last value has ${last} characters, those above ${before}`, this.#path, line);
+    }
     if (this.count > 0) return;
     throw new DataError("the table has a header but no rows", {
       where: this.#path,
@@ -188,6 +205,17 @@ class Rows {
     this.#lines.length = 0;
   }
 
+  /** `#CO` may be a text of a first column. */
+  #isComment(cells: readonly string[]): boolean {
+    if (!/^\s*#/.test(cells[0]!)) return false;
+    return /^\s*#\s/.test(cells[0]!) || cells.length !== this.columns.length || (this.count > 0 && !this.texts.has(0));
+  }
+
+  #watchEnding(length: number): void {
+    const { before, last } = this.#ending;
+    this.#ending = { before: this.count < 2 || before === last ? last : 0, last: length };
+  }
+
   #findTexts(cells: readonly string[]): void {
     for (const [i, cell] of cells.entries()) if (!isNumberCell(cell)) this.texts.set(i, new Map());
   }
@@ -212,12 +240,17 @@ class Rows {
     const { cells, line } = this.#odd!;
     const width = this.columns.length;
     const what = `line ${line} has ${cells} value${cells === 1 ? "" : "s"}, the header ${width} names`;
-    const isCut = isLast && cells < width;
-    return new DataError(isCut ? `the last line is cut off: ${what}` : what, {
+    if (isLast && cells < width) return cutOff(what, this.#path, line);
+    return new DataError(what, {
       where: `${this.#path}, line ${line}`,
-      fix: isCut
-        ? `the run that wrote it was ended: run it again, or leave the line out: head -n ${line - 1} ${JSON.stringify(this.#path)} > whole.dat`
-        : "correct the line, or give each table its own file",
+      fix: "correct the line, or give each table its own file",
     });
   }
+}
+
+function cutOff(what: string, path: string, line: number): DataError {
+  return new DataError(`the last line is cut off: ${what}`, {
+    where: `${path}, line ${line}`,
+    fix: `the run that wrote it was ended: run it again, or leave the line out: head -n ${line - 1} ${JSON.stringify(path)} > whole.dat`,
+  });
 }
