@@ -114,14 +114,16 @@ class Writer {
     return this.#each(target.size, ...lines);
   }
 
-  #dense({ target, x, inner, weights, add }: Statement & { kind: "dense" }): string {
-    const columns = target.size;
+  #dense({ target, x, rows, inner, columns, weights, add }: Statement & { kind: "dense" }): string {
     const table = this.#tables.add(panels(weights, inner, columns));
     const bias = new Float64Array(Math.ceil(columns / panel) * panel);
     if (add?.kind === "table") bias.set(add.values);
-    const computed = add?.kind === "each" ? this.#pointer(add) : "NULL";
-    const args = [table, this.#tables.add(bias), computed, inner, columns, this.#pointer(x), this.#start(target)];
-    return `  sg_dense_${this.#width.word}(${args.join(", ")});`;
+    const row = (size: number): string => (rows === 1 ? "" : ` + i * ${size} * ${this.#width.cells}`);
+    const computed = add?.kind === "each" ? this.#pointer(add) + row(columns) : "NULL";
+    const arrays = [this.#pointer(x) + row(inner), this.#start(target) + row(columns)];
+    const args = [table, this.#tables.add(bias), computed, inner, columns, ...arrays];
+    const call = `  sg_dense_${this.#width.word}(${args.join(", ")});`;
+    return rows === 1 ? call : `  for (int i = 0; i < ${rows}; i++) {\n  ${call}\n  }`;
   }
 
   /** A loop over `count` entries of all cells. */

@@ -32,12 +32,14 @@ export type Statement =
   | { readonly kind: "loop"; readonly target: Buffer; readonly ops: readonly LoopOp[] }
   /** Stretches of entries that are copied. */
   | { readonly kind: "copy"; readonly target: Buffer; readonly parts: readonly CopyPart[] }
-  /** target[j] = add[j] + Σ x[k] weights[k][j]. */
+  /** target[i][j] = add[i][j] + Σ x[i][k] weights[k][j]; `add` has one row where it is a table. */
   | {
       readonly kind: "dense";
       readonly target: Buffer;
       readonly x: Operand & { kind: "each" };
+      readonly rows: number;
       readonly inner: number;
+      readonly columns: number;
       readonly weights: Float64Array;
       readonly add: Operand | null;
     }
@@ -266,11 +268,11 @@ class ProgramMaker {
   ): Float64Array {
     if (a.known && b.known) return multiplied(a.data, b.data, [rows, inner, columns]);
     if (b.known && !a.known) {
-      const parts = Array.from({ length: rows }, (_, i) => {
-        const row = a.data.subarray(i * inner, (i + 1) * inner);
-        return this.#dense(row, b.data, columns, add?.subarray(i * columns, (i + 1) * columns));
-      });
-      return Float64Array.from(parts.flatMap((part) => [...part]));
+      const target: Buffer = { size: rows * columns };
+      const x = this.#contiguous(a.data);
+      const from = add ? this.#added(add, columns) : null;
+      this.statements.push({ kind: "dense", target, x, rows, inner, columns, weights: b.data, add: from });
+      return this.#valueOf(target, [rows, columns]).data;
     }
     if (a.known && !b.known) {
       const turn = (data: Float64Array, shape: [number, number]): Float64Array =>
@@ -291,25 +293,15 @@ class ProgramMaker {
     return this.#loop(node, [made, { shape, data: add, known: false }], shape).data;
   }
 
-  #dense(row: Float64Array, weights: Float64Array, columns: number, add: Float64Array | undefined): Float64Array {
-    const target: Buffer = { size: columns };
-    const x = this.#contiguous(row);
-    this.statements.push({
-      kind: "dense",
-      target,
-      x,
-      inner: row.length,
-      weights,
-      add: add ? this.#added(add) : null,
-    });
-    return this.#valueOf(target, [columns]).data;
-  }
-
-  /** A table or entries one after another. */
-  #added(add: Float64Array): Operand {
-    const operand = this.#operand(add);
-    if (operand.kind === "number") return { kind: "table", values: new Float64Array(add.length).fill(operand.value) };
-    return operand.kind === "same" ? this.#copied(add) : operand.kind === "table" ? operand : this.#gathered(add);
+  /** A table of one row, where all rows are that, or entries one after another. */
+  #added(add: Float64Array, columns: number): Operand {
+    const first = this.#operand(add.subarray(0, columns), true);
+    if (first?.kind === "number" || first?.kind === "table") {
+      const values = first.kind === "table" ? first.values : new Float64Array(columns).fill(first.value);
+      const isEach = add.every((each, k) => each < 0 && this.#numbers[-each - 1] === values[k % columns]);
+      if (isEach) return { kind: "table", values };
+    }
+    return this.#contiguous(add);
   }
 
   /** References in place of numbers. */

@@ -30,7 +30,8 @@ const [parameters, latent] = [3, 2];
 const sizes = { input_dim: parameters + latent, output_dim: latent };
 /** Each kind with its usual widths, but small where it has a `hidden_dim`, and as many layers as show what is carried. */
 const variants = Object.values(evolvers).flatMap(({ name, widths, readsTimestep }) => {
-  const small = "hidden_dim" in widths ? { hidden_dim: 19 } : name === "latent_neural_operator" ? { width: 5 } : {};
+  const small =
+    "hidden_dim" in widths ? { hidden_dim: 19 } : name === "latent_neural_operator" ? { width: 5, blocks: 2 } : {};
   const usual = { label: name, model_name: name, model: { ...sizes, ...small } as object };
   const more = name === "latent_rnn" ? { layers: 2 } : null;
   const timestep = { index: 1, range: [10, 1000] };
@@ -45,22 +46,29 @@ const species = ["H2", "#CO", "E-", "HCO+", "@H2O", "CS"];
 const provenance = { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} };
 const shape = { input_dim: species.length, hidden_dims: [5, 4] as [number, number], latent_dim: latent };
 
-/** Weights of one model, as files. */
-function written(label: string, model_name: string, model: object) {
+const plain = {
+  model_name: "identity",
+  model: { input_dim: species.length, latent_dim: species.length },
+  trainable: new Float32Array(0),
+  statistics: new Float32Array(0),
+};
+
+/** Weights of one model, as files. `identity`: the latents are the abundances. */
+function written(label: string, model_name: string, model: object, identity = false) {
   const place = join(folder, label);
   mkdirSync(place, { recursive: true });
   const paths = { autoencoder: join(place, "autoencoder.safetensors"), emulator: join(place, "emulator.safetensors") };
   const evolver = evolverOf({ model_name, model });
+  const ends = new Array<number>(identity ? species.length : latent);
   const autoencoder = {
     species,
     provenance,
-    model_name: "autoencoder",
-    model: shape,
+    ...(identity ? plain : { model_name: "autoencoder", model: shape }),
     abundances_clipping: { lower: 1e-20, upper: 1 },
     abundance_range: { lower: species.map(() => -18), upper: species.map(() => -1) },
     latent_range: [-0.2, 1.4] as [number, number],
     steps: 3,
-    ...initialAutoencoder(shape, new RandomStream(4)),
+    ...(identity ? {} : initialAutoencoder(shape, new RandomStream(4))),
   };
   writeAutoencoder(paths.autoencoder, autoencoder as never);
   writeEmulator(paths.emulator, {
@@ -75,7 +83,7 @@ function written(label: string, model_name: string, model: object) {
       { name: "Av", range: [0.1, 100], trained: [0.2, 90] },
     ],
     window_size: 5,
-    scaled_latent_range: { lower: [0, 0], upper: [1, 1] },
+    scaled_latent_range: { lower: ends.fill(0), upper: ends.map(() => 1) },
     time_step_yr: null,
     autoencoder_hash: autoencoderHash(autoencoder as never),
   } as never);
@@ -83,7 +91,7 @@ function written(label: string, model_name: string, model: object) {
 }
 
 async function exported(label: string, model_name: string, model: object, name = "surrogate"): Promise<string> {
-  const { place, paths } = written(label, model_name, model);
+  const { place, paths } = written(label, model_name, model, label === "identity");
   await exportC({ cwd: place, name, output: "c", ...paths }, () => {});
   return join(place, "c");
 }
@@ -102,6 +110,13 @@ beforeAll(useWasm);
 describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
   it.each(variants)("of $label has the numbers of Inference", async ({ label, model_name, model }) => {
     const place = await exported(label, model_name, model);
+    make(place, "check_c", ...strict);
+    expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
+  });
+
+  it("of abundances without an encoder has the numbers of Inference", async () => {
+    const model = { input_dim: parameters + species.length, output_dim: species.length, hidden_dim: 7 };
+    const place = await exported("identity", "emulator", model);
     make(place, "check_c", ...strict);
     expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
   });
