@@ -1,6 +1,7 @@
 import { cFloat, elementwise } from "./elementwise.ts";
 import { fused, placed, readBy } from "./fuse.ts";
-import type { Buffer, CellProgram, Operand, Statement } from "./program.ts";
+import type { CellProgram } from "./program.ts";
+import type { Buffer, Operand, Statement } from "./statements.ts";
 
 /** Outputs that a panel of weights holds: the row of a cache line. */
 const panel = 16;

@@ -1,4 +1,4 @@
-import type { Buffer, LoopOp, Operand, Statement } from "./program.ts";
+import type { Buffer, LoopOp, Operand, Statement } from "./statements.ts";
 
 /** The operands of a statement. */
 export function operandsOf(statement: Statement): readonly Operand[] {

@@ -52,7 +52,8 @@ ${name}_decode(CELLS, latents, abundances, NULL);
 
 \`\`\`fortran
 use ${name}
-real(${name}_real) :: abundances(${name}_species, cells), latents(${name}_latents, cells), physical(${name}_parameters, cells)
+real(${name}_real) :: abundances(${name}_species, cells), latents(${name}_latents, cells)
+real(${name}_real) :: physical(${name}_parameters, cells)
 integer(${name}_flag) :: flags(cells)
 integer :: status
 call ${name}_encode(abundances, latents, status=status)${carry > 0 ? `\ncall ${name}_start(latents, memory) ! memory(${name}_carry, cells)` : ""}

@@ -132,6 +132,27 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
     },
   );
 
+  it("is called as docs/export.md and its own README show", async () => {
+    const place = await exported("examples", "latent_relaxation", variants[0]!.model);
+    for (const page of ["docs/export.md", join(place, "README.md")]) {
+      const [, c] = /```c\n([\s\S]*?)```/.exec(readFileSync(page, "utf8"))!;
+      const [, fortran] = /```fortran\n([\s\S]*?)```/.exec(readFileSync(page, "utf8"))!;
+      const arrays = page.startsWith("docs")
+        ? "static float abundances[9 * SURROGATE_SPECIES], latents[9 * SURROGATE_LATENTS], physical[9 * SURROGATE_PARAMETERS];\nuint32_t flags[9];"
+        : "";
+      const main = c!.replace(/#include.*\n/, "");
+      const counts = "int steps = 2; size_t n = 9; (void)n;";
+      const program = `#include "surrogate.h"\n#define CELLS 9\nint main(void) {\n${counts}\n${arrays}\n${main}return 0; }\n`;
+      writeFileSync(join(place, "example.c"), program);
+      execFileSync("cc", ["-std=c99", "-Wall", "-Werror", "-c", "example.c"], { cwd: place, stdio: "pipe" });
+      if (!hasFortran) continue;
+      const text = fortran!.replace("use surrogate\n", "use surrogate\ninteger, parameter :: cells = 9\n");
+      writeFileSync(join(place, "example.f90"), `${text}end\n`);
+      make(place, "surrogate_f.o");
+      execFileSync("gfortran", ["-std=f2003", "-c", "example.f90"], { cwd: place, stdio: "pipe" });
+    }
+  });
+
   it("is found to deviate where a weight is another", async () => {
     const place = await exported("damaged", "emulator", variants[0]!.model);
     const source = readFileSync(join(place, "surrogate.c"), "utf8");
