@@ -41,6 +41,7 @@ const formats = {
   autoencoder: { ...safetensors, content: "autoencoder" },
   emulator: { ...safetensors, content: "emulator" },
   onnx: { name: "ONNX", suffixes: [".onnx"], content: "ONNX file" },
+  source: { name: "source code", suffixes: [".c", ".h", ".f90", ".txt"], content: "source" },
   comparison: { ...json, content: "comparison" },
   comparisonPage: { name: "HTML", suffixes: [".html", ".htm"], content: "comparison" },
   epochs: { ...json, content: "log of epochs" },
@@ -115,6 +116,8 @@ async function isOurs(path: string, kind: WrittenKind, weights: string | undefin
       }
       case "onnx":
         return headOf(path).includes("astrochem");
+      case "source":
+        return headOf(path).toLowerCase().includes("astrochem");
       case "cache":
         return await isOurCache(path);
       case "comparison":

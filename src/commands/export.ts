@@ -10,20 +10,26 @@ export const exportCommand: Command = {
   describe:
     "Writes the trained models as ONNX files, which ONNX Runtime and others run without this program: encoder, decoder, one step " +
     "of the emulator, and the rollout. They take any batch and say in their metadata what goes in and out. Each is compared " +
-    "with this program's own results before it is written.",
-  positionals: { format: "onnx" },
+    "with this program's own results before it is written. `export c` (or `fortran`, the same) writes a folder of source in C99 and " +
+    "Fortran 2003 with the weights inside, which needs no library, and a check of its own (`make check`).",
+  positionals: { format: "onnx, c or fortran" },
   options: {
+    name: { type: "string", describe: "c: what the names of files and functions begin with (default: surrogate)" },
     only: {
       type: "string",
-      describe: "write this one file (default: all)",
+      describe: "onnx: write this one file (default: all)",
       choices: ["encoder", "decoder", "step", "rollout"],
     },
     scaling: {
       type: "boolean",
-      describe: "linear abundances and physical units in and out, instead of scaled values; the rollout then decodes",
+      describe:
+        "onnx: linear abundances and physical units in and out, instead of scaled values; the rollout then decodes",
     },
-    steps: { type: "number", describe: "steps of the rollout (default: those of the emulator's training window)" },
-    output: { type: "string", describe: "folder to write to (default: outputs/onnx)" },
+    steps: {
+      type: "number",
+      describe: "onnx: steps of the rollout (default: those of the emulator's training window)",
+    },
+    output: { type: "string", describe: "folder to write to (default: outputs/onnx, outputs/c)" },
     ...overwriteOption,
     threads: {
       type: "number",
@@ -37,12 +43,18 @@ export const exportCommand: Command = {
       "astrochem export onnx --weights outputs/demo/weights/sample --only rollout --steps 240",
       "240 steps on scaled values",
     ],
+    ["astrochem export c --weights outputs/demo/weights/sample --output outputs/c", "source in C and Fortran"],
   ],
   async run(context) {
     const { args, cwd, signal, whileBlocking } = context;
-    if (args.format !== "onnx") {
-      throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx" });
+    if (args.format === "c" || args.format === "fortran") {
+      await exportSource(context);
+      return;
     }
+    if (args.format !== "onnx") {
+      throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx, or export c" });
+    }
+    refuse(args, ["name"], "export onnx");
     const [{ exportOnnx }, { needsEmulator, partKinds }] = await Promise.all([
       import("../inference/export-onnx.ts"),
       import("../inference/onnx-parts.ts"),
@@ -71,6 +83,47 @@ export const exportCommand: Command = {
     await report(summary, context);
   },
 };
+
+/** Source in C and Fortran. */
+async function exportSource(context: CommandContext): Promise<void> {
+  const { args, cwd, stdout, json } = context;
+  refuse(args, ["only", "scaling", "steps"], `export ${args.format}`);
+  const { checkName, exportC, filesOfC } = await import("../export-c/export-c.ts");
+  const [name, output] = [(args.name as string) ?? "surrogate", (args.output as string) ?? "outputs/c"];
+  checkName(name);
+  const weights = await chosenWeights(context, "emulator");
+  const inputs = [weights.autoencoder, weights.emulator];
+  for (const file of filesOfC(name)) {
+    await checkDestination({
+      path: resolve(cwd, output, file),
+      kind: "source",
+      inputs,
+      overwrite: args.overwrite === true,
+    });
+  }
+  const threads = args.threads as number | undefined;
+  const summary = await exportC({ cwd, name, output, threads, ...weights }, (text) => say(context, text));
+  if (json) {
+    stdout.write(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  const [{ formatTable }, { relative }] = await Promise.all([import("./tables.ts"), import("node:path")]);
+  const columns = [
+    { title: "file", value: ({ path }: { path: string }) => relative(cwd, path) },
+    { title: "bytes", value: ({ bytes }: { bytes: number }) => bytes },
+  ];
+  stdout.write(formatTable(columns, summary.files));
+  stdout.write(
+    `\n\`make check\` in ${relative(cwd, summary.folder) || "."} compiles them and compares their results\n`,
+  );
+}
+
+/** @throws ConfigError for options of another format */
+function refuse(args: CommandContext["args"], names: readonly string[], command: string): void {
+  const found = names.find((each) => args[each] !== undefined);
+  if (found)
+    throw new ConfigError(`--${found} means nothing to ${command}`, { where: `--${found}`, fix: "leave it out" });
+}
 
 type Summary = import("../inference/export-onnx.ts").ExportSummary;
 

@@ -1,0 +1,151 @@
+import { type CheckVectors, checkTolerance } from "./check-vectors.ts";
+import type { Description } from "./description.ts";
+import { cFloat } from "./elementwise.ts";
+import { wrapped } from "./emit.ts";
+
+/** `check.c`: computes the vectors again, for one cell, a few and more than a block, and says how far it is. */
+export function checkC(about: Description, vectors: CheckVectors): string {
+  const { name, carry } = about;
+  const upper = name.toUpperCase();
+  const { cells, steps, shift, scale, span_dex } = vectors;
+  const table = (of: string, values: ArrayLike<number>): string =>
+    `static const float ${of}[] = {\n${wrapped(Array.from(values, cFloat))}\n};\n`;
+  const doubles = (of: string, values: readonly number[]): string =>
+    `static const double ${of}[] = {\n${wrapped(
+      values.map((each) => each.toExponential()),
+      4,
+    )}\n};\n`;
+  return `/* Written by astrochem. Compares ${name}.c with results of the program that wrote it, in scaled units: ends with 0 where they agree. */
+#include "${name}.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CELLS ${cells}
+#define STEPS ${steps}
+#define S ${upper}_SPECIES
+#define P ${upper}_PARAMETERS
+#define L ${upper}_LATENTS
+
+static const double tolerance = ${checkTolerance.toExponential()};
+
+${[
+  table("physical", vectors.physical),
+  table("abundances", vectors.abundances),
+  table("latents", vectors.latents),
+  table("decoded", vectors.decoded),
+  table("stepped", vectors.stepped),
+  table("evolved", vectors.evolved),
+  doubles("shift", shift),
+  doubles("scale", scale),
+].join("\n")}
+static double worst = 0.0;
+static int failures = 0;
+
+static void fail(const char *what)
+{
+  printf("FAILED: %s\\n", what);
+  failures++;
+}
+
+static void compare(const char *what, double found, double expected, double far)
+{
+  double size = fabs(expected) > far ? fabs(expected) : far;
+  double deviation = fabs(found - expected) / (size > 1.0 ? size : 1.0);
+  if (deviation > worst) worst = deviation;
+  if (!(deviation <= tolerance)) {
+    printf("%s: %.9g in place of %.9g\\n", what, found, expected);
+    fail(what);
+  }
+}
+
+static void compare_abundances(const char *what, size_t count, const float *found, const float *expected)
+{
+  const double span = ${span_dex.toExponential()};
+  for (size_t k = 0; k < count && failures < 10; k++) {
+    compare(what, log10((double)found[k]) / span, log10((double)expected[k]) / span, 0.0);
+  }
+}
+
+static void compare_latents(const char *what, const float *found, const float *expected)
+{
+  for (size_t k = 0; k < L && failures < 10; k++) {
+    compare(what, ((double)found[k] - shift[k]) / scale[k], ((double)expected[k] - shift[k]) / scale[k],
+            fabs(shift[k] / scale[k]));
+  }
+}
+
+static void *reserve(size_t count)
+{
+  void *place = calloc(count, sizeof(float));
+  if (place == NULL) {
+    printf("no memory\\n");
+    exit(1);
+  }
+  return place;
+}
+
+/* n cells, which repeat the vectors. */
+static void check(size_t n)
+{
+  float *start = reserve(n * S), *drive = reserve(n * STEPS * P), *at = reserve(n * P), *z = reserve(n * L);
+  float *x = reserve(n * S), *out = reserve(n * STEPS * S);${carry > 0 ? `\n  float *carry = reserve(n * ${upper}_CARRY);` : ""}
+  uint32_t *flags = reserve(n);
+  for (size_t i = 0; i < n; i++) {
+    memcpy(start + i * S, abundances + (i % CELLS) * S, S * sizeof(float));
+    memcpy(drive + i * STEPS * P, physical + (i % CELLS) * STEPS * P, STEPS * P * sizeof(float));
+  }
+  if (${name}_encode(n, start, z, flags) != ${upper}_OK) fail("encode returned an error");
+  for (size_t i = 0; i < n; i++) compare_latents("encode", z + i * L, latents + (i % CELLS) * L);
+  for (size_t i = 0; i < n; i++) memcpy(z + i * L, latents + (i % CELLS) * L, L * sizeof(float));
+  if (${name}_decode(n, z, x, NULL) != ${upper}_OK) fail("decode returned an error");
+  for (size_t i = 0; i < n; i++) compare_abundances("decode", S, x + i * S, decoded + (i % CELLS) * S);${
+    carry > 0 ? `\n  if (${name}_start(n, z, carry) != ${upper}_OK) fail("start returned an error");` : ""
+  }
+  for (size_t t = 0; t < STEPS; t++) {
+    for (size_t i = 0; i < n; i++) memcpy(at + i * P, drive + (i * STEPS + t) * P, P * sizeof(float));
+    if (${name}_step(n, at, z, ${carry > 0 ? "carry, " : ""}flags) != ${upper}_OK) fail("step returned an error");
+    for (size_t i = 0; i < n; i++) compare_latents("step", z + i * L, stepped + ((i % CELLS) * STEPS + t) * L);
+  }
+  if (${name}_emulate(n, STEPS, drive, start, out, flags) != ${upper}_OK) fail("emulate returned an error");
+  for (size_t i = 0; i < n; i++) {
+    compare_abundances("emulate", STEPS * S, out + i * STEPS * S, evolved + (i % CELLS) * STEPS * S);
+  }
+
+  /* The last cell gets what is to be flagged. */
+  for (size_t k = 0; k < P; k++) {
+    double lower, upper;
+    if (${name}_parameter_range((int)k, &lower, &upper) != ${upper}_OK) fail("a parameter has no range");
+    for (size_t i = 0; i < n; i++) at[i * P + k] = (float)lower;
+  }
+  at[n * P - 1] = (float)NAN;
+  start[n * S - 1] = (float)NAN;
+  start[(n - 1) * S] = 1e30f;
+  if (${name}_encode(n, start, z, flags) != ${upper}_OK) fail("encode returned an error");
+  if (flags[n - 1] != (${upper}_NOT_FINITE | ${upper}_CLIPPED)) fail("NaN and a clipped abundance are not flagged");
+  for (size_t i = 0; i < n; i++) memcpy(z + i * L, latents, L * sizeof(float));
+  if (${name}_step(n, at, z, ${carry > 0 ? "carry, " : ""}flags) != ${upper}_OK) fail("step returned an error");
+  if (flags[n - 1] != ${upper}_NOT_FINITE || (n > 1 && flags[0] != 0)) fail("NaN is not flagged, or more is");
+  for (size_t k = 0; k < P; k++) at[k] = -1e30f;
+  if (${name}_step(n, at, z, ${carry > 0 ? "carry, " : ""}flags) != ${upper}_OK) fail("step returned an error");
+  if (!(flags[0] & ${upper}_OUT_OF_RANGE)) fail("a condition outside of its range is not flagged");
+
+  free(start), free(drive), free(at), free(z), free(x), free(out), free(flags)${carry > 0 ? ", free(carry)" : ""};
+}
+
+int main(void)
+{
+  check(1);
+  check(3);
+  check(133);
+  if (${name}_encode(0, NULL, NULL, NULL) != ${upper}_OK) fail("no cells are an error");
+  if (${name}_encode(1, NULL, NULL, NULL) != ${upper}_NULL_ARRAY) fail("NULL is no error");
+  if (${name}_species(-1) != NULL || ${name}_species(S) != NULL) fail("there are more species than there should be");
+  if (${name}_species_index(${name}_species(S - 1)) != S - 1) fail("a species is not found by its name");
+  printf("%s: the largest deviation is %.1e in scaled units; %.0e is allowed\\n", failures ? "FAILED" : "ok", worst, tolerance);
+  return failures ? 1 : 0;
+}
+`;
+}

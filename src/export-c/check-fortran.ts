@@ -1,0 +1,119 @@
+import { type CheckVectors, checkTolerance } from "./check-vectors.ts";
+import type { Description } from "./description.ts";
+
+/** Cells that Fortran computes again: the C check has all; this one is for the module. */
+const cells = 2;
+
+/** `check.f90`: the same for the Fortran module, with arrays that are not contiguous too. */
+export function checkFortran(about: Description, vectors: CheckVectors): string {
+  const { name, carry } = about;
+  const { steps, span_dex } = vectors;
+  const [S, P, L] = [about.species.length, about.conditions.length, about.latents];
+  const filled = (of: string, values: Float32Array): string => {
+    const used = Array.from(values.subarray(0, (values.length / vectors.cells) * cells), fortranReal);
+    const lines: string[] = [];
+    for (let k = 0; k < used.length; k += 4) {
+      const row = used.slice(k, k + 4);
+      lines.push(`  flat(${k + 1}:${k + row.length}) = [${row.join(", ")}]`);
+    }
+    return `${lines.join("\n")}\n  ${of} = reshape(flat, shape(${of}))`;
+  };
+  const step =
+    carry > 0
+      ? `call ${name}_step(physical(:, t, :), z, memory, flags, status)`
+      : `call ${name}_step(physical(:, t, :), z, flags, status)`;
+  return `! Written by astrochem. Compares the Fortran module with results of the program that wrote it, in scaled units.
+program check
+  use ${name}
+  implicit none
+  integer, parameter :: cells = ${cells}, steps = ${steps}
+  real(${name}_real), parameter :: tolerance = ${checkTolerance.toExponential()}
+  real(${name}_real) :: flat(${Math.max(S, P, L) * steps * cells})
+  real(${name}_real) :: physical(${P}, steps, cells), abundances(${S}, cells), latents(${L}, cells)
+  real(${name}_real) :: stepped(${L}, steps, cells), evolved(${S}, steps, cells), scale(${L}), offset(${L})
+  real(${name}_real) :: z(${L}, cells), out(${S}, steps, cells), wide(2 * ${S}, cells)
+${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells)
+  real(${name}_real) :: worst
+  integer :: status, t
+  logical :: failed
+
+  flat = 0
+${filled("physical", vectors.physical)}
+${filled("abundances", vectors.abundances)}
+${filled("latents", vectors.latents)}
+${filled("stepped", vectors.stepped)}
+${filled("evolved", vectors.evolved)}
+${vectors.scale.map((each, k) => `  scale(${k + 1}) = ${fortranReal(each)}\n  offset(${k + 1}) = ${fortranReal(Math.abs(vectors.shift[k]! / each))}`).join("\n")}
+  worst = 0
+  failed = .false.
+
+  wide = 0
+  wide(1::2, :) = abundances
+  call ${name}_encode(wide(1::2, :), z, flags, status)
+  call expect(status == ${name}_ok, 'encode returned an error')
+  call compare_latents(z, latents)
+  z = latents
+${carry > 0 ? `  call ${name}_start(z, memory, status)\n` : ""}  do t = 1, steps
+    ${step}
+    call expect(status == ${name}_ok, 'step returned an error')
+    call compare_latents(z, stepped(:, t, :))
+  end do
+  call ${name}_decode(z, wide(1::2, :), flags, status)
+  call expect(status == ${name}_ok, 'decode returned an error')
+  call compare_abundances(wide(1::2, :), evolved(:, steps, :))
+  call ${name}_emulate(physical, abundances, out, status=status)
+  call expect(status == ${name}_ok, 'emulate returned an error')
+  do t = 1, steps
+    call compare_abundances(out(:, t, :), evolved(:, t, :))
+  end do
+  call ${name}_encode(abundances(:, 1:1), z, status=status)
+  call expect(status == ${name}_bad_shape, 'another number of cells is no error')
+  call expect(${name}_index(${name}_name(${S})) == ${S}, 'a species is not found by its name')
+  call expect(len_trim(${name}_parameter_name(1)) > 0, 'a parameter has no name')
+  print '(a, es8.1, a)', 'Fortran: the largest deviation is ', worst, ' in scaled units'
+  if (failed) stop 1
+
+contains
+
+  subroutine expect(holds, what)
+    logical, intent(in) :: holds
+    character(len=*), intent(in) :: what
+    if (holds) return
+    print '(2a)', 'FAILED: ', what
+    failed = .true.
+  end subroutine expect
+
+  subroutine deviates(deviation)
+    real(${name}_real), intent(in) :: deviation
+    worst = max(worst, deviation)
+    if (.not. deviation <= tolerance) call expect(failed, 'deviates')
+  end subroutine deviates
+
+  subroutine compare_latents(found, wanted)
+    real(${name}_real), intent(in) :: found(:, :), wanted(:, :)
+    integer :: i, k
+    do i = 1, size(found, 2)
+      do k = 1, size(found, 1)
+        call deviates(abs(found(k, i) - wanted(k, i)) / scale(k) / max(1.0, offset(k), abs(wanted(k, i) / scale(k))))
+      end do
+    end do
+  end subroutine compare_latents
+
+  subroutine compare_abundances(found, wanted)
+    real(${name}_real), intent(in) :: found(:, :), wanted(:, :)
+    integer :: i, k
+    do i = 1, size(found, 2)
+      do k = 1, size(found, 1)
+        call deviates(abs(log10(found(k, i)) - log10(wanted(k, i))) / ${span_dex.toPrecision(8)})
+      end do
+    end do
+  end subroutine compare_abundances
+
+end program check
+`;
+}
+
+/** A literal of the kind of c_float, which default real is wherever this is compiled. */
+function fortranReal(value: number): string {
+  return Number.isFinite(value) ? value.toExponential(8) : "0.0";
+}

@@ -1,0 +1,61 @@
+import type { Models } from "../inference/onnx-parts.ts";
+import { autoencoderHash } from "../models/weights-file.ts";
+import { packageVersion } from "../version.ts";
+
+/** A condition, with the range of the training rows, or of the configuration where that is not known. */
+export interface Condition {
+  readonly name: string;
+  readonly range: readonly [number, number];
+  readonly known: boolean;
+}
+
+/** What all generated files say of the surrogate. */
+export interface Description {
+  /** Prefix of all names. */
+  readonly name: string;
+  readonly species: readonly string[];
+  readonly conditions: readonly Condition[];
+  readonly latents: number;
+  /** Numbers that a trajectory remembers beside its latents. */
+  readonly carry: number;
+  readonly clipping: { readonly lower: number; readonly upper: number };
+  /** Null where it varies or is not known. */
+  readonly stepYears: number | null;
+  readonly provenance: readonly string[];
+}
+
+export function describe(name: string, models: Models, carry: number): Description {
+  const { autoencoder } = models;
+  const { weights } = models.emulator!;
+  const hash = autoencoderHash(autoencoder);
+  const { data_hash, seed, epoch, best_metric } = weights.provenance;
+  return {
+    name,
+    species: autoencoder.species,
+    conditions: weights.physical_parameters.map(({ name: of, range, trained }) => ({
+      name: of,
+      range: trained ?? range,
+      known: trained !== undefined,
+    })),
+    latents: autoencoder.model.latent_dim,
+    carry,
+    clipping: autoencoder.abundances_clipping,
+    stepYears: weights.time_step_found === "input" ? null : weights.time_step_yr,
+    provenance: [
+      `written by astrochem ${packageVersion}`,
+      `models: ${autoencoder.model_name} and ${weights.model_name}`,
+      `autoencoder: ${hash}`,
+      `training data: ${data_hash ?? "not known"}`,
+      `seed ${seed ?? "not known"}, epoch ${epoch ?? "not known"}, validation error ${best_metric ?? "not known"}`,
+    ],
+  };
+}
+
+/** Text in quotes, as C and Fortran with doubled quotes take it. */
+export function cText(text: string): string {
+  return `"${text.replace(/[^\x20-\x7e]/g, "?").replace(/["\\?]/g, "\\$&")}"`;
+}
+
+export function cDouble(value: number | null): string {
+  return value === null ? "NAN" : Number.isInteger(value) && Math.abs(value) < 1e15 ? `${value}.0` : `${value}`;
+}

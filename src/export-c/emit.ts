@@ -1,0 +1,187 @@
+import { cFloat, elementwise } from "./elementwise.ts";
+import { fused, placed, readBy } from "./fuse.ts";
+import type { CellProgram } from "./program.ts";
+import type { Buffer, Operand, Statement } from "./statements.ts";
+
+/** Outputs that a panel of weights holds: the row of a cache line. */
+const panel = 16;
+
+/** The arrays of numbers of a C file: equal ones stand there once. */
+export class Tables {
+  readonly #names = new Map<string, string>();
+  readonly text: string[] = [];
+
+  /** @returns the array's name */
+  add(values: ArrayLike<number>, type: "float" | "int" = "float"): string {
+    const literals = Array.from(values, type === "int" ? String : cFloat);
+    const key = literals.join();
+    const known = this.#names.get(key);
+    if (known) return known;
+    const name = `sg_table_${this.#names.size}`;
+    this.#names.set(key, name);
+    this.text.push(`static const ${type} ${name}[${literals.length}] = {\n${wrapped(literals)}\n};`);
+    return name;
+  }
+}
+
+/** A list over lines. */
+export function wrapped(words: readonly string[], perLine = 8, indent = "  "): string {
+  const lines: string[] = [];
+  for (let k = 0; k < words.length; k += perLine) lines.push(indent + words.slice(k, k + perLine).join(", "));
+  return lines.join(",\n");
+}
+
+/** How many cells a function computes at once: a word of its name, and the number as C writes it. */
+export interface Width {
+  readonly word: string;
+  readonly cells: string;
+}
+
+/** One function: the program for `width` cells. Its arrays are [entry][cell]. */
+export function cFunction(name: string, program: CellProgram, width: Width, tables: Tables): string {
+  const statements = fused(program.statements);
+  const { offsets, size } = placed(statements);
+  const writer = new Writer(width, offsets, tables);
+  const inputs = program.inputs.map(({ parameter }) => `const float *restrict ${parameter}`);
+  const outputs = program.outputs.map(({ parameter }) => `float *restrict ${parameter}`);
+  const unused = program.inputs.filter((input) => !statements.some((each) => readBy(each).has(input)));
+  return [
+    `static void sg_${name}_${width.word}(${[...inputs, ...outputs].join(", ")})`,
+    "{",
+    ...(size > 0 ? [`  float work[${size} * ${width.cells}];`] : []),
+    ...unused.map(({ parameter }) => `  (void)${parameter};`),
+    ...statements.map((statement) => writer.statement(statement)),
+    "}",
+  ].join("\n");
+}
+
+class Writer {
+  readonly #width: Width;
+  readonly #offsets: ReadonlyMap<Buffer, number>;
+  readonly #tables: Tables;
+
+  constructor(width: Width, offsets: ReadonlyMap<Buffer, number>, tables: Tables) {
+    [this.#width, this.#offsets, this.#tables] = [width, offsets, tables];
+  }
+
+  statement(statement: Statement): string {
+    switch (statement.kind) {
+      case "loop":
+        return this.#loop(statement);
+      case "copy":
+        return this.#copy(statement);
+      case "dense":
+        return this.#dense(statement);
+      case "product": {
+        const { rows, inner, columns } = statement;
+        const arrays = [statement.a, statement.b].map((each) => this.#pointer(each)).join(", ");
+        return `  sg_product_${this.#width.word}(${rows}, ${inner}, ${columns}, ${arrays}, ${this.#start(statement.target)});`;
+      }
+      case "reduce": {
+        const { op, x, target, inner } = statement;
+        return `  sg_${op}_${this.#width.word}(${target.size}, ${inner}, ${this.#pointer(x)}, ${this.#start(target)});`;
+      }
+    }
+  }
+
+  /** Many stretches by a table of where each entry comes from: a loop for each takes compilers minutes. */
+  #copy({ target, parts }: Statement & { kind: "copy" }): string {
+    const places = parts.flatMap(({ count, from }) => {
+      if (!("buffer" in from) || from.buffer.parameter !== undefined) return [];
+      const start = this.#shift(from.buffer, from.offset);
+      return Array.from({ length: count }, (_, k) => (from.kind === "each" ? start + k : start));
+    });
+    if (parts.length > 4 && places.length === target.size) {
+      const index = this.#tables.add(places, "int");
+      return this.#each(target.size, `${this.#at(target, 0)} = work[${index}[j] * ${this.#width.cells} + b];`);
+    }
+    return parts
+      .map(({ at, count, from }) => this.#each(count, `${this.#at(target, at)} = ${this.#value(from)};`))
+      .join("\n");
+  }
+
+  #loop({ target, ops }: Statement & { kind: "loop" }): string {
+    const locals = new Map<Buffer, string>();
+    const lines = ops.map(({ target: made, node, args }, k) => {
+      const values = args.map((each) => {
+        const local = "buffer" in each ? locals.get(each.buffer) : undefined;
+        return local ?? this.#value(each);
+      });
+      const text = elementwise[node.op]!.c(values, node.attributes);
+      if (made === target) return `${this.#at(target, 0)} = ${text};`;
+      locals.set(made, `t${k}`);
+      return `const float t${k} = ${text};`;
+    });
+    return this.#each(target.size, ...lines);
+  }
+
+  #dense({ target, x, rows, inner, columns, weights, add }: Statement & { kind: "dense" }): string {
+    const table = this.#tables.add(panels(weights, inner, columns));
+    const bias = new Float64Array(Math.ceil(columns / panel) * panel);
+    if (add?.kind === "table") bias.set(add.values);
+    const row = (size: number): string => (rows === 1 ? "" : ` + i * ${size} * ${this.#width.cells}`);
+    const computed = add?.kind === "each" ? this.#pointer(add) + row(columns) : "NULL";
+    const arrays = [this.#pointer(x) + row(inner), this.#start(target) + row(columns)];
+    const args = [table, this.#tables.add(bias), computed, inner, columns, ...arrays];
+    const call = `  sg_dense_${this.#width.word}(${args.join(", ")});`;
+    return rows === 1 ? call : `  for (int i = 0; i < ${rows}; i++) {\n  ${call}\n  }`;
+  }
+
+  /** A loop over `count` entries of all cells. */
+  #each(count: number, ...lines: string[]): string {
+    return [
+      `  for (int j = 0; j < ${count}; j++) {`,
+      `    for (int b = 0; b < ${this.#width.cells}; b++) {`,
+      ...lines.map((line) => `      ${line}`),
+      "    }",
+      "  }",
+    ].join("\n");
+  }
+
+  #value(operand: Operand): string {
+    switch (operand.kind) {
+      case "number":
+        return cFloat(operand.value);
+      case "table":
+        return `${this.#tables.add(operand.values)}[j]`;
+      case "same":
+        return `${this.#base(operand.buffer)}[${this.#shift(operand.buffer, operand.offset)} * ${this.#width.cells} + b]`;
+      case "each":
+        return this.#at(operand.buffer, operand.offset);
+    }
+  }
+
+  #at(buffer: Buffer, offset: number): string {
+    const shift = this.#shift(buffer, offset);
+    return `${this.#base(buffer)}[${shift === 0 ? "j" : `(${shift} + j)`} * ${this.#width.cells} + b]`;
+  }
+
+  #pointer(operand: Operand): string {
+    if (operand.kind !== "each") throw new Error(`a ${operand.kind} has no place`);
+    return `${this.#base(operand.buffer)} + ${this.#shift(operand.buffer, operand.offset)} * ${this.#width.cells}`;
+  }
+
+  #start(buffer: Buffer): string {
+    return `${this.#base(buffer)} + ${this.#shift(buffer, 0)} * ${this.#width.cells}`;
+  }
+
+  #base(buffer: Buffer): string {
+    return buffer.parameter ?? "work";
+  }
+
+  #shift(buffer: Buffer, offset: number): number {
+    return offset + (buffer.parameter === undefined ? this.#offsets.get(buffer)! : 0);
+  }
+}
+
+/** [inner][columns] → [panel][inner][16], the last panel filled with zeros. */
+function panels(weights: Float64Array, inner: number, columns: number): Float64Array {
+  const count = Math.ceil(columns / panel);
+  const out = new Float64Array(count * inner * panel);
+  for (let j = 0; j < columns; j++) {
+    for (let k = 0; k < inner; k++) {
+      out[(Math.floor(j / panel) * inner + k) * panel + (j % panel)] = weights[k * columns + j]!;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,201 @@
+import type { Description } from "./description.ts";
+
+/** An array of a wrapper: how C takes it, and what its dimensions are in Fortran. */
+interface Argument {
+  readonly name: string;
+  readonly intent: "in" | "out" | "inout";
+  readonly dimensions: readonly string[];
+}
+
+/** `surrogate.f90`: the C functions behind arrays of assumed shape. */
+export function fortranModule(about: Description): string {
+  const { name, species, conditions, latents, carry } = about;
+  const array = (of: string, intent: Argument["intent"], ...dimensions: string[]): Argument => ({
+    name: of,
+    intent,
+    dimensions,
+  });
+  const [S, P, L, C] = ["species", "parameters", "latents", "carry"].map((each) => `${name}_${each}`) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  const memory = carry > 0 ? [array("carry", "inout", C, "n")] : [];
+  const wrappers = [
+    wrapper(name, "encode", [array("abundances", "in", S, "n"), array("latents", "out", L, "n")]),
+    wrapper(name, "decode", [array("latents", "in", L, "n"), array("abundances", "out", S, "n")]),
+    ...(carry > 0
+      ? [wrapper(name, "start", [array("latents", "in", L, "n"), array("carry", "out", C, "n")], false)]
+      : []),
+    wrapper(name, "step", [array("physical", "in", P, "n"), array("latents", "inout", L, "n"), ...memory]),
+    wrapper(name, "emulate", [
+      array("physical", "in", P, "steps", "n"),
+      array("abundances", "in", S, "n"),
+      array("evolved", "out", S, "steps", "n"),
+    ]),
+  ];
+  const longest = Math.max(...species.map((each) => each.length), ...conditions.map((each) => each.name.length), 1);
+  const publics = [
+    "encode",
+    "decode",
+    ...(carry > 0 ? ["start"] : []),
+    "step",
+    "emulate",
+    "name",
+    "parameter_name",
+    "index",
+    "step_years",
+  ];
+  return `! A surrogate of a chemical network: ${about.provenance[0]}. What the arrays are stands in README.md.
+! The first index runs over the species, latents or parameters of a cell, the last over the cells.
+module ${name}
+  use, intrinsic :: iso_c_binding, only: c_int, c_int32_t, c_size_t, c_float, c_double, c_ptr, c_null_ptr, c_loc, &
+    c_char, c_null_char, c_f_pointer, c_associated
+  implicit none
+  private
+
+  integer, parameter, public :: ${name}_real = c_float
+  integer, parameter, public :: ${name}_flag = c_int32_t
+  integer, parameter, public :: ${name}_species = ${species.length}
+  integer, parameter, public :: ${name}_parameters = ${conditions.length}
+  integer, parameter, public :: ${name}_latents = ${latents}
+  integer, parameter, public :: ${name}_carry = ${carry}
+  ! Statuses.
+  integer, parameter, public :: ${name}_ok = 0
+  integer, parameter, public :: ${name}_bad_shape = 3
+  ! Bits of a cell's flags, for iand.
+  integer(c_int32_t), parameter, public :: ${name}_out_of_range = 1
+  integer(c_int32_t), parameter, public :: ${name}_clipped = 2
+  integer(c_int32_t), parameter, public :: ${name}_not_finite = 4
+
+${publics.map((each) => `  public :: ${name}_${each}`).join("\n")}
+
+  interface
+${wrappers.map(({ c }) => c).join("\n\n")}
+
+    function c_name(index) bind(c, name="${name}_species") result(text)
+      import :: c_int, c_ptr
+      integer(c_int), value :: index
+      type(c_ptr) :: text
+    end function c_name
+
+    function c_parameter(index) bind(c, name="${name}_parameter") result(text)
+      import :: c_int, c_ptr
+      integer(c_int), value :: index
+      type(c_ptr) :: text
+    end function c_parameter
+
+    function c_step_years() bind(c, name="${name}_step_years") result(years)
+      import :: c_double
+      real(c_double) :: years
+    end function c_step_years
+  end interface
+
+contains
+
+${wrappers.map(({ fortran }) => fortran).join("\n\n")}
+
+  ! The name of a species by its index from 1; blank where there is none.
+  function ${name}_name(index) result(name)
+    integer, intent(in) :: index
+    character(len=${longest}) :: name
+    name = text_of(c_name(int(index - 1, c_int)))
+  end function ${name}_name
+
+  ! The name of a physical parameter by its index from 1; blank where there is none.
+  function ${name}_parameter_name(index) result(name)
+    integer, intent(in) :: index
+    character(len=${longest}) :: name
+    name = text_of(c_parameter(int(index - 1, c_int)))
+  end function ${name}_parameter_name
+
+  ! The index of a species by its name; 0 where there is none.
+  function ${name}_index(species) result(index)
+    character(len=*), intent(in) :: species
+    integer :: index
+    do index = 1, ${name}_species
+      if (${name}_name(index) == species) return
+    end do
+    index = 0
+  end function ${name}_index
+
+  ! Years of one step; NaN where it varies or is not known.
+  function ${name}_step_years() result(years)
+    real(c_double) :: years
+    years = c_step_years()
+  end function ${name}_step_years
+
+  function text_of(address) result(name)
+    type(c_ptr), intent(in) :: address
+    character(len=${longest}) :: name
+    character(kind=c_char), pointer :: letters(:)
+    integer :: k
+    name = ' '
+    if (.not. c_associated(address)) return
+    call c_f_pointer(address, letters, [${longest + 1}])
+    do k = 1, ${longest}
+      if (letters(k) == c_null_char) return
+      name(k:k) = letters(k)
+    end do
+  end function text_of
+
+end module ${name}
+`;
+}
+
+/** A C function as Fortran knows it, and the subroutine before it. */
+function wrapper(
+  name: string,
+  word: string,
+  args: readonly Argument[],
+  hasFlags = true,
+): { c: string; fortran: string } {
+  const counts = word === "emulate" ? ["n", "steps"] : ["n"];
+  const names = args.map((each) => each.name);
+  const all = [...counts, ...names, ...(hasFlags ? ["flags"] : [])];
+  const c = [
+    `    function c_${word}(${all.join(", ")}) bind(c, name="${name}_${word}") result(status)`,
+    "      import :: c_int, c_size_t, c_float, c_ptr",
+    `      integer(c_size_t), value :: ${counts.join(", ")}`,
+    ...args.map(({ name: of, intent }) => `      real(c_float), intent(${intent}) :: ${of}(*)`),
+    ...(hasFlags ? ["      type(c_ptr), value :: flags"] : []),
+    "      integer(c_int) :: status",
+    `    end function c_${word}`,
+  ].join("\n");
+  const last = args[0]!.dimensions.length;
+  const sizes = args.flatMap(({ name: of, dimensions }) =>
+    dimensions.map(
+      (length, k) =>
+        [`size(${of}, ${k + 1})`, length === "n" ? "int(n)" : length === "steps" ? "int(steps)" : length] as const,
+    ),
+  );
+  const wrong = sizes.filter(([size, length]) => !(size === `size(${names[0]}, ${last})` && length === "int(n)"));
+  const fortran = `  subroutine ${name}_${word}(${[...names, ...(hasFlags ? ["flags"] : []), "status"].join(", ")})
+${args.map(({ name: of, intent, dimensions }) => `    real(c_float), intent(${intent}) :: ${of}(${dimensions.map(() => ":").join(", ")})`).join("\n")}
+${hasFlags ? "    integer(c_int32_t), intent(out), optional :: flags(:)\n" : ""}    integer, intent(out), optional :: status
+${hasFlags ? "    integer(c_int32_t), allocatable, target :: told(:)\n    type(c_ptr) :: place\n" : ""}    integer(c_size_t) :: ${counts.join(", ")}
+    integer :: code
+    n = size(${names[0]}, ${last}, kind=c_size_t)
+${word === "emulate" ? "    steps = size(physical, 2, kind=c_size_t)\n" : ""}    code = ${name}_bad_shape
+${wrong.map(([size, length]) => `    if (${size} /= ${length}) goto 1`).join("\n")}
+${
+  hasFlags
+    ? `    place = c_null_ptr
+    if (present(flags)) then
+      if (size(flags) /= int(n)) goto 1
+      allocate(told(max(1, int(n))))
+      place = c_loc(told(1))
+    end if
+`
+    : ""
+}    code = int(c_${word}(${[...counts, ...names, ...(hasFlags ? ["place"] : [])].join(", ")}))
+${hasFlags ? "    if (present(flags)) flags = told(1:int(n))\n" : ""}1   continue
+    if (present(status)) then
+      status = code
+    else if (code /= ${name}_ok) then
+      write (*, '(a, i0)') '${name}_${word}: error ', code
+    end if
+  end subroutine ${name}_${word}`;
+  return { c, fortran };
+}

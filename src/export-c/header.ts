@@ -1,0 +1,166 @@
+import { cText, type Description } from "./description.ts";
+
+/** `surrogate.h`. */
+export function headerFile(about: Description): string {
+  const { name, species, conditions, latents, carry } = about;
+  const upper = name.toUpperCase();
+  const carried = carry > 0 ? ", float *carry" : "";
+  return `/* A surrogate of a chemical network: ${about.provenance[0]}. What the arrays are stands in README.md.
+ * All functions may be called by any number of threads at the same time: they have no state and allocate nothing. */
+#ifndef ${upper}_H
+#define ${upper}_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ${upper}_SPECIES ${species.length}
+#define ${upper}_PARAMETERS ${conditions.length}
+#define ${upper}_LATENTS ${latents}
+#define ${upper}_CARRY ${carry}
+
+/* What the functions return. */
+#define ${upper}_OK 0
+#define ${upper}_NULL_ARRAY 1
+#define ${upper}_NO_SUCH_INDEX 2
+#define ${upper}_BAD_SHAPE 3 /* of the Fortran module */
+
+/* Bits of the flags of a cell. */
+#define ${upper}_OUT_OF_RANGE 1u /* a condition outside of the trained range */
+#define ${upper}_CLIPPED 2u      /* an abundance that was clipped */
+#define ${upper}_NOT_FINITE 4u   /* an input that is NaN or infinite; what comes out of that cell means nothing */
+
+/* n cells; the species or latents of a cell lie together: abundances[n][${upper}_SPECIES], latents[n][${upper}_LATENTS].
+ * \`flags\` may be NULL; else flags[n] is set. Without cells nothing is read. */
+int ${name}_encode(size_t n, const float *abundances, float *latents, uint32_t *flags);
+int ${name}_decode(size_t n, const float *latents, float *abundances, uint32_t *flags);
+${
+  carry > 0
+    ? `
+/* What trajectories remember when they start: carry[n][${upper}_CARRY]. */
+int ${name}_start(size_t n, const float *latents, float *carry);
+`
+    : ""
+}
+/* One step in place: physical[n][${upper}_PARAMETERS] act on latents[n][${upper}_LATENTS]${carry > 0 ? ` and carry[n][${upper}_CARRY]` : ""}. */
+int ${name}_step(size_t n, const float *physical, float *latents${carried}, uint32_t *flags);
+
+/* Encodes, steps and decodes: physical[n][steps][${upper}_PARAMETERS], abundances[n][${upper}_SPECIES] of the start,
+ * evolved[n][steps][${upper}_SPECIES]; entry t is the state after the conditions of row t have acted for one step. */
+int ${name}_emulate(size_t n, size_t steps, const float *physical, const float *abundances, float *evolved,
+${" ".repeat(name.length + 13)}uint32_t *flags);
+
+/* Names by index from 0; NULL where there is none. */
+int ${name}_species_count(void);
+const char *${name}_species(int index);
+/* The index of a species by its name; -1 where there is none. */
+int ${name}_species_index(const char *species);
+int ${name}_parameter_count(void);
+const char *${name}_parameter(int index);
+/* The range outside of which a condition is flagged. */
+int ${name}_parameter_range(int index, double *lower, double *upper);
+int ${name}_latent_count(void);
+int ${name}_carry_count(void);
+/* Years of one step; NaN where it varies or is not known. */
+double ${name}_step_years(void);
+/* A returned number in words. */
+const char *${name}_error(int code);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+`;
+}
+
+/** The functions that tell of the surrogate. */
+export function queries({ name, species, conditions, latents, carry, stepYears }: Description): string {
+  const upper = name.toUpperCase();
+  const list = (names: readonly string[]): string => names.map((each) => `  ${cText(each)}`).join(",\n");
+  const number = (value: number): string => value.toExponential();
+  return `static const char *const sg_species[] = {
+${list(species)}
+};
+
+static const char *const sg_parameters[] = {
+${list(conditions.map((each) => each.name))}
+};
+
+static const double sg_ranges[][2] = {
+${conditions.map(({ range }) => `  {${number(range[0])}, ${number(range[1])}}`).join(",\n")}
+};
+
+int ${name}_species_count(void)
+{
+  return ${species.length};
+}
+
+const char *${name}_species(int index)
+{
+  return (index < 0 || index >= ${species.length}) ? NULL : sg_species[index];
+}
+
+int ${name}_species_index(const char *species)
+{
+  if (species == NULL) return -1;
+  for (int k = 0; k < ${species.length}; k++) {
+    if (strcmp(species, sg_species[k]) == 0) return k;
+  }
+  return -1;
+}
+
+int ${name}_parameter_count(void)
+{
+  return ${conditions.length};
+}
+
+const char *${name}_parameter(int index)
+{
+  return (index < 0 || index >= ${conditions.length}) ? NULL : sg_parameters[index];
+}
+
+int ${name}_parameter_range(int index, double *lower, double *upper)
+{
+  if (lower == NULL || upper == NULL) return ${upper}_NULL_ARRAY;
+  if (index < 0 || index >= ${conditions.length}) return ${upper}_NO_SUCH_INDEX;
+  *lower = sg_ranges[index][0];
+  *upper = sg_ranges[index][1];
+  return ${upper}_OK;
+}
+
+int ${name}_latent_count(void)
+{
+  return ${latents};
+}
+
+int ${name}_carry_count(void)
+{
+  return ${carry};
+}
+
+double ${name}_step_years(void)
+{
+  return ${stepYears === null ? "(double)NAN" : number(stepYears)};
+}
+
+const char *${name}_error(int code)
+{
+  switch (code) {
+    case ${upper}_OK:
+      return "no error";
+    case ${upper}_NULL_ARRAY:
+      return "an array is NULL";
+    case ${upper}_NO_SUCH_INDEX:
+      return "there is nothing with that index";
+    case ${upper}_BAD_SHAPE:
+      return "an array has another shape than the surrogate or the other arrays";
+    default:
+      return "not an error of this library";
+  }
+}
+`;
+}

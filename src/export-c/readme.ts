@@ -1,0 +1,97 @@
+import type { Description } from "./description.ts";
+
+/** `README.md`. */
+export function readmeFile(about: Description): string {
+  const { name, species, conditions, latents, carry, clipping, stepYears } = about;
+  const upper = name.toUpperCase();
+  const years =
+    stepYears === null ? "not fixed: it is one of the conditions, or the weights do not know it" : `${stepYears} yr`;
+  const example = about.carry > 0 ? ", memory" : "";
+  return `# ${name}: a surrogate of a chemical network in C99 and Fortran 2003
+
+${about.provenance.map((line) => `- ${line}`).join("\n")}
+
+\`${name}.c\` holds the weights and needs nothing but libm. \`make\` builds \`lib${name}.a\`; \`make check\` compares it, and
+the Fortran module, with results of the program that wrote it, to 1e-5 in scaled units (one unit of an abundance is the
+whole range of ${clipping.lower} to ${clipping.upper} in decades).
+
+## Arrays
+
+Single precision; a cell is a place in a simulation. In C the last index runs over what belongs to a cell
+(\`abundances[n][${species.length}]\`), in Fortran the first (\`abundances(${species.length}, n)\`): the same memory.
+
+| array | C | what |
+|---|---|---|
+| \`abundances\` | \`[n][${upper}_SPECIES]\` | linear, relative to hydrogen nuclei; clipped to ${clipping.lower} to ${clipping.upper} |
+| \`physical\` | \`[n][${upper}_PARAMETERS]\` | conditions in the units of the table below |
+| \`latents\` | \`[n][${upper}_LATENTS]\` | the ${latents} numbers that stand for the ${species.length} abundances |
+${carry > 0 ? `| \`carry\` | \`[n][${upper}_CARRY]\` | what the model remembers beside its latents: made by \`${name}_start\`, changed by \`${name}_step\` |\n` : ""}
+A step is ${years}. Each step takes the conditions of its beginning.
+
+| condition | lowest | highest | range |
+|---|---|---|---|
+${conditions.map(({ name: of, range, known }) => `| ${of} | ${range[0]} | ${range[1]} | ${known ? "of the training rows" : "of the configuration"} |`).join("\n")}
+
+Units are those of the training data: cm^-3 for densities, Habing for radiation, mag for extinction, K for
+temperatures, years for time steps.
+
+## Functions
+
+\`${name}.h\` lists them. They return \`${upper}_OK\` (0) or an error's number, and never abort. \`${name}_emulate\` encodes,
+steps and decodes; with \`${name}_encode\`, \`${name}_step\` and \`${name}_decode\` a program keeps the latents of its cells and
+decodes where it wants abundances.
+
+\`\`\`c
+#include "${name}.h"
+static float latents[CELLS * ${upper}_LATENTS], abundances[CELLS * ${upper}_SPECIES], physical[CELLS * ${upper}_PARAMETERS];
+uint32_t flags[CELLS];
+${name}_encode(CELLS, abundances, latents, NULL);${carry > 0 ? `\nstatic float memory[CELLS * ${upper}_CARRY];\n${name}_start(CELLS, latents, memory);` : ""}
+for (int t = 0; t < steps; t++) ${name}_step(CELLS, physical, latents${example}, flags); /* physical of each step */
+${name}_decode(CELLS, latents, abundances, NULL);
+\`\`\`
+
+\`\`\`fortran
+use ${name}
+real(${name}_real) :: abundances(${name}_species, cells), latents(${name}_latents, cells)
+real(${name}_real) :: physical(${name}_parameters, cells)
+integer(${name}_flag) :: flags(cells)
+integer :: status
+call ${name}_encode(abundances, latents, status=status)${carry > 0 ? `\ncall ${name}_start(latents, memory) ! memory(${name}_carry, cells)` : ""}
+call ${name}_step(physical, latents${example}, flags, status)
+call ${name}_decode(latents, abundances)
+\`\`\`
+
+Double precision is converted by \`real(x, ${name}_real)\`. Sections of arrays that are not contiguous are copied.
+
+Each call may tell a number for each cell, or not (\`NULL\` in C, left out in Fortran):
+
+| bit | C | what |
+|---|---|---|
+| 1 | \`${upper}_OUT_OF_RANGE\` | a condition outside of its range: the surrogate extrapolates |
+| 2 | \`${upper}_CLIPPED\` | an abundance was outside of ${clipping.lower} to ${clipping.upper}, and was clipped |
+| 4 | \`${upper}_NOT_FINITE\` | an input was NaN or infinite: what comes out of that cell means nothing |
+
+## Threads, speed, linking
+
+No function has a state or allocates (the Fortran module allocates where it hands out flags): call them from as many
+threads as you like, each on cells of its own, e.g. in an \`omp parallel do\` over blocks of cells. They need some hundred kB of stack a thread
+(\`OMP_STACKSIZE\`). Cells are computed in blocks (\`SG_BLOCK\`: 64 with AVX-512, else 32, 16 by clang; fewer than 4 one by one): give
+many cells a call. A result may differ in its last digits with the compiler, its flags, and with how many cells a call has.
+
+Link with \`lib${name}.a -lm\`, or add \`${name}.c\` (and \`${name}.f90\`) to your program. gcc and clang want
+\`-O3 -march=native -ffp-contract=fast\`; \`-ffast-math\` gains nothing, and loses the flags of NaN.
+
+## What is not here
+
+- No estimate of the error: it is not calibrated. The flags say where a result is not to be trusted, not how good it is elsewhere.
+- No conservation of elements or charge: abundances come out as the decoder gives them.
+
+## Species
+
+Indices of C; those of Fortran are larger by 1.
+
+| index | species |
+|---|---|
+${species.map((each, k) => `| ${k} | ${each.replaceAll("|", "\\|")} |`).join("\n")}
+`;
+}

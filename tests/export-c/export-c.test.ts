@@ -1,0 +1,192 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { tf } from "../../src/backend/tf.ts";
+import { RandomStream } from "../../src/data/random.ts";
+import { cFloat } from "../../src/export-c/elementwise.ts";
+import { checkName, exportC, filesOfC } from "../../src/export-c/export-c.ts";
+import { cellProgram } from "../../src/export-c/program.ts";
+import { initialEvolver } from "../../src/models/evolver.ts";
+import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
+import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
+import { testFolder } from "../helpers/folder.ts";
+import { initialAutoencoder } from "../helpers/models.ts";
+import { useWasm } from "../helpers/tensors.ts";
+
+const folder = testFolder();
+const has = (program: string): boolean => {
+  try {
+    execFileSync(program, ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+};
+const hasTools = has("cc") && has("make");
+const hasFortran = has("gfortran");
+
+const [parameters, latent] = [3, 2];
+const sizes = { input_dim: parameters + latent, output_dim: latent };
+/** Each kind with its usual widths, but small where it has a `hidden_dim`, and as many layers as show what is carried. */
+const variants = Object.values(evolvers).flatMap(({ name, widths, reads }) => {
+  const small =
+    "hidden_dim" in widths ? { hidden_dim: 19 } : name === "latent_neural_operator" ? { width: 5, blocks: 2 } : {};
+  const usual = { label: name, model_name: name, model: { ...sizes, ...small } as object };
+  const more = name === "latent_rnn" ? { layers: 2 } : null;
+  // Two parameters at most are read by themselves.
+  const read = Object.fromEntries(reads.map((parameter, index) => [parameter, { index, range: [10, 1000] }]));
+  return [
+    usual,
+    ...(reads.length > 0 ? [{ ...usual, label: `${name}_reads`, model: { ...usual.model, ...read } }] : []),
+    ...(more ? [{ ...usual, label: `${name}_layers`, model: { ...usual.model, ...more } }] : []),
+  ];
+});
+
+const species = ["H2", "#CO", "E-", "HCO+", "@H2O", "CS"];
+const provenance = { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} };
+const shape = { input_dim: species.length, hidden_dims: [5, 4] as [number, number], latent_dim: latent };
+
+const plain = {
+  model_name: "identity",
+  model: { input_dim: species.length, latent_dim: species.length },
+  trainable: new Float32Array(0),
+  statistics: new Float32Array(0),
+};
+
+/** Weights of one model, as files. `identity`: the latents are the abundances. */
+function written(label: string, model_name: string, model: object, identity = false) {
+  const place = join(folder, label);
+  mkdirSync(place, { recursive: true });
+  const paths = { autoencoder: join(place, "autoencoder.safetensors"), emulator: join(place, "emulator.safetensors") };
+  const evolver = evolverOf({ model_name, model });
+  const ends = new Array<number>(identity ? species.length : latent);
+  const autoencoder = {
+    species,
+    provenance,
+    ...(identity ? plain : { model_name: "autoencoder", model: shape }),
+    abundances_clipping: { lower: 1e-20, upper: 1 },
+    abundance_range: { lower: species.map(() => -18), upper: species.map(() => -1) },
+    latent_range: [-0.2, 1.4] as [number, number],
+    steps: 3,
+    ...(identity ? {} : initialAutoencoder(shape, new RandomStream(4))),
+  };
+  writeAutoencoder(paths.autoencoder, autoencoder as never);
+  writeEmulator(paths.emulator, {
+    model_name,
+    model: evolver.shape,
+    trainable: initialEvolver(evolver, new RandomStream(3), 0.3),
+    species,
+    provenance,
+    physical_parameters: [
+      { name: "Density", range: [10, 1e9] },
+      { name: "Timestep", range: [10, 1000] },
+      { name: "Av", range: [0.1, 100], trained: [0.2, 90] },
+    ],
+    window_size: 5,
+    scaled_latent_range: { lower: ends.fill(0), upper: ends.map(() => 1) },
+    time_step_yr: null,
+    autoencoder_hash: autoencoderHash(autoencoder as never),
+  } as never);
+  return { place, paths };
+}
+
+async function exported(label: string, model_name: string, model: object, name = "surrogate"): Promise<string> {
+  const { place, paths } = written(label, model_name, model, label === "identity");
+  await exportC({ cwd: place, name, output: "c", ...paths }, () => {});
+  return join(place, "c");
+}
+
+const make = (place: string, ...args: string[]): string =>
+  execFileSync("make", ["-C", place, ...args], { encoding: "utf8", stdio: "pipe" });
+
+/** Without optimization for this processor, and with what finds mistakes. */
+const strict = [
+  "CFLAGS=-O1 -g -Wconversion -pedantic -Werror -fsanitize=address,undefined -fno-sanitize-recover=all",
+  "FFLAGS=-O1 -Wextra -pedantic -fsanitize=address,undefined",
+];
+
+beforeAll(useWasm);
+
+describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
+  it.each(variants)("of $label has the numbers of Inference", async ({ label, model_name, model }) => {
+    const place = await exported(label, model_name, model);
+    make(place, "check_c", ...strict);
+    expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
+  });
+
+  it("of abundances without an encoder has the numbers of Inference", async () => {
+    const model = { input_dim: parameters + species.length, output_dim: species.length, hidden_dim: 7 };
+    const place = await exported("identity", "emulator", model);
+    make(place, "check_c", ...strict);
+    expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
+  });
+
+  it.each(["emulator", "latent_rnn"].filter(() => hasFortran))(
+    "of %s has a Fortran module with the same numbers (left out without gfortran)",
+    async (model_name) => {
+      const model = variants.find((each) => each.label === model_name)!.model;
+      const place = await exported(`fortran-${model_name}`, model_name, model, "chem_2");
+      const said = make(place, "check", ...strict);
+      expect(said).toContain("Fortran: the largest deviation");
+      expect(said).toContain("ok: the largest deviation");
+    },
+  );
+
+  it("is called as docs/export.md and its own README show", async () => {
+    const place = await exported("examples", "latent_relaxation", variants[0]!.model);
+    for (const page of ["docs/export.md", join(place, "README.md")]) {
+      const [, c] = /```c\n([\s\S]*?)```/.exec(readFileSync(page, "utf8"))!;
+      const [, fortran] = /```fortran\n([\s\S]*?)```/.exec(readFileSync(page, "utf8"))!;
+      const arrays = page.startsWith("docs")
+        ? "static float abundances[9 * SURROGATE_SPECIES], latents[9 * SURROGATE_LATENTS], physical[9 * SURROGATE_PARAMETERS];\nuint32_t flags[9];"
+        : "";
+      const main = c!.replace(/#include.*\n/, "");
+      const counts = "int steps = 2; size_t n = 9; (void)n;";
+      const program = `#include "surrogate.h"\n#define CELLS 9\nint main(void) {\n${counts}\n${arrays}\n${main}return 0; }\n`;
+      writeFileSync(join(place, "example.c"), program);
+      execFileSync("cc", ["-std=c99", "-Wall", "-Werror", "-c", "example.c"], { cwd: place, stdio: "pipe" });
+      if (!hasFortran) continue;
+      const text = fortran!.replace("use surrogate\n", "use surrogate\ninteger, parameter :: cells = 9\n");
+      writeFileSync(join(place, "example.f90"), `${text}end\n`);
+      make(place, "surrogate_f.o");
+      execFileSync("gfortran", ["-std=f2003", "-c", "example.f90"], { cwd: place, stdio: "pipe" });
+    }
+  });
+
+  it("is found to deviate where a weight is another", async () => {
+    const place = await exported("damaged", "emulator", variants[0]!.model);
+    const source = readFileSync(join(place, "surrogate.c"), "utf8");
+    writeFileSync(join(place, "surrogate.c"), source.replace(/(sg_table_0\[\d+\] = \{\n {2})[^,]+/, "$10x1p+2f"));
+    make(place, "check_c", "CFLAGS=-O1");
+    expect(() => execFileSync(join(place, "check_c"), { stdio: "pipe" })).toThrow();
+  });
+});
+
+describe("what is exported as C", () => {
+  it("has the files that it names, and no function that allocates", async () => {
+    const place = await exported("files", "emulator", variants[0]!.model, "gas");
+    expect(readdirSync(place).sort()).toEqual(filesOfC("gas").sort());
+    expect(readFileSync(join(place, "gas.c"), "utf8")).not.toMatch(/malloc|static (?!const|inline|void|uint32_t)/);
+    expect(readFileSync(join(place, "README.md"), "utf8")).toContain("| 3 | HCO+ |");
+  });
+
+  it("refuses names that are none in C or Fortran", () => {
+    for (const name of ["", "2d", "a-b", "Gas", "a".repeat(41)]) expect(() => checkName(name)).toThrow("--name");
+    expect(() => checkName("dark_cloud_2")).not.toThrow();
+  });
+
+  it("names an operation that it cannot translate", () => {
+    const part = { kind: "step", weights: {}, inputs: [{ name: "x", quantity: "carry", shape: [3] }], outputs: [] };
+    const step = (_: object, { x }: Record<string, tf.Tensor>) => ({ outputs: { y: tf.argMax(x!, 1) } });
+    expect(() => cellProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
+  });
+});
+
+describe("a literal of C", () => {
+  it.each([1, -0.1, 1e-38, 1e-45, 3.4028234e38, 2 ** 24 - 1, 1 - 2 ** -24])("is the float nearest to %d", (value) => {
+    const [, sign, digits, exponent] = /^(-?)0x1\.?([0-9a-f]*)p(-?\d+)f$/.exec(cFloat(value))!;
+    const size = (1 + Number.parseInt(digits || "0", 16) / 16 ** digits!.length) * 2 ** Number(exponent);
+    expect(sign ? -size : size).toBe(Math.fround(value));
+  });
+});
