@@ -1,5 +1,5 @@
 import type { RootName } from "../config/schemas.ts";
-import type { StatusLine } from "../training/status-line.ts";
+import type { StatusLine } from "./status-line.ts";
 
 /** A flag of the command line. */
 export interface OptionSpec {

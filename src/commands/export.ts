@@ -56,8 +56,8 @@ export const exportCommand: Command = {
     }
     refuse(args, ["name"], "export onnx");
     const [{ exportOnnx }, { needsEmulator, partKinds }] = await Promise.all([
-      import("../inference/export-onnx.ts"),
-      import("../inference/onnx-parts.ts"),
+      import("../export/export-onnx.ts"),
+      import("../export/onnx-parts.ts"),
     ]);
     const text = (name: string): string | undefined => args[name] as string | undefined;
     const folder = text("output") ?? "outputs/onnx";
@@ -88,7 +88,7 @@ export const exportCommand: Command = {
 async function exportSource(context: CommandContext): Promise<void> {
   const { args, cwd, stdout, json } = context;
   refuse(args, ["only", "scaling", "steps"], `export ${args.format}`);
-  const { checkName, exportC, filesOfC } = await import("../export-c/export-c.ts");
+  const { checkName, exportC, filesOfC } = await import("../export/c/export-c.ts");
   const [name, output] = [(args.name as string) ?? "surrogate", (args.output as string) ?? "outputs/c"];
   checkName(name);
   const weights = await chosenWeights(context, "emulator");
@@ -125,7 +125,7 @@ function refuse(args: CommandContext["args"], names: readonly string[], command:
     throw new ConfigError(`--${found} means nothing to ${command}`, { where: `--${found}`, fix: "leave it out" });
 }
 
-type Summary = import("../inference/export-onnx.ts").ExportSummary;
+type Summary = import("../export/export-onnx.ts").ExportSummary;
 
 async function report(summary: Summary, { stdout, json, cwd }: CommandContext): Promise<void> {
   if (json) {

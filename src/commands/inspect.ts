@@ -2,10 +2,10 @@ import { resolve } from "node:path";
 import type { Hint } from "../analysis/inspection/hints.ts";
 import type { Inspection } from "../analysis/inspection/inspection.ts";
 import type { InspectionSettings } from "../analysis/inspection/settings.ts";
-import { cut, drawBar } from "../training/terminal-text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { printable } from "./printable.ts";
+import { cut, drawBar } from "./terminal-text.ts";
 
 /** Says what a file holds. */
 export const inspectCommand: Command = {

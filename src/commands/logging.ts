@@ -2,9 +2,9 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { styleText } from "node:util";
 import { type DestinationStream, type Logger, multistream, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
-import type { StatusLine } from "../training/status-line.ts";
 import { printable } from "./printable.ts";
 import { forTerminal, withShortPaths } from "./report-lines.ts";
+import type { StatusLine } from "./status-line.ts";
 
 export type { Logger } from "pino";
 

@@ -1,6 +1,5 @@
 import type { RootName } from "../config/schemas.ts";
 import { ConfigError } from "../errors.ts";
-import { StatusLine } from "../training/status-line.ts";
 import { packageVersion } from "../version.ts";
 import type { Blocking, CommandContext, OutputStream } from "./command.ts";
 import { parseCommandLine, type Request } from "./command-line.ts";
@@ -8,6 +7,7 @@ import { composeConfig } from "./compose.ts";
 import { reportFailure } from "./failure.ts";
 import { Interruption } from "./interruption.ts";
 import { type CommandEntry, commands } from "./registry.ts";
+import { StatusLine } from "./status-line.ts";
 
 /** The program's ways to the outside. */
 export interface Surroundings {

@@ -5,13 +5,13 @@ import { displayPath } from "../config/search-path.ts";
 import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
 import { splitNames } from "../data/splits.ts";
 import { whileWriting } from "../formats/lock.ts";
-import { cut, drawBar } from "../training/terminal-text.ts";
 import { strictOption } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { withRun } from "./run-folder.ts";
 import { formatTable } from "./tables.ts";
+import { cut, drawBar } from "./terminal-text.ts";
 
 /** Makes the clean dataset of a raw UCLCHEM file. The short names are those of the original's documentation. */
 export const preprocess: Command = {

@@ -1,6 +1,6 @@
 import type { TrainingObserver } from "../training/observer.ts";
-import { Progress } from "../training/progress.ts";
 import type { CommandContext } from "./command.ts";
+import { Progress } from "./progress.ts";
 import type { Run } from "./run-folder.ts";
 
 /**

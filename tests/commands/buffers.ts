@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { onTestFinished } from "vitest";
 import type { CommandContext } from "../../src/commands/command.ts";
-import { StatusLine } from "../../src/training/status-line.ts";
+import { StatusLine } from "../../src/commands/status-line.ts";
 
 /** A stream that keeps what is written; with `columns` it claims to be a terminal. */
 export class Buffered extends Writable {

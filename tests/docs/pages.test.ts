@@ -89,7 +89,7 @@ describe("the pages", () => {
   });
 
   it("have no fence that nobody checks", () => {
-    // tests/export-c compiles those of C and Fortran.
+    // tests/export/c compiles those of C and Fortran.
     const known = ["c", "fortran", "sh", "ts", "js", "python", "text", "yaml", "diff", "mermaid"];
     expect(fences.filter(({ language }) => !known.includes(language))).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type TensorMap, tf } from "../../src/backend/tf.ts";
 import { RandomStream } from "../../src/data/random.ts";
-import { exportOnnx } from "../../src/inference/export-onnx.ts";
+import { exportOnnx } from "../../src/export/export-onnx.ts";
 import { type Evolver, rolloutFrom } from "../../src/models/evolver.ts";
 import { evolverOf } from "../../src/models/evolvers.ts";
 import { Roller } from "../../src/models/runners.ts";

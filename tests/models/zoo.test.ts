@@ -5,7 +5,7 @@ import { type HostTensor, type HostTensors, hostTensor } from "../../src/backend
 import { type TensorMap, tf } from "../../src/backend/tf.ts";
 import { minmaxLatents } from "../../src/chemistry/scaling.ts";
 import { RandomStream } from "../../src/data/random.ts";
-import { exportOnnx } from "../../src/inference/export-onnx.ts";
+import { exportOnnx } from "../../src/export/export-onnx.ts";
 import { type Evolver, initialEvolver, rolloutFrom } from "../../src/models/evolver.ts";
 import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
 import { Roller } from "../../src/models/runners.ts";

@@ -1,4 +1,4 @@
-import { type Models, type PartPort, partOf } from "../inference/onnx-parts.ts";
+import { type Models, type PartPort, partOf } from "../onnx-parts.ts";
 import { type Description, describe } from "./description.ts";
 import { cFloat } from "./elementwise.ts";
 import { cFunction, Tables, type Width, wrapped } from "./emit.ts";

@@ -1,8 +1,8 @@
-import { sizeOf } from "../backend/engine.ts";
-import type { OnnxConstant, OnnxNode } from "../backend/onnx-model.ts";
-import { recordStep } from "../backend/recorder.ts";
-import { ConfigError } from "../errors.ts";
-import { inputShapes, type Part } from "../inference/onnx-parts.ts";
+import { sizeOf } from "../../backend/engine.ts";
+import type { OnnxConstant, OnnxNode } from "../../backend/onnx-model.ts";
+import { recordStep } from "../../backend/recorder.ts";
+import { ConfigError } from "../../errors.ts";
+import { inputShapes, type Part } from "../onnx-parts.ts";
 import { broadcastIndex, commonShape, expanded, type Items, movements, transposed } from "./arrays.ts";
 import { elementwise } from "./elementwise.ts";
 import type { Buffer, CopyPart, Operand, Statement } from "./statements.ts";
@@ -18,7 +18,7 @@ export interface CellProgram {
 export class UntranslatedError extends ConfigError {
   constructor(op: string, kind: string) {
     super(`the operation ${op}, which the ${kind} of this model needs, has no translation to C`, {
-      fix: "export it with `astrochem export onnx`; src/export-c/elementwise.ts lists the operations that have one",
+      fix: "export it with `astrochem export onnx`; src/export/c/elementwise.ts lists the operations that have one",
     });
   }
 }

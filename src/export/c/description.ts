@@ -1,6 +1,6 @@
-import type { Models } from "../inference/onnx-parts.ts";
-import { autoencoderHash } from "../models/weights-file.ts";
-import { packageVersion } from "../version.ts";
+import { autoencoderHash } from "../../models/weights-file.ts";
+import { packageVersion } from "../../version.ts";
+import type { Models } from "../onnx-parts.ts";
 
 /** A condition, with the range of the training rows, or of the configuration where that is not known. */
 export interface Condition {

@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
-import { ConfigError } from "../errors.ts";
-import { writeFileAtomic } from "../formats/atomic-file.ts";
-import { Inference } from "../inference/inference.ts";
-import { latentsOf, readAutoencoder, readEmulator } from "../models/weights-file.ts";
+import { ConfigError } from "../../errors.ts";
+import { writeFileAtomic } from "../../formats/atomic-file.ts";
+import { Inference } from "../../inference/inference.ts";
+import { latentsOf, readAutoencoder, readEmulator } from "../../models/weights-file.ts";
 import { cmakeFile, makefile } from "./build-files.ts";
 import { checkC } from "./check-c.ts";
 import { checkFortran } from "./check-fortran.ts";

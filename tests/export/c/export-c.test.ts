@@ -2,17 +2,17 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { tf } from "../../src/backend/tf.ts";
-import { RandomStream } from "../../src/data/random.ts";
-import { cFloat } from "../../src/export-c/elementwise.ts";
-import { checkName, exportC, filesOfC } from "../../src/export-c/export-c.ts";
-import { cellProgram } from "../../src/export-c/program.ts";
-import { initialEvolver } from "../../src/models/evolver.ts";
-import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
-import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
-import { testFolder } from "../helpers/folder.ts";
-import { initialAutoencoder } from "../helpers/models.ts";
-import { useWasm } from "../helpers/tensors.ts";
+import { tf } from "../../../src/backend/tf.ts";
+import { RandomStream } from "../../../src/data/random.ts";
+import { cFloat } from "../../../src/export/c/elementwise.ts";
+import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
+import { cellProgram } from "../../../src/export/c/program.ts";
+import { initialEvolver } from "../../../src/models/evolver.ts";
+import { evolverOf, evolvers } from "../../../src/models/evolvers.ts";
+import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../../src/models/weights-file.ts";
+import { testFolder } from "../../helpers/folder.ts";
+import { initialAutoencoder } from "../../helpers/models.ts";
+import { useWasm } from "../../helpers/tensors.ts";
 
 const folder = testFolder();
 const has = (program: string): boolean => {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/data/random.ts";
-import { exportOnnx } from "../../src/inference/export-onnx.ts";
+import { exportOnnx } from "../../src/export/export-onnx.ts";
 import { Inference, type Matrix } from "../../src/inference/inference.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
 import { testFolder } from "../helpers/folder.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { drawBar, formatDuration } from "../../src/training/terminal-text.ts";
+import { drawBar, formatDuration } from "../../src/commands/terminal-text.ts";
 
 it.each([
   [0, "00:00"],

@@ -1,5 +1,5 @@
-import { metricOf } from "./epoch-log.ts";
-import type { EpochRecord, TrainingObserver } from "./observer.ts";
+import { metricOf } from "../training/epoch-log.ts";
+import type { EpochRecord, TrainingObserver } from "../training/observer.ts";
 import type { StatusLine } from "./status-line.ts";
 import { cut, drawBar, formatDuration } from "./terminal-text.ts";
 

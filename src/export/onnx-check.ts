@@ -3,7 +3,7 @@ import { hostTensor } from "../backend/engine.ts";
 import { loadOnnxRuntime, type OnnxRuntime } from "../backend/onnx-runtime.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { ConfigError } from "../errors.ts";
-import type { Inference } from "./inference.ts";
+import type { Inference } from "../inference/inference.ts";
 import { type Models, type Part, type PartOptions, type PartPort, partOf } from "./onnx-parts.ts";
 import { Samples } from "./onnx-samples.ts";
 

@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { EpochRecord } from "../../src/training/observer.ts";
 import {
   estimateRemaining,
   Progress,
   type ProgressState,
   renderBar,
   renderEpoch,
-} from "../../src/training/progress.ts";
-import { StatusLine } from "../../src/training/status-line.ts";
+} from "../../src/commands/progress.ts";
+import { StatusLine } from "../../src/commands/status-line.ts";
+import type { EpochRecord } from "../../src/training/observer.ts";
 
 const state: ProgressState = {
   phase: "training",

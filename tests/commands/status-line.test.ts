@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { StatusLine } from "../../src/training/status-line.ts";
+import { StatusLine } from "../../src/commands/status-line.ts";
 
 function terminal(columns: number | undefined) {
   const written: string[] = [];

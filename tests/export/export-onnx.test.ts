@@ -6,11 +6,11 @@ import { loadOnnxRuntime, type OnnxRuntime } from "../../src/backend/onnx-runtim
 import { minmaxLatents } from "../../src/chemistry/scaling.ts";
 import { exportCommand } from "../../src/commands/export.ts";
 import { RandomStream } from "../../src/data/random.ts";
-import { checkDeviation, type ExportRequest, type ExportSummary, exportOnnx } from "../../src/inference/export-onnx.ts";
+import { checkDeviation, type ExportRequest, type ExportSummary, exportOnnx } from "../../src/export/export-onnx.ts";
+import { OnnxChecker } from "../../src/export/onnx-check.ts";
+import { onnxFile } from "../../src/export/onnx-file.ts";
+import { type Models, type PartKind, partOf } from "../../src/export/onnx-parts.ts";
 import { Inference, type Matrix } from "../../src/inference/inference.ts";
-import { OnnxChecker } from "../../src/inference/onnx-check.ts";
-import { onnxFile } from "../../src/inference/onnx-file.ts";
-import { type Models, type PartKind, partOf } from "../../src/inference/onnx-parts.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
 import { packageVersion } from "../../src/version.ts";
 import { testContext } from "../commands/buffers.ts";

@@ -1,7 +1,7 @@
-import { derivedSeed, RandomStream } from "../data/random.ts";
-import type { Inference } from "../inference/inference.ts";
-import type { Models, PartPort } from "../inference/onnx-parts.ts";
-import { Samples } from "../inference/onnx-samples.ts";
+import { derivedSeed, RandomStream } from "../../data/random.ts";
+import type { Inference } from "../../inference/inference.ts";
+import type { Models, PartPort } from "../onnx-parts.ts";
+import { Samples } from "../onnx-samples.ts";
 import type { Description } from "./description.ts";
 
 /** Trajectories that a check computes again, each array by trajectory. */
