@@ -39,10 +39,6 @@ export const exportCommand: Command = {
   },
   examples: [
     ["astrochem export onnx --weights outputs/demo/weights/sample --scaling", "all four, for physical units"],
-    [
-      "astrochem export onnx --weights outputs/demo/weights/sample --only rollout --steps 240",
-      "240 steps on scaled values",
-    ],
     ["astrochem export c --weights outputs/demo/weights/sample --output outputs/c", "source in C and Fortran"],
   ],
   async run(context) {

@@ -55,7 +55,3 @@ export function describe(name: string, models: Models, carry: number): Descripti
 export function cText(text: string): string {
   return `"${text.replace(/[^\x20-\x7e]/g, "?").replace(/["\\?]/g, "\\$&")}"`;
 }
-
-export function cDouble(value: number | null): string {
-  return value === null ? "NAN" : Number.isInteger(value) && Math.abs(value) < 1e15 ? `${value}.0` : `${value}`;
-}

@@ -1,7 +1,7 @@
 import type { Buffer, LoopOp, Operand, Statement } from "./statements.ts";
 
 /** The operands of a statement. */
-export function operandsOf(statement: Statement): readonly Operand[] {
+function operandsOf(statement: Statement): readonly Operand[] {
   switch (statement.kind) {
     case "loop":
       return statement.ops.flatMap(({ args }) => args);

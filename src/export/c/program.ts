@@ -15,7 +15,7 @@ export interface CellProgram {
 }
 
 /** An operation that has no translation to C. */
-export class UntranslatedError extends ConfigError {
+class UntranslatedError extends ConfigError {
   constructor(op: string, kind: string) {
     super(`the operation ${op}, which the ${kind} of this model needs, has no translation to C`, {
       fix: "export it with `astrochem export onnx`; src/export/c/elementwise.ts lists the operations that have one",
