@@ -1,6 +1,7 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import type { Metadata } from "h5wasm/node";
 import { DataError, nearest } from "../errors.ts";
+import { hasHdf5Signature } from "../formats/signatures.ts";
 import { Hdf5Dataset } from "./hdf5-dataset.ts";
 import { callHdf5, complaintsOf, type Hdf5Library, loadHdf5, transferBuffer } from "./hdf5-library.ts";
 import { decodeText, dtypeOf, viewAs, type WritableType, writeMetadata } from "./hdf5-types.ts";
@@ -236,8 +237,6 @@ function openedId(library: Hdf5Library, path: string, mode: number): bigint | st
   return id < 0n ? complaint : id;
 }
 
-const SIGNATURE = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
-
 /** Tells the plain mistakes apart before HDF5 does with its own words. */
 function checkReadable(path: string): void {
   if (!existsSync(path)) throw new DataError(`no such file: ${path}`, { fix: "check the path" });
@@ -250,16 +249,10 @@ function checkReadable(path: string): void {
   });
 }
 
-/** The signature stands at byte 0, or behind a user block of 512, 1024, 2048 … bytes. */
 function hasSignature(path: string, size: number): boolean {
   const descriptor = openForReading(path);
   try {
-    const bytes = Buffer.alloc(SIGNATURE.length);
-    for (let at = 0; at < size; at = Math.max(512, at * 2)) {
-      readSync(descriptor, bytes, 0, bytes.length, at);
-      if (bytes.equals(SIGNATURE)) return true;
-    }
-    return false;
+    return hasHdf5Signature(descriptor, size);
   } finally {
     closeSync(descriptor);
   }

@@ -3,6 +3,7 @@ import { endianness } from "node:os";
 import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
 import { parseNpyHeader } from "./npy-header.ts";
+import { npySignature } from "./signatures.ts";
 import { type AnyNumberArray, columnMajorStrides, elementCount, gather, swapBytes } from "./strided.ts";
 
 /** The element types that are read, by NumPy's letter and width. Booleans become 0 and 1 in a Uint8Array. */
@@ -29,7 +30,6 @@ export interface NpyArray {
   readonly dtype: NpyType;
 }
 
-const magic = Buffer.from("\x93NUMPY", "latin1");
 const longestHeader = 65_536;
 const machineOrder = endianness() === "LE" ? "<" : ">";
 /** Node reads and writes at most 2 GiB in one call. */
@@ -115,7 +115,7 @@ function readFrom(descriptor: number, path: string): NpyArray {
 function headerOf(descriptor: number, path: string): NpyHeader {
   const { size } = fstatSync(descriptor);
   const start = readExactly(descriptor, 0, Math.min(12, size));
-  if (start.length < 10 || !start.subarray(0, 6).equals(magic)) {
+  if (start.length < 10 || !start.subarray(0, 6).equals(npySignature)) {
     throw new DataError(`${path} is not a NumPy array file (its first bytes are not those of .npy)`, {
       where: path,
       fix: "give a file that numpy.save wrote",
@@ -209,7 +209,7 @@ export function encodeNpy({ shape, data }: NpyContent): Uint8Array[] {
   // The numbers begin at a multiple of 64 bytes, so that they can be mapped into memory.
   const length = Math.ceil((10 + dictionary.length + 1) / 64) * 64 - 10;
   const header = Buffer.alloc(10 + length, " ");
-  magic.copy(header);
+  npySignature.copy(header);
   header[6] = 1;
   header[7] = 0;
   header.writeUInt16LE(length, 8);

@@ -38,8 +38,6 @@ type ConservedTensors = {
   readonly abundances: tf.Tensor2D;
   /** The largest residual that is left in each row, relative to what holds the element, [rows]. */
   readonly residual: tf.Tensor1D;
-  /** The largest change of an abundance in each row, in powers of e, [rows]. */
-  readonly largest: tf.Tensor1D;
 };
 
 /**
@@ -67,11 +65,10 @@ function conserved(
   const sums = (x: tf.Tensor2D, of: tf.Tensor2D): tf.Tensor2D => tf.matMul(of, x, false, true);
   const holders = tf.maximum(sums(abundances, tf.abs(counts)), 1e-37) as tf.Tensor2D;
   const isAsked = tf.cast(
-    tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.add(tf.mul(isCharge, 1), wanted), 0)),
+    tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.add(isCharge, wanted), 0)),
     "float32",
   ) as tf.Tensor2D;
   let x = abundances;
-  let shift: tf.Tensor2D = tf.zerosLike(abundances);
   let missing = tf.mul<tf.Tensor2D>(tf.sub(wanted, sums(x, counts)), isAsked);
   let [factor, scale]: [Factor, tf.Tensor2D] = [[], holders];
   for (let i = 0; i < iterations; i++) {
@@ -86,13 +83,11 @@ function conserved(
     const cut = tf.minimum(tf.div(largestStep, tf.maximum(furthest, 1e-30)), 1);
     const moved = tf.mul<tf.Tensor2D>(by, cut);
     x = tf.mul(x, tf.exp(moved));
-    shift = tf.add(shift, moved);
     missing = tf.mul(tf.sub(wanted, sums(x, counts)), isAsked);
   }
   return {
     abundances: x,
     residual: tf.max(tf.abs(tf.div(missing, holders)), 0),
-    largest: tf.max(tf.abs(shift), 1),
   };
 }
 

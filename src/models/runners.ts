@@ -118,15 +118,14 @@ export class ConservingDecoder {
       latents: hostTensor(latents, [rows, latents.length / rows]),
       totals: hostTensor(totals, [rows, totals.length / rows]),
     });
-    const [abundances, residual, largest] = [made.abundances!.data, made.residual!.data, made.largest!.data];
+    const [abundances, residual] = [made.abundances!.data, made.residual!.data];
     const unmet: number[] = [];
     for (let row = 0; row < rows; row++) {
       if (residual[row]! <= roundedResidual) continue;
       const correction = this.conservation.project(rowOf(abundances, row, rows), rowOf(totals, row, rows));
-      largest[row]! += correction.largest;
       if (!(correction.residual <= metResidual)) unmet.push(row);
     }
-    return { abundances, largest, unmet };
+    return { abundances, unmet };
   }
 
   dispose(): Promise<void> {
@@ -137,8 +136,6 @@ export class ConservingDecoder {
 /** Decoded rows with given totals. */
 export interface Conserved {
   readonly abundances: Float32Array;
-  /** The largest change of an abundance, in powers of e, [rows]. */
-  readonly largest: Float32Array;
   /** Rows that could not have their totals. */
   readonly unmet: readonly number[];
 }

@@ -1,10 +1,11 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { describeNames } from "../../chemistry/element-table.ts";
 import { readSpeciesList } from "../../chemistry/species.ts";
-import { detectFile, hasColumnNames, readHead, textLayout } from "../../data/files/detect-file.ts";
+import { detectFile, hasColumnNames, isPacked, readHead, textLayout } from "../../data/files/detect-file.ts";
 import type { Detected } from "../../data/files/detected.ts";
 import { firstLine } from "../../data/read-messages.ts";
 import { AstrochemError, DataError } from "../../errors.ts";
+import { hdf5Signature, npySignature } from "../../formats/signatures.ts";
 import { summarizeSpecies } from "./column-roles.ts";
 import { inspectArray } from "./inspect-array.ts";
 import { inspectFolder, inspectJson, inspectJsonLines, inspectYaml } from "./inspect-run.ts";
@@ -46,7 +47,7 @@ async function inspectKind(path: string, options: InspectionOptions): Promise<In
     return (await import("./inspect-hdf5.ts")).inspectTable(detected, options);
   }
   if (isHdf5(path, head)) return (await import("./inspect-hdf5.ts")).inspectHdf5(path, bytes, options);
-  if (head.subarray(0, 6).equals(npyMagic) || path.endsWith(".npy"))
+  if (head.subarray(0, 6).equals(npySignature) || path.endsWith(".npy"))
     return whileBlocking(() => ({ ...inspectArray(path, bytes, options.isQuick), has_names: hasColumnNames(path) }));
   if (path.endsWith(".onnx")) {
     const { inspectOnnx } = await import("./inspect-onnx.ts");
@@ -107,17 +108,9 @@ function isTable({ kind }: Detected): boolean {
   return ["uclchem-text", "uclchem-hdf5", "table", "headerless", "codes", "packed"].includes(kind);
 }
 
-const npyMagic = Buffer.from("\x93NUMPY", "latin1");
-const hdf5Magic = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
-
 /** With a user block before it the signature is not at the start: then the name tells. */
 function isHdf5(path: string, head: Buffer): boolean {
-  return head.subarray(0, 8).equals(hdf5Magic) || /\.(h5|hdf5?|hdf)$/i.test(path);
-}
-
-/** gzip, bzip2, xz, zstd, Parquet, Arrow, UTF-16. */
-function isPacked(head: Buffer): boolean {
-  return /^(?:1f8b|425a68|fd377a585a|28b52ffd|50415231|4152524f5731|fffe|feff)/.test(head.toString("hex", 0, 8));
+  return head.subarray(0, 8).equals(hdf5Signature) || /\.(h5|hdf5?|hdf)$/i.test(path);
 }
 
 function isZip(head: Buffer): boolean {

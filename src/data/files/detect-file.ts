@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { nameOfRole } from "../../chemistry/physical-parameters.ts";
 import { DataError } from "../../errors.ts";
+import { hasHdf5Signature, npySignature } from "../../formats/signatures.ts";
 import type { Detected, FileKind, Found } from "./detected.ts";
 import { findLayout, type TextLayout } from "./text-layout.ts";
 
@@ -22,10 +23,9 @@ export async function detectFile(path: string): Promise<Detected> {
     fix,
     ...more,
   });
-  if (isHdf5(head, bytes, path)) return (await import("./detect-hdf5.ts")).detectHdf5(path, found);
-  if (head.subarray(0, 6).equals(npyMagic)) return detectNpy(path, found);
-  const start = head.toString("hex", 0, 16);
-  const other = otherFormats.find((format) => format.start.test(start));
+  if (isHdf5(bytes, path)) return (await import("./detect-hdf5.ts")).detectHdf5(path, found);
+  if (head.subarray(0, 6).equals(npySignature)) return detectNpy(path, found);
+  const other = packedFormat(head);
   if (other !== undefined) return found("packed", other.what, other.fix(JSON.stringify(path)));
   const layout = textLayout(head, bytes);
   if (layout === null) return found("unknown", "no kind of file that is known here", readable);
@@ -94,6 +94,16 @@ const throughPandas = (reader: string) => (path: string) =>
   `in Python: import pandas; pandas.${reader}(${path}).to_hdf("data.h5", key="df")`;
 
 /** Formats that are told, not read, by their first bytes in hexadecimal. */
+/** Whether a file is one that has to be unpacked or converted first: gzip, bzip2, xz, zstd, Parquet, Arrow, UTF-16. */
+export function isPacked(head: Buffer): boolean {
+  return packedFormat(head) !== undefined;
+}
+
+function packedFormat(head: Buffer) {
+  const start = head.toString("hex", 0, 16);
+  return otherFormats.find((format) => format.start.test(start));
+}
+
 const otherFormats: readonly { start: RegExp; what: string; fix: (path: string) => string }[] = [
   { start: /^1f8b/, what: "a file packed by gzip", fix: unpacking("gunzip -k") },
   { start: /^425a68/, what: "a file packed by bzip2", fix: unpacking("bunzip2 -k") },
@@ -108,20 +118,10 @@ const otherFormats: readonly { start: RegExp; what: string; fix: (path: string) 
   },
 ];
 
-const npyMagic = Buffer.from("\x93NUMPY", "latin1");
-const hdf5Magic = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
-
-/** The signature is at the start, or behind a user block of 512, 1024, 2048 … bytes. */
-function isHdf5(head: Buffer, bytes: number, path: string): boolean {
-  if (head.subarray(0, 8).equals(hdf5Magic)) return true;
+function isHdf5(bytes: number, path: string): boolean {
   const descriptor = openSync(path, "r");
   try {
-    const signature = Buffer.alloc(8);
-    for (let at = 512; at < bytes; at *= 2) {
-      readSync(descriptor, signature, 0, 8, at);
-      if (signature.equals(hdf5Magic)) return true;
-    }
-    return false;
+    return hasHdf5Signature(descriptor, bytes);
   } finally {
     closeSync(descriptor);
   }
