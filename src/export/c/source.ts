@@ -3,11 +3,13 @@ import { type Description, describe } from "./description.ts";
 import { cFloat } from "./elementwise.ts";
 import { cFunction, Tables, type Width, wrapped } from "./emit.ts";
 import { queries } from "./header.ts";
-import { kernels, mathsOf } from "./prelude.ts";
-import { cellProgram } from "./program.ts";
+import { kernels, mathsOf, vectors } from "./prelude.ts";
+import { type CellProgram, cellProgram } from "./program.ts";
 
 const block: Width = { word: "block", cells: "SG_BLOCK" };
+const narrow: Width = { word: "narrow", cells: "SG_NARROW" };
 const one: Width = { word: "one", cells: "1" };
+const widths = [block, narrow, one];
 
 /** A surrogate as C, and what it is. */
 export interface CSurrogate {
@@ -29,50 +31,41 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
     ["decode", partOf("decoder", models, options)],
   ] as const;
   const tables = new Tables();
-  const functions = parts.map(([word, part]) => {
-    const program = cellProgram(part);
-    return [block, one].map((width) => cFunction(word, program, width, tables)).join("\n\n");
+  const programs = parts.map(([, part]) => cellProgram(part));
+  const functions = parts.map(([word], k) => {
+    const program = programs[k]!;
+    return widths.map((width) => cFunction(word, program, width, tables)).join("\n\n");
   });
   const text = functions.join("\n\n");
-  const used = new Set(Array.from(text.matchAll(/sg_(\w+?)_(?:block|one)\(/g), ([, word]) => word!));
+  const used = new Set(Array.from(text.matchAll(/sg_(\w+?)_(?:block|narrow|one)\(/g), ([, word]) => word!));
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,
     `#include "${name}.h"\n\n#include <math.h>\n#include <string.h>`,
-    settings,
+    vectors,
+    `#define SG_WIDEST ${widest(programs)}`,
     mathsOf(text),
-    kernels(block, used),
-    kernels(one, used),
+    ...widths.map((width) => kernels(width, used)),
     ...tables.text,
     text,
     flagged(about),
     movers,
     ...(about.carry > 0 ? [carryFunctions(carried)] : []),
-    ...[block, one].map((width) => oneWidth(about, width, carried)),
+    ...widths.map((width) => oneWidth(about, width, carried)),
     publicFunctions(about),
     queries(about),
   ];
   return { about, source: `${source.map((each) => each.trim()).join("\n\n")}\n` };
 }
 
+/** The largest layer, of inputs or outputs. */
+function widest(programs: readonly CellProgram[]): number {
+  const layers = programs.flatMap(({ statements }) => statements.filter(({ kind }) => kind === "dense"));
+  return Math.max(1, ...layers.flatMap((layer) => (layer.kind === "dense" ? [layer.inner, layer.columns] : [])));
+}
+
 function sizeOfPorts(ports: readonly PartPort[]): number {
   return ports.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
-
-const settings = `/* Cells that are computed at once, and outputs of a layer that stay in registers: as many as the processor has room for. */
-#ifndef SG_BLOCK
-#if defined(__AVX512F__)
-#define SG_BLOCK 64
-#elif defined(__clang__)
-#define SG_BLOCK 16
-#else
-#define SG_BLOCK 32
-#endif
-#endif
-#ifndef SG_ROWS /* 1, 2, 4, 8 or 16 */
-#define SG_ROWS 4
-#endif
-/* Fewer cells than this are computed one by one. */
-#define SG_FEW 4`;
 
 /** What is wrong with the inputs of a cell. */
 function flagged({ name, species, conditions, clipping }: Description): string {
@@ -114,18 +107,19 @@ static uint32_t sg_flags_of_physical(const float *x)
 }
 
 const movers = `/* Rows of cells to [entry][cell] and back; what is left of a block is filled with its last cell. */
-static void sg_gather(size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+static inline void sg_gather(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
 {
-  for (size_t b = 0; b < SG_BLOCK; b++) {
-    const float *row = from + (b < cells ? b : cells - 1) * stride;
-    for (int k = 0; k < count; k++) to[(size_t)k * SG_BLOCK + b] = row[k];
+  size_t row[SG_BLOCK];
+  for (int b = 0; b < width; b++) row[b] = ((size_t)b < cells ? (size_t)b : cells - 1) * stride;
+  for (int k = 0; k < count; k++) {
+    for (int b = 0; b < width; b++) to[k * width + b] = from[row[b] + (size_t)k];
   }
 }
 
-static void sg_scatter(size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+static inline void sg_scatter(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
 {
-  for (size_t b = 0; b < cells; b++) {
-    for (int k = 0; k < count; k++) to[b * stride + (size_t)k] = from[(size_t)k * SG_BLOCK + b];
+  for (int k = 0; k < count; k++) {
+    for (size_t b = 0; b < cells; b++) to[b * stride + (size_t)k] = from[(size_t)(k * width) + b];
   }
 }`;
 
@@ -153,17 +147,17 @@ function oneWidth(
   carried: readonly PartPort[],
 ): string {
   const { word, cells } = width;
-  const isBlock = word === "block";
+  const isOne = word === "one";
   const [S, P, L] = [species.length, conditions.length, latents];
   const load = (stride: string, count: number | string, from: string, to: string): string =>
-    isBlock
-      ? `sg_gather(cells, ${stride}, ${count}, ${from}, ${to});`
-      : `memcpy(${to}, ${from}, ${count} * sizeof(float));`;
+    isOne
+      ? `memcpy(${to}, ${from}, ${count} * sizeof(float));`
+      : `sg_gather(${cells}, cells, ${stride}, ${count}, ${from}, ${to});`;
   const store = (stride: string, count: number | string, from: string, to: string): string =>
-    isBlock
-      ? `sg_scatter(cells, ${stride}, ${count}, ${from}, ${to});`
-      : `memcpy(${to}, ${from}, ${count} * sizeof(float));`;
-  const count = isBlock ? "size_t cells, " : "";
+    isOne
+      ? `memcpy(${to}, ${from}, ${count} * sizeof(float));`
+      : `sg_scatter(${cells}, cells, ${stride}, ${count}, ${from}, ${to});`;
+  const count = isOne ? "" : "size_t cells, ";
   const hasCarry = carry > 0;
   const given = carryArguments("memory", carried, width);
   const made = carryArguments("next_memory", carried, width);
@@ -238,10 +232,14 @@ function publicFunctions({ name, species, conditions, latents, carry }: Descript
   size_t cell = 0;
   if (n == 0) return ${upper}_OK;
   if (${arrays.map(([array]) => `${array} == NULL`).join(" || ")}) return ${upper}_NULL_ARRAY;
-${flags}  while (n - cell >= SG_FEW) {
+${flags}  while (n - cell > SG_NARROW) {
     const size_t cells = (n - cell < SG_BLOCK) ? n - cell : SG_BLOCK;
     sg_${word}_rows_block(cells, ${first}${rows});
     cell += cells;
+  }
+  if (n - cell >= SG_FEW) {
+    sg_${word}_rows_narrow(n - cell, ${first}${rows});
+    cell = n;
   }
   for (; cell < n; cell++) sg_${word}_rows_one(${first}${rows});
   return ${upper}_OK;
