@@ -26,7 +26,7 @@ export const configOptions = {
 } as const satisfies Record<string, OptionSpec>;
 
 /** Flags of the commands that can sweep. */
-export const sweepOptions = {
+const sweepOptions = {
   multirun: {
     type: "boolean",
     describe: "a sweep (also -m): a run for each combination of values, key=1,2 key=range(0,8); see docs/sweeps.md",

@@ -111,7 +111,7 @@ const silence_ms = 180_000;
  * Where a point stands. That its run has completed is told by the run's own summary, which is written before the point's state: a
  * process that is killed in between has done its work.
  */
-export function findPoint(folder: string, index: number): FoundPoint {
+function findPoint(folder: string, index: number): FoundPoint {
   // The claim is given up last: whoever finds none finds all that its holder wrote.
   const isHeld = lockState(sweepPaths.claim(folder, index), silence_ms) === "held";
   const state = readState(folder, index);

@@ -51,6 +51,7 @@ describe("the package's configurations", () => {
       datasets: "grav",
       models: "autoencoder",
       "recipes/autoencoder@recipe": "curriculum",
+      launchers: "local",
     });
     expect(config).toMatchObject({
       mode: "both",
