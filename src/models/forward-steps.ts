@@ -80,7 +80,7 @@ function decodedMembers(
 
 /**
  * Decoding to linear abundances with given totals: state as for `decodeStep` and that of `conservationArrays`; inputs `latents`, `totals`
- * [rows, totals]; outputs `abundances` [rows, species], `residual` [rows]: see `conserved`. Of an ensemble the mean gets the totals.
+ * [rows, totals]; outputs `abundances` [rows, species], `correction` and `residual` [rows]: see `conserved`. Of an ensemble the mean gets the totals.
  */
 export function decodeConservedStep(compressor: Compressor, ensemble: DecodedEnsemble): FrozenStep {
   const plain = decodeStep(compressor, ensemble);
