@@ -14,6 +14,7 @@ import type { RawColumns } from "../data/respelt-frame.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
+import type { Expected, Trust } from "../models/trust.ts";
 import {
   type AutoencoderWeights,
   type EmulatorWeights,
@@ -32,6 +33,7 @@ import {
 } from "./arguments.ts";
 import { InputWarnings, type WarningListener } from "./input-warnings.ts";
 import { TotalsKeeper } from "./totals-keeper.ts";
+import { TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
@@ -61,6 +63,16 @@ export interface EmulateOptions extends ScaledOption {
    * Default: false.
    */
   readonly conserve?: boolean | undefined;
+  /** Says of every state how far to believe it. The weights must be calibrated: `astrochem calibrate`. Default: false. */
+  readonly trust?: boolean | undefined;
+  /** Of `trust`, where steps are not all the trained one: years of the start and of every state, [b, t + 1]. */
+  readonly times?: MatrixInput | undefined;
+}
+
+/** What `emulate` gives: abundances, [b, t, species]. */
+export interface Emulated extends Matrix {
+  /** With `trust`, [b, t] each: the error in dex that 9 of 10 states do not exceed, and bits of `trustFlags` that say why. */
+  readonly trust?: Expected;
 }
 
 /** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
@@ -119,7 +131,16 @@ export class Inference {
   /** Made when it is first asked for. */
   readonly #conserving: () => TotalsKeeper;
   #keeper: TotalsKeeper | null = null;
-  readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
+  #meter: TrustMeter | null = null;
+  readonly #engine: Engine;
+  /** Whether the weights tell how far to believe them: what `trust` needs. */
+  readonly isCalibrated: boolean;
+  readonly #emulator: {
+    roller: Roller;
+    physical: PhysicalScaling;
+    latents: LatentScaling;
+    trust: Trust | undefined;
+  } | null;
   readonly #warnings: InputWarnings;
   readonly #running = new Set<Promise<unknown>>();
   #disposal: Promise<void> | null = null;
@@ -144,6 +165,8 @@ export class Inference {
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#warnings = warnings;
+    this.#engine = engine;
+    this.isCalibrated = emulator?.weights.trust !== undefined;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
@@ -155,6 +178,7 @@ export class Inference {
       roller: new Roller(engine, emulator.weights),
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
+      trust: emulator.weights.trust,
     };
   }
 
@@ -245,11 +269,12 @@ export class Inference {
    * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t.
    * @throws DataError naming the argument and the first bad index
    */
-  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Matrix> {
+  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Emulated> {
     return this.#call(() => this.#emulate(physical, abundances, options));
   }
 
-  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Matrix> {
+  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Emulated> {
+    const meter = options.trust ? this.#trusting() : null;
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -262,15 +287,37 @@ export class Inference {
     const data = options.conserve
       ? await this.#decodeConserved(evolved, abundances, options)
       : await this.#decodeRows(evolved, options);
-    return { data, shape: [batch, steps, this.species.length] };
+    const shape = [batch, steps, this.species.length];
+    if (meter === null) return { data, shape };
+    const starts = this.#clipped(abundances, options);
+    const passed = { batch, steps, physical: scaled, latents, evolved, starts, times: options.times };
+    return { data, shape, trust: await meter.expected(passed) };
+  }
+
+  /** What measures trust with a calibration; the caller's to dispose. For the calibration itself. */
+  trustMeter(trust: Trust): TrustMeter {
+    return new TrustMeter(this.#engine, trust, this);
+  }
+
+  /** @throws CheckpointError for weights that are not calibrated */
+  #trusting(): TrustMeter {
+    const { trust } = this.#requireEmulator();
+    if (trust === undefined) throw uncalibrated();
+    this.#meter ??= this.trustMeter(trust);
+    return this.#meter;
+  }
+
+  /** Linear abundances within the clipping range. */
+  #clipped(abundances: MatrixInput, { scaled }: ScaledOption): Float32Array {
+    const linear = Float32Array.from(abundances.data);
+    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
+    const { lower, upper } = this.abundancesClipping;
+    return linear.map((x) => Math.min(Math.max(x, lower), upper));
   }
 
   /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. */
   async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Float32Array> {
-    const linear = Float32Array.from(starts.data);
-    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
-    const { lower, upper } = this.abundancesClipping;
-    const clipped = linear.map((x) => Math.min(Math.max(x, lower), upper));
+    const clipped = this.#clipped(starts, { scaled });
     if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
       this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
       return await this.#decodeRows(latents, { scaled });
@@ -293,7 +340,9 @@ export class Inference {
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
     await Promise.all(
-      [this.#encoder, this.#decoder, this.#keeper, this.#emulator?.roller].map((runner) => runner?.dispose()),
+      [this.#encoder, this.#decoder, this.#keeper, this.#meter, this.#emulator?.roller].map((runner) =>
+        runner?.dispose(),
+      ),
     );
   }
 
