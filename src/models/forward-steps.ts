@@ -43,7 +43,7 @@ export function decodeStep(compressor: Compressor): FrozenStep {
 
 /**
  * Decoding to linear abundances with given totals: state as for `decodeStep` and that of `conservationArrays`; inputs `latents`, `totals`
- * [rows, totals]; outputs `abundances` [rows, species], `residual` [rows]: see `conserved`.
+ * [rows, totals]; outputs `abundances` [rows, species], `correction` and `residual` [rows]: see `conserved`.
  */
 export function decodeConservedStep(compressor: Compressor, scale: Scale): FrozenStep {
   const plain = decodeStep(compressor);

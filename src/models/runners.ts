@@ -99,14 +99,18 @@ export class ConservingDecoder {
   /** What the totals of its species are. */
   readonly conservation: Conservation;
   readonly #frozen: Frozen;
+  readonly #scale: AbundanceScaling;
   readonly #decode: Run;
+  /** As decoded, for rows that the engine's iteration does not end in. */
+  readonly #plain: Run;
 
   constructor(engine: Engine, weights: AutoencoderWeights) {
     this.conservation = new Conservation(tableOfWeights(weights));
     const arrays = { ...decoderArrays(weights), ...conservationArrays(this.conservation) };
     this.#frozen = new Frozen(engine, arrays);
-    const scale = new AbundanceScaling(weights.abundances_clipping);
-    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), scale));
+    this.#scale = new AbundanceScaling(weights.abundances_clipping);
+    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), this.#scale));
+    this.#plain = this.#frozen.bind("decode", decodeStep(compressorOf(weights)));
   }
 
   /**
@@ -119,14 +123,32 @@ export class ConservingDecoder {
       latents: hostTensor(latents, [rows, latents.length / rows]),
       totals: hostTensor(totals, [rows, totals.length / rows]),
     });
-    const [abundances, residual] = [made.abundances!.data, made.residual!.data];
-    const unmet: number[] = [];
-    for (let row = 0; row < rows; row++) {
-      if (residual[row]! <= roundedResidual) continue;
-      const correction = this.conservation.project(rowOf(abundances, row, rows), rowOf(totals, row, rows));
-      if (!(correction.residual <= metResidual)) unmet.push(row);
+    const conserved = { abundances: made.abundances!.data, correction: made.correction!.data, unmet: [] as number[] };
+    const residual = made.residual!.data;
+    const large: number[] = [];
+    for (let row = 0; row < rows; row++) if (!(residual[row]! <= roundedResidual)) large.push(row);
+    if (large.length > 0) await this.#finish(large, { latents, totals, rows }, conserved);
+    return conserved;
+  }
+
+  /** Projects rows from what was decoded. */
+  async #finish(
+    large: readonly number[],
+    { latents, totals, rows }: { latents: Float32Array; totals: Float32Array; rows: number },
+    { abundances, correction, unmet }: Conserved & { unmet: number[] },
+  ): Promise<void> {
+    const given = new Float32Array((latents.length / rows) * large.length);
+    for (const [i, row] of large.entries()) given.set(rowOf(latents, row, rows), (i * given.length) / large.length);
+    const { data } = (await this.#plain({ latents: hostTensor(given, [large.length, latents.length / rows]) })).scaled!;
+    this.#scale.unscaleInto(data, data);
+    for (const [i, row] of large.entries()) {
+      const state = rowOf(data, i, large.length);
+      const made = this.conservation.project(state, rowOf(totals, row, rows));
+      const isMet = made.residual <= metResidual;
+      if (!isMet) unmet.push(row);
+      correction[row] = isMet ? made.mean_dex : Number.POSITIVE_INFINITY;
+      rowOf(abundances, row, rows).set(state);
     }
-    return { abundances, unmet };
   }
 
   dispose(): Promise<void> {
@@ -136,7 +158,10 @@ export class ConservingDecoder {
 
 /** Decoded rows with given totals. */
 export interface Conserved {
+  /** Linear, [rows, species]; as decoded in the rows of `unmet`. */
   readonly abundances: Float32Array;
+  /** How far the rows were moved, the mean over species of |Δ log10 x|, [rows]: no error changes by more. Infinite in those of `unmet`. */
+  readonly correction: Float32Array;
   /** Rows that could not have their totals. */
   readonly unmet: readonly number[];
 }
