@@ -116,6 +116,10 @@ export const rootSchemas = {
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
     recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
+    calibrate: z
+      .boolean()
+      .default(true)
+      .describe("At the end, find how far to believe each state, as `astrochem calibrate` does."),
   }),
   config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };

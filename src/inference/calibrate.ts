@@ -1,5 +1,4 @@
 import type { ComputeRequest } from "../backend/compute.ts";
-import { PhysicalScaling } from "../chemistry/scaling.ts";
 import { counted } from "../counted.ts";
 import { type CleanData, openCleanData } from "../data/clean-data.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
@@ -7,6 +6,7 @@ import type { Frame } from "../data/frame.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
+import { whileWriting } from "../formats/lock.ts";
 import type { Trust } from "../models/trust.ts";
 import { readEmulator, readTraining, writeEmulator } from "../models/weights-file.ts";
 import {
@@ -76,8 +76,10 @@ export async function calibrateFile(request: CalibrationRequest, tools: Calibrat
       if (data_hash !== null && data_hash !== clean.hash)
         tools.log("warning: the weights were trained with another file: tracers that trained them calibrate nothing");
       const trust = await calibration(surrogate, clean, tools);
-      for (const path of [emulator, ...(request.copies ?? [])])
-        writeEmulator(path, { ...readEmulator(path), trust }, readTraining(path));
+      await whileWriting(emulator, async () => {
+        for (const path of [emulator, ...(request.copies ?? [])])
+          writeEmulator(path, { ...readEmulator(path), trust }, readTraining(path));
+      });
       return trust;
     } finally {
       clean.close();
@@ -294,18 +296,13 @@ async function emulated(
   surrogate: Inference,
   { count, steps, physical, starts, truth }: TracerGroup,
 ): Promise<{ trajectories: Trajectories; errors: Float64Array }> {
-  const { physicalParameters, species, latentDim } = surrogate;
-  const driving = { data: physical, shape: [count, steps, physicalParameters.length] };
-  const first = { data: starts.map((x) => Math.max(x, 0)), shape: [count, species.length] };
-  const latents = (await surrogate.encode(first)).data;
-  const evolved = (await surrogate.latentEmulate(driving, { data: latents, shape: [count, latentDim] })).data;
-  const { data } = await surrogate.emulate(driving, first, { conserve: true });
-  const scaled = new Float32Array(physical.length);
-  PhysicalScaling.of(physicalParameters).scaleInto(physical, scaled);
-  return {
-    trajectories: { batch: count, steps, physical: scaled, latents, evolved, starts: first.data },
-    errors: meanErrors(data, truth, surrogate),
-  };
+  const { physicalParameters, species } = surrogate;
+  const { data, passed } = await surrogate.passed(
+    { data: physical, shape: [count, steps, physicalParameters.length] },
+    { data: starts.map((x) => Math.max(x, 0)), shape: [count, species.length] },
+    { conserve: true },
+  );
+  return { trajectories: passed, errors: meanErrors(data, truth, surrogate) };
 }
 
 function runningMaximum(values: ArrayLike<number>, from: number, count: number): Float64Array {

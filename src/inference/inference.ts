@@ -33,7 +33,7 @@ import {
 } from "./arguments.ts";
 import { InputWarnings, type WarningListener } from "./input-warnings.ts";
 import { TotalsKeeper } from "./totals-keeper.ts";
-import { TrustMeter, uncalibrated } from "./trust.ts";
+import { type Trajectories, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
@@ -275,6 +275,17 @@ export class Inference {
 
   async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Emulated> {
     const meter = options.trust ? this.#trusting() : null;
+    const { data, passed } = await this.#passed(physical, abundances, options);
+    const shape = [passed.batch, passed.steps, this.species.length];
+    return meter ? { data, shape, trust: await meter.expected(passed) } : { data, shape };
+  }
+
+  /** As `emulate`, with all that trust is measured by; for a calibration. */
+  passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Passed> {
+    return this.#call(() => this.#passed(physical, abundances, options));
+  }
+
+  async #passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Passed> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -284,14 +295,12 @@ export class Inference {
     const features = this.#scaledAbundances("abundances", abundances, options);
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const data = options.conserve
-      ? await this.#decodeConserved(evolved, abundances, options)
-      : await this.#decodeRows(evolved, options);
-    const shape = [batch, steps, this.species.length];
-    if (meter === null) return { data, shape };
     const starts = this.#clipped(abundances, options);
-    const passed = { batch, steps, physical: scaled, latents, evolved, starts, times: options.times };
-    return { data, shape, trust: await meter.expected(passed) };
+    const { data, correction } = options.conserve
+      ? await this.#decodeConserved(evolved, starts, options)
+      : { data: await this.#decodeRows(evolved, options) };
+    const { times } = options;
+    return { data, passed: { batch, steps, physical: scaled, latents, evolved, starts, correction, times } };
   }
 
   /** What measures trust with a calibration; the caller's to dispose. For the calibration itself. */
@@ -315,17 +324,20 @@ export class Inference {
     return linear.map((x) => Math.min(Math.max(x, lower), upper));
   }
 
-  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. */
-  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Float32Array> {
-    const clipped = this.#clipped(starts, { scaled });
+  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. @param starts within the clipping range */
+  async #decodeConserved(
+    latents: Float32Array,
+    starts: Float32Array,
+    { scaled }: ScaledOption,
+  ): Promise<{ data: Float32Array; correction?: Float32Array }> {
     if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
       this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
-      return await this.#decodeRows(latents, { scaled });
+      return { data: await this.#decodeRows(latents, { scaled }) };
     }
-    const { abundances, doubt } = await this.#conserving().decode(latents, clipped);
+    const { abundances, correction, doubt } = await this.#conserving().decode(latents, starts);
     this.#warnings.check("conservation", () => doubt);
     if (scaled) this.#abundanceScaling.scaleInto(abundances, abundances);
-    return abundances;
+    return { data: abundances, correction };
   }
 
   /**
@@ -419,6 +431,12 @@ export function trainedRanges({ physicalParameters }: Pick<Inference, "physicalP
 /** One line about what the weights do not tell. */
 export function describeUnknown({ unknownFacts }: Pick<Inference, "unknownFacts">): string {
   return `these weights do not tell ${unknownFacts.join(", ")}: nothing can be compared with it`;
+}
+
+/** An emulation, and what its trajectories passed through. */
+interface Passed {
+  readonly data: Float32Array;
+  readonly passed: Trajectories;
 }
 
 interface LoadedEmulator {
