@@ -9,7 +9,8 @@ import { type CleanColumns, type CleanSplit, openCleanData, openCleanSplit } fro
 import { checkStepsOf } from "../data/data-facts.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
-import { describeUnknown, Inference } from "../inference/inference.ts";
+import { Inference } from "../inference/inference.ts";
+import { describeUnknown } from "../inference/training-facts.ts";
 import { epochLogPath, epochRecord } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
 import type { Checks } from "./check-options.ts";

@@ -25,9 +25,15 @@ export interface Trajectories {
   readonly starts: Float32Array;
   /** dex, [b, t]; see `Signals`. */
   readonly correction?: Float32Array | undefined;
-  readonly spread?: Float32Array | undefined;
+  readonly spread?: Float32Array | null | undefined;
   /** Years, [b, t + 1]: the times of the start and of every state. */
   readonly times?: MatrixInput | undefined;
+}
+
+/** An emulation, and what its trajectories passed through. */
+export interface Passed {
+  readonly data: Float32Array;
+  readonly passed: Trajectories;
 }
 
 /** What a surrogate's facts are that trust needs. */
@@ -74,7 +80,7 @@ export class TrustMeter {
       ),
       outside: this.#outside(trajectories.physical, batch * steps),
       correction,
-      spread,
+      spread: spread ?? undefined,
       stretch: this.#stretch(trajectories),
     };
   }

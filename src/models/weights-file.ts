@@ -118,6 +118,8 @@ const emulatorMetadata = z.strictObject({
   autoencoder_hash: z.string(),
   /** How far to believe it: see `trust.ts`; left out until `astrochem calibrate`. */
   trust: trustMetadata.optional(),
+  /** Of an ensemble, where each member comes from; `provenance` then tells what they have in common. Left out: one model by itself. */
+  members: z.array(provenance).min(2).optional(),
 });
 
 type AutoencoderMetadata = z.output<typeof autoencoderMetadata>;
@@ -131,17 +133,14 @@ export interface AutoencoderWeights extends WithoutFormat<AutoencoderMetadata> {
   readonly statistics: Float32Array;
 }
 
-/** An emulator (any evolver) as its file holds it. `trainable` is the vector of its layout. */
+/** An emulator (any evolver, or several: `members`) as its file holds it. `trainable` is the vector of its layout, `model` the sizes of one. */
 export interface EmulatorWeights extends Omit<WithoutFormat<EmulatorMetadata>, "trust"> {
   readonly model: EvolverShape;
   readonly trust?: Trust | undefined;
   readonly trainable: Float32Array;
 }
 
-/**
- * A file of weights may hold the state of their training too: arrays whose names begin with this, and metadata of this name.
- * Readers of weights pass over both.
- */
+/** A file of weights may hold the state of their training too: arrays whose names begin with this, and metadata of this name; passed over. */
 export const trainingPrefix = "training/";
 export const trainingMetadata = "training";
 
@@ -161,7 +160,6 @@ export function writeAutoencoder(path: string, weights: AutoencoderWeights, trai
   writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }), training);
 }
 
-/** The same for an emulator. */
 export function writeEmulator(path: string, weights: EmulatorWeights, training?: SafetensorsContent): void {
   const { trainable, trust, ...metadata } = weights;
   const tensors = new Map([...arraysOf(evolverOf(weights).layout, trainable), ...(trust ? trustTensors(trust) : [])]);

@@ -23,6 +23,7 @@ import { CheckpointError, ConfigError } from "../errors.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { type Evolver, type EvolverShape, initialEvolver } from "../models/evolver.ts";
 import { evolverOf, kindOfEvolver } from "../models/evolvers.ts";
+import { memberCount, memberOf } from "../models/members.ts";
 import { Encoder } from "../models/runners.ts";
 import {
   type AutoencoderWeights,
@@ -348,7 +349,14 @@ function startingWeights(
     const random = new RandomStream(derivedSeed(seed, "initial emulator"));
     return initialEvolver(evolver, random, recipe.last_layer);
   }
-  const weights = readEmulator(warmStart);
+  const found = readEmulator(warmStart);
+  if (memberCount(found) > 1) {
+    throw new CheckpointError(`${warmStart} holds an ensemble of ${memberCount(found)}, not one emulator`, {
+      where: warmStart,
+      fix: "give the weights of one emulator, or start fresh",
+    });
+  }
+  const weights = memberOf(found, 0);
   checkWarmStart(warmStart, weights, { model_name, model: evolver.shape, species: columns.species });
   const scaling = weights.latent_scaling === undefined ? "minmax" : "standard";
   if (scaling !== recipe.latent_scaling) {
