@@ -32,6 +32,8 @@ export interface EmulateRequest {
   readonly strict?: boolean | undefined;
   /** Every row keeps the totals of its tracer's first row. */
   readonly conserve?: boolean | undefined;
+  /** dex: mark the states whose expected error is above, for the solver; needs calibrated weights. */
+  readonly fallback?: number | undefined;
   readonly output: string;
   readonly autoencoder: string;
   readonly emulator: string;
