@@ -90,7 +90,7 @@ export const evaluationKeys = {
   test_path: Weights.nullable()
     .default(null)
     .describe(
-      "Clean file whose `/test` is scored (split=test) beside baselines of the dataset's training tracers; null: the dataset's own.",
+      "Clean file whose `/test` is scored (split=test), or a raw file of which all is, beside baselines of the dataset's training tracers; null: the dataset's own.",
     ),
   species: z
     .array(z.string().min(1))

@@ -4,7 +4,6 @@ import { type CleanData, openCleanData } from "../data/clean-data.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
 import type { Frame } from "../data/frame.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
-import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { whileWriting } from "../formats/lock.ts";
 import type { Trust } from "../models/trust.ts";
@@ -20,7 +19,8 @@ import {
 } from "./calibration-fit.ts";
 import { Inference } from "./inference.ts";
 import { meanErrors } from "./state-errors.ts";
-import { elementTotals, seenRows, type Trajectories } from "./trust.ts";
+import { emulatedGroup, evenly, tracerGroups } from "./tracer-groups.ts";
+import { elementTotals, seenRows } from "./trust.ts";
 
 /** Rows that the sample is chosen from, and its size; starts that are kept; pairs of training states; rows of the calibration at most. */
 const [candidates, sampleSize, mostStarts, pairs, calibrationRows] = [16_384, 512, 64, 2000, 65_536];
@@ -105,9 +105,9 @@ async function calibration(surrogate: Inference, clean: CleanData, { signal }: C
   const found: Calibrated[] = [];
   let [steps, rows] = [1, 0];
   try {
-    for (const tracers of groups(clean.val, surrogate, calibrationRows)) {
+    for (const tracers of tracerGroups(clean.val, surrogate, { mostRows: calibrationRows })) {
       signal.throwIfAborted();
-      const { trajectories, errors } = await emulated(surrogate, tracers);
+      const { trajectories, errors } = await emulatedGroup(surrogate, tracers);
       const signals = await meter.signals(trajectories);
       steps = Math.max(steps, tracers.steps);
       rows += errors.length;
@@ -214,9 +214,9 @@ async function trainingFacts(
   const totals: number[] = [];
   const states: Float32Array[] = [];
   const changes: number[] = [];
-  for (const tracers of groups(frame, surrogate, candidates)) {
+  for (const tracers of tracerGroups(frame, surrogate, { mostRows: candidates })) {
     signal.throwIfAborted();
-    const { trajectories } = await emulated(surrogate, tracers);
+    const { trajectories } = await emulatedGroup(surrogate, tracers);
     const { latents, evolved, steps } = trajectories;
     const members = evolved.length / (latents.length * steps);
     for (let member = 0; member < members; member++) seen.push(seenRows(trajectories, member, members));
@@ -255,68 +255,12 @@ function pairErrors(states: Float32Array, surrogate: Inference): Float64Array {
   return meanErrors(one, other, surrogate);
 }
 
-/** Tracers of one length. */
-interface TracerGroup {
-  readonly count: number;
-  readonly steps: number;
-  /** [count, steps, physical]; the last row's conditions lead nowhere. */
-  readonly physical: Float32Array;
-  /** [count, species], and the states after, [count, steps, species]. */
-  readonly starts: Float32Array;
-  readonly truth: Float32Array;
-  start(b: number): { readonly abundances: Float32Array; readonly species: number };
-}
-
-/** Tracers spread evenly over a frame, of so many rows together, read in groups. */
-function* groups(frame: Frame, { species, physicalParameters }: Inference, mostRows: number): Generator<TracerGroup> {
-  const names = physicalParameters.map(({ name }) => name);
-  const runs = tracerRuns(frame.labels("Model").codes).filter(({ rows }) => rows > 1);
-  const all = runs.reduce((sum, { rows }) => sum + rows, 0);
-  const chosen = evenly(runs.length, Math.max(1, Math.floor((runs.length * mostRows) / Math.max(all, mostRows)))).map(
-    (i) => runs[i]!,
-  );
-  for (let from = 0, to = 0; from < chosen.length; from = to) {
-    const { rows } = chosen[from]!;
-    while (to < chosen.length && to - from < 64 && chosen[to]!.rows === rows) to++;
-    const [count, steps, width] = [to - from, rows - 1, species.length];
-    const physical = new Float32Array(count * steps * names.length);
-    const [starts, truth] = [new Float32Array(count * width), new Float32Array(count * steps * width)];
-    for (const [b, { start }] of chosen.slice(from, to).entries()) {
-      frame.read(start, steps, names, physical.subarray(b * steps * names.length, (b + 1) * steps * names.length));
-      frame.read(start, 1, species, starts.subarray(b * width, (b + 1) * width));
-      frame.read(start + 1, steps, species, truth.subarray(b * steps * width, (b + 1) * steps * width));
-    }
-    const start = (b: number) => ({ abundances: starts.subarray(b * width, (b + 1) * width), species: width });
-    yield { count, steps, physical, starts, truth, start };
-  }
-}
-
-/** Emulates tracers from their starts, and tells how far off each state is, dex, [count · steps]. */
-async function emulated(
-  surrogate: Inference,
-  { count, steps, physical, starts, truth }: TracerGroup,
-): Promise<{ trajectories: Trajectories; errors: Float64Array }> {
-  const { physicalParameters, species } = surrogate;
-  const { data, passed } = await surrogate.passed(
-    { data: physical, shape: [count, steps, physicalParameters.length] },
-    { data: starts.map((x) => Math.max(x, 0)), shape: [count, species.length] },
-    { conserve: true },
-  );
-  return { trajectories: passed, errors: meanErrors(data, truth, surrogate) };
-}
-
 function runningMaximum(values: ArrayLike<number>, from: number, count: number): Float64Array {
   let most = 0;
   return Float64Array.from({ length: count }, (_, t) => {
     most = Math.max(most, values[from + t]!);
     return most;
   });
-}
-
-/** So many of the first numbers, evenly spread. */
-function evenly(count: number, most: number): number[] {
-  const n = Math.min(count, most);
-  return Array.from({ length: n }, (_, i) => Math.floor((i * count) / n));
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

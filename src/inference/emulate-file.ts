@@ -50,7 +50,7 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
     onWarning: (message, kind) => (kind === "compute" || kind === "conservation") && tools.log(`warning: ${message}`),
   });
   try {
-    if (!surrogate.isCalibrated) {
+    if (surrogate.trustLevel === null) {
       if (request.fallback !== undefined) throw uncalibrated();
       tools.log("these weights are not calibrated: no column says how far to believe a row (astrochem calibrate)");
     }
@@ -95,7 +95,7 @@ async function emulateAll(
   tools: EmulateTools,
 ): Promise<EmulateSummary> {
   const names = surrogate.physicalParameters.map(({ name }) => name);
-  const isTrusted = surrogate.isCalibrated;
+  const isTrusted = surrogate.trustLevel !== null;
   const floats = ["Time", ...names, ...surrogate.species, ...(isTrusted ? [errorColumn!] : [])];
   const marks = [...(isTrusted ? [flagsColumn!] : []), ...(request.fallback === undefined ? [] : [solverColumn!])];
   const { lower } = surrogate.abundancesClipping;

@@ -85,8 +85,8 @@ export class Inference {
   #keeper: TotalsKeeper | null = null;
   #meter: TrustMeter | null = null;
   readonly #engine: Engine;
-  /** Whether the weights tell how far to believe them: what `trust` needs. */
-  readonly isCalibrated: boolean;
+  /** The part of states that the expected errors of `trust` cover; null where the weights are not calibrated. */
+  readonly trustLevel: number | null;
   readonly #emulator: {
     roller: Roller;
     decoder: Decoder;
@@ -120,7 +120,7 @@ export class Inference {
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#warnings = warnings;
     this.#engine = engine;
-    this.isCalibrated = emulator?.weights.trust !== undefined;
+    this.trustLevel = emulator?.weights.trust?.level ?? null;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
