@@ -118,6 +118,13 @@ export const rootSchemas = {
   }),
   config_emulator: z.strictObject({
     ...common,
+    members: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe(
+        "Emulators to train, with the seeds seed, seed + 1, …, one after the other; several are an ensemble in one weights file, of which inference gives mean and spread. Time limits are each member's.",
+      ),
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
     recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),

@@ -200,9 +200,9 @@ export class Inference {
   /**
    * The emulator alone, step by step: entry t is the state after the conditions of row t have acted for one time step.
    * @param physical  [b, t, physical], cm^-3, Habing, mag, K in the order of `physicalParameters`; scaled with `scaled`
-   * @param latents   [b, latent_dim], raw: the state at the start
-   * @returns         [b, t, latent_dim], raw; of an ensemble [b, t, members, latent_dim]: the latents of each, all from that start. Their
-   *                  mean is no state; `decode` gives the mean of what they stand for.
+   * @param latents   [b, latent_dim], raw: the state at the start; of an ensemble also [b, members, latent_dim], of each member its own
+   * @returns         [b, t, latent_dim], raw; of an ensemble [b, t, members, latent_dim]. The mean of latents is no state: `decode` gives
+   *                  the mean of what they stand for.
    * @throws DataError naming the argument and the first bad index
    */
   latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
@@ -212,10 +212,9 @@ export class Inference {
   async #latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
-    checkShape("latents", latents, [
-      ["b", batch],
-      ["latent_dim", this.latentDim],
-    ]);
+    const isEach = latents?.shape?.length === 3 && this.members > 1;
+    const members: Dimension[] = isEach ? [["members", this.members]] : [];
+    checkShape("latents", latents, [["b", batch], ...members, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
     const data = await this.#rollout(scaled, Float32Array.from(latents.data), batch, steps);
     return { data, shape: [batch, steps, ...(this.members > 1 ? [this.members] : []), this.latentDim] };

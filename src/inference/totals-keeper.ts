@@ -37,13 +37,12 @@ export class TotalsKeeper {
         if (name !== "charge" && !(totals[k]! > 0)) lacking.add(name);
       for (let row = (b * rows) / count; row < ((b + 1) * rows) / count; row++) all.set(totals, row * width);
     }
-    const { abundances, correction, spread, unmet } = await this.#decoder.decode(latents, all, rows);
+    const { abundances, correction, unmet, spread } = await this.#decoder.decode(latents, all, rows);
     const doubts = [
       ...(lacking.size > 0 ? [`no ${[...lacking].join(", ")} at the start, so that its total cannot be kept`] : []),
       ...(unmet.length > 0 ? [`${unmet.length} of ${rows} states cannot have the totals of their start`] : []),
     ];
-    const doubt = doubts.length > 0 ? `conservation: ${doubts.join("; ")}` : null;
-    return { abundances, correction, spread, doubt };
+    return { abundances, correction, spread, doubt: doubts.length > 0 ? `conservation: ${doubts.join("; ")}` : null };
   }
 
   dispose(): Promise<void> {

@@ -34,6 +34,11 @@ export interface DecodedEnsemble {
   readonly scale: Scale;
 }
 
+/** Each member's from those of all: [rows, latent] → [rows, members · latent]. */
+export function forMembers(latents: tf.Tensor2D, members: number): tf.Tensor2D {
+  return members === 1 ? latents : tf.tile(latents, [1, members]);
+}
+
 /** Abundances above count for the spread of an ensemble. */
 const spreadAbove = 1e-12;
 

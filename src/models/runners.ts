@@ -123,7 +123,7 @@ export class ConservingDecoder {
     const arrays = { ...decoderArrays(weights), ...conservationArrays(this.conservation) };
     this.#frozen = new Frozen(engine, arrays);
     this.#scale = new AbundanceScaling(weights.abundances_clipping);
-    const ensemble = ensembleFor(weights, members);
+    const ensemble = { members, scale: this.#scale };
     this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), ensemble));
     this.#plain = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensemble));
   }
@@ -139,7 +139,9 @@ export class ConservingDecoder {
       totals: hostTensor(totals, [rows, totals.length / rows]),
     });
     const conserved = {
-      ...{ abundances: made.abundances!.data, correction: made.correction!.data, unmet: [] as number[] },
+      abundances: made.abundances!.data,
+      correction: made.correction!.data,
+      unmet: [] as number[],
       spread: made.spread?.data ?? null,
     };
     const residual = made.residual!.data;
@@ -194,6 +196,7 @@ function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
 /** Rolls trajectories out with trained weights. The state stays near the training data's, where their range is known. */
 export class Roller {
   readonly members: number;
+  readonly #latentDim: number;
   readonly #frozen: Frozen;
   readonly #rollout: Run;
   /** Makes the carry of a start; null where there is none. */
@@ -201,7 +204,7 @@ export class Roller {
 
   constructor(engine: Engine, weights: EmulatorWeights) {
     const evolver = evolverOf(weights);
-    this.members = evolver.members;
+    [this.members, this.#latentDim] = [evolver.members, evolver.shape.output_dim];
     const bounds = boundsArrays("latent", latentBounds(weights));
     this.#frozen = new Frozen(engine, { parameters: vector(weights.trainable), ...bounds });
     this.#rollout = this.#frozen.bind("rollout", rolloutStep(evolver));
@@ -210,11 +213,12 @@ export class Roller {
 
   /**
    * @param physical  [batch, steps, physical], scaled
-   * @param latents   [batch, latent], scaled: the state at the start, of all members
+   * @param latents   [batch, latent], scaled: the state at the start, of all members; or [batch, members · latent]: each its own
    * @returns         [batch, steps, members · latent], scaled
    */
   async rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
-    const all = repeatedRows(latents, batch, this.members);
+    const times = latents.length === batch * this.#latentDim ? this.members : 1;
+    const all = repeatedRows(latents, batch, times);
     const start = { latents: hostTensor(all, [batch, all.length / batch]) };
     const driving = hostTensor(physical, [batch, steps, physical.length / (batch * steps)]);
     const made = await this.#rollout({ physical: driving, ...start, ...(await this.#begin?.(start)) });
