@@ -30,7 +30,8 @@ export const emulateCommand: Command = {
     },
     conserve: {
       type: "boolean",
-      describe: "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6",
+      describe:
+        "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6 (default; not with --no-conserve)",
     },
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
@@ -69,7 +70,7 @@ export const emulateCommand: Command = {
       ...source,
       start: text("start"),
       ...checksOf(context),
-      conserve: context.args.conserve === true,
+      conserve: context.args.conserve !== false,
       output: text("output") ?? "emulated.h5",
       ...(await chosenWeights(context)),
       compute: {

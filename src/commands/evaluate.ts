@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { describeChoices } from "../analysis/baseline-choices.ts";
+import { describeConservation } from "../analysis/conservation-check.ts";
 import type { PredictionMetrics } from "../analysis/error-types.ts";
 import type { Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
@@ -73,12 +74,20 @@ async function withWeights(context: CommandContext): Promise<CommandContext> {
 
 /** What `--json` prints: the whole is in metrics.json. */
 function summaryOf(metrics: Metrics): object {
-  const { predictions, validation, conclusions, intervals, weaknesses, training_check } = metrics;
+  const { predictions, validation, conclusions, intervals, weaknesses, training_check, conservation_check } = metrics;
   const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
     kind,
     { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
   ]);
-  return { validation, predictions: Object.fromEntries(kinds), intervals, conclusions, weaknesses, training_check };
+  return {
+    validation,
+    predictions: Object.fromEntries(kinds),
+    intervals,
+    conclusions,
+    weaknesses,
+    training_check,
+    conservation_check,
+  };
 }
 
 /** The table that a person reads, and the conclusions. */
@@ -104,9 +113,20 @@ function describeMetrics(metrics: Metrics): string {
     sampled("windows", windows?.evaluated, windows?.all, "max_windows"),
   ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
   if (scored && scored.rows === scored.all) sample.unshift(`rows: all ${formatNumber(scored.all)}`);
+  const kept = metrics.conservation_check ? [describeConservation(metrics.conservation_check)] : [];
   const worst = metrics.weaknesses ?? [];
   const weak = worst.length > 0 ? ["", "Where it is worst", ...worst.map(({ sentence }) => sentence)] : [];
-  return [table, ...sample, "", headlineOf(metrics), ...conclusions, ...weak, "", ...trainingLines(metrics)].join("\n");
+  return [
+    table,
+    ...sample,
+    "",
+    headlineOf(metrics),
+    ...conclusions,
+    ...kept,
+    ...weak,
+    "",
+    ...trainingLines(metrics),
+  ].join("\n");
 }
 
 /** How the baselines were chosen, and how training rows are met. */

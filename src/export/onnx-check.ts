@@ -102,7 +102,8 @@ export class OnnxChecker {
     const width = part.inputs[0]!.shape.at(-1)!;
     if (part.kind === "rollout") {
       const physical = matrix("physical", [part.options.steps, width]);
-      if ("abundances" in inputs) return [(await inference.emulate(physical, matrix("abundances"), scaled)).data];
+      if ("abundances" in inputs)
+        return [(await inference.emulate(physical, matrix("abundances"), { ...scaled, conserve: false })).data];
       return [(await inference.latentEmulate(physical, matrix("latents"), scaled)).data];
     }
     const first = await inference.latentEmulate(matrix("physical", [1, width]), matrix("latents"), scaled);

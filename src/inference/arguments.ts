@@ -15,6 +15,35 @@ export interface MatrixInput {
   readonly shape: readonly number[];
 }
 
+/** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
+export interface ScaledOption {
+  readonly scaled?: boolean | undefined;
+}
+
+/** What `emulate` takes beside the arrays. */
+export interface EmulateOptions extends ScaledOption {
+  /**
+   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
+   * False: abundances as the networks give them. Default: true.
+   */
+  readonly conserve?: boolean | undefined;
+}
+
+/** What `decode` takes beside the latents. */
+export interface DecodeOptions extends ScaledOption {
+  /**
+   * Abundances whose totals of the elements and the charge the decoded states are to have, to 1e-6, such as the start's: [n, species] for
+   * latents [n, latent_dim], [b, species] for [b, t, latent_dim], or [1, species] for all. Default: none, abundances come as decoded.
+   */
+  readonly totalsOf?: MatrixInput | undefined;
+}
+
+/** Abundances, and where their totals were kept, what that took. */
+export interface Abundances extends Matrix {
+  /** Of each state, [n] or [b · t]: the mean over species of |Δ log10 x|, dex, by which it was moved; infinite where it cannot have the totals. */
+  readonly correction?: Float32Array | undefined;
+}
+
 /** One dimension of an expected shape: a name for any length, or a name with the length that it must have. */
 export type Dimension = string | readonly [name: string, length: number];
 

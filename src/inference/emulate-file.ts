@@ -106,7 +106,7 @@ async function emulateAll(
         });
         raised += raiseRounding(group.abundances, lower);
         const started = tools.now();
-        const emulated = await emulateGroup(surrogate, group, request.conserve === true);
+        const emulated = await emulateGroup(surrogate, group, request.conserve !== false);
         seconds += (tools.now() - started) / 1000;
         const rows = group.models.length * group.rows;
         const values = frameRows(group, emulated, names.length);

@@ -22,18 +22,22 @@ import {
   readEmulator,
 } from "../models/weights-file.ts";
 import {
+  type Abundances,
   checkShape,
   checkValues,
+  type DecodeOptions,
+  type EmulateOptions,
   finite,
   linearAbundance,
   linearPhysical,
   type Matrix,
   type MatrixInput,
+  type ScaledOption,
 } from "./arguments.ts";
 import { InputWarnings, type WarningListener } from "./input-warnings.ts";
-import { TotalsKeeper } from "./totals-keeper.ts";
+import { hasFormulas, TotalsKeeper } from "./totals-keeper.ts";
 
-export type { Matrix, MatrixInput } from "./arguments.ts";
+export type { Abundances, DecodeOptions, EmulateOptions, Matrix, MatrixInput, ScaledOption } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
 
 /** What to load and where to compute. */
@@ -47,20 +51,6 @@ export interface InferenceOptions extends ComputeRequest {
    * the choice of what computes (kind `compute`). Default: a warning of the process, of type `AstrochemWarning`.
    */
   readonly onWarning?: WarningListener | undefined;
-}
-
-/** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
-export interface ScaledOption {
-  readonly scaled?: boolean | undefined;
-}
-
-/** What `emulate` takes beside the arrays. */
-export interface EmulateOptions extends ScaledOption {
-  /**
-   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
-   * Default: false.
-   */
-  readonly conserve?: boolean | undefined;
 }
 
 /** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
@@ -116,8 +106,8 @@ export class Inference {
   readonly #abundanceScaling: AbundanceScaling;
   readonly #encoder: Encoder;
   readonly #decoder: Decoder;
-  /** Made when it is first asked for. */
-  readonly #conserving: () => TotalsKeeper;
+  /** Made when it is first asked for; null where nothing can be kept. */
+  readonly #conserving: () => TotalsKeeper | null;
   #keeper: TotalsKeeper | null = null;
   readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
   readonly #warnings: InputWarnings;
@@ -148,7 +138,8 @@ export class Inference {
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
     this.#conserving = () => {
-      this.#keeper ??= new TotalsKeeper(engine, autoencoder);
+      if (hasFormulas(this.elementTable)) this.#keeper ??= new TotalsKeeper(engine, autoencoder);
+      else warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
       return this.#keeper;
     };
     this.#emulator = emulator && {
@@ -200,19 +191,28 @@ export class Inference {
 
   /**
    * @param latents  [n, latent_dim] or [b, t, latent_dim], raw
+   * @param options  `totalsOf`: abundances whose totals the states are to have
    * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`
    * @throws DataError naming the argument and the first bad index
    */
-  decode(latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+  decode(latents: MatrixInput, options: DecodeOptions = {}): Promise<Abundances> {
     return this.#call(() => this.#decode(latents, options));
   }
 
-  async #decode(latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
+  async #decode(latents: MatrixInput, { totalsOf, ...options }: DecodeOptions): Promise<Abundances> {
     const leading = latents?.shape?.length === 3 ? ["b", "t"] : ["n"];
     checkShape("latents", latents, [...leading, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
-    const data = await this.#decodeRows(Float32Array.from(latents.data), options);
-    return { data, shape: [...latents.shape.slice(0, -1), this.species.length] };
+    const shape = [...latents.shape.slice(0, -1), this.species.length];
+    if (totalsOf !== undefined) {
+      const count = totalsOf?.shape?.[0] === 1 ? 1 : shape[0]!;
+      checkShape("totalsOf", totalsOf, [
+        [leading[0]!, count],
+        ["species", this.species.length],
+      ]);
+      checkValues("totalsOf", totalsOf, options.scaled ? finite : linearAbundance(this.abundancesClipping.lower));
+    }
+    return { ...(await this.#decodeRows(Float32Array.from(latents.data), options, totalsOf)), shape };
   }
 
   /**
@@ -245,11 +245,11 @@ export class Inference {
    * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t.
    * @throws DataError naming the argument and the first bad index
    */
-  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Matrix> {
+  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Abundances> {
     return this.#call(() => this.#emulate(physical, abundances, options));
   }
 
-  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Matrix> {
+  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Abundances> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -259,26 +259,8 @@ export class Inference {
     const features = this.#scaledAbundances("abundances", abundances, options);
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const data = options.conserve
-      ? await this.#decodeConserved(evolved, abundances, options)
-      : await this.#decodeRows(evolved, options);
-    return { data, shape: [batch, steps, this.species.length] };
-  }
-
-  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. */
-  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Float32Array> {
-    const linear = Float32Array.from(starts.data);
-    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
-    const { lower, upper } = this.abundancesClipping;
-    const clipped = linear.map((x) => Math.min(Math.max(x, lower), upper));
-    if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
-      this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
-      return await this.#decodeRows(latents, { scaled });
-    }
-    const { abundances, doubt } = await this.#conserving().decode(latents, clipped);
-    this.#warnings.check("conservation", () => doubt);
-    if (scaled) this.#abundanceScaling.scaleInto(abundances, abundances);
-    return abundances;
+    const made = await this.#decodeRows(evolved, options, options.conserve === false ? undefined : abundances);
+    return { ...made, shape: [batch, steps, this.species.length] };
   }
 
   /**
@@ -341,11 +323,24 @@ export class Inference {
     });
   }
 
-  /** Raw latents → abundances, linear or scaled. */
-  async #decodeRows(latents: Float32Array, { scaled }: ScaledOption): Promise<Float32Array> {
-    const values = await this.#decoder.decode(latents, latents.length / this.latentDim);
-    if (!scaled) this.#abundanceScaling.unscaleInto(values, values);
-    return values;
+  /** Raw latents, [b, t, latent] → abundances, linear or scaled. @param starts whose totals they are to have, [b, species] */
+  async #decodeRows(
+    latents: Float32Array,
+    { scaled }: ScaledOption,
+    starts?: MatrixInput,
+  ): Promise<Pick<Abundances, "data" | "correction">> {
+    const keeper = starts && this.#conserving();
+    if (!keeper) {
+      const data = await this.#decoder.decode(latents, latents.length / this.latentDim);
+      if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
+      return { data };
+    }
+    const linear = Float32Array.from(starts.data);
+    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
+    const { abundances: data, correction, doubt } = await keeper.decode(latents, linear);
+    this.#warnings.check("conservation", () => doubt);
+    if (scaled) this.#abundanceScaling.scaleInto(data, data);
+    return { data, correction };
   }
 
   /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, latent]. */

@@ -3,9 +3,11 @@ import { type TensorMap, tf } from "../backend/tf.ts";
 import type { Conservation } from "../chemistry/conservation.ts";
 
 /** Iterations, and those of them that take a tangent of their own; the others are chords. In float32 no more can be gained. */
-const [iterations, tangents] = [3, 2];
+const [iterations, tangents] = [4, 2];
 /** A smaller pivot belongs to a constraint that follows from the others, or that cannot be asked for. */
 const leastPivot = 1e-4;
+/** In place of 0, of which there is no logarithm. */
+const least = 1e-37;
 
 /** Arrays of a program's state that `conserved` takes: counts [totals, species], and `isCharge`, [totals, 1]. */
 export function conservationArrays(conservation: Conservation): HostTensors {
@@ -63,20 +65,25 @@ function conserved(
   const wanted = tf.transpose(totals);
   // Rows last from here: an operation on the few constraints of many rows is one on long vectors.
   const sums = (x: tf.Tensor2D, of: tf.Tensor2D): tf.Tensor2D => tf.matMul(of, x, false, true);
-  const holders = tf.maximum(sums(abundances, tf.abs(counts)), 1e-37) as tf.Tensor2D;
+  const holders = tf.maximum(sums(abundances, tf.abs(counts)), least) as tf.Tensor2D;
   const isAsked = tf.cast(
     tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.maximum(isCharge, wanted), 0)),
     "float32",
   ) as tf.Tensor2D;
   let x = abundances;
-  let missing = tf.mul<tf.Tensor2D>(tf.sub(wanted, sums(x, counts)), isAsked);
+  // The first step in logarithms of the elements' totals, which large corrections are better met in.
+  const ratio = tf.div(tf.maximum(wanted, least), holders);
+  let missing = tf.mul<tf.Tensor2D>(
+    tf.where(tf.cast(isCharge, "bool"), tf.sub(wanted, sums(x, counts)), tf.mul(holders, tf.log(ratio))),
+    isAsked,
+  );
   let lambda: tf.Tensor2D | null = null;
   let [inverse, scale]: [tf.Tensor3D | null, tf.Tensor2D] = [null, holders];
   let shift!: tf.Tensor2D;
   for (let i = 0; i < iterations; i++) {
     if (i < tangents) {
       const matrix: tf.Tensor3D = tf.reshape(sums(x, products), [n, n, rows]);
-      scale = tf.div(isAsked, tf.sqrt(tf.maximum<tf.Tensor2D>(diagonal(matrix), 1e-37)));
+      scale = tf.div(isAsked, tf.sqrt(tf.maximum<tf.Tensor2D>(diagonal(matrix), least)));
       inverse = swept(tf.mul(matrix, tf.mul(tf.expandDims(scale, 1), tf.expandDims(scale, 0))));
     }
     const right = tf.mul<tf.Tensor2D>(missing, scale);
