@@ -8,7 +8,7 @@ const [near, sweeps] = [0.5, 4];
 /** The largest change of an abundance in one iteration, as a power of e. */
 const largestStep = 2;
 /** The net charge that counts as none, relative to all charges: what float32 leaves of a neutral state. */
-const roundedCharge = 1e-6;
+export const roundedCharge = 1e-6;
 /** The least normal float32. */
 const leastNormal = 2 ** -126;
 /** What a pivot of the scaled matrix may fall to before its constraint counts as one of the others. */

@@ -25,6 +25,11 @@ export const exportCommand: Command = {
       describe:
         "onnx: linear abundances and physical units in and out, instead of scaled values; the rollout then decodes",
     },
+    conserve: {
+      type: "boolean",
+      describe:
+        "onnx with --scaling: states of the rollout have the totals of the elements and the charge of their start (default; not with --no-conserve)",
+    },
     steps: {
       type: "number",
       describe: "onnx: steps of the rollout (default: those of the emulator's training window)",
@@ -69,6 +74,7 @@ export const exportCommand: Command = {
         cwd,
         only: text("only") as "encoder" | undefined,
         scaling: args.scaling === true,
+        conserve: args.conserve !== false,
         steps: args.steps as number | undefined,
         threads: args.threads as number | undefined,
         output: folder,

@@ -90,6 +90,9 @@ const meaning: Record<Quantity, string> = {
     "(log10 x - log10 lower) / (log10 upper - log10 lower) of abundances clipped to abundances_clipping",
   "raw latents": "latents as the encoder gives them",
   "scaled latents": "(z - min) / (max - min) with latent_range",
+  correction:
+    "how far the state was moved to have the totals of the elements and the charge of `abundances`: mean over species of |change of log10 x|; " +
+    "infinite where it was not, as with an element that is absent at the start",
   carry: "what the model remembers beside the latents, as the start and the step give it",
   "physical units": "physical parameters in their units, in the order of physical_parameters",
   "scaled physical parameters":

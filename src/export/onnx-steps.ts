@@ -3,10 +3,14 @@ import { type TensorMap, tf } from "../backend/tf.ts";
 import type { Scale } from "../chemistry/scaling.ts";
 import { bounded, boundsOf } from "../models/bounds.ts";
 import type { Compressor } from "../models/compressor.ts";
+import { conservedBy, many, totalsBy } from "../models/conserved.ts";
 import { type Evolver, rolloutFrom } from "../models/evolver.ts";
 import { carryName } from "../models/forward-steps.ts";
 import { runningNormalizer } from "../models/normalization.ts";
 import { scaledTensor, unscaledTensor } from "../models/scale-tensors.ts";
+
+/** The residual that counts as met, in float32. */
+const met = 1e-6;
 
 /** The scaling that goes into a file with `--scaling`: what `Inference` does around its networks on the host. */
 export interface FileScaling {
@@ -61,9 +65,14 @@ export function startFile(evolver: Evolver, scaling: FileScaling | null): StepFu
 /**
  * The rollout, batch first as in `Inference`: `physical` [batch, steps, physical] and `latents` [batch, latent] →
  * `evolved_latents` [batch, steps, latent], all scaled. With scaling the whole surrogate: `physical` in physical units and
- * `abundances` [batch, species] → `evolved_abundances` [batch, steps, species], linear.
+ * `abundances` [batch, species] → `evolved_abundances` [batch, steps, species], linear. With `conserve` they have the totals of
+ * `abundances`, and `correction` [batch, steps] says how far each state was moved.
  */
-export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: FileScaling | null): StepFunction {
+export function rolloutFile(
+  evolver: Evolver,
+  compressor: Compressor,
+  { scaling, conserve }: { readonly scaling: FileScaling | null; readonly conserve: boolean },
+): StepFunction {
   return (arrays, inputs) => {
     const steps = inputs.physical!.shape[1]!;
     const physical = tf.transpose(scaledTensor(inputs.physical as tf.Tensor3D, scaling?.physical), [1, 0, 2]);
@@ -76,7 +85,23 @@ export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: F
     const start = scaledTensor(compressor.encode(arrays, features, runningNormalizer(arrays)), scaling.latents);
     const evolved = unscaledTensor(rolloutFrom(evolver, arrays, drive, start), scaling.latents);
     const abundances = decodedAbundances(compressor, arrays, evolved, scaling.abundances);
-    return { outputs: { evolved_abundances: batchFirst(abundances, steps) } };
+    if (!conserve) return { outputs: { evolved_abundances: batchFirst(abundances, steps) } };
+    const totals = tf.tile(totalsBy(arrays, inputs.abundances as tf.Tensor2D), [steps, 1]);
+    const { kept, correction } = keptTotals(arrays, abundances, totals);
+    const outputs = { evolved_abundances: batchFirst(kept, steps), correction: batchFirst(correction, steps) };
+    return { outputs: { ...outputs, correction: tf.squeeze(outputs.correction, [2]) } };
+  };
+}
+
+/** Abundances with the totals, and the correction, [rows, 1]; as decoded, and infinite, where they are not met. */
+function keptTotals(arrays: TensorMap, decoded: tf.Tensor2D, totals: tf.Tensor2D) {
+  const { abundances, correction, residual } = conservedBy(arrays, decoded, totals, many);
+  // Not the opposite comparison: a residual may be no number.
+  const isMet = tf.expandDims<tf.Tensor2D>(tf.less(residual, met), 1);
+  const unmet = tf.sub(tf.div(1, tf.cast(isMet, "float32")), 1);
+  return {
+    kept: tf.where(isMet, abundances, decoded) as tf.Tensor2D,
+    correction: tf.where(isMet, tf.expandDims<tf.Tensor2D>(correction, 1), unmet) as tf.Tensor2D,
   };
 }
 

@@ -212,7 +212,8 @@ export class Inference {
       ]);
       checkValues("totalsOf", totalsOf, options.scaled ? finite : linearAbundance(this.abundancesClipping.lower));
     }
-    return { ...(await this.#decodeRows(Float32Array.from(latents.data), options, totalsOf)), shape };
+    const starts = totalsOf && this.#linear(totalsOf, options);
+    return { ...(await this.#decodeRows(Float32Array.from(latents.data), options, starts)), shape };
   }
 
   /**
@@ -257,9 +258,11 @@ export class Inference {
       ["species", this.species.length],
     ]);
     const features = this.#scaledAbundances("abundances", abundances, options);
+    // Before anything is waited for: the caller may change its array.
+    const starts = options.conserve === false ? undefined : this.#linear(abundances, options);
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const made = await this.#decodeRows(evolved, options, options.conserve === false ? undefined : abundances);
+    const made = await this.#decodeRows(evolved, options, starts);
     return { ...made, shape: [batch, steps, this.species.length] };
   }
 
@@ -305,6 +308,13 @@ export class Inference {
     return features;
   }
 
+  /** A copy. */
+  #linear({ data }: MatrixInput, { scaled }: ScaledOption): Float32Array {
+    const linear = Float32Array.from(data);
+    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
+    return linear;
+  }
+
   #scaledPhysical(physical: MatrixInput, { scaled }: ScaledOption): Float32Array {
     const emulator = this.#requireEmulator();
     checkShape("physical", physical, ["b", "t", ["physical", this.physicalParameters.length]]);
@@ -323,11 +333,11 @@ export class Inference {
     });
   }
 
-  /** Raw latents, [b, t, latent] → abundances, linear or scaled. @param starts whose totals they are to have, [b, species] */
+  /** Raw latents, [b, t, latent] → abundances, linear or scaled. @param starts whose totals they are to have, linear, [b, species] */
   async #decodeRows(
     latents: Float32Array,
     { scaled }: ScaledOption,
-    starts?: MatrixInput,
+    starts?: Float32Array,
   ): Promise<Pick<Abundances, "data" | "correction">> {
     const keeper = starts && this.#conserving();
     if (!keeper) {
@@ -335,9 +345,7 @@ export class Inference {
       if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
       return { data };
     }
-    const linear = Float32Array.from(starts.data);
-    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
-    const { abundances: data, correction, doubt } = await keeper.decode(latents, linear);
+    const { abundances: data, correction, doubt } = await keeper.decode(latents, starts);
     this.#warnings.check("conservation", () => doubt);
     if (scaled) this.#abundanceScaling.scaleInto(data, data);
     return { data, correction };
