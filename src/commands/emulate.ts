@@ -31,8 +31,9 @@ export const emulateCommand: Command = {
     conserve: {
       type: "boolean",
       describe:
-        "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6 (default; not with --no-conserve)",
+        "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6 (default)",
     },
+    "no-conserve": { type: "boolean", describe: "rows as decoded" },
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
     ...overwriteOption,
@@ -70,7 +71,7 @@ export const emulateCommand: Command = {
       ...source,
       start: text("start"),
       ...checksOf(context),
-      conserve: context.args.conserve !== false,
+      conserve: context.args["no-conserve"] !== true,
       output: text("output") ?? "emulated.h5",
       ...(await chosenWeights(context)),
       compute: {
