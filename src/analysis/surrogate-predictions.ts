@@ -7,19 +7,26 @@ export async function encodeRows(surrogate: Inference, scaled: Float32Array): Pr
   return (await surrogate.encode({ data: scaled, shape: [scaled.length / width, width] }, { scaled: true })).data;
 }
 
+/** Numbers of a rollout's state: the latents of all members. */
+export function stateWidth({ members, latentDim }: Inference): number {
+  return members * latentDim;
+}
+
 /**
- * @param latents raw, [rows, latent]: a rollout that grew without bound may hold infinities
+ * @param latents raw, [rows, latent], or with `members` states of a rollout, [rows, members · latent]: one that grew without bound may hold infinities
  * @returns scaled, [rows, species]; NaN in rows whose latents are not finite
  */
-export async function decodeRows(surrogate: Inference, latents: Float32Array): Promise<Float32Array> {
-  const [width, species] = [surrogate.latentDim, surrogate.species.length];
+export async function decodeRows(surrogate: Inference, latents: Float32Array, members = 1): Promise<Float32Array> {
+  const [width, species] = [members * surrogate.latentDim, surrogate.species.length];
   const lost = new Set<number>();
   const data = latents.map((value, at) => {
     if (Number.isFinite(value)) return value;
     lost.add(Math.floor(at / width));
     return 0;
   });
-  const made = await surrogate.decode({ data, shape: [data.length / width, width] }, { scaled: true });
+  const rows = data.length / width;
+  const shape = members > 1 ? [rows, 1, members, surrogate.latentDim] : [rows, width];
+  const made = await surrogate.decode({ data, shape }, { scaled: true });
   for (const row of lost) made.data.fill(Number.NaN, row * species, (row + 1) * species);
   return made.data;
 }
@@ -34,7 +41,7 @@ export interface Starts {
   readonly latents: Float32Array;
 }
 
-/** The emulator's raw latents after every step, [count, steps, latent]. */
+/** The emulator's raw latents after every step, [count, steps, members · latent]: `decodeRows` takes them with `members`. */
 export async function rolloutLatents(surrogate: Inference, starts: Starts): Promise<Float32Array> {
   const { count, steps, physical, latents } = starts;
   const { data } = await surrogate.latentEmulate(

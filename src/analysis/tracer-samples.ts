@@ -1,7 +1,7 @@
 import type { Inference } from "../inference/inference.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
 import type { SpeciesCurves, SpeciesReason, SpeciesSeries, TracerSample } from "./sample-types.ts";
-import { decodeRows, encodeRows, rolloutLatents, startsOf, wholeTracers } from "./surrogate-predictions.ts";
+import { decodeRows, encodeRows, rolloutLatents, startsOf, stateWidth, wholeTracers } from "./surrogate-predictions.ts";
 import type { TracerPlace, TracerReader } from "./tracer-blocks.ts";
 
 /** Species shown of each tracer, besides those asked for. */
@@ -103,9 +103,13 @@ async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions)
   const rolled = new Float32Array(encoded.length);
   rolled.set(encoded.subarray(0, surrogate.latentDim));
   const starts = startsOf(block, encoded.subarray(0, surrogate.latentDim), wholeTracers(block), rows - 1);
-  rolled.set(await rolloutLatents(surrogate, starts), surrogate.latentDim);
-  const emulated = await decodeRows(surrogate, rolled);
-  emulated.set(actual.subarray(0, surrogate.species.length));
+  const states = await rolloutLatents(surrogate, starts);
+  // Of an ensemble, the latents of its first member stand for all: their mean would be no state.
+  const [latent, width] = [surrogate.latentDim, stateWidth(surrogate)];
+  for (let row = 1; row < rows; row++)
+    rolled.set(states.subarray((row - 1) * width, (row - 1) * width + latent), row * latent);
+  const emulated = actual.slice();
+  emulated.set(await decodeRows(surrogate, states, surrogate.members), surrogate.species.length);
   return { ...common, emulated, rolled };
 }
 

@@ -4,7 +4,7 @@ import { gathered, joined, placesOf } from "./chosen-steps.ts";
 import { cappedDex, relativeOfDex } from "./error-groups.ts";
 import type { Metrics } from "./evaluation-types.ts";
 import type { EvenChoice } from "./even-choice.ts";
-import { decodeRows, encodeRows, rolloutLatents, startsOf } from "./surrogate-predictions.ts";
+import { decodeRows, encodeRows, rolloutLatents, startsOf, stateWidth } from "./surrogate-predictions.ts";
 import type { TracerBlock, TracerPlace } from "./tracer-blocks.ts";
 import type { FarOffSpecies, TrainingCheck } from "./verdict-types.ts";
 
@@ -93,9 +93,9 @@ export class TrainingErrors {
     const states = gathered(
       rolled,
       placesOf(some, (k) => k * steps - 1),
-      surrogate.latentDim,
+      stateWidth(surrogate),
     );
-    const predicted = await decodeRows(surrogate, states);
+    const predicted = await decodeRows(surrogate, states, surrogate.members);
     const truth = block.scaledRows(placesOf(some, (k) => firsts[k]!));
     for (let at = 0; at < truth.length; at++) {
       this.#emulated.dex += Math.abs(cappedDex((predicted[at]! - truth[at]!) * (log10_upper - log10_lower)));

@@ -17,6 +17,7 @@ import {
   rolloutLatents,
   type Stretch,
   startsOf,
+  stateWidth,
   wholeTracers,
 } from "./surrogate-predictions.ts";
 import { partOf, type TracerBlock, type TracerPlace, type TracerReader, valuesAtOnce } from "./tracer-blocks.ts";
@@ -139,7 +140,11 @@ export class ValidationPass {
     const starts = startsOf(block, latents, wholeTracers(block), steps);
     const places = placesOf(scored, (k) => k * steps - 1);
     const emulate = async (): Promise<Float32Array> =>
-      decodeRows(surrogate, gathered(await rolloutLatents(surrogate, starts), places, surrogate.latentDim));
+      decodeRows(
+        surrogate,
+        gathered(await rolloutLatents(surrogate, starts), places, stateWidth(surrogate)),
+        surrogate.members,
+      );
     if (!this.#isPrepared) await emulate();
     this.#isPrepared = true;
     const started = now();
@@ -166,11 +171,14 @@ export class ValidationPass {
       if (chosen.steps.length === 0) continue;
       const places = placesOf(chosen, (i) => i * steps - 1);
       const rows = placesOf(chosen, (i) => first[i]!);
-      this.#errorsOf("windows").add(await decodeRows(surrogate, gathered(rolled, places, surrogate.latentDim)), {
-        truth: trueRows(block.scaledRows(rows), scale),
-        steps: chosen.steps,
-        times: Float64Array.from(rows, (row, i) => block.times[row]! - block.times[row - chosen.steps[i]!]!),
-      });
+      this.#errorsOf("windows").add(
+        await decodeRows(surrogate, gathered(rolled, places, stateWidth(surrogate)), surrogate.members),
+        {
+          truth: trueRows(block.scaledRows(rows), scale),
+          steps: chosen.steps,
+          times: Float64Array.from(rows, (row, i) => block.times[row]! - block.times[row - chosen.steps[i]!]!),
+        },
+      );
       await this.#tools.checkpoint();
     }
   }
