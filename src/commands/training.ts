@@ -21,7 +21,8 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
   resume: {
     type: "string",
     optionalValue: true,
-    describe: "go on with a run: its folder, or nothing for the newest unfinished one of this configuration",
+    describe:
+      "go on with a run: its folder, or nothing for the newest unfinished one of this configuration; with -m the same of a sweep",
   },
   strict: strictOption,
   "resume-or-fresh": {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { weightsPlaces } from "./paths.ts";
 import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
+import { LauncherConfig } from "./schema-launcher.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
 
@@ -40,7 +41,10 @@ const shared = {
     .min(1)
     .nullable()
     .default(null)
-    .describe("Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>."),
+    .describe(
+      "Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>. Of a sweep (-m): multirun/<date>/<time>.",
+    ),
+  launcher: LauncherConfig.prefault({ name: "local" }).describe("Where the points of a sweep (-m) run."),
   dataset: DatasetConfig.describe("What to learn from."),
 };
 
@@ -67,6 +71,7 @@ const common = {
     .positive()
     .default(10)
     .describe("Minutes between two checkpoints within an epoch; there is one at the end of each epoch anyway."),
+  launcher: shared.launcher,
   dataset: shared.dataset,
 };
 
