@@ -1,7 +1,16 @@
 import type { Inference } from "../inference/inference.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
 import type { SpeciesCurves, SpeciesReason, SpeciesSeries, TracerSample } from "./sample-types.ts";
-import { decodeRows, encodeRows, rolloutLatents, startsOf, stateWidth, wholeTracers } from "./surrogate-predictions.ts";
+import {
+  decodeKept,
+  decodeRows,
+  encodeRows,
+  rolloutLatents,
+  startsByRow,
+  startsOf,
+  stateWidth,
+  wholeTracers,
+} from "./surrogate-predictions.ts";
 import type { TracerPlace, TracerReader } from "./tracer-blocks.ts";
 
 /** Species shown of each tracer, besides those asked for. */
@@ -36,6 +45,8 @@ export function shownTracers(
 
 interface SampleOptions {
   readonly surrogate: Inference;
+  /** Emulated rows have the totals of their start. */
+  readonly conserve: boolean;
   readonly reader: TracerReader;
   /** Species to show in any case. */
   readonly chosen: readonly string[];
@@ -92,7 +103,7 @@ export async function tracerSamples(shown: readonly ShownTracer[], options: Samp
   });
 }
 
-async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions): Promise<Predicted> {
+async function predict(place: TracerPlace, { surrogate, reader, conserve }: SampleOptions): Promise<Predicted> {
   const block = reader.read([place]);
   const { rows, times, physical } = block;
   const actual = block.scaledTracer(0);
@@ -108,8 +119,9 @@ async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions)
   const [latent, width] = [surrogate.latentDim, stateWidth(surrogate)];
   for (let row = 1; row < rows; row++)
     rolled.set(states.subarray((row - 1) * width, (row - 1) * width + latent), row * latent);
+  const kept = conserve ? startsByRow(actual.subarray(0, surrogate.species.length), [0, rows - 1]) : null;
   const emulated = actual.slice();
-  emulated.set(await decodeRows(surrogate, states, surrogate.members), surrogate.species.length);
+  emulated.set((await decodeKept(surrogate, states, kept)).scaled, surrogate.species.length);
   return { ...common, emulated, rolled };
 }
 
