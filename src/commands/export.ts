@@ -29,6 +29,11 @@ export const exportCommand: Command = {
       describe:
         "onnx: linear abundances and physical units in and out, instead of scaled values; the rollout then decodes",
     },
+    "no-conserve": {
+      type: "boolean",
+      describe:
+        "onnx with --scaling: states of the rollout as decoded, without the totals of the elements and the charge of their start",
+    },
     steps: {
       type: "number",
       describe: "onnx: steps of the rollout (default: those of the emulator's training window)",
@@ -75,6 +80,7 @@ export const exportCommand: Command = {
         cwd,
         only: text("only") as "encoder" | undefined,
         scaling: args.scaling === true,
+        conserve: args["no-conserve"] !== true,
         steps: args.steps as number | undefined,
         threads: args.threads as number | undefined,
         output: folder,
@@ -89,7 +95,7 @@ export const exportCommand: Command = {
 /** Source in C and Fortran, or in Python. */
 async function exportSource(context: CommandContext): Promise<void> {
   const { args, cwd, stdout, json } = context;
-  refuse(args, ["only", "scaling", "steps"], `export ${args.format}`);
+  refuse(args, ["only", "scaling", "no-conserve", "steps"], `export ${args.format}`);
   const isPython = args.format === "python";
   const [{ checkName, exportC, filesOfC }, { exportPython }] = await Promise.all([
     import("../export/c/export-c.ts"),

@@ -6,8 +6,8 @@ import { type Width, wrapped } from "./emit.ts";
 export function conserveTables({ conserved: { groups, starts, terms, powers } }: Description): string {
   const ints = (name: string, values: readonly number[]): string =>
     `static const int ${name}[] = {\n${wrapped(values.map(String), 16)}\n};`;
-  return `/* Cells whose totals are met at once: SG_BLOCK is a multiple. */
-#define SG_LANES 16
+  return `/* Cells whose totals are met at once. */
+#define SG_KEPT SG_NARROW
 
 /* Species of the same atoms and charge are scaled alike: the group of each. The terms of group g are sg_terms[sg_starts[g]] to
  * sg_terms[sg_starts[g + 1]]; each is sg_counts of the total sg_of_total. */
@@ -30,12 +30,12 @@ ${wrapped(
 };`;
 }
 
-/** Totals, and the projection on them: `Conservation` for SG_LANES cells of a block at once, or for one cell. */
+/** Totals, and the projection on them: `Conservation` for SG_KEPT cells of a block at once, or for one cell. */
 export function conserveFunctions({ species, conserved, clipping }: Description, { word }: Width): string {
   const { names, starts, powers } = conserved;
   const [T, G, S, P] = [names.length, starts.length - 1, species.length, powers.length];
   const charge = names.indexOf("charge");
-  const cells = word === "one" ? "1" : "SG_LANES";
+  const cells = word === "one" ? "1" : "SG_KEPT";
   const type = `sg_lanes_${word}`;
   const lanes = (...lines: string[]): string =>
     lines.length === 1

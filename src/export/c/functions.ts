@@ -30,10 +30,14 @@ export function publicFunctions({
   size_t cell = 0;
 ${before}  if (n == 0) return ${upper}_OK;
   if (${needed.join(" || ")}) return ${upper}_NULL_ARRAY;
-${told && `  if (flags != NULL) {\n    for (size_t i = 0; i < n; i++) ${told}\n  }\n`}${changes}  while (n - cell >= SG_FEW) {
+${told && `  if (flags != NULL) {\n    for (size_t i = 0; i < n; i++) ${told}\n  }\n`}${changes}  while (n - cell > SG_NARROW) {
     const size_t cells = (n - cell < SG_BLOCK) ? n - cell : SG_BLOCK;
     sg_${word}_rows_block(cells, ${first}${rows.join(", ")});
     cell += cells;
+  }
+  if (n - cell >= SG_FEW) {
+    sg_${word}_rows_narrow(n - cell, ${first}${rows.join(", ")});
+    cell = n;
   }
   for (; cell < n; cell++) sg_${word}_rows_one(${first}${rows.join(", ")});
   return ${upper}_OK;

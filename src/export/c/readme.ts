@@ -85,8 +85,8 @@ Each call may tell a number for each cell, or not (\`NULL\` in C, left out in Fo
 
 No function has a state or allocates (the Fortran module allocates where it hands out flags): call them from as many
 threads as you like, each on cells of its own, e.g. in an \`omp parallel do\` over blocks of cells. They need some hundred kB of stack a thread
-(\`OMP_STACKSIZE\`). Cells are computed in blocks (\`SG_BLOCK\`: 64 with AVX-512, else 32, 16 by clang; fewer than 4 one by one): give
-many cells a call. A result may differ in its last digits with the compiler, its flags, and with how many cells a call has.
+(\`OMP_STACKSIZE\`). Cells are computed in blocks (\`SG_BLOCK\`: two vectors, 32 cells with AVX-512, 16 with AVX; a few cells one by one):
+give many cells a call. Other compilers than gcc, clang and their kin compute without vectors, slowly. A result may differ in its last digits with the compiler, its flags, and with how many cells a call has.
 
 Link with \`lib${name}.a -lm\`, or add \`${name}.c\` (and \`${name}.f90\`) to your program. gcc and clang want
 \`-O3 -march=native -ffp-contract=fast\`; \`-ffast-math\` gains nothing, and loses the flags of NaN.

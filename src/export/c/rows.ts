@@ -4,18 +4,19 @@ import type { Description } from "./description.ts";
 import type { Width } from "./emit.ts";
 
 export const movers = `/* Rows of cells to [entry][cell] and back; what is left of a block is filled with its last cell. */
-static void sg_gather(size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+static inline void sg_gather(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
 {
-  for (size_t b = 0; b < SG_BLOCK; b++) {
-    const float *row = from + (b < cells ? b : cells - 1) * stride;
-    for (int k = 0; k < count; k++) to[(size_t)k * SG_BLOCK + b] = row[k];
+  size_t row[SG_BLOCK];
+  for (int b = 0; b < width; b++) row[b] = ((size_t)b < cells ? (size_t)b : cells - 1) * stride;
+  for (int k = 0; k < count; k++) {
+    for (int b = 0; b < width; b++) to[k * width + b] = from[row[b] + (size_t)k];
   }
 }
 
-static void sg_scatter(size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+static inline void sg_scatter(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
 {
-  for (size_t b = 0; b < cells; b++) {
-    for (int k = 0; k < count; k++) to[b * stride + (size_t)k] = from[(size_t)k * SG_BLOCK + b];
+  for (int k = 0; k < count; k++) {
+    for (size_t b = 0; b < cells; b++) to[b * stride + (size_t)k] = from[(size_t)(k * width) + b];
   }
 }`;
 
@@ -38,11 +39,11 @@ export function oneWidth(
   carried: readonly PartPort[],
 ): string {
   const { word, cells } = width;
-  const isBlock = word === "block";
+  const isBlock = word !== "one";
   const [S, P, L, T] = [species.length, conditions.length, latents, conserved.names.length];
   const moved = (mover: string, stride: string, count: number, from: string, to: string): string =>
     isBlock
-      ? `${mover}(cells, ${stride}, ${count}, ${from}, ${to});`
+      ? `${mover}(${cells}, cells, ${stride}, ${count}, ${from}, ${to});`
       : `memcpy(${to}, ${from}, ${count} * sizeof(float));`;
   const load = (count: number, from: string, to: string, stride = `${count}`): string =>
     moved("sg_gather", stride, count, from, to);
@@ -63,7 +64,7 @@ export function oneWidth(
   const ifKept = (test: string, ...lines: string[]): string[] =>
     T === 0 ? [] : [`if (${test}) {`, ...lines.map((line) => `  ${line}`), "}"];
   return [
-    ...(T > 0 ? [conservedWidth(name, isBlock)] : []),
+    ...(T > 0 ? [conservedWidth(name, width)] : []),
     rows("encode", "const float *abundances, float *latents", [
       array("rows", S),
       array("z", L),
@@ -184,16 +185,17 @@ function stepsOfOne(S: number, P: number, L: number, T: number, step: readonly s
 }
 
 /** Totals of a block of cells, by lanes, or of one. */
-function conservedWidth(name: string, isBlock: boolean): string {
+function conservedWidth(name: string, { word, cells: stride }: Width): string {
   const upper = name.toUpperCase();
-  const word = isBlock ? "block" : "one";
-  const [cells, lanes, stride, at] = isBlock ? ["size_t cells, ", "SG_LANES", "SG_BLOCK", " + b"] : ["", "1", "1", ""];
+  const isBlock = word !== "one";
+  const [cells, lanes, at] = isBlock ? ["size_t cells, ", "SG_KEPT", " + b"] : ["", "1", ""];
+  const ofLanes = isBlock ? "block" : "one";
   const each = (...lines: string[]): string[] =>
-    isBlock ? ["for (size_t b = 0; b < SG_BLOCK; b += SG_LANES) {", ...lines.map((line) => `  ${line}`), "}"] : lines;
+    isBlock ? [`for (size_t b = 0; b < ${stride}; b += SG_KEPT) {`, ...lines.map((line) => `  ${line}`), "}"] : lines;
   const body = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join("\n");
   return `static void sg_totals_${word}(const float *restrict rows, float *restrict kept)
 {
-${body(each(`sg_totals_lanes_${word}(${stride}, rows${at}, kept${at});`))}
+${body(each(`sg_totals_lanes_${ofLanes}(${stride}, rows${at}, kept${at});`))}
 }
 
 static void sg_conserve_${word}(${cells}const float *restrict kept, float *restrict rows, float *correction, uint32_t *flags)
@@ -202,7 +204,7 @@ ${body(
   each(
     `double residual[${lanes}], largest[${lanes}];`,
     ...(isBlock ? ["if (b >= cells) break;"] : []),
-    `sg_conserve_lanes_${word}(${stride}, kept${at}, rows${at}, residual, (correction == NULL) ? NULL : largest);`,
+    `sg_conserve_lanes_${ofLanes}(${stride}, kept${at}, rows${at}, residual, (correction == NULL) ? NULL : largest);`,
     `for (size_t l = 0; l < ${lanes}${isBlock ? " && b + l < cells" : ""}; l++) {`,
     "  const int is_met = residual[l] <= 1e-6;",
     `  if (flags != NULL && !is_met) flags[l${at}] |= ${upper}_NOT_CONSERVED;`,

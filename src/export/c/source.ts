@@ -6,12 +6,14 @@ import { cFunction, Tables, type Width, wrapped } from "./emit.ts";
 import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
 import { surrogateParts } from "./parts.ts";
-import { kernels, mathsOf } from "./prelude.ts";
-import { cellProgram } from "./program.ts";
+import { kernels, mathsOf, vectors } from "./prelude.ts";
+import { type CellProgram, cellProgram } from "./program.ts";
 import { movers, oneWidth } from "./rows.ts";
 
 const block: Width = { word: "block", cells: "SG_BLOCK" };
+const narrow: Width = { word: "narrow", cells: "SG_NARROW" };
 const one: Width = { word: "one", cells: "1" };
+const widths = [block, narrow, one];
 
 /** A surrogate as C, and what it is. */
 export interface CSurrogate {
@@ -24,19 +26,20 @@ export interface CSurrogate {
 export function cSurrogate(name: string, models: Models): CSurrogate {
   const { about, parts, carried } = surrogateParts(name, models);
   const tables = new Tables();
-  const functions = parts.map(([word, part]) => {
-    const program = cellProgram(part);
-    return [block, one].map((width) => cFunction(word, program, width, tables)).join("\n\n");
+  const programs = parts.map(([, part]) => cellProgram(part));
+  const functions = parts.map(([word], k) => {
+    const program = programs[k]!;
+    return widths.map((width) => cFunction(word, program, width, tables)).join("\n\n");
   });
   const text = functions.join("\n\n");
-  const used = new Set(Array.from(text.matchAll(/sg_(\w+?)_(?:block|one)\(/g), ([, word]) => word!));
+  const used = new Set(Array.from(text.matchAll(/sg_(\w+?)_(?:block|narrow|one)\(/g), ([, word]) => word!));
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,
     `#include "${name}.h"\n\n#include <math.h>\n#include <string.h>`,
-    settings,
+    vectors,
+    `#define SG_WIDEST ${widest(programs)}`,
     mathsOf(text),
-    kernels(block, used),
-    kernels(one, used),
+    ...widths.map((width) => kernels(width, used)),
     ...tables.text,
     text,
     flagged(about),
@@ -44,28 +47,18 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
     ...(about.conserved.names.length > 0
       ? [conserveTables(about), ...[block, one].map((width) => conserveFunctions(about, width))]
       : []),
-    ...[block, one].map((width) => oneWidth(about, width, carried)),
+    ...widths.map((width) => oneWidth(about, width, carried)),
     publicFunctions(about),
     queries(about),
   ];
   return { about, source: `${source.map((each) => each.trim()).join("\n\n")}\n` };
 }
 
-const settings = `/* Cells that are computed at once, and outputs of a layer that stay in registers: as many as the processor has room for. */
-#ifndef SG_BLOCK
-#if defined(__AVX512F__)
-#define SG_BLOCK 64
-#elif defined(__clang__)
-#define SG_BLOCK 16
-#else
-#define SG_BLOCK 32
-#endif
-#endif
-#ifndef SG_ROWS /* 1, 2, 4, 8 or 16 */
-#define SG_ROWS 4
-#endif
-/* Fewer cells than this are computed one by one. */
-#define SG_FEW 4`;
+/** The largest layer, of inputs or outputs. */
+function widest(programs: readonly CellProgram[]): number {
+  const layers = programs.flatMap(({ statements }) => statements.filter(({ kind }) => kind === "dense"));
+  return Math.max(1, ...layers.flatMap((layer) => (layer.kind === "dense" ? [layer.inner, layer.columns] : [])));
+}
 
 /** What is wrong with the inputs of a cell. */
 function flagged({ name, species, conditions, clipping }: Description): string {
