@@ -1,9 +1,9 @@
+import { cFloat } from "../../backend/c/elementwise.ts";
+import { type Width, wrapped } from "../../backend/c/emit.ts";
 import { Conservation } from "../../chemistry/conservation.ts";
 import { tableOfWeights } from "../../chemistry/element-table.ts";
 import type { AutoencoderWeights } from "../../models/weights-file.ts";
 import type { Description } from "./description.ts";
-import { cFloat } from "./elementwise.ts";
-import { type Width, wrapped } from "./emit.ts";
 
 /** What a network conserves, as generated code walks through it. */
 export interface Conserved {

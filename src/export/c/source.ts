@@ -1,18 +1,14 @@
-import { type Models, type PartPort, partOf } from "../onnx-parts.ts";
+import { cFloat } from "../../backend/c/elementwise.ts";
+import { block, cPrograms, one, Tables, widths, wrapped } from "../../backend/c/emit.ts";
+import { movers } from "../../backend/c/prelude.ts";
+import { type CellProgram, cellProgram } from "../../backend/c/program.ts";
+import { recordStep } from "../../backend/recorder.ts";
+import { inputShapes, type Models, type Part, type PartPort, partOf } from "../onnx-parts.ts";
 import { conserveFunctions, conserveTables } from "./conserve.ts";
 import { type Description, describe } from "./description.ts";
-import { cFloat } from "./elementwise.ts";
-import { cFunction, Tables, type Width, wrapped } from "./emit.ts";
 import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
-import { kernels, mathsOf, vectors } from "./prelude.ts";
-import { type CellProgram, cellProgram } from "./program.ts";
-import { movers, oneWidth } from "./rows.ts";
-
-const block: Width = { word: "block", cells: "SG_BLOCK" };
-const narrow: Width = { word: "narrow", cells: "SG_NARROW" };
-const one: Width = { word: "one", cells: "1" };
-const widths = [block, narrow, one];
+import { oneWidth } from "./rows.ts";
 
 /** A surrogate as C, and what it is. */
 export interface CSurrogate {
@@ -33,23 +29,11 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
     ["step", step],
     ["decode", partOf("decoder", models, options)],
   ] as const;
-  const tables = new Tables();
-  const programs = parts.map(([, part]) => cellProgram(part));
-  const functions = parts.map(([word], k) => {
-    const program = programs[k]!;
-    return widths.map((width) => cFunction(word, program, width, tables)).join("\n\n");
-  });
-  const text = functions.join("\n\n");
-  const used = new Set(Array.from(text.matchAll(/sg_(\w+?)_(?:block|narrow|one)\(/g), ([, word]) => word!));
+  const programs = Object.fromEntries(parts.map(([word, part]) => [word, partProgram(part)]));
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,
     `#include "${name}.h"\n\n#include <math.h>\n#include <string.h>`,
-    vectors,
-    `#define SG_WIDEST ${widest(programs)}`,
-    mathsOf(text),
-    ...widths.map((width) => kernels(width, used)),
-    ...tables.text,
-    text,
+    ...cPrograms(programs, new Tables()),
     flagged(about),
     movers,
     ...(about.conserved.names.length > 0
@@ -62,10 +46,19 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
   return { about, source: `${source.map((each) => each.trim()).join("\n\n")}\n` };
 }
 
-/** The largest layer, of inputs or outputs. */
-function widest(programs: readonly CellProgram[]): number {
-  const layers = programs.flatMap(({ statements }) => statements.filter(({ kind }) => kind === "dense"));
-  return Math.max(1, ...layers.flatMap((layer) => (layer.kind === "dense" ? [layer.inner, layer.columns] : [])));
+/** The computation of a part, of one cell. */
+export function partProgram(part: Part): CellProgram {
+  const shapes = Object.fromEntries(Object.entries(part.weights).map(([name, { shape }]) => [name, shape]));
+  const { graph } = recordStep(part.kind, part.step, shapes, inputShapes(part, 1));
+  const state = Object.fromEntries(Object.entries(part.weights).map(([name, value]) => [`state:${name}`, value]));
+  const inputs = part.inputs.map(({ name, shape }) => ({ key: `input:${name}`, name, shape: [1, ...shape] }));
+  return cellProgram(
+    part.kind,
+    graph,
+    state,
+    inputs,
+    part.outputs.map(({ name }) => ({ key: `output:${name}`, name })),
+  );
 }
 
 function sizeOfPorts(ports: readonly PartPort[]): number {

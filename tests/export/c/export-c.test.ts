@@ -2,13 +2,13 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cFloat } from "../../../src/backend/c/elementwise.ts";
 import { tf } from "../../../src/backend/tf.ts";
 import { Conservation } from "../../../src/chemistry/conservation.ts";
 import { tableOfNames } from "../../../src/chemistry/element-table.ts";
 import { RandomStream } from "../../../src/data/random.ts";
-import { cFloat } from "../../../src/export/c/elementwise.ts";
 import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
-import { cellProgram } from "../../../src/export/c/program.ts";
+import { partProgram } from "../../../src/export/c/source.ts";
 import { initialEvolver } from "../../../src/models/evolver.ts";
 import { evolverOf, evolvers } from "../../../src/models/evolvers.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../../src/models/weights-file.ts";
@@ -205,7 +205,7 @@ describe("what is exported as C", () => {
   it("names an operation that it cannot translate", () => {
     const part = { kind: "step", weights: {}, inputs: [{ name: "x", quantity: "carry", shape: [3] }], outputs: [] };
     const step = (_: object, { x }: Record<string, tf.Tensor>) => ({ outputs: { y: tf.argMax(x!, 1) } });
-    expect(() => cellProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
+    expect(() => partProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
   });
 });
 
