@@ -10,8 +10,9 @@ import { RandomStream } from "../../../src/data/random.ts";
 import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
 import { partProgram } from "../../../src/export/c/source.ts";
 import { initialEvolver } from "../../../src/models/evolver.ts";
-import { evolverOf, evolvers } from "../../../src/models/evolvers.ts";
+import { evolverOf } from "../../../src/models/evolvers.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../../src/models/weights-file.ts";
+import { latent, parameters, variants } from "../../helpers/evolver-variants.ts";
 import { testFolder } from "../../helpers/folder.ts";
 import { initialAutoencoder } from "../../helpers/models.ts";
 import { useWasm } from "../../helpers/tensors.ts";
@@ -28,25 +29,7 @@ const has = (program: string): boolean => {
 const hasTools = has("cc") && has("make");
 const hasFortran = has("gfortran");
 
-const [parameters, latent] = [3, 2];
-const sizes = { input_dim: parameters + latent, output_dim: latent };
-/** Each kind with its usual widths, but small where it has a `hidden_dim`, and as many layers as show what is carried. */
-const variants = Object.values(evolvers).flatMap(({ name, widths, reads }) => {
-  const small =
-    "hidden_dim" in widths ? { hidden_dim: 19 } : name === "latent_neural_operator" ? { width: 5, blocks: 2 } : {};
-  const usual = { label: name, model_name: name, model: { ...sizes, ...small } as object };
-  const more = name === "latent_rnn" ? { layers: 2 } : null;
-  // Two parameters at most are read by themselves.
-  const read = Object.fromEntries(reads.map((parameter, index) => [parameter, { index, range: [10, 1000] }]));
-  return [
-    usual,
-    ...(reads.length > 0 ? [{ ...usual, label: `${name}_reads`, model: { ...usual.model, ...read } }] : []),
-    ...(more ? [{ ...usual, label: `${name}_layers`, model: { ...usual.model, ...more } }] : []),
-  ];
-});
-
 const sizesOf = (model_name: string): object => variants.find(({ label }) => label === model_name)!.model;
-
 const species = ["H2", "#CO", "E-", "HCO+", "@H2O", "CS"];
 const provenance = { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} };
 const shape = { input_dim: species.length, hidden_dims: [5, 4] as [number, number], latent_dim: latent };
