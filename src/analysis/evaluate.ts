@@ -20,6 +20,7 @@ import {
 import { EvenChoice } from "./even-choice.ts";
 import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
+import { reliabilityOf } from "./reliability.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import type { EvaluationSamples, TracerFeatures } from "./sample-types.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
@@ -239,6 +240,7 @@ async function metricsOf(
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
   const { tracers } = pass;
   const training_check = trainingErrors.check(meanErrors(predictions));
+  const reliability = study && (await reliabilityOf(surrogate, setup.scored, validation, setup.checkpoint));
   return {
     format: metricsFormat,
     format_version: metricsFormatVersion,
@@ -283,6 +285,7 @@ async function metricsOf(
     verdicts,
     conclusions: [...conclusionsOf(verdicts, predictions), ...knownTracers(pass.tracers)],
     ...(intervals && { intervals }),
+    ...(reliability && { reliability }),
     weaknesses: weaknessesOf({ predictions, failure_maps, physical_parameters, tracers, floor: scale.floor }),
   };
 }

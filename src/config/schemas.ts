@@ -90,7 +90,7 @@ export const evaluationKeys = {
   test_path: Weights.nullable()
     .default(null)
     .describe(
-      "Clean file whose `/test` is scored (split=test) beside baselines of the dataset's training tracers; null: the dataset's own.",
+      "Clean file whose `/test` is scored (split=test), or a raw file of which all is, beside baselines of the dataset's training tracers; null: the dataset's own.",
     ),
   species: z
     .array(z.string().min(1))
@@ -128,6 +128,10 @@ export const rootSchemas = {
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
     recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
+    calibrate: z
+      .boolean()
+      .default(true)
+      .describe("Of train-emulator: at its end find how far to believe each state, as `astrochem calibrate` does."),
   }),
   config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };

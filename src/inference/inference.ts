@@ -1,5 +1,5 @@
 import { chooseEngine } from "../backend/choose-engine.ts";
-import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
+import type { ComputeChoice } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
 import { type ElementTable, tableOfWeights } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
@@ -8,6 +8,7 @@ import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
 import { memberCount } from "../models/members.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
+import type { Trust } from "../models/trust.ts";
 import {
   type AutoencoderWeights,
   type EmulatorWeights,
@@ -25,51 +26,16 @@ import {
   type Matrix,
   type MatrixInput,
 } from "./arguments.ts";
-import { InputWarnings, type WarningListener } from "./input-warnings.ts";
+import { InputWarnings } from "./input-warnings.ts";
+import type { Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
 import { TotalsKeeper } from "./totals-keeper.ts";
 import { type PhysicalParameter, startOf, type TrainedStart, trainedRanges, unknownFacts } from "./training-facts.ts";
+import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
+export type { Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
 export type { PhysicalParameter, TrainedStart } from "./training-facts.ts";
-
-/** What to load and where to compute. */
-export interface InferenceOptions extends ComputeRequest {
-  /** Path of the autoencoder's weights. */
-  readonly autoencoder: string;
-  /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
-  readonly emulator?: string | undefined;
-  /**
-   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei, and of what is doubtful about
-   * the choice of what computes (kind `compute`). Default: a warning of the process, of type `AstrochemWarning`.
-   */
-  readonly onWarning?: WarningListener | undefined;
-}
-
-/** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
-export interface ScaledOption {
-  readonly scaled?: boolean | undefined;
-}
-
-/** What `emulate` takes beside the arrays. */
-export interface EmulateOptions extends ScaledOption {
-  /**
-   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
-   * Default: false.
-   */
-  readonly conserve?: boolean | undefined;
-  /** Gives the spread of an ensemble's members beside their mean. Default: false. */
-  readonly spread?: boolean | undefined;
-}
-
-/** What `emulate` gives: abundances, [b, t, species]. */
-export interface Emulated extends Matrix {
-  /**
-   * With `spread`, [b, t]: how far the members of an ensemble are from each other in each state, in dex. The standard deviation of log10
-   * abundance over the members (divided by members − 1), mean over the species whose mean is above 1e-12.
-   */
-  readonly spread?: Matrix;
-}
 
 /**
  * A trained surrogate: linear abundances and physical units in, linear abundances out. Calls may overlap. All that it needs
@@ -117,7 +83,17 @@ export class Inference {
   /** Made when it is first asked for. */
   readonly #conserving: () => TotalsKeeper;
   #keeper: TotalsKeeper | null = null;
-  readonly #emulator: { roller: Roller; decoder: Decoder; physical: PhysicalScaling; latents: LatentScaling } | null;
+  #meter: TrustMeter | null = null;
+  readonly #engine: Engine;
+  /** The part of states that the expected errors of `trust` cover; null where the weights are not calibrated. */
+  readonly trustLevel: number | null;
+  readonly #emulator: {
+    roller: Roller;
+    decoder: Decoder;
+    physical: PhysicalScaling;
+    latents: LatentScaling;
+    trust: Trust | undefined;
+  } | null;
   readonly #warnings: InputWarnings;
   readonly #running = new Set<Promise<unknown>>();
   #disposal: Promise<void> | null = null;
@@ -143,6 +119,8 @@ export class Inference {
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#warnings = warnings;
+    this.#engine = engine;
+    this.trustLevel = emulator?.weights.trust?.level ?? null;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
@@ -155,6 +133,7 @@ export class Inference {
       decoder: this.members > 1 ? new Decoder(engine, autoencoder, this.members) : this.#decoder,
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
+      trust: emulator.weights.trust,
     };
   }
 
@@ -255,11 +234,28 @@ export class Inference {
   }
 
   async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Emulated> {
+    const meter = options.trust ? this.#trusting() : null;
     if (options.spread && this.members === 1) {
       throw new ConfigError("one emulator has no spread", {
         fix: "load an ensemble: astrochem train-emulator members=4",
       });
     }
+    const { data, passed } = await this.#passed(physical, abundances, options);
+    const { batch, steps } = passed;
+    return {
+      data,
+      shape: [batch, steps, this.species.length],
+      ...(options.spread ? { spread: { data: passed.spread!, shape: [batch, steps] } } : {}),
+      ...(meter ? { trust: await meter.expected(passed) } : {}),
+    };
+  }
+
+  /** As `emulate`, with all that trust is measured by; for a calibration. */
+  passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Passed> {
+    return this.#call(() => this.#passed(physical, abundances, options));
+  }
+
+  async #passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Passed> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -269,30 +265,45 @@ export class Inference {
     const features = this.#scaledAbundances("abundances", abundances, options);
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const { data, spread } = options.conserve
-      ? await this.#decodeConserved(evolved, abundances, options)
+    const starts = this.#clipped(abundances, options);
+    const { data, ...known } = options.conserve
+      ? await this.#decodeConserved(evolved, starts, options)
       : await this.#decodeRows(this.#requireEmulator().decoder, evolved, options);
-    return {
-      data,
-      shape: [batch, steps, this.species.length],
-      ...(options.spread ? { spread: { data: spread!, shape: [batch, steps] } } : {}),
-    };
+    const { times } = options;
+    return { data, passed: { batch, steps, physical: scaled, latents, evolved, starts, times, ...known } };
   }
 
-  /** Raw latents, [b, t, members · latent] → abundances with the totals of their starts, linear or scaled. */
-  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Decoded> {
-    const linear = Float32Array.from(starts.data);
+  /** What measures trust with a calibration; the caller's to dispose. For the calibration itself. */
+  trustMeter(trust: Trust): TrustMeter {
+    return new TrustMeter(this.#engine, trust, this);
+  }
+
+  /** @throws CheckpointError for weights that are not calibrated */
+  #trusting(): TrustMeter {
+    const { trust } = this.#requireEmulator();
+    if (trust === undefined) throw uncalibrated();
+    this.#meter ??= this.trustMeter(trust);
+    return this.#meter;
+  }
+
+  /** Linear abundances within the clipping range. */
+  #clipped(abundances: MatrixInput, { scaled }: ScaledOption): Float32Array {
+    const linear = Float32Array.from(abundances.data);
     if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
     const { lower, upper } = this.abundancesClipping;
-    const clipped = linear.map((x) => Math.min(Math.max(x, lower), upper));
+    return linear.map((x) => Math.min(Math.max(x, lower), upper));
+  }
+
+  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. @param starts within the clipping range */
+  async #decodeConserved(latents: Float32Array, starts: Float32Array, { scaled }: ScaledOption): Promise<Decoded> {
     if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
       this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
       return await this.#decodeRows(this.#requireEmulator().decoder, latents, { scaled });
     }
-    const { abundances: data, spread, doubt } = await this.#conserving().decode(latents, clipped);
+    const { abundances: data, spread, correction, doubt } = await this.#conserving().decode(latents, starts);
     this.#warnings.check("conservation", () => doubt);
     if (scaled) this.#abundanceScaling.scaleInto(data, data);
-    return { data, spread };
+    return { data, spread, correction };
   }
 
   /**
@@ -306,11 +317,9 @@ export class Inference {
 
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
-    await Promise.all(
-      [...new Set([this.#encoder, this.#decoder, this.#keeper, this.#emulator?.roller, this.#emulator?.decoder])].map(
-        (runner) => runner?.dispose(),
-      ),
-    );
+    const emulator = this.#emulator;
+    const all = [this.#encoder, this.#decoder, this.#keeper, this.#meter, emulator?.roller, emulator?.decoder];
+    await Promise.all([...new Set(all)].map((runner) => runner?.dispose()));
   }
 
   /** Runs a call that `dispose` waits for. */
@@ -379,6 +388,8 @@ export class Inference {
 interface Decoded {
   readonly data: Float32Array;
   readonly spread: Float32Array | null;
+  /** Of those that were conserved. */
+  readonly correction?: Float32Array;
 }
 
 interface LoadedEmulator {

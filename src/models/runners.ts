@@ -22,6 +22,7 @@ import {
   type FrozenStep,
   rolloutStep,
 } from "./forward-steps.ts";
+import { distanceArrays, distanceStep, type Trust } from "./trust.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
 /** What float32 leaves of a residual that is met, and what counts as met. */
@@ -222,6 +223,26 @@ export class Roller {
     const driving = hostTensor(physical, [batch, steps, physical.length / (batch * steps)]);
     const made = await this.#rollout({ physical: driving, ...start, ...(await this.#begin?.(start)) });
     return made.latents!.data;
+  }
+
+  dispose(): Promise<void> {
+    return this.#frozen.dispose();
+  }
+}
+
+/** Measures how far rows are from a calibration's sample of the training. */
+export class DistanceMeter {
+  readonly #frozen: Frozen;
+  readonly #measure: Run;
+
+  constructor(engine: Engine, trust: Trust) {
+    this.#frozen = new Frozen(engine, distanceArrays(trust));
+    this.#measure = this.#frozen.bind("distance", distanceStep());
+  }
+
+  /** @param seen [rows, d] @returns [rows] */
+  async distances(seen: Float32Array, rows: number): Promise<Float32Array> {
+    return (await this.#measure({ seen: hostTensor(seen, [rows, seen.length / rows]) })).distance!.data;
   }
 
   dispose(): Promise<void> {
