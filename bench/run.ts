@@ -1,6 +1,6 @@
 /**
  * Measures training and inference beside PyTorch, in turn in one run: median milliseconds, rates, ratios. Writes bench/results.json.
- * Run: npm run bench [-- --rounds 5 --only "train emulator" --engine compiled|native|wasm --threads 1]
+ * Run: npm run bench [-- --rounds 5 --only "encode,decode" --engine compiled|native|wasm --threads 1]
  */
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -152,7 +152,7 @@ const peer = Peer.start(values.python);
 const c = CPath.start(benchModels(), values.cc);
 const results: Measured[] = [];
 for (const bench of cases) {
-  if (values.only && !bench.name.startsWith(values.only)) continue;
+  if (values.only && !values.only.split(",").some((only) => bench.name.startsWith(only))) continue;
   const measured = await measure(bench, peer, c);
   results.push(...measured);
   for (const { case: name, path, threads, milliseconds, ratio, share } of measured) {
