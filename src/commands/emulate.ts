@@ -45,7 +45,7 @@ export const emulateCommand: Command = {
     ...overwriteOption,
     ...weightsOptions,
     device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "webgpu", "cpu", "wasm"] },
-    engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "eager"] },
+    engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "native-c", "eager"] },
     threads: {
       type: "number",
       describe: "threads to compute with (default: the least of the cores, SLURM_CPUS_PER_TASK and OMP_NUM_THREADS)",
