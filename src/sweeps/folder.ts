@@ -47,8 +47,8 @@ const State = z.object({
 /** What a point's file says: written by the process that works on it, whole. */
 export type PointState = z.output<typeof State>;
 
-/** Where a point stands. `lost`: it was running, and its process is silent; `waiting`: nothing was begun. */
-export type PointStage = PointState["state"] | "lost" | "waiting";
+/** Where a point stands. `lost`: it was running, and its process is gone; `waiting`: nothing was begun; `queued`: Slurm has it. */
+export type PointStage = PointState["state"] | "lost" | "waiting" | "queued";
 
 /** A point as found by its files. */
 export interface FoundPoint {
