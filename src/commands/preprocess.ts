@@ -37,7 +37,8 @@ export const preprocess: Command = {
   examples: [
     ["astrochem preprocess dataset=sample", "the bundled sample"],
     [
-      "astrochem preprocess -m dataset=sample train_split=0.7,0.8 'output_path=data/split-${dataset.preprocessing.train_split}.h5'",
+      "astrochem preprocess -m dataset=sample train_split=0.7,0.8 'output_path=data/split-$" +
+        "{dataset.preprocessing.train_split}.h5'",
       "a sweep: with fewer and with more tracers to train on",
     ],
   ],

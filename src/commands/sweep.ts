@@ -22,7 +22,10 @@ export const sweepCommand: Command = {
   options: {},
   examples: [
     ['astrochem sweep status "$(ls -d multirun/*/* | tail -1)"', "how many points are done, run, failed, are lost"],
-    ['astrochem sweep collect "$(ls -d multirun/*/* | tail -1)"', "the results so far: sweep.csv and sweep.json"],
+    [
+      'astrochem sweep collect "$(ls -d multirun/*/* | tail -1)"',
+      "the results so far: sweep.csv, sweep.json, sweep.html",
+    ],
   ],
   async run(context) {
     const { args, cwd } = context;

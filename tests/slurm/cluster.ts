@@ -12,7 +12,7 @@ export interface Cluster {
   crash(daemon: "slurmctld" | "slurmd", ms: number): Promise<void>;
   /** One of Slurm's programs; what it says. */
   run(program: string, ...words: string[]): string;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Why there can be no cluster here; null where there can. */
@@ -68,10 +68,10 @@ export async function startCluster(): Promise<Cluster> {
       await sleep(ms);
       run(daemon);
     },
-    stop() {
-      spawnSync("scancel", ["--full", `--user=${process.getuid!()}`], { env });
+    async stop() {
+      for (const name of ["slurmd", "slurmctld", "munged"]) kill(name, "SIGKILL");
       for (const pid of tasksOf(folder)) killPid(pid);
-      for (const name of ["slurmd", "slurmctld", "munged"]) kill(name, "SIGTERM");
+      await sleep(500);
       rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
     },
   };
@@ -88,7 +88,7 @@ export async function startCluster(): Promise<Cluster> {
       await sleep(200);
     }
   } catch (error) {
-    cluster.stop();
+    await cluster.stop();
     throw error;
   }
   return cluster;

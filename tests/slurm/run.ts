@@ -21,11 +21,17 @@ const { values } = parseArgs({
 const kills = Number(values.kills ?? (values.short ? 3 : 30));
 const seeds = values.short ? 2 : 8;
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6));
-const random = streamOf(seed, 0);
+const stream = streamOf(seed, 0);
+const random = (): number => stream.uniform();
 const say = (line: string): unknown => process.stdout.write(`${line}\n`);
 const problems: string[] = [];
 const program = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "astrochem-sweeps-"));
+
+const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(0);
+const pathOf = (name: string): string => join(folder, name);
+const pointsOf = (name: string): FoundPoint[] => findPoints(pathOf(name), readPlan(pathOf(name)));
+const isDone = ({ stage }: FoundPoint): boolean => stage === "completed";
 
 function astrochem(env: NodeJS.ProcessEnv, ...words: string[]): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...words], {
@@ -47,7 +53,7 @@ const cluster = await startCluster();
 try {
   await test(cluster);
 } finally {
-  cluster.stop();
+  await cluster.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 for (const problem of problems) say(`PROBLEM ${problem}`);
@@ -82,11 +88,6 @@ async function test({ env }: Cluster): Promise<void> {
   }
   say(`${done} kills in ${round} sweeps of ${2 * seeds} points, the same bits after --resume`);
 }
-
-const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(0);
-const pathOf = (name: string): string => join(folder, name);
-const pointsOf = (name: string): FoundPoint[] => findPoints(pathOf(name), readPlan(pathOf(name)));
-const isDone = ({ stage }: FoundPoint): boolean => stage === "completed";
 
 /** Waits until Slurm has no task of the sweep any more. */
 async function ended(name: string, env: NodeJS.ProcessEnv): Promise<void> {

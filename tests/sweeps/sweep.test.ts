@@ -56,7 +56,7 @@ describe("a sweep on this machine", () => {
     expect(first.stderr).toContain(`point 2 (dataset.preprocessing.seed=3): exit code 2, ${sweep}/logs/2.log`);
     expect(readFileSync(join(cwd, sweep, "logs/2.log"), "utf8")).toContain("replace it with --overwrite");
     expect(readdirSync(join(cwd, sweep)).sort()).toEqual(
-      ["0", "1", "2", "logs", "multirun.yaml", "points", "sweep.csv", "sweep.json"].sort(),
+      ["0", "1", "2", "logs", "multirun.yaml", "points", "sweep.csv", "sweep.html", "sweep.json"].sort(),
     );
     const status = await astrochem(cwd, "sweep", "status", sweep);
     expect(status.stdout).toContain("3 points of preprocess: 2 completed, 1 failed\n");
