@@ -79,12 +79,21 @@ function begin({ config }: Command, context: CommandContext, showsConfig: boolea
     created_at: started.toISOString(),
     cwd,
     config_dirs: configDirs.map((each) => resolve(cwd, each)),
-    flags: ["strict", "overwrite", "warm-start", "debug"].flatMap((name) => (args[name] === true ? [`--${name}`] : [])),
+    flags: flagsOf(context),
     launcher,
     points: points.map(({ overrides: words, values }) => ({ overrides: [...words], values })),
   };
   writePlan(folder, plan);
   return { folder, plan, launcher };
+}
+
+/** The flags of each point: those of the sweep that are not the sweep's own. */
+function flagsOf({ args, debug }: CommandContext): string[] {
+  return Object.entries({ ...args, debug }).flatMap(([name, value]) => {
+    if (name === "multirun" || name === "resume") return [];
+    if (typeof value === "string" || typeof value === "number") return [`--${name}`, String(value)];
+    return value === true ? [`--${name}`] : [];
+  });
 }
 
 function emptyFolder(folder: string): string {

@@ -132,6 +132,17 @@ export function findPoints(folder: string, { points }: Pick<SweepPlan, "points">
   return points.map((_, index) => findPoint(folder, index));
 }
 
+/** The run folders of the points that are done, with what is swept over; null where the folder holds no sweep. */
+export function completedRuns(
+  folder: string,
+): { readonly path: string; readonly values: SweepPlan["points"][number]["values"] }[] | null {
+  if (!existsSync(sweepPaths.plan(folder))) return null;
+  const { points } = readPlan(folder);
+  return points.flatMap(({ values }, index) =>
+    isCompleted(folder, index) ? [{ path: sweepPaths.run(folder, index), values }] : [],
+  );
+}
+
 /** When the last checkpoint of a point's run was written (ms); null where there is none. */
 export function checkpointTime(folder: string, index: number): number | null {
   const path = join(sweepPaths.run(folder, index), "checkpoints", "last.safetensors");
