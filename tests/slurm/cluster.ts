@@ -94,7 +94,7 @@ export async function startCluster(): Promise<Cluster> {
   return cluster;
 }
 
-/** Processes whose command line names the folder: batch shells (in the spool), or points of a sweep. */
+/** Processes whose command line names something in the folder: batch shells (of the spool), or points of a sweep. */
 export function tasksOf(folder: string): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
