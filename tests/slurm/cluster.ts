@@ -44,7 +44,9 @@ export async function startCluster(): Promise<Cluster> {
       ...[`SlurmctldPort=${port}`, `SlurmdPort=${port + 1}`, "ReturnToService=2", "JobRequeue=1"],
       ...["SlurmctldTimeout=10", "SlurmdTimeout=10", "KillWait=5", "MaxArraySize=1001"],
       `NodeName=${node} NodeAddr=127.0.0.1 CPUs=${availableParallelism()} RealMemory=1000 State=UNKNOWN`,
-      `PartitionName=main Nodes=${node} Default=YES MaxTime=INFINITE State=UP`,
+      ...["PreemptType=preempt/partition_prio", "PreemptMode=REQUEUE"],
+      `PartitionName=main Nodes=${node} Default=YES MaxTime=INFINITE State=UP PriorityTier=1`,
+      `PartitionName=urgent Nodes=${node} MaxTime=INFINITE State=UP PriorityTier=10`,
     ].join("\n"),
   );
   writeFileSync(at("munge.key"), Buffer.from(crypto.getRandomValues(new Uint8Array(1024))), { mode: 0o600 });

@@ -28,6 +28,7 @@ const problems: string[] = [];
 const program = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "astrochem-sweeps-"));
 
+const quick = ["dataset=sample", "recipe=original", "threads=1"];
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(0);
 const pathOf = (name: string): string => join(folder, name);
 const pointsOf = (name: string): FoundPoint[] => findPoints(pathOf(name), readPlan(pathOf(name)));
@@ -62,7 +63,6 @@ process.exit(problems.length > 0 ? 1 : 0);
 
 async function test({ env }: Cluster): Promise<void> {
   astrochem(env, "preprocess", "dataset=sample");
-  const quick = ["dataset=sample", "recipe=original", "threads=1"];
   astrochem(env, "train-autoencoder", ...quick, "model=autoencoder_sample", "model.max_epochs=1");
   const sweep = [
     ...["train-emulator", "-m", ...quick, "autoencoder=autoencoder_sample", "model=emulator_sample,latent_rnn"],
@@ -79,6 +79,7 @@ async function test({ env }: Cluster): Promise<void> {
   if (!(await appears(join(folder, "slurm", "sweep.csv"), 60_000))) problems.push("no job collected the results");
   say(`on Slurm: ${2 * seeds} points in ${seconds(undisturbed)} s`);
 
+  if (!values.short) await timeLimit(env);
   let [round, done] = [0, 0];
   for (; done < kills && problems.length === 0; round++) {
     const name = `killed-${round}`;
@@ -87,6 +88,20 @@ async function test({ env }: Cluster): Promise<void> {
     compare(name);
   }
   say(`${done} kills in ${round} sweeps of ${2 * seeds} points, the same bits after --resume`);
+}
+
+/** A training that is longer than its time limit. */
+async function timeLimit(env: NodeJS.ProcessEnv): Promise<void> {
+  const words = [...quick, "model=emulator_sample", "model.window_size=16", "model.max_epochs=60"];
+  const sweep = ["train-emulator", "-m", ...words, "autoencoder=autoencoder_sample"];
+  astrochem(env, ...sweep, "run_dir=local-long");
+  const started = performance.now();
+  astrochem(env, ...sweep, "run_dir=limited", "launcher=slurm", "launcher.time=1", "launcher.signal_seconds=30");
+  await ended("limited", env);
+  compare("limited", "local-long");
+  const { state } = pointsOf("limited")[0]!;
+  say(`a training in ${state?.attempt} tasks of a minute at most: ${seconds(started)} s`);
+  if ((state?.attempt ?? 0) < 2) problems.push("the time limit was never reached");
 }
 
 /** Waits until Slurm has no task of the sweep any more. */
@@ -175,6 +190,10 @@ async function killSomething(name: string): Promise<string | null> {
       if (id !== undefined) spawnSync("scontrol", ["requeue", id], { env: cluster.env });
       return id === undefined ? null : "a task was requeued";
     },
+    () => {
+      cluster.run("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1");
+      return "all tasks were preempted";
+    },
     async () => {
       const node = cluster.run("sinfo", "--noheader", "--format=%n");
       cluster.run("scontrol", "update", `nodename=${node}`, "state=down", "reason=test");
@@ -187,13 +206,13 @@ async function killSomething(name: string): Promise<string | null> {
 }
 
 /** Nothing missing, and the same bits as on this machine. */
-function compare(name: string): void {
+function compare(name: string, reference = "local"): void {
   for (const { index, stage } of pointsOf(name)) {
     if (stage !== "completed") {
       problems.push(`${name}: point ${index} is ${stage}`);
       continue;
     }
-    const [there, here] = ["local", name].map((each) => sweepPaths.run(pathOf(each), index)) as [string, string];
+    const [there, here] = [reference, name].map((each) => sweepPaths.run(pathOf(each), index)) as [string, string];
     const { results } = compareTrainings(there, here, { otherwise: [], followsClock: false });
     for (const { what, found, agrees } of results)
       if (!agrees) problems.push(`${name}: point ${index}: ${what}: ${found}`);
