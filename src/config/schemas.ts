@@ -90,7 +90,7 @@ export const evaluationKeys = {
   test_path: Weights.nullable()
     .default(null)
     .describe(
-      "Clean file whose `/test` is scored (split=test) beside baselines of the dataset's training tracers; null: the dataset's own.",
+      "Clean file whose `/test` is scored (split=test), or a raw file of which all is, beside baselines of the dataset's training tracers; null: the dataset's own.",
     ),
   species: z
     .array(z.string().min(1))
@@ -118,9 +118,20 @@ export const rootSchemas = {
   }),
   config_emulator: z.strictObject({
     ...common,
+    members: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe(
+        "Emulators to train, with the seeds seed, seed + 1, …, one after the other; several are an ensemble in one weights file, of which inference gives mean and spread. Time limits are each member's.",
+      ),
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
     recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
+    calibrate: z
+      .boolean()
+      .default(true)
+      .describe("Of train-emulator: at its end find how far to believe each state, as `astrochem calibrate` does."),
   }),
   config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };

@@ -15,12 +15,14 @@ import { conservationArrays } from "./conserved.ts";
 import { evolverOf } from "./evolvers.ts";
 import {
   beginStep,
+  type DecodedEnsemble,
   decodeConservedStep,
   decodeStep,
   encodeStep,
   type FrozenStep,
   rolloutStep,
 } from "./forward-steps.ts";
+import { distanceArrays, distanceStep, type Trust } from "./trust.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
 /** What float32 leaves of a residual that is met, and what counts as met. */
@@ -73,19 +75,31 @@ export class Encoder {
   }
 }
 
+/** Decoded rows. */
+interface Decoded {
+  /** Scaled abundances, [rows, species]: of an ensemble their mean. */
+  readonly scaled: Float32Array;
+  /** Of an ensemble's members, dex, [rows]; null for one model. */
+  readonly spread: Float32Array | null;
+}
+
 /** Decodes rows with trained weights. No abundance leaves the training data's range by more than half a dex, where that is known. */
 export class Decoder {
+  readonly members: number;
   readonly #frozen: Frozen;
   readonly #decode: Run;
 
-  constructor(engine: Engine, weights: AutoencoderWeights) {
+  /** @param members  of an ensemble, whose latents are decoded together */
+  constructor(engine: Engine, weights: AutoencoderWeights, members = 1) {
+    this.members = members;
     this.#frozen = new Frozen(engine, decoderArrays(weights));
-    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights)));
+    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensembleFor(weights, members)));
   }
 
-  /** @param latents raw, [rows, latent] @returns scaled abundances, [rows, species] */
-  async decode(latents: Float32Array, rows: number): Promise<Float32Array> {
-    return (await this.#decode({ latents: hostTensor(latents, [rows, latents.length / rows]) })).scaled!.data;
+  /** @param latents raw, [rows, members · latent] */
+  async decode(latents: Float32Array, rows: number): Promise<Decoded> {
+    const { scaled, spread } = await this.#decode({ latents: hostTensor(latents, [rows, latents.length / rows]) });
+    return { scaled: scaled!.data, spread: spread?.data ?? null };
   }
 
   dispose(): Promise<void> {
@@ -103,18 +117,20 @@ export class ConservingDecoder {
   /** As decoded, for rows that the engine's iteration does not end in. */
   readonly #plain: Run;
 
-  constructor(engine: Engine, weights: AutoencoderWeights) {
+  /** @param members  of an ensemble, whose mean has the totals */
+  constructor(engine: Engine, weights: AutoencoderWeights, members = 1) {
     this.conservation = new Conservation(tableOfWeights(weights));
     const arrays = { ...decoderArrays(weights), ...conservationArrays(this.conservation) };
     this.#frozen = new Frozen(engine, arrays);
     this.#scale = new AbundanceScaling(weights.abundances_clipping);
-    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), this.#scale));
-    this.#plain = this.#frozen.bind("decode", decodeStep(compressorOf(weights)));
+    const ensemble = { members, scale: this.#scale };
+    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), ensemble));
+    this.#plain = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensemble));
   }
 
   /**
    * By the engine for nearly all rows, on the host in float64 for those whose correction is large.
-   * @param latents  raw, [rows, latent]
+   * @param latents  raw, [rows, members · latent]
    * @param totals   [rows, totals]
    */
   async decode(latents: Float32Array, totals: Float32Array, rows: number): Promise<Conserved> {
@@ -122,7 +138,12 @@ export class ConservingDecoder {
       latents: hostTensor(latents, [rows, latents.length / rows]),
       totals: hostTensor(totals, [rows, totals.length / rows]),
     });
-    const conserved = { abundances: made.abundances!.data, correction: made.correction!.data, unmet: [] as number[] };
+    const conserved = {
+      abundances: made.abundances!.data,
+      correction: made.correction!.data,
+      unmet: [] as number[],
+      spread: made.spread?.data ?? null,
+    };
     const residual = made.residual!.data;
     const large: number[] = [];
     for (let row = 0; row < rows; row++) if (!(residual[row]! <= roundedResidual)) large.push(row);
@@ -163,6 +184,8 @@ export interface Conserved {
   readonly correction: Float32Array;
   /** Rows that could not have their totals. */
   readonly unmet: readonly number[];
+  /** As `Decoded.spread`. */
+  readonly spread: Float32Array | null;
 }
 
 function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
@@ -172,6 +195,8 @@ function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
 
 /** Rolls trajectories out with trained weights. The state stays near the training data's, where their range is known. */
 export class Roller {
+  readonly members: number;
+  readonly #latentDim: number;
   readonly #frozen: Frozen;
   readonly #rollout: Run;
   /** Makes the carry of a start; null where there is none. */
@@ -179,6 +204,7 @@ export class Roller {
 
   constructor(engine: Engine, weights: EmulatorWeights) {
     const evolver = evolverOf(weights);
+    [this.members, this.#latentDim] = [evolver.members, evolver.shape.output_dim];
     const bounds = boundsArrays("latent", latentBounds(weights));
     this.#frozen = new Frozen(engine, { parameters: vector(weights.trainable), ...bounds });
     this.#rollout = this.#frozen.bind("rollout", rolloutStep(evolver));
@@ -187,11 +213,13 @@ export class Roller {
 
   /**
    * @param physical  [batch, steps, physical], scaled
-   * @param latents   [batch, latent], scaled: the state at the start
-   * @returns         [batch, steps, latent], scaled
+   * @param latents   [batch, latent], scaled: the state at the start, of all members; or [batch, members · latent]: each its own
+   * @returns         [batch, steps, members · latent], scaled
    */
   async rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
-    const start = { latents: hostTensor(latents, [batch, latents.length / batch]) };
+    const times = latents.length === batch * this.#latentDim ? this.members : 1;
+    const all = repeatedRows(latents, batch, times);
+    const start = { latents: hostTensor(all, [batch, all.length / batch]) };
     const driving = hostTensor(physical, [batch, steps, physical.length / (batch * steps)]);
     const made = await this.#rollout({ physical: driving, ...start, ...(await this.#begin?.(start)) });
     return made.latents!.data;
@@ -200,6 +228,41 @@ export class Roller {
   dispose(): Promise<void> {
     return this.#frozen.dispose();
   }
+}
+
+/** Measures how far rows are from a calibration's sample of the training. */
+export class DistanceMeter {
+  readonly #frozen: Frozen;
+  readonly #measure: Run;
+
+  constructor(engine: Engine, trust: Trust) {
+    this.#frozen = new Frozen(engine, distanceArrays(trust));
+    this.#measure = this.#frozen.bind("distance", distanceStep());
+  }
+
+  /** @param seen [rows, d] @returns [rows] */
+  async distances(seen: Float32Array, rows: number): Promise<Float32Array> {
+    return (await this.#measure({ seen: hostTensor(seen, [rows, seen.length / rows]) })).distance!.data;
+  }
+
+  dispose(): Promise<void> {
+    return this.#frozen.dispose();
+  }
+}
+
+/** Each row so many times, one after the other. */
+function repeatedRows(rows: Float32Array, count: number, times: number): Float32Array {
+  if (times === 1) return rows;
+  const [out, width] = [new Float32Array(rows.length * times), rows.length / count];
+  for (let at = 0; at < count * times; at++) {
+    const row = Math.floor(at / times);
+    out.set(rows.subarray(row * width, (row + 1) * width), at * width);
+  }
+  return out;
+}
+
+function ensembleFor({ abundances_clipping }: AutoencoderWeights, members: number): DecodedEnsemble {
+  return { members, scale: new AbundanceScaling(abundances_clipping) };
 }
 
 function decoderArrays(weights: AutoencoderWeights): HostTensors {
