@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compareTrainings } from "../../src/commands/compare-runs.ts";
 import { type FoundPoint, findPoints, readPlan, sweepPaths } from "../../src/sweeps/folder.ts";
-import { queuedPoints } from "../../src/sweeps/slurm.ts";
+import { queuedPoints, withQueue } from "../../src/sweeps/slurm.ts";
 import { streamOf } from "../faults/kill.ts";
 import { type Cluster, killPid, parentOf, startCluster, tasksOf, whyNoCluster } from "./cluster.ts";
 
@@ -86,7 +86,10 @@ async function test({ env }: Cluster): Promise<void> {
     done += await disturb(name, kills - done, cluster);
     compare(name);
   }
-  if (!values.short) await timeLimit(env);
+  if (!values.short) {
+    await timeLimit(env);
+    await manyTasks(env);
+  }
   say(`${done} kills in ${round} sweeps of ${2 * seeds} points, the same bits after --resume`);
 }
 
@@ -104,11 +107,25 @@ async function timeLimit(env: NodeJS.ProcessEnv): Promise<void> {
   if ((state?.attempt ?? 0) < 2) problems.push("the time limit was never reached");
 }
 
+/** More points than an array may have tasks: all are queued, and leave the queue when they are cancelled. */
+async function manyTasks(env: NodeJS.ProcessEnv): Promise<void> {
+  const output = "output_path=many-$" + "{dataset.preprocessing.seed}.h5";
+  const words = ["preprocess", "-m", "dataset=sample", "seed=range(0,1200)", output, "run_dir=many"];
+  astrochem(env, ...words, "launcher=slurm", "launcher.jobs=1");
+  const found = findPoints(pathOf("many"), readPlan(pathOf("many")));
+  const queue = queuedPoints(pathOf("many"), 1200, env);
+  const open = withQueue(found, queue).filter(({ stage }) => stage === "waiting").length;
+  if (open > 0) problems.push(`many: ${open} of 1200 points are in no queue`);
+  astrochem(env, "sweep", "cancel", "many");
+  await ended("many", env, 1200);
+  say(`1200 points: ${queue?.size} tasks in the queue, and none once they are cancelled`);
+}
+
 /** Waits until Slurm has no task of the sweep any more. */
-async function ended(name: string, env: NodeJS.ProcessEnv): Promise<void> {
+async function ended(name: string, env: NodeJS.ProcessEnv, points = 2 * seeds): Promise<void> {
   const limit = performance.now() + 900_000;
   for (; performance.now() < limit; await sleep(1000)) {
-    const queue = queuedPoints(pathOf(name), 2 * seeds, env);
+    const queue = queuedPoints(pathOf(name), points, env);
     if (queue !== null && queue.size === 0) return;
   }
   throw new Error(`the tasks of ${name} do not end`);
