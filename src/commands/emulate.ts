@@ -31,13 +31,15 @@ export const emulateCommand: Command = {
     },
     conserve: {
       type: "boolean",
-      describe: "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6",
+      describe:
+        "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6 (default)",
     },
     fallback: {
       type: "number",
       describe:
         "dex: mark the states that are expected to be further off, for the solver (column `solver`), and count them",
     },
+    "no-conserve": { type: "boolean", describe: "rows as decoded" },
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
     ...overwriteOption,
@@ -75,7 +77,7 @@ export const emulateCommand: Command = {
       ...source,
       start: text("start"),
       ...checksOf(context),
-      conserve: context.args.conserve === true,
+      conserve: context.args["no-conserve"] !== true,
       fallback: fallbackOf(context.args.fallback),
       output: text("output") ?? "emulated.h5",
       ...(await chosenWeights(context)),

@@ -96,6 +96,10 @@ export const evaluationKeys = {
     .array(z.string().min(1))
     .default(["CO", "H2O", "#H2O"])
     .describe("Species whose abundances are shown against time; those that the weights do not have are an error."),
+  conserve: z
+    .boolean()
+    .default(true)
+    .describe("Emulated rows have the totals of the elements and the charge of their start; false: as decoded."),
   max_tracers: PositiveInteger.nullable()
     .default(null)
     .describe("Tracers to evaluate at most, spread over all of the split; null: all."),

@@ -1,10 +1,11 @@
-import { type Models, type PartPort, partOf } from "../onnx-parts.ts";
+import type { Models } from "../onnx-parts.ts";
 import { conserveFunctions, conserveTables } from "./conserve.ts";
-import { type Description, describe } from "./description.ts";
+import type { Description } from "./description.ts";
 import { cFloat } from "./elementwise.ts";
 import { cFunction, Tables, type Width, wrapped } from "./emit.ts";
 import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
+import { surrogateParts } from "./parts.ts";
 import { kernels, mathsOf, vectors } from "./prelude.ts";
 import { type CellProgram, cellProgram } from "./program.ts";
 import { movers, oneWidth } from "./rows.ts";
@@ -23,16 +24,7 @@ export interface CSurrogate {
 
 /** @throws AstrochemError for an operation that has no translation */
 export function cSurrogate(name: string, models: Models): CSurrogate {
-  const options = { scaling: true, steps: 1 };
-  const step = partOf("step", models, options);
-  const carried = step.inputs.filter(({ quantity }) => quantity === "carry");
-  const about = describe(name, models, sizeOfPorts(carried));
-  const parts = [
-    ["encode", partOf("encoder", models, options)],
-    ...(about.carry > 0 ? ([["start", partOf("start", models, options)]] as const) : []),
-    ["step", step],
-    ["decode", partOf("decoder", models, options)],
-  ] as const;
+  const { about, parts, carried } = surrogateParts(name, models);
   const tables = new Tables();
   const programs = parts.map(([, part]) => cellProgram(part));
   const functions = parts.map(([word], k) => {
@@ -66,10 +58,6 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
 function widest(programs: readonly CellProgram[]): number {
   const layers = programs.flatMap(({ statements }) => statements.filter(({ kind }) => kind === "dense"));
   return Math.max(1, ...layers.flatMap((layer) => (layer.kind === "dense" ? [layer.inner, layer.columns] : [])));
-}
-
-function sizeOfPorts(ports: readonly PartPort[]): number {
-  return ports.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 /** What is wrong with the inputs of a cell. */
