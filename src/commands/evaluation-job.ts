@@ -7,8 +7,11 @@ import { resolveIn } from "../config/paths.ts";
 import type { ConfigOf } from "../config/schemas.ts";
 import { type CleanColumns, type CleanSplit, openCleanData, openCleanSplit } from "../data/clean-data.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
+import { detectFile } from "../data/files/detect-file.ts";
+import { expandInputs } from "../data/files/expand-inputs.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
+import { cleanRaw } from "../inference/clean-raw.ts";
 import { describeUnknown, Inference } from "../inference/inference.ts";
 import { epochLogPath, epochRecord } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
@@ -50,7 +53,7 @@ export async function openEvaluation(
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
     const columns = { metadata: ["Model", "Time"], phys, species: surrogate.species };
     const clean = await openCleanData(path(dataset.dataset_path), columns, log);
-    const test = await openTest(config, columns).catch((error: unknown) => {
+    const test = await openTest(config, columns, surrogate, log).catch((error: unknown) => {
       clean.close();
       throw error;
     });
@@ -61,7 +64,7 @@ export async function openEvaluation(
           await checkStepsOf(frame, ["Index", "Model", "Time"], surrogate.timeStepYears);
       } catch (error) {
         clean.close();
-        test?.frame.close();
+        test?.close();
         throw error;
       }
     }
@@ -84,7 +87,7 @@ export async function openEvaluation(
       training: { autoencoder: epochLog(autoencoder), emulator: emulator === null ? null : epochLog(emulator) },
       async close() {
         clean.close();
-        test?.frame.close();
+        test?.close();
         await surrogate.dispose();
       },
     };
@@ -94,23 +97,33 @@ export async function openEvaluation(
   }
 }
 
+/** Test tracers. */
+type OpenedTest = CleanSplit & { close(): void };
+
 /** The test tracers that are to be scored; null where the validation tracers are. */
-async function openTest(config: ConfigOf<"config_evaluate">, columns: CleanColumns): Promise<CleanSplit | null> {
-  const { split, test_path, dataset, working_path } = config;
-  if (split === "val") {
-    if (test_path === null) return null;
-    throw new ConfigError("test_path is given, but the validation tracers of the dataset are to be scored", {
-      where: "test_path",
-      fix: "add split=test, or leave test_path out",
+async function openTest(
+  { split, test_path, dataset, working_path }: ConfigOf<"config_evaluate">,
+  columns: CleanColumns,
+  surrogate: Inference,
+  log: (message: string) => void,
+): Promise<OpenedTest | null> {
+  if (split === "val" && test_path === null) return null;
+  const paths = expandInputs(test_path ?? dataset.dataset_path, (name) => resolveIn(working_path, name));
+  const file = paths[0]!;
+  if (!existsSync(file)) {
+    throw new DataError(`there is no file ${file}`, {
+      where: test_path === null ? "dataset.dataset_path" : "test_path",
+      fix: "give a raw file, or a clean one: astrochem preprocess train_split=0 test_split=1 input_path=… output_path=…",
     });
   }
-  const file = resolveIn(working_path, test_path ?? dataset.dataset_path);
-  if (!existsSync(file)) {
-    const fix = "make it: astrochem preprocess train_split=0 test_split=1 input_path=… output_path=…";
-    throw new DataError(`there is no clean file ${file}`, {
-      where: test_path === null ? "dataset.dataset_path" : "test_path",
-      fix,
-    });
+  if (test_path !== null && (paths.length > 1 || (await detectFile(file)).kind !== "clean")) {
+    const conditions = { phys: columns.phys, minRadfield: dataset.preprocessing.min_radfield };
+    const { frame, remove } = await cleanRaw({ paths, conditions }, surrogate, "evaluate", { log });
+    const close = (): void => {
+      frame.close();
+      remove();
+    };
+    return { path: file, frame, hash: frame.attribute("astrochem_hash")!, close };
   }
   const keys = await keysOf(file);
   if (!keys.includes("test")) {
@@ -118,11 +131,12 @@ async function openTest(config: ConfigOf<"config_evaluate">, columns: CleanColum
       `the file has no test tracers: it has ${keys.map((key) => `/${key}`).join(", ") || "nothing"}`,
       {
         where: file,
-        fix: "preprocess again with test_split=0.1, or give test_path: a file made with train_split=0 test_split=1",
+        fix: "preprocess again with test_split=0.1, or give test_path: a raw file, or one made with train_split=0 test_split=1",
       },
     );
   }
-  return openCleanSplit(file, "test", columns);
+  const clean = await openCleanSplit(file, "test", columns);
+  return { ...clean, close: () => clean.frame.close() };
 }
 
 async function keysOf(path: string): Promise<readonly string[]> {

@@ -81,11 +81,13 @@ export const evaluationKeys = {
   split: z
     .enum(["val", "test"])
     .default("val")
-    .describe("Which tracers are scored: those that chose the epoch (val), or those that chose nothing (test)."),
+    .describe(
+      "Which tracers are scored: those that chose the epoch (val), or those that chose nothing (test; with test_path always).",
+    ),
   test_path: Weights.nullable()
     .default(null)
     .describe(
-      "Clean file whose `/test` is scored (split=test) beside baselines of the dataset's training tracers; null: the dataset's own.",
+      "File of tracers to score beside baselines of the dataset's training tracers: a raw one (or a pattern), or `/test` of a clean one; null: the dataset's own.",
     ),
   species: z
     .array(z.string().min(1))

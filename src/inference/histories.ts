@@ -1,25 +1,22 @@
-import { rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
-import { hasRole, timestepColumn } from "../chemistry/physical-parameters.ts";
+import { timestepColumn } from "../chemistry/physical-parameters.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
 import { detectFile, isFrameFile } from "../data/files/detect-file.ts";
 import { expandInputs } from "../data/files/expand-inputs.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
-import { openHdf5 } from "../data/hdf5.ts";
 import { respelt } from "../data/respelt-frame.ts";
 import { checkStartState, type StartState } from "../data/start-rows.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
-import { makeTemporaryFolder } from "../formats/temporary-folder.ts";
+import { cleanRaw, onlyKey } from "./clean-raw.ts";
 import type { Inference } from "./inference.ts";
-import { rawFileError } from "./raw-file-errors.ts";
 
 /** What to emulate, with what, and where to. Relative paths start from `cwd`. */
 export interface EmulateRequest {
   readonly cwd: string;
-  /** A file or a pattern; several where they are tables of text or files of UCLCHEM 4. */
+  /** A file or a pattern; several are one set of tracers. */
   readonly input?: string | readonly string[] | undefined;
   readonly key?: string | undefined;
   readonly physical?: string | undefined;
@@ -92,7 +89,7 @@ export async function openHistories(
   const paths = expandInputs(request.input, (name) => resolve(request.cwd, name));
   const path = paths[0]!;
   if (paths.length > 1 || !isFrameFile(await detectFile(path))) {
-    return rawHistories({ paths, key: request.key ?? "", request }, surrogate, tools);
+    return rawHistories({ paths, key: request.key, request }, surrogate, tools);
   }
   const key = request.key ?? (await onlyKey(path));
   const frame = await openFrame(path, key);
@@ -125,79 +122,33 @@ export function inputText(input: EmulateRequest["input"]): string | undefined {
   return typeof input === "object" ? input.join(", ") : input;
 }
 
-async function onlyKey(path: string): Promise<string> {
-  const file = await openHdf5(path);
-  try {
-    const keys = file.keys();
-    for (const split of ["val", "test"]) if (keys.includes(split)) return split;
-    if (keys.length === 1) return keys[0]!;
-    throw new DataError(`the file holds ${keys.length} frames: ${keys.join(", ")}`, {
-      where: path,
-      fix: "choose one with --key",
-    });
-  } finally {
-    file.close();
-  }
-}
-
 /** A clean file carries the row numbers that `preprocess` gave. */
 function isClean(frame: Frame): boolean {
   return frame.columns.includes("Index") && frame.columns.includes("Model");
 }
 
-/** A raw file is preprocessed first, into a temporary folder: renamed, sorted, with start rows and shifted conditions. */
+/** A raw file is preprocessed first, into a temporary folder. */
 async function rawHistories(
-  { paths, key, request }: { paths: readonly string[]; key: string; request: EmulateRequest },
+  { paths, key, request }: { paths: readonly string[]; key: string | undefined; request: EmulateRequest },
   surrogate: Inference,
   tools: EmulateTools,
 ): Promise<Histories> {
-  const { preprocessDataset } = await import("../data/preprocess.ts");
-  const folder = makeTemporaryFolder("emulate");
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const raw = await cleanRaw({ paths, key, start: givenStart(request, surrogate) }, surrogate, "emulate", tools);
   try {
-    const clean = join(folder, "clean.h5");
-    const startState = startStateOf(request, surrogate);
-    await preprocessDataset(
-      {
-        inputPath: paths[0]!,
-        moreInputs: paths.slice(1),
-        inputKey: key,
-        outputPath: clean,
-        metadata,
-        phys: surrogate.physicalParameters.map(({ name }) => name),
-        species: [...surrogate.species],
-        columnsToDrop: [],
-        ...surrogate.rawColumns,
-        isKindred: true,
-        startState,
-        start: request.start === undefined ? "auto" : "configured",
-        unevenSteps: "unchecked",
-        clipping: surrogate.abundancesClipping,
-        trainSplit: 1,
-        seed: 0,
-        minRadfield: surrogate.physicalParameters.find(({ name }) => hasRole(name, "radfield"))?.range[0] ?? 0,
-      },
-      tools.log,
-      () => tools.signal.throwIfAborted(),
-    );
-    // Every tracer is in /train; /val is empty.
-    return await checkedHistories(await openFrame(clean, "train"), request, surrogate, remove);
+    return await checkedHistories(raw.frame, request, surrogate, raw.remove);
   } catch (error) {
-    remove();
-    throw rawFileError(error, paths.length === 1 ? paths[0]! : `'[${paths.join(",")}]'`, folder);
+    raw.remove();
+    throw error;
   }
 }
 
-/** The state at Time 0 of tracers whose file has none; null where nothing tells it. @throws ConfigError for one of other species */
-function startStateOf({ start, cwd }: EmulateRequest, { species, startState }: Inference): StartState | null {
-  if (start !== undefined) {
-    const { data } = readNpy(resolve(cwd, start));
-    const state = { abundances: Float64Array.from<number | bigint>(data, Number), name: start };
-    checkStartState(state, species);
-    return state;
-  }
-  if (startState?.abundances == null) return null;
-  return { abundances: startState.abundances, name: "the start state of the training, as the weights hold it" };
+/** @throws ConfigError for a state of other species */
+function givenStart({ start, cwd }: EmulateRequest, { species }: Inference): StartState | undefined {
+  if (start === undefined) return undefined;
+  const { data } = readNpy(resolve(cwd, start));
+  const state = { abundances: Float64Array.from<number | bigint>(data, Number), name: start };
+  checkStartState(state, species);
+  return state;
 }
 
 interface Run {
