@@ -154,14 +154,19 @@ async function openBatches(
 }
 
 async function startingWeights(
-  { warmStart, model: { model_name }, seed, columns, recipe }: AutoencoderJob,
+  { warmStart, model: { model_name }, seed, columns, recipe, elementTable: table, clipping }: AutoencoderJob,
   compressor: Compressor,
   trainingRows: RowSource,
   { log }: RunTools,
 ): Promise<CompressorVectors> {
   if (warmStart === null) {
     const random = new RandomStream(derivedSeed(seed, "initial autoencoder"));
-    return compressor.initial(random, recipe.output_bias === "mean" ? await columnMeans(trainingRows) : null);
+    const sample = await evenRows(trainingRows, rowsForMeans);
+    const values = await sample.load(0, sample.rows);
+    const outputMean = recipe.output_bias === "mean" ? columnMeans(values, sample.columns) : null;
+    const { log10_lower, log10_upper } = new AbundanceScaling(clipping);
+    const meanTotals = totalMeans(values, table, { log10_lower, log10_upper });
+    return compressor.initial(random, outputMean, { table, meanTotals, log10_lower, log10_upper });
   }
   const weights = readAutoencoder(warmStart);
   checkWarmStart(warmStart, weights, { model_name, model: compressor.shape, species: columns.species });
@@ -169,13 +174,28 @@ async function startingWeights(
   return weights;
 }
 
-/** Means of the columns, of rows spread evenly over the source. */
-async function columnMeans(source: RowSource): Promise<Float64Array> {
-  const sample = await evenRows(source, rowsForMeans);
-  const values = await sample.load(0, sample.rows);
-  const sums = new Float64Array(sample.columns);
-  for (let i = 0; i < values.length; i++) sums[i % sample.columns]! += values[i]!;
-  return sums.map((sum) => sum / sample.rows);
+function columnMeans(values: Float32Array, columns: number): Float64Array {
+  const sums = new Float64Array(columns);
+  for (let i = 0; i < values.length; i++) sums[i % columns]! += values[i]!;
+  return sums.map((sum) => sum / (values.length / columns));
+}
+
+/** Mean of log10 of each element's total over scaled rows, [elements]. */
+function totalMeans(
+  values: Float32Array,
+  { elements, atoms }: ElementTable,
+  { log10_lower, log10_upper }: { readonly log10_lower: number; readonly log10_upper: number },
+): number[] {
+  const [species, span] = [atoms.length, log10_upper - log10_lower];
+  const holders = elements.map((_, e) => [...atoms.keys()].filter((s) => atoms[s]![e]! > 0));
+  const sums = new Array<number>(elements.length).fill(0);
+  for (let at = 0; at < values.length; at += species) {
+    for (const [e, list] of holders.entries()) {
+      const total = list.reduce((sum, s) => sum + atoms[s]![e]! * 10 ** (log10_lower + span * values[at + s]!), 0);
+      sums[e]! += Math.log10(Math.max(total, 1e-25));
+    }
+  }
+  return sums.map((sum) => (sum * species) / values.length);
 }
 
 /** What the weights file tells of the training rows: the range of all latents, that of each species in log10. */
