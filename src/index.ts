@@ -13,6 +13,7 @@ export {
 } from "./data/dataset.ts";
 export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError } from "./errors.ts";
 export {
+  type Emulated,
   type EmulateOptions,
   Inference,
   type InferenceOptions,

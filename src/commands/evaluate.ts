@@ -32,6 +32,7 @@ export const evaluateCommand: Command = {
     ...checkOptions,
   },
   config: { root: "config_evaluate" },
+  canSweep: true,
   examples: [
     ["astrochem evaluate dataset=sample working_path=outputs/demo", "the demo's surrogate on its validation tracers"],
     [

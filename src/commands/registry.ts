@@ -73,6 +73,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./import-weights.ts")).importWeightsCommand,
   },
   {
+    name: "sweep",
+    usage: "<action> <folder> [point]",
+    summary: "say where a sweep stands, cancel it, gather its results",
+    load: async () => (await import("./sweep.ts")).sweepCommand,
+  },
+  {
     name: "reproduce",
     usage: "<run>",
     summary: "run again what a run folder holds, and compare",

@@ -1,10 +1,12 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { load } from "js-yaml";
+import { z } from "zod";
 import { differingKeys, valueAt } from "../config/difference.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { AstrochemError, CheckpointError, ConfigError } from "../errors.ts";
+import { soundFile } from "../formats/checked-content.ts";
 import { runFoldersIn } from "../formats/run-folders.ts";
 import { type Checkpoint, readCheckpoint } from "../training/checkpoint.ts";
 import { checkpointPaths } from "../training/checkpoint-keeper.ts";
@@ -52,7 +54,7 @@ export async function composeTraining<R extends TrainingRoot>(
 
 /** Whether an override chooses a file, `dataset=sample`: a run's own configuration is composed, there is nothing to choose in it. */
 function choosesFile(overrides: readonly string[], own: string): boolean {
-  const composed = load(readFileSync(own, "utf8")) as Record<string, unknown> | null;
+  const composed = z.record(z.string(), z.unknown()).safeParse(load(readFileSync(own, "utf8"))).data;
   return overrides.some((text) => {
     const key = /^([\w@/]+)=(?![{[])/.exec(text)?.[1];
     return key !== undefined && (/[@/]/.test(key) || typeof composed?.[key] === "object");
@@ -81,8 +83,7 @@ function openResumed(path: string, context: CommandContext): ResumedRun {
 
 /** The command of a run, from its environment.json; null where that does not tell. */
 function commandOf(folder: string): string | null {
-  const { command } = readJson(join(folder, "environment.json"));
-  return typeof command === "string" ? command : null;
+  return soundFile(z.looseObject({ command: z.string() }), join(folder, "environment.json"))?.command ?? null;
 }
 
 /** A run of this command, and the keys in which its configuration differs. */
@@ -184,7 +185,7 @@ function runsIn(outputs: string, command: string): string[] {
 }
 
 function isCompleted(folder: string): boolean {
-  return readJson(join(folder, "summary.json")).outcome === "completed";
+  return soundFile(z.looseObject({ outcome: z.literal("completed") }), join(folder, "summary.json")) !== null;
 }
 
 function readOrSay(path: string, note: (text: string) => unknown): Checkpoint | null {
@@ -197,17 +198,8 @@ function readOrSay(path: string, note: (text: string) => unknown): Checkpoint | 
   }
 }
 
-function readJson(path: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-}
-
 /** Keys that say where a run keeps things and how often: of no account for what it computes. */
-const isOwn = (key: string): boolean => key === "run_dir" || key === "checkpoint_minutes";
+const isOwn = (key: string): boolean => /^(run_dir|checkpoint_minutes|launcher(\..*)?)$/.test(key);
 
 /** Whether a key differs only because earlier versions had one folder for the weights of every dataset. */
 function isMovedWeights(key: string, found: unknown, wanted: unknown): boolean {
@@ -221,7 +213,7 @@ function isMovedWeights(key: string, found: unknown, wanted: unknown): boolean {
 
 /** Keys that may change when a run goes on: limits, places (what lies there is compared by its hash), what computes. */
 const free: readonly (string | RegExp)[] = [
-  /^(run_dir|checkpoint_minutes|working_path|cache_dir|mode)$/,
+  /^(run_dir|checkpoint_minutes|working_path|cache_dir|mode|members|launcher(\..*)?)$/,
   /^dataset\.(name|dataset_path|initial_abundances_path|species_path|stoichiometric_matrix_path|preprocessing\..*)$/,
   /^model\.(max_epochs|max_minutes|stagnant_epoch_patience|save_model|save_model_path|pretrained_model_path|latents_minmax_path)$/,
   /^autoencoder\./,

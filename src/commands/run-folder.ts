@@ -1,15 +1,17 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { dump } from "js-yaml";
+import { z } from "zod";
 import { AstrochemError, ConfigError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
+import { soundFile } from "../formats/checked-content.ts";
 import { latestVersion } from "../formats/format-version.ts";
 import { withLock } from "../formats/lock.ts";
 import { runFormat } from "../formats/run-format.ts";
 import { versioned } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
-import { type Backend, describeEnvironment, type Environment } from "./environment.ts";
+import { type Backend, describeEnvironment } from "./environment.ts";
 import { guardedRun, makeFolder, makeFreshFolder, removeDeadRunLocks, runLock } from "./fresh-folder.ts";
 import { toJsonLine } from "./json-line.ts";
 import { type Logger, openLog, type RunLogger } from "./logging.ts";
@@ -79,13 +81,20 @@ function checkRunFolder(folder: string, command: string, config: RunConfig["conf
   return folder;
 }
 
+/** What environment.json has of every run; `sessions` are the times that it went on. */
+const begunRun = z.looseObject({
+  command: z.string(),
+  command_line: z.array(z.string()),
+  sessions: z.array(z.looseObject({})).optional(),
+});
+/** What summary.json has of every run. */
+const endedRun = z.object({ command: z.string(), outcome: z.string(), started_at: z.string() });
+
 /** The command whose run a folder holds, by its environment, or by its summary where the folder was emptied under the run; null for no run. */
 function commandOfRun(folder: string): string | null {
-  const environment = readRecord<Environment>(folder, "environment.json");
-  if (environment?.command_line?.[0] === "astrochem") return environment.command;
-  const summary = readRecord<{ command?: unknown; outcome?: unknown; started_at?: unknown }>(folder, "summary.json");
-  const isOurs = typeof summary?.outcome === "string" && typeof summary.started_at === "string";
-  return isOurs && typeof summary.command === "string" ? summary.command : null;
+  const environment = soundFile(begunRun, join(folder, "environment.json"));
+  if (environment?.command_line[0] === "astrochem") return environment.command;
+  return soundFile(endedRun, join(folder, "summary.json"))?.command ?? null;
 }
 
 /** All texts of a configuration, as if they were paths. */
@@ -117,7 +126,7 @@ export function openRun(
     cwd: context.cwd,
     seed: loaded.config.seed ?? null,
   });
-  const before = isResumed ? readRecord<Environment>(folder, "environment.json") : null;
+  const before = isResumed ? soundFile(begunRun, join(folder, "environment.json")) : null;
   // What an earlier run left in a folder that was given would pass for this one's.
   const stale = isResumed ? ["summary.json"] : ["summary.json", "epochs.jsonl", "checkpoints"];
   guardedRun(folder, () => {
@@ -129,15 +138,6 @@ export function openRun(
   writeFileAtomic(join(folder, "config.yaml"), loaded.toYaml({ resolve: true }));
   if (!before) writeFileAtomic(join(folder, "overrides.yaml"), dump([...context.overrides]));
   return run;
-}
-
-/** What an earlier session of the run wrote into a file; null where nothing is left of it. */
-function readRecord<T>(folder: string, name: string): T | null {
-  try {
-    return JSON.parse(readFileSync(join(folder, name), "utf8")) as T;
-  } catch {
-    return null;
-  }
 }
 
 /**
@@ -180,12 +180,12 @@ class OpenRun implements Run {
   readonly #started: Date;
   readonly #now: () => Date;
   readonly #logger: RunLogger;
-  #environment: Environment & Record<string, unknown>;
+  #environment: Readonly<Record<string, unknown>>;
   #epochs: number | null = null;
   #epochCount = 0;
   #isFinished = false;
 
-  constructor(folder: string, command: string, environment: Environment, started: Date, context: CommandContext) {
+  constructor(folder: string, command: string, environment: object, started: Date, context: CommandContext) {
     this.folder = folder;
     this.#command = command;
     this.#started = started;
@@ -202,7 +202,7 @@ class OpenRun implements Run {
       }),
     );
     this.log = this.#logger.log;
-    this.log.debug({ folder, command_line: environment.command_line }, "run started");
+    this.log.debug({ folder, command_line: context.commandLine }, "run started");
   }
 
   readonly tell = (message: string, details: object = {}): void => {

@@ -10,6 +10,7 @@ export const trainEmulatorCommand: Command = {
   positionals: {},
   options: trainingOptions,
   config: { root: "config_emulator" },
+  canSweep: true,
   examples: [
     [
       "astrochem train-emulator dataset=sample working_path=outputs/demo model=emulator_sample",

@@ -21,7 +21,8 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
   resume: {
     type: "string",
     optionalValue: true,
-    describe: "go on with a run: its folder, or nothing for the newest unfinished one of this configuration",
+    describe:
+      "go on with a run: its folder, or nothing for the newest unfinished one of this configuration; with -m the same of a sweep",
   },
   strict: strictOption,
   "resume-or-fresh": {
@@ -68,7 +69,6 @@ export async function runTraining(
   async function work(run: Run): Promise<object> {
     const { config } = loaded;
     const start = resumed?.from ?? null;
-    if (start) run.resume(start.checkpoint.state.values.log);
     const log = run.tell;
     log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
     const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
@@ -93,6 +93,7 @@ export async function runTraining(
       signal: context.signal,
       strict: context.args.strict === true,
       now: () => context.now().getTime(),
+      done: (epochs) => run.resume(epochs),
       describe: (inputs) => run.writeEnvironment({ inputs }),
       expected: context.repeat?.inputs ?? null,
       maxSteps: context.repeat?.maxSteps,
@@ -123,14 +124,15 @@ function printReport(report: TrainingReport | null, run: Run, { stdout, json, cw
     stdout.write("caches are ready; mode=train trains from them\n");
     return;
   }
-  const { best_metric, metric, best_epoch, epochs, parameters, reason, weights } = report;
+  const { members, metric, epochs, parameters, reason, weights } = report;
   const shown = (value: number): string =>
     metric === "dex" ? `best mean error ${formatNumber(value)} dex` : `best mean relative error ${formatNumber(value)}`;
-  const best =
+  const bestOf = ({ best_metric, best_epoch }: Pick<TrainingReport, "best_metric" | "best_epoch">): string =>
     best_metric === null || best_epoch === null
       ? "no epoch was finished"
       : `${shown(best_metric)} in epoch ${best_epoch + 1}`;
-  const line = `${counted(parameters, "parameter")}, ${counted(epochs, "epoch")}, ended: ${reason}; ${best}`;
+  const best = members ? members.map((member, m) => `member ${m + 1}: ${bestOf(member)}`).join("; ") : bestOf(report);
+  const line = `${members ? `${members.length} members, ` : ""}${counted(parameters, "parameter")}, ${counted(epochs, "epoch")}, ended: ${reason}; ${best}`;
   stdout.write(`${forTerminal(line, stdout)}\n`);
   if (weights !== null) stdout.write(`weights: ${relative(cwd, weights) || weights}\n`);
   stdout.write(`run: ${relative(cwd, run.folder) || run.folder}\n`);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { weightsPlaces } from "./paths.ts";
 import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
+import { LauncherConfig } from "./schema-launcher.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
 
@@ -40,7 +41,10 @@ const shared = {
     .min(1)
     .nullable()
     .default(null)
-    .describe("Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>."),
+    .describe(
+      "Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>. Of a sweep (-m): multirun/<date>/<time>.",
+    ),
+  launcher: LauncherConfig.prefault({ name: "local" }).describe("Where the points of a sweep (-m) run."),
   dataset: DatasetConfig.describe("What to learn from."),
 };
 
@@ -67,6 +71,7 @@ const common = {
     .positive()
     .default(10)
     .describe("Minutes between two checkpoints within an epoch; there is one at the end of each epoch anyway."),
+  launcher: shared.launcher,
   dataset: shared.dataset,
 };
 
@@ -115,6 +120,13 @@ export const rootSchemas = {
   }),
   config_emulator: z.strictObject({
     ...common,
+    members: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe(
+        "Emulators to train, with the seeds seed, seed + 1, …, one after the other; several are an ensemble in one weights file, of which inference gives mean and spread. Time limits are each member's.",
+      ),
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
     recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import { DataError } from "../errors.ts";
 
@@ -36,4 +37,22 @@ export function checkedJson<T extends z.ZodType>(schema: T, text: string, origin
     throw new failure(`${where} is not JSON: ${(cause as Error).message}`, { where, fix, cause });
   }
   return checkedContent(schema, value, origin);
+}
+
+/** What a JSON text holds where it is as the schema says; null where it is not: for what may be damaged without harm. */
+export function soundJson<T extends z.ZodType>(schema: T, text: string): z.output<T> | null {
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** The same of a file, which may be absent. */
+export function soundFile<T extends z.ZodType>(schema: T, path: string): z.output<T> | null {
+  try {
+    return soundJson(schema, readFileSync(path, "utf8"));
+  } catch {
+    return null;
+  }
 }

@@ -2,18 +2,23 @@ import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { guarded, temporaryName } from "./atomic-file.ts";
-import { here, isAlive, isHere, type ProcessPlace } from "./process-place.ts";
+import { soundJson } from "./checked-content.ts";
+import { here, isAlive, isHere } from "./process-place.ts";
 
 /** Locks of before `boot` and `pid_namespace` were named do not tell in which name space the process is. */
-interface Holder extends Partial<ProcessPlace> {
-  readonly pid: number;
-  readonly host: string;
+const holderSchema = z.object({
+  host: z.string(),
+  boot: z.string().nullable().optional(),
+  pid_namespace: z.string().nullable().optional(),
+  pid: z.int(),
   /** When the process began, as the kernel counts: process ids come round again, in containers soon. */
-  readonly began: string | null;
-  readonly token: string;
-}
+  began: z.string().nullable().default(null),
+  token: z.string().optional(),
+});
+type Holder = z.output<typeof holderSchema>;
 
 /** What is locked, and what to do where somebody else has it. */
 export interface LockOptions {
@@ -71,7 +76,7 @@ async function acquire(path: string, { holder, wait }: LockOptions): Promise<str
 
 function tryAcquire(path: string): string | Holder {
   const mine = temporaryName(path);
-  const self: Holder = {
+  const self: Required<Holder> = {
     pid: process.pid,
     ...here,
     began: began(process.pid),
@@ -95,13 +100,13 @@ function tryAcquire(path: string): string | Holder {
   });
 }
 
-/** What a lock file tells of its holder; null where there is none. A process elsewhere may live until it is silent for a day. */
-export function lockState(path: string): "held" | "dead" | null {
+/** What a lock file tells of its holder; null where there is none. A process elsewhere may live until it is silent for `patience` (ms). */
+export function lockState(path: string, patience = day_ms): "held" | "dead" | null {
   const text = read(path);
   if (text === null) return null;
-  const holder = parse(text);
+  const holder = soundJson(holderSchema, text);
   const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const mayLive = holder !== null && isHere(holder) ? isRunning(holder) : Date.now() - touched < day_ms;
+  const mayLive = holder !== null && isHere(holder) ? isRunning(holder) : Date.now() - touched < patience;
   return mayLive ? "held" : "dead";
 }
 
@@ -122,7 +127,7 @@ function refusal(path: string, named: string, holder: Holder): ConfigError {
 function livingHolder(path: string, mine: string): Holder | null {
   const text = read(path);
   if (text === null) return null;
-  const holder = parse(text);
+  const holder = soundJson(holderSchema, text);
   const mayLive = holder !== null && (isHere(holder) ? isRunning(holder) : silence(path, mine) < silence_ms);
   if (mayLive) return holder;
   takeAway(path, text);
@@ -162,15 +167,6 @@ function began(pid: number): string | null {
   const line = read(`/proc/${pid}/stat`);
   // The program's name, in brackets, may contain spaces.
   return line?.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-}
-
-function parse(text: string): Holder | null {
-  try {
-    const holder = JSON.parse(text) as Partial<Holder> | null;
-    return typeof holder?.pid === "number" && typeof holder.host === "string" ? (holder as Holder) : null;
-  } catch {
-    return null;
-  }
 }
 
 /** Puts the lock in its place; false where there is one. File systems without links may show it half written for a moment. */

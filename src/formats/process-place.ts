@@ -18,7 +18,11 @@ export const here: ProcessPlace = {
 };
 
 /** Whether process ids of that place mean our processes. Linux without `/proc` does not tell: then they do not. */
-export function isHere({ host, boot, pid_namespace }: Partial<ProcessPlace>): boolean {
+export function isHere({
+  host,
+  boot,
+  pid_namespace,
+}: { readonly [K in keyof ProcessPlace]?: ProcessPlace[K] | undefined }): boolean {
   if (process.platform === "linux" && here.pid_namespace === null) return false;
   return host === here.host && boot === here.boot && pid_namespace === here.pid_namespace;
 }

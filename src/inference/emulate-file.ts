@@ -13,7 +13,8 @@ import {
   inputText,
   openHistories,
 } from "./histories.ts";
-import { describeUnknown, Inference, trainedRanges } from "./inference.ts";
+import { Inference } from "./inference.ts";
+import { describeUnknown, trainedRanges } from "./training-facts.ts";
 
 /** What an emulation did. */
 export interface EmulateSummary {

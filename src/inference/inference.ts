@@ -2,17 +2,11 @@ import { chooseEngine } from "../backend/choose-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
 import { type ElementTable, tableOfWeights } from "../chemistry/element-table.ts";
-import {
-  AbundanceScaling,
-  type LatentAffine,
-  LatentScaling,
-  PhysicalScaling,
-  type ScaledParameter,
-} from "../chemistry/scaling.ts";
-import { RangeWatch } from "../data/range-watch.ts";
+import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { RawColumns } from "../data/respelt-frame.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
+import { memberCount } from "../models/members.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
 import {
   type AutoencoderWeights,
@@ -24,6 +18,7 @@ import {
 import {
   checkShape,
   checkValues,
+  type Dimension,
   finite,
   linearAbundance,
   linearPhysical,
@@ -32,9 +27,11 @@ import {
 } from "./arguments.ts";
 import { InputWarnings, type WarningListener } from "./input-warnings.ts";
 import { TotalsKeeper } from "./totals-keeper.ts";
+import { type PhysicalParameter, startOf, type TrainedStart, trainedRanges, unknownFacts } from "./training-facts.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
+export type { PhysicalParameter, TrainedStart } from "./training-facts.ts";
 
 /** What to load and where to compute. */
 export interface InferenceOptions extends ComputeRequest {
@@ -61,18 +58,17 @@ export interface EmulateOptions extends ScaledOption {
    * Default: false.
    */
   readonly conserve?: boolean | undefined;
+  /** Gives the spread of an ensemble's members beside their mean. Default: false. */
+  readonly spread?: boolean | undefined;
 }
 
-/** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
-export interface PhysicalParameter extends ScaledParameter {
-  readonly trained?: readonly [number, number] | undefined;
-}
-
-/** The state that the training tracers start from. */
-export interface TrainedStart {
-  /** Linear, [species]; null where each starts from its own. */
-  readonly abundances: Float64Array | null;
-  readonly origin: string;
+/** What `emulate` gives: abundances, [b, t, species]. */
+export interface Emulated extends Matrix {
+  /**
+   * With `spread`, [b, t]: how far the members of an ensemble are from each other in each state, in dex. The standard deviation of log10
+   * abundance over the members (divided by members − 1), mean over the species whose mean is above 1e-12.
+   */
+  readonly spread?: Matrix;
 }
 
 /**
@@ -95,6 +91,8 @@ export class Inference {
   /** Atoms of each element in each species, [species][elements], charges and phases, [species]. */
   readonly elementTable: ElementTable;
   readonly latentDim: number;
+  /** Emulators that roll out side by side; 1 for one that is no ensemble, and without an emulator. */
+  readonly members: number;
   /** Rows of the windows that the emulator was trained on: it saw rollouts of one step less. Null without an emulator. */
   readonly windowSize: number | null;
   /**
@@ -119,7 +117,7 @@ export class Inference {
   /** Made when it is first asked for. */
   readonly #conserving: () => TotalsKeeper;
   #keeper: TotalsKeeper | null = null;
-  readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
+  readonly #emulator: { roller: Roller; decoder: Decoder; physical: PhysicalScaling; latents: LatentScaling } | null;
   readonly #warnings: InputWarnings;
   readonly #running = new Set<Promise<unknown>>();
   #disposal: Promise<void> | null = null;
@@ -135,6 +133,7 @@ export class Inference {
     this.elementTable = tableOfWeights(autoencoder);
     this.elements = this.elementTable.elements;
     this.latentDim = autoencoder.model.latent_dim;
+    this.members = emulator ? memberCount(emulator.weights) : 1;
     this.windowSize = emulator?.weights.window_size ?? null;
     this.timeStepYears =
       emulator?.weights.time_step_found === "input" ? null : (emulator?.weights.time_step_yr ?? null);
@@ -148,11 +147,12 @@ export class Inference {
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
     this.#conserving = () => {
-      this.#keeper ??= new TotalsKeeper(engine, autoencoder);
+      this.#keeper ??= new TotalsKeeper(engine, autoencoder, this.members);
       return this.#keeper;
     };
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
+      decoder: this.members > 1 ? new Decoder(engine, autoencoder, this.members) : this.#decoder,
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
     };
@@ -199,8 +199,8 @@ export class Inference {
   }
 
   /**
-   * @param latents  [n, latent_dim] or [b, t, latent_dim], raw
-   * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`
+   * @param latents  [n, latent_dim] or [b, t, latent_dim], raw; of an ensemble also [b, t, members, latent_dim]
+   * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`. Of an ensemble the members' mean in scaled space.
    * @throws DataError naming the argument and the first bad index
    */
   decode(latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
@@ -208,18 +208,22 @@ export class Inference {
   }
 
   async #decode(latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
-    const leading = latents?.shape?.length === 3 ? ["b", "t"] : ["n"];
+    const rank = latents?.shape?.length;
+    const isEnsemble = rank === 4 && this.members > 1;
+    const leading: Dimension[] = isEnsemble ? ["b", "t", ["members", this.members]] : rank === 3 ? ["b", "t"] : ["n"];
     checkShape("latents", latents, [...leading, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
-    const data = await this.#decodeRows(Float32Array.from(latents.data), options);
-    return { data, shape: [...latents.shape.slice(0, -1), this.species.length] };
+    const decoder = isEnsemble ? this.#emulator!.decoder : this.#decoder;
+    const { data } = await this.#decodeRows(decoder, Float32Array.from(latents.data), options);
+    return { data, shape: [...latents.shape.slice(0, isEnsemble ? 2 : -1), this.species.length] };
   }
 
   /**
    * The emulator alone, step by step: entry t is the state after the conditions of row t have acted for one time step.
    * @param physical  [b, t, physical], cm^-3, Habing, mag, K in the order of `physicalParameters`; scaled with `scaled`
-   * @param latents   [b, latent_dim], raw: the state at the start
-   * @returns         [b, t, latent_dim], raw
+   * @param latents   [b, latent_dim], raw: the state at the start; of an ensemble also [b, members, latent_dim], of each member its own
+   * @returns         [b, t, latent_dim], raw; of an ensemble [b, t, members, latent_dim]. The mean of latents is no state: `decode` gives
+   *                  the mean of what they stand for.
    * @throws DataError naming the argument and the first bad index
    */
   latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
@@ -229,27 +233,33 @@ export class Inference {
   async #latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
-    checkShape("latents", latents, [
-      ["b", batch],
-      ["latent_dim", this.latentDim],
-    ]);
+    const isEach = latents?.shape?.length === 3 && this.members > 1;
+    const members: Dimension[] = isEach ? [["members", this.members]] : [];
+    checkShape("latents", latents, [["b", batch], ...members, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
     const data = await this.#rollout(scaled, Float32Array.from(latents.data), batch, steps);
-    return { data, shape: [batch, steps, this.latentDim] };
+    return { data, shape: [batch, steps, ...(this.members > 1 ? [this.members] : []), this.latentDim] };
   }
 
   /**
    * The whole surrogate: encode, emulate, decode.
    * @param physical    [b, t, physical], as for `latentEmulate`
    * @param abundances  [b, species], linear: the state at the start; scaled with `scaled`
-   * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t.
+   * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t. Of an ensemble the mean of
+   *                    its members in scaled space.
    * @throws DataError naming the argument and the first bad index
+   * @throws ConfigError where a spread is asked for and there are no members
    */
-  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Matrix> {
+  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Emulated> {
     return this.#call(() => this.#emulate(physical, abundances, options));
   }
 
-  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Matrix> {
+  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Emulated> {
+    if (options.spread && this.members === 1) {
+      throw new ConfigError("one emulator has no spread", {
+        fix: "load an ensemble: astrochem train-emulator members=4",
+      });
+    }
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -259,26 +269,30 @@ export class Inference {
     const features = this.#scaledAbundances("abundances", abundances, options);
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const data = options.conserve
+    const { data, spread } = options.conserve
       ? await this.#decodeConserved(evolved, abundances, options)
-      : await this.#decodeRows(evolved, options);
-    return { data, shape: [batch, steps, this.species.length] };
+      : await this.#decodeRows(this.#requireEmulator().decoder, evolved, options);
+    return {
+      data,
+      shape: [batch, steps, this.species.length],
+      ...(options.spread ? { spread: { data: spread!, shape: [batch, steps] } } : {}),
+    };
   }
 
-  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. */
-  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Float32Array> {
+  /** Raw latents, [b, t, members · latent] → abundances with the totals of their starts, linear or scaled. */
+  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Decoded> {
     const linear = Float32Array.from(starts.data);
     if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
     const { lower, upper } = this.abundancesClipping;
     const clipped = linear.map((x) => Math.min(Math.max(x, lower), upper));
     if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
       this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
-      return await this.#decodeRows(latents, { scaled });
+      return await this.#decodeRows(this.#requireEmulator().decoder, latents, { scaled });
     }
-    const { abundances, doubt } = await this.#conserving().decode(latents, clipped);
+    const { abundances: data, spread, doubt } = await this.#conserving().decode(latents, clipped);
     this.#warnings.check("conservation", () => doubt);
-    if (scaled) this.#abundanceScaling.scaleInto(abundances, abundances);
-    return abundances;
+    if (scaled) this.#abundanceScaling.scaleInto(data, data);
+    return { data, spread };
   }
 
   /**
@@ -293,7 +307,9 @@ export class Inference {
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
     await Promise.all(
-      [this.#encoder, this.#decoder, this.#keeper, this.#emulator?.roller].map((runner) => runner?.dispose()),
+      [...new Set([this.#encoder, this.#decoder, this.#keeper, this.#emulator?.roller, this.#emulator?.decoder])].map(
+        (runner) => runner?.dispose(),
+      ),
     );
   }
 
@@ -342,13 +358,13 @@ export class Inference {
   }
 
   /** Raw latents → abundances, linear or scaled. */
-  async #decodeRows(latents: Float32Array, { scaled }: ScaledOption): Promise<Float32Array> {
-    const values = await this.#decoder.decode(latents, latents.length / this.latentDim);
-    if (!scaled) this.#abundanceScaling.unscaleInto(values, values);
-    return values;
+  async #decodeRows(decoder: Decoder, latents: Float32Array, { scaled }: ScaledOption): Promise<Decoded> {
+    const { scaled: data, spread } = await decoder.decode(latents, latents.length / (decoder.members * this.latentDim));
+    if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
+    return { data, spread };
   }
 
-  /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, latent]. */
+  /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, members · latent]. */
   async #rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
     const { roller, latents: scaling } = this.#requireEmulator();
     const start = new Float32Array(latents.length);
@@ -359,35 +375,13 @@ export class Inference {
   }
 }
 
-/** Counts conditions outside of what the surrogate was trained for: of the training rows, or of the configuration where those are not known. */
-export function trainedRanges({ physicalParameters }: Pick<Inference, "physicalParameters">): RangeWatch {
-  return new RangeWatch(
-    physicalParameters.map(({ trained, ...parameter }) => ({ ...parameter, range: trained ?? parameter.range })),
-    "trained",
-  );
-}
-
-/** One line about what the weights do not tell. */
-export function describeUnknown({ unknownFacts }: Pick<Inference, "unknownFacts">): string {
-  return `these weights do not tell ${unknownFacts.join(", ")}: nothing can be compared with it`;
+/** Abundances, and the spread of members where there are several. */
+interface Decoded {
+  readonly data: Float32Array;
+  readonly spread: Float32Array | null;
 }
 
 interface LoadedEmulator {
   readonly weights: EmulatorWeights;
   readonly latents: LatentAffine;
-}
-
-function unknownFacts({ time_step_yr, time_step_found, start, physical_parameters }: EmulatorWeights): string[] {
-  return [
-    time_step_yr === null && "their time step",
-    time_step_yr !== null && time_step_found === "median" && "whether the training rows were one step apart",
-    start === undefined && "the state that the training started from",
-    physical_parameters.some(({ trained }) => trained === undefined) && "the training rows' conditions",
-  ].filter((fact) => fact !== false);
-}
-
-function startOf(species: readonly string[], start: EmulatorWeights["start"]): TrainedStart | null {
-  if (!start) return null;
-  const { abundances, origin } = start;
-  return { abundances: abundances && Float64Array.from(species, (name) => abundances[name]!), origin };
 }

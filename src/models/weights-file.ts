@@ -115,6 +115,8 @@ const emulatorMetadata = z.strictObject({
   scaled_latent_range: columnRange.optional(),
   /** `autoencoderHash` of the autoencoder that it was trained with. */
   autoencoder_hash: z.string(),
+  /** Of an ensemble, where each member comes from; `provenance` then tells what they have in common. Left out: one model by itself. */
+  members: z.array(provenance).min(2).optional(),
 });
 
 type AutoencoderMetadata = z.output<typeof autoencoderMetadata>;
@@ -128,7 +130,7 @@ export interface AutoencoderWeights extends WithoutFormat<AutoencoderMetadata> {
   readonly statistics: Float32Array;
 }
 
-/** An emulator (any evolver) as its file holds it. `trainable` is the vector of its layout. */
+/** An emulator (any evolver, or several: `members`) as its file holds it. `trainable` is the vector of its layout, `model` the sizes of one. */
 export interface EmulatorWeights extends WithoutFormat<EmulatorMetadata> {
   readonly model: EvolverShape;
   readonly trainable: Float32Array;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "../../src/errors.ts";
-import { checkedContent, checkedJson } from "../../src/formats/checked-content.ts";
+import { checkedContent, checkedJson, soundFile, soundJson } from "../../src/formats/checked-content.ts";
 
 const schema = z.looseObject({ steps: z.int(), cpu: z.looseObject({ model: z.string() }) });
 const origin = { where: "run/environment.json", fix: "restore it" };
@@ -21,5 +21,12 @@ describe("what a file holds", () => {
     `);
     expect(() => checkedContent(schema, null, { ...origin, failure: ConfigError })).toThrow(ConfigError);
     expect(() => checkedJson(schema, "{", origin)).toThrow("run/environment.json is not JSON");
+  });
+
+  it("is nothing where it may be damaged without harm", () => {
+    expect(soundJson(schema, '{"steps": 1, "cpu": {"model": "a"}}')).toEqual({ steps: 1, cpu: { model: "a" } });
+    for (const text of ["{", "null", '{"steps": "1", "cpu": {"model": "a"}}'])
+      expect(soundJson(schema, text)).toBeNull();
+    expect(soundFile(schema, "no/such/file.json")).toBeNull();
   });
 });
