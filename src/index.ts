@@ -25,3 +25,4 @@ export {
   type WarningKind,
   type WarningListener,
 } from "./inference/inference.ts";
+export { type Expected, trustFlags } from "./models/trust.ts";

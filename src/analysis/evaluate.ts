@@ -20,6 +20,7 @@ import {
 import { EvenChoice } from "./even-choice.ts";
 import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
+import { reliabilityOf } from "./reliability.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import type { EvaluationSamples, TracerFeatures } from "./sample-types.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
@@ -58,6 +59,8 @@ export interface EvaluationRequest {
   /** Windows at most; null for all. */
   readonly maxWindows: number | null;
   readonly seed: number;
+  /** Emulated rows have the totals of the elements and the charge of their start. Default: true. */
+  readonly conserve?: boolean | undefined;
   /** Refuse conditions outside the trained ranges, instead of telling them. */
   readonly strict?: boolean | undefined;
   readonly files: { readonly autoencoder: FileReference; readonly emulator: FileReference | null };
@@ -89,6 +92,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   tools.log(`reading ${setup.training.length} training tracers for the baselines, and scoring some of their rows`);
   const trainingErrors = new TrainingErrors({
     surrogate,
+    conserve: setup.conserve,
     choice: setup.trainingChoice,
     emulated: new Set(spread(setup.training, emulatedTraining)),
     log10_lower: setup.scale.log10_lower,
@@ -166,6 +170,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     request,
     tools,
     surrogate,
+    conserve: request.conserve ?? true,
     choice: chosenSteps(validation.map((place) => [place, place.rows - 1])),
     trainingChoice: new EvenChoice(
       training.map((place) => [place, place.rows - 1] as const),
@@ -238,7 +243,9 @@ async function metricsOf(
   }));
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
   const { tracers } = pass;
+  const conservation_check = pass.conservation.check();
   const training_check = trainingErrors.check(meanErrors(predictions));
+  const reliability = study && (await reliabilityOf(surrogate, setup.scored, validation, setup.checkpoint));
   return {
     format: metricsFormat,
     format_version: metricsFormatVersion,
@@ -270,6 +277,7 @@ async function metricsOf(
     },
     baselines: baselineChoices(setup, knowledge),
     ...(training_check && { training_check }),
+    ...(conservation_check && { conservation_check }),
     validation: { tracers: validation.length, rows: validation.reduce((sum, { rows }) => sum + rows, 0) },
     scored: { all: setup.choice.all, rows: setup.choice.chosen },
     windows: windows && { all: windows.all, evaluated: windows.evaluated },
@@ -283,6 +291,7 @@ async function metricsOf(
     verdicts,
     conclusions: [...conclusionsOf(verdicts, predictions), ...knownTracers(pass.tracers)],
     ...(intervals && { intervals }),
+    ...(reliability && { reliability }),
     weaknesses: weaknessesOf({ predictions, failure_maps, physical_parameters, tracers, floor: scale.floor }),
   };
 }
@@ -353,6 +362,7 @@ async function samplesOf(
   return {
     tracers: await tracerSamples(shownTracers(candidates), {
       surrogate,
+      conserve: setup.conserve,
       reader,
       chosen: request.chosen,
       units: unitOfParameter,

@@ -1,6 +1,8 @@
 import type { Phase } from "../chemistry/name-reader.ts";
 import type { BaselineChoices } from "./baseline-choices.ts";
+import type { ConservationCheck } from "./conservation-check.ts";
 import type { FailureMaps, PredictionKind, PredictionMetrics } from "./error-types.ts";
+import type { Reliability } from "./reliability.ts";
 import type { TrainingCheck, Verdict, Weakness } from "./verdict-types.ts";
 
 /**
@@ -139,6 +141,8 @@ export interface Metrics {
   /** Absent in files of earlier versions, as is `training_check`. */
   readonly baselines?: BaselineChoices;
   readonly training_check?: TrainingCheck;
+  /** Absent in files of earlier versions, without an emulator, and where totals were not kept. */
+  readonly conservation_check?: ConservationCheck;
   /** The tracers that were scored: of the split in `provenance`. */
   readonly validation: { readonly tracers: number; readonly rows: number };
   /**
@@ -168,6 +172,8 @@ export interface Metrics {
     readonly resamples: number;
     readonly dex: Readonly<Partial<Record<PredictionKind, Interval>>>;
   };
+  /** Absent for weights that are not calibrated, and in files of earlier versions. */
+  readonly reliability?: Reliability;
   /** Absent in files of earlier versions. */
   readonly weaknesses?: readonly Weakness[];
 }

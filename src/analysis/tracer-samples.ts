@@ -1,7 +1,15 @@
 import type { Inference } from "../inference/inference.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
 import type { SpeciesCurves, SpeciesReason, SpeciesSeries, TracerSample } from "./sample-types.ts";
-import { decodeRows, encodeRows, rolloutLatents, startsOf, wholeTracers } from "./surrogate-predictions.ts";
+import {
+  decodeKept,
+  decodeRows,
+  encodeRows,
+  rolloutLatents,
+  startsByRow,
+  startsOf,
+  wholeTracers,
+} from "./surrogate-predictions.ts";
 import type { TracerPlace, TracerReader } from "./tracer-blocks.ts";
 
 /** Species shown of each tracer, besides those asked for. */
@@ -36,6 +44,8 @@ export function shownTracers(
 
 interface SampleOptions {
   readonly surrogate: Inference;
+  /** Emulated rows have the totals of their start. */
+  readonly conserve: boolean;
   readonly reader: TracerReader;
   /** Species to show in any case. */
   readonly chosen: readonly string[];
@@ -92,7 +102,7 @@ export async function tracerSamples(shown: readonly ShownTracer[], options: Samp
   });
 }
 
-async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions): Promise<Predicted> {
+async function predict(place: TracerPlace, { surrogate, reader, conserve }: SampleOptions): Promise<Predicted> {
   const block = reader.read([place]);
   const { rows, times, physical } = block;
   const actual = block.scaledTracer(0);
@@ -104,7 +114,8 @@ async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions)
   rolled.set(encoded.subarray(0, surrogate.latentDim));
   const starts = startsOf(block, encoded.subarray(0, surrogate.latentDim), wholeTracers(block), rows - 1);
   rolled.set(await rolloutLatents(surrogate, starts), surrogate.latentDim);
-  const emulated = await decodeRows(surrogate, rolled);
+  const kept = conserve ? startsByRow(actual.subarray(0, surrogate.species.length), [0, rows]) : null;
+  const { scaled: emulated } = await decodeKept(surrogate, rolled, kept);
   emulated.set(actual.subarray(0, surrogate.species.length));
   return { ...common, emulated, rolled };
 }

@@ -7,11 +7,9 @@ import { resolveIn } from "../config/paths.ts";
 import type { ConfigOf } from "../config/schemas.ts";
 import { type CleanColumns, type CleanSplit, openCleanData, openCleanSplit } from "../data/clean-data.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
-import { detectFile } from "../data/files/detect-file.ts";
-import { expandInputs } from "../data/files/expand-inputs.ts";
+import { detectFile, isFrameFile } from "../data/files/detect-file.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
-import { cleanRaw } from "../inference/clean-raw.ts";
 import { Inference } from "../inference/inference.ts";
 import { describeUnknown } from "../inference/training-facts.ts";
 import { epochLogPath, epochRecord } from "../training/epoch-log.ts";
@@ -46,7 +44,7 @@ export async function openEvaluation(
     engine,
     threads,
     // The evaluation itself looks at its conditions, which have tracers and rows.
-    onWarning: (message, kind) => kind === "compute" && log(`warning: ${message}`),
+    onWarning: (message, kind) => (kind === "compute" || kind === "conservation") && log(`warning: ${message}`),
   });
   if (surrogate.unknownFacts.length > 0) log(describeUnknown(surrogate));
   try {
@@ -65,7 +63,8 @@ export async function openEvaluation(
           await checkStepsOf(frame, ["Index", "Model", "Time"], surrogate.timeStepYears);
       } catch (error) {
         clean.close();
-        test?.close();
+        test?.frame.close();
+        test?.remove();
         throw error;
       }
     }
@@ -81,6 +80,7 @@ export async function openEvaluation(
         maxRows: config.max_rows,
         maxWindows: config.max_windows,
         seed: config.seed,
+        conserve: config.conserve,
         strict,
         files: { autoencoder: reference(autoencoder), emulator: emulator === null ? null : reference(emulator) },
         version: packageVersion,
@@ -88,7 +88,8 @@ export async function openEvaluation(
       training: { autoencoder: epochLog(autoencoder), emulator: emulator === null ? null : epochLog(emulator) },
       async close() {
         clean.close();
-        test?.close();
+        test?.frame.close();
+        test?.remove();
         await surrogate.dispose();
       },
     };
@@ -98,46 +99,43 @@ export async function openEvaluation(
   }
 }
 
-/** Test tracers. */
-type OpenedTest = CleanSplit & { close(): void };
-
-/** The test tracers that are to be scored; null where the validation tracers are. */
+/** The test tracers that are to be scored, of a clean file or of a raw one, which is preprocessed first; null where the validation tracers are. */
 async function openTest(
-  { split, test_path, dataset, working_path }: ConfigOf<"config_evaluate">,
+  config: ConfigOf<"config_evaluate">,
   columns: CleanColumns,
   surrogate: Inference,
   log: (message: string) => void,
-): Promise<OpenedTest | null> {
-  if (split === "val" && test_path === null) return null;
-  const paths = expandInputs(test_path ?? dataset.dataset_path, (name) => resolveIn(working_path, name));
-  const file = paths[0]!;
-  if (!existsSync(file)) {
-    throw new DataError(`there is no file ${file}`, {
-      where: test_path === null ? "dataset.dataset_path" : "test_path",
-      fix: "give a raw file, or a clean one: astrochem preprocess train_split=0 test_split=1 input_path=… output_path=…",
+): Promise<(CleanSplit & { remove: () => void }) | null> {
+  const { split, test_path, dataset, working_path } = config;
+  if (split === "val") {
+    if (test_path === null) return null;
+    throw new ConfigError("test_path is given, but the validation tracers of the dataset are to be scored", {
+      where: "test_path",
+      fix: "add split=test, or leave test_path out",
     });
   }
-  if (test_path !== null && (paths.length > 1 || (await detectFile(file)).kind !== "clean")) {
-    const conditions = { phys: columns.phys, minRadfield: dataset.preprocessing.min_radfield };
-    const { frame, remove } = await cleanRaw({ paths, conditions }, surrogate, "evaluate", { log });
-    const close = (): void => {
-      frame.close();
-      remove();
-    };
-    return { path: file, frame, hash: frame.attribute("astrochem_hash")!, close };
+  const file = resolveIn(working_path, test_path ?? dataset.dataset_path);
+  if (!existsSync(file)) {
+    const fix = "make it: astrochem preprocess train_split=0 test_split=1 input_path=… output_path=…";
+    throw new DataError(`there is no file ${file}`, {
+      where: test_path === null ? "dataset.dataset_path" : "test_path",
+      fix,
+    });
   }
-  const keys = await keysOf(file);
-  if (!keys.includes("test")) {
+  const keys = isFrameFile(await detectFile(file)) ? await keysOf(file) : [];
+  if (keys.includes("test")) return { ...(await openCleanSplit(file, "test", columns)), remove: () => {} };
+  if (test_path === null || keys.includes("train") || surrogate.windowSize === null) {
     throw new DataError(
       `the file has no test tracers: it has ${keys.map((key) => `/${key}`).join(", ") || "nothing"}`,
       {
         where: file,
-        fix: "preprocess again with test_split=0.1, or give test_path: a raw file, or one made with train_split=0 test_split=1",
+        fix: "preprocess again with test_split=0.1, or give test_path: a raw file, or a file made with train_split=0 test_split=1",
       },
     );
   }
-  const clean = await openCleanSplit(file, "test", columns);
-  return { ...clean, close: () => clean.frame.close() };
+  const { openRawFile } = await import("../inference/histories.ts");
+  const { frame, remove } = await openRawFile(file, surrogate, { log, signal: new AbortController().signal });
+  return { path: file, frame, hash: frame.attribute("astrochem_hash")!, remove };
 }
 
 async function keysOf(path: string): Promise<readonly string[]> {

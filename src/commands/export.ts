@@ -25,6 +25,11 @@ export const exportCommand: Command = {
       describe:
         "onnx: linear abundances and physical units in and out, instead of scaled values; the rollout then decodes",
     },
+    "no-conserve": {
+      type: "boolean",
+      describe:
+        "onnx with --scaling: states of the rollout as decoded, without the totals of the elements and the charge of their start",
+    },
     steps: {
       type: "number",
       describe: "onnx: steps of the rollout (default: those of the emulator's training window)",
@@ -69,6 +74,7 @@ export const exportCommand: Command = {
         cwd,
         only: text("only") as "encoder" | undefined,
         scaling: args.scaling === true,
+        conserve: args["no-conserve"] !== true,
         steps: args.steps as number | undefined,
         threads: args.threads as number | undefined,
         output: folder,
@@ -83,7 +89,7 @@ export const exportCommand: Command = {
 /** Source in C and Fortran. */
 async function exportSource(context: CommandContext): Promise<void> {
   const { args, cwd, stdout, json } = context;
-  refuse(args, ["only", "scaling", "steps"], `export ${args.format}`);
+  refuse(args, ["only", "scaling", "no-conserve", "steps"], `export ${args.format}`);
   const { checkName, exportC, filesOfC } = await import("../export/c/export-c.ts");
   const [name, output] = [(args.name as string) ?? "surrogate", (args.output as string) ?? "outputs/c"];
   checkName(name);

@@ -43,6 +43,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./evaluate.ts")).evaluateCommand,
   },
   {
+    name: "calibrate",
+    usage: "<dataset>",
+    summary: "find how far to believe each state, from tracers that trained nothing",
+    load: async () => (await import("./calibrate.ts")).calibrateCommand,
+  },
+  {
     name: "compare",
     usage: "<runs..>",
     summary: "compare evaluations, or weights, on the same rows",

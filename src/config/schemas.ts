@@ -86,18 +86,20 @@ export const evaluationKeys = {
   split: z
     .enum(["val", "test"])
     .default("val")
-    .describe(
-      "Which tracers are scored: those that chose the epoch (val), or those that chose nothing (test; with test_path always).",
-    ),
+    .describe("Which tracers are scored: those that chose the epoch (val), or those that chose nothing (test)."),
   test_path: Weights.nullable()
     .default(null)
     .describe(
-      "File of tracers to score beside baselines of the dataset's training tracers: a raw one (or a pattern), or `/test` of a clean one; null: the dataset's own.",
+      "Clean file whose `/test` is scored (split=test), or a raw file of which all is, beside baselines of the dataset's training tracers; null: the dataset's own.",
     ),
   species: z
     .array(z.string().min(1))
     .default(["CO", "H2O", "#H2O"])
     .describe("Species whose abundances are shown against time; those that the weights do not have are an error."),
+  conserve: z
+    .boolean()
+    .default(true)
+    .describe("Emulated rows have the totals of the elements and the charge of their start; false: as decoded."),
   max_tracers: PositiveInteger.nullable()
     .default(null)
     .describe("Tracers to evaluate at most, spread over all of the split; null: all."),
@@ -130,6 +132,10 @@ export const rootSchemas = {
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
     recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
+    calibrate: z
+      .boolean()
+      .default(true)
+      .describe("Of train-emulator: at its end find how far to believe each state, as `astrochem calibrate` does."),
   }),
   config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };

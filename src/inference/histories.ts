@@ -1,17 +1,20 @@
-import { resolve } from "node:path";
+import { rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
-import { timestepColumn } from "../chemistry/physical-parameters.ts";
+import { hasRole, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
 import { detectFile, isFrameFile } from "../data/files/detect-file.ts";
 import { expandInputs } from "../data/files/expand-inputs.ts";
 import { type Frame, openFrame } from "../data/frame.ts";
+import { openHdf5 } from "../data/hdf5.ts";
 import { respelt } from "../data/respelt-frame.ts";
 import { checkStartState, type StartState } from "../data/start-rows.ts";
 import { tracerRuns } from "../data/windows.ts";
 import { DataError } from "../errors.ts";
 import { readNpy } from "../formats/npy.ts";
-import { cleanRaw, onlyKey } from "./clean-raw.ts";
+import { makeTemporaryFolder } from "../formats/temporary-folder.ts";
 import type { Inference } from "./inference.ts";
+import { rawFileError } from "./raw-file-errors.ts";
 
 /** What to emulate, with what, and where to. Relative paths start from `cwd`. */
 export interface EmulateRequest {
@@ -29,6 +32,8 @@ export interface EmulateRequest {
   readonly strict?: boolean | undefined;
   /** Every row keeps the totals of its tracer's first row. */
   readonly conserve?: boolean | undefined;
+  /** dex: mark the states whose expected error is above, for the solver; needs calibrated weights. */
+  readonly fallback?: number | undefined;
   readonly output: string;
   readonly autoencoder: string;
   readonly emulator: string;
@@ -88,10 +93,9 @@ export async function openHistories(
   if (request.input === undefined) return arrayHistories(request, surrogate);
   const paths = expandInputs(request.input, (name) => resolve(request.cwd, name));
   const path = paths[0]!;
-  if (paths.length > 1 || !isFrameFile(await detectFile(path))) {
-    return rawHistories({ paths, key: request.key, request }, surrogate, tools);
-  }
-  const key = request.key ?? (await onlyKey(path));
+  const isFrame = isFrameFile(await detectFile(path));
+  const key = request.key ?? (isFrame ? await onlyKey(path) : "");
+  if (paths.length > 1 || !isFrame) return rawHistories({ paths, key, request }, surrogate, tools);
   const frame = await openFrame(path, key);
   if (!isClean(frame)) {
     frame.close();
@@ -122,33 +126,120 @@ export function inputText(input: EmulateRequest["input"]): string | undefined {
   return typeof input === "object" ? input.join(", ") : input;
 }
 
+async function onlyKey(path: string): Promise<string> {
+  const file = await openHdf5(path);
+  try {
+    const keys = file.keys();
+    for (const split of ["val", "test"]) if (keys.includes(split)) return split;
+    if (keys.length === 1) return keys[0]!;
+    throw new DataError(`the file holds ${keys.length} frames: ${keys.join(", ")}`, {
+      where: path,
+      fix: "choose one with --key",
+    });
+  } finally {
+    file.close();
+  }
+}
+
 /** A clean file carries the row numbers that `preprocess` gave. */
 function isClean(frame: Frame): boolean {
   return frame.columns.includes("Index") && frame.columns.includes("Model");
 }
 
-/** A raw file is preprocessed first, into a temporary folder. */
+/** A raw file is preprocessed first, into a temporary folder: renamed, sorted, with start rows and shifted conditions. */
 async function rawHistories(
-  { paths, key, request }: { paths: readonly string[]; key: string | undefined; request: EmulateRequest },
+  { paths, key, request }: { paths: readonly string[]; key: string; request: EmulateRequest },
   surrogate: Inference,
   tools: EmulateTools,
 ): Promise<Histories> {
-  const raw = await cleanRaw({ paths, key, start: givenStart(request, surrogate) }, surrogate, "emulate", tools);
+  const { frame, remove } = await openRaw(
+    { paths, key, startState: startStateOf(request, surrogate), isStartGiven: request.start !== undefined },
+    surrogate,
+    tools,
+  );
+  return await checkedHistories(frame, request, surrogate, remove).catch((error: unknown) => {
+    remove();
+    throw rawFileError(error, namesOf(paths), dirname(frame.path));
+  });
+}
+
+const namesOf = (paths: readonly string[]): string => (paths.length === 1 ? paths[0]! : `'[${paths.join(",")}]'`);
+
+/** Raw files as a surrogate reads them. */
+export interface RawInput {
+  readonly paths: readonly string[];
+  readonly key: string;
+  /** Of tracers that start at Time 0 without a row there; null: none is known. */
+  readonly startState: StartState | null;
+  readonly isStartGiven: boolean;
+}
+
+/** Preprocesses raw files into a temporary folder. @returns a frame of all tracers, and what removes the folder */
+export async function openRaw(
+  { paths, key, startState, isStartGiven }: RawInput,
+  surrogate: Inference,
+  { log, signal }: Pick<EmulateTools, "log" | "signal">,
+): Promise<{ readonly frame: Frame; readonly remove: () => void }> {
+  const { preprocessDataset } = await import("../data/preprocess.ts");
+  const folder = makeTemporaryFolder("emulate");
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    return await checkedHistories(raw.frame, request, surrogate, raw.remove);
+    const clean = join(folder, "clean.h5");
+    await preprocessDataset(
+      {
+        inputPath: paths[0]!,
+        moreInputs: paths.slice(1),
+        inputKey: key,
+        outputPath: clean,
+        metadata,
+        phys: surrogate.physicalParameters.map(({ name }) => name),
+        species: [...surrogate.species],
+        columnsToDrop: [],
+        ...surrogate.rawColumns,
+        isKindred: true,
+        startState,
+        start: isStartGiven ? "configured" : "auto",
+        unevenSteps: "unchecked",
+        clipping: surrogate.abundancesClipping,
+        trainSplit: 1,
+        seed: 0,
+        minRadfield: surrogate.physicalParameters.find(({ name }) => hasRole(name, "radfield"))?.range[0] ?? 0,
+      },
+      log,
+      () => signal.throwIfAborted(),
+    );
+    // Every tracer is in /train; /val is empty.
+    return { frame: await openFrame(clean, "train"), remove };
   } catch (error) {
-    raw.remove();
-    throw error;
+    remove();
+    throw rawFileError(error, namesOf(paths), folder);
   }
 }
 
-/** @throws ConfigError for a state of other species */
-function givenStart({ start, cwd }: EmulateRequest, { species }: Inference): StartState | undefined {
-  if (start === undefined) return undefined;
-  const { data } = readNpy(resolve(cwd, start));
-  const state = { abundances: Float64Array.from<number | bigint>(data, Number), name: start };
-  checkStartState(state, species);
-  return state;
+/** A raw file whose tracers are to be emulated from their own starts, or from the training's where they have none. */
+export async function openRawFile(
+  path: string,
+  surrogate: Inference,
+  tools: Pick<EmulateTools, "log" | "signal">,
+): Promise<{ readonly frame: Frame; readonly remove: () => void }> {
+  const key = isFrameFile(await detectFile(path)) ? await onlyKey(path) : "";
+  return openRaw({ paths: [path], key, startState: trainedStart(surrogate), isStartGiven: false }, surrogate, tools);
+}
+
+/** The state at Time 0 of tracers whose file has none; null where nothing tells it. @throws ConfigError for one of other species */
+function startStateOf({ start, cwd }: EmulateRequest, surrogate: Inference): StartState | null {
+  if (start !== undefined) {
+    const { data } = readNpy(resolve(cwd, start));
+    const state = { abundances: Float64Array.from<number | bigint>(data, Number), name: start };
+    checkStartState(state, surrogate.species);
+    return state;
+  }
+  return trainedStart(surrogate);
+}
+
+function trainedStart({ startState }: Inference): StartState | null {
+  if (startState?.abundances == null) return null;
+  return { abundances: startState.abundances, name: "the start state of the training, as the weights hold it" };
 }
 
 interface Run {

@@ -1,5 +1,5 @@
 import { chooseEngine } from "../backend/choose-engine.ts";
-import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
+import type { ComputeChoice } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
 import { type ElementTable, tableOfWeights } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
@@ -8,6 +8,7 @@ import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
 import { memberCount } from "../models/members.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
+import type { Trust } from "../models/trust.ts";
 import {
   type AutoencoderWeights,
   type EmulatorWeights,
@@ -25,51 +26,16 @@ import {
   type Matrix,
   type MatrixInput,
 } from "./arguments.ts";
-import { InputWarnings, type WarningListener } from "./input-warnings.ts";
-import { TotalsKeeper } from "./totals-keeper.ts";
+import { InputWarnings } from "./input-warnings.ts";
+import type { Abundances, DecodeOptions, Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
+import { hasFormulas, TotalsKeeper } from "./totals-keeper.ts";
 import { type PhysicalParameter, startOf, type TrainedStart, trainedRanges, unknownFacts } from "./training-facts.ts";
+import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
+export type { Abundances, DecodeOptions, Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
 export type { PhysicalParameter, TrainedStart } from "./training-facts.ts";
-
-/** What to load and where to compute. */
-export interface InferenceOptions extends ComputeRequest {
-  /** Path of the autoencoder's weights. */
-  readonly autoencoder: string;
-  /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
-  readonly emulator?: string | undefined;
-  /**
-   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei, and of what is doubtful about
-   * the choice of what computes (kind `compute`). Default: a warning of the process, of type `AstrochemWarning`.
-   */
-  readonly onWarning?: WarningListener | undefined;
-}
-
-/** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
-export interface ScaledOption {
-  readonly scaled?: boolean | undefined;
-}
-
-/** What `emulate` takes beside the arrays. */
-export interface EmulateOptions extends ScaledOption {
-  /**
-   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
-   * Default: false.
-   */
-  readonly conserve?: boolean | undefined;
-  /** Gives the spread of an ensemble's members beside their mean. Default: false. */
-  readonly spread?: boolean | undefined;
-}
-
-/** What `emulate` gives: abundances, [b, t, species]. */
-export interface Emulated extends Matrix {
-  /**
-   * With `spread`, [b, t]: how far the members of an ensemble are from each other in each state, in dex. The standard deviation of log10
-   * abundance over the members (divided by members − 1), mean over the species whose mean is above 1e-12.
-   */
-  readonly spread?: Matrix;
-}
 
 /**
  * A trained surrogate: linear abundances and physical units in, linear abundances out. Calls may overlap. All that it needs
@@ -114,10 +80,21 @@ export class Inference {
   readonly #abundanceScaling: AbundanceScaling;
   readonly #encoder: Encoder;
   readonly #decoder: Decoder;
-  /** Made when it is first asked for. */
-  readonly #conserving: () => TotalsKeeper;
-  #keeper: TotalsKeeper | null = null;
-  readonly #emulator: { roller: Roller; decoder: Decoder; physical: PhysicalScaling; latents: LatentScaling } | null;
+  /** Made when it is first asked for; null where nothing can be kept. */
+  readonly #makeKeeper: (members: number) => TotalsKeeper;
+  /** By the members whose mean they keep. */
+  readonly #keepers = new Map<number, TotalsKeeper>();
+  #meter: TrustMeter | null = null;
+  readonly #engine: Engine;
+  /** The part of states that the expected errors of `trust` cover; null where the weights are not calibrated. */
+  readonly trustLevel: number | null;
+  readonly #emulator: {
+    roller: Roller;
+    decoder: Decoder;
+    physical: PhysicalScaling;
+    latents: LatentScaling;
+    trust: Trust | undefined;
+  } | null;
   readonly #warnings: InputWarnings;
   readonly #running = new Set<Promise<unknown>>();
   #disposal: Promise<void> | null = null;
@@ -143,18 +120,18 @@ export class Inference {
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#warnings = warnings;
+    this.#engine = engine;
+    this.trustLevel = emulator?.weights.trust?.level ?? null;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
-    this.#conserving = () => {
-      this.#keeper ??= new TotalsKeeper(engine, autoencoder, this.members);
-      return this.#keeper;
-    };
+    this.#makeKeeper = (members) => new TotalsKeeper(engine, autoencoder, members);
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
       decoder: this.members > 1 ? new Decoder(engine, autoencoder, this.members) : this.#decoder,
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
+      trust: emulator.weights.trust,
     };
   }
 
@@ -200,22 +177,33 @@ export class Inference {
 
   /**
    * @param latents  [n, latent_dim] or [b, t, latent_dim], raw; of an ensemble also [b, t, members, latent_dim]
+   * @param options  `totalsOf`: abundances whose totals the states are to have
    * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`. Of an ensemble the members' mean in scaled space.
    * @throws DataError naming the argument and the first bad index
    */
-  decode(latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+  decode(latents: MatrixInput, options: DecodeOptions = {}): Promise<Abundances> {
     return this.#call(() => this.#decode(latents, options));
   }
 
-  async #decode(latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
+  async #decode(latents: MatrixInput, { totalsOf, ...options }: DecodeOptions): Promise<Abundances> {
     const rank = latents?.shape?.length;
     const isEnsemble = rank === 4 && this.members > 1;
     const leading: Dimension[] = isEnsemble ? ["b", "t", ["members", this.members]] : rank === 3 ? ["b", "t"] : ["n"];
     checkShape("latents", latents, [...leading, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
-    const decoder = isEnsemble ? this.#emulator!.decoder : this.#decoder;
-    const { data } = await this.#decodeRows(decoder, Float32Array.from(latents.data), options);
-    return { data, shape: [...latents.shape.slice(0, isEnsemble ? 2 : -1), this.species.length] };
+    const shape = [...latents.shape.slice(0, isEnsemble ? 2 : -1), this.species.length];
+    if (totalsOf !== undefined) {
+      const count = totalsOf?.shape?.[0] === 1 ? 1 : shape[0]!;
+      checkShape("totalsOf", totalsOf, [
+        [rank === 2 ? "n" : "b", count],
+        ["species", this.species.length],
+      ]);
+      checkValues("totalsOf", totalsOf, options.scaled ? finite : linearAbundance(this.abundancesClipping.lower));
+    }
+    const starts = totalsOf && this.#linear(totalsOf, options);
+    const decoder = isEnsemble ? this.#requireEmulator().decoder : this.#decoder;
+    const { data, correction } = await this.#decodeRows(decoder, Float32Array.from(latents.data), options, starts);
+    return { data, shape, correction };
   }
 
   /**
@@ -255,11 +243,29 @@ export class Inference {
   }
 
   async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Emulated> {
+    const meter = options.trust ? this.#trusting() : null;
     if (options.spread && this.members === 1) {
       throw new ConfigError("one emulator has no spread", {
         fix: "load an ensemble: astrochem train-emulator members=4",
       });
     }
+    const { data, passed } = await this.#passed(physical, abundances, options);
+    const { batch, steps } = passed;
+    return {
+      data,
+      shape: [batch, steps, this.species.length],
+      correction: passed.correction,
+      ...(options.spread ? { spread: { data: passed.spread!, shape: [batch, steps] } } : {}),
+      ...(meter ? { trust: await meter.expected(passed) } : {}),
+    };
+  }
+
+  /** As `emulate`, with all that trust is measured by; for a calibration. */
+  passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Passed> {
+    return this.#call(() => this.#passed(physical, abundances, options));
+  }
+
+  async #passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Passed> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -267,32 +273,28 @@ export class Inference {
       ["species", this.species.length],
     ]);
     const features = this.#scaledAbundances("abundances", abundances, options);
+    // Before anything is waited for: the caller may change its array.
+    const starts = this.#linear(abundances, options);
+    const times = options.times && { ...options.times, data: Float64Array.from(options.times.data ?? []) };
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const { data, spread } = options.conserve
-      ? await this.#decodeConserved(evolved, abundances, options)
-      : await this.#decodeRows(this.#requireEmulator().decoder, evolved, options);
-    return {
-      data,
-      shape: [batch, steps, this.species.length],
-      ...(options.spread ? { spread: { data: spread!, shape: [batch, steps] } } : {}),
-    };
+    const { decoder } = this.#requireEmulator();
+    const kept = options.conserve === false ? undefined : starts;
+    const { data, ...known } = await this.#decodeRows(decoder, evolved, options, kept);
+    return { data, passed: { batch, steps, physical: scaled, latents, evolved, starts, times, ...known } };
   }
 
-  /** Raw latents, [b, t, members · latent] → abundances with the totals of their starts, linear or scaled. */
-  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Decoded> {
-    const linear = Float32Array.from(starts.data);
-    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
-    const { lower, upper } = this.abundancesClipping;
-    const clipped = linear.map((x) => Math.min(Math.max(x, lower), upper));
-    if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
-      this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
-      return await this.#decodeRows(this.#requireEmulator().decoder, latents, { scaled });
-    }
-    const { abundances: data, spread, doubt } = await this.#conserving().decode(latents, clipped);
-    this.#warnings.check("conservation", () => doubt);
-    if (scaled) this.#abundanceScaling.scaleInto(data, data);
-    return { data, spread };
+  /** What measures trust with a calibration; the caller's to dispose. For the calibration itself. */
+  trustMeter(trust: Trust): TrustMeter {
+    return new TrustMeter(this.#engine, trust, this);
+  }
+
+  /** @throws CheckpointError for weights that are not calibrated */
+  #trusting(): TrustMeter {
+    const { trust } = this.#requireEmulator();
+    if (trust === undefined) throw uncalibrated();
+    this.#meter ??= this.trustMeter(trust);
+    return this.#meter;
   }
 
   /**
@@ -306,11 +308,16 @@ export class Inference {
 
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
-    await Promise.all(
-      [...new Set([this.#encoder, this.#decoder, this.#keeper, this.#emulator?.roller, this.#emulator?.decoder])].map(
-        (runner) => runner?.dispose(),
-      ),
-    );
+    const emulator = this.#emulator;
+    const all = [
+      this.#encoder,
+      this.#decoder,
+      ...this.#keepers.values(),
+      this.#meter,
+      emulator?.roller,
+      emulator?.decoder,
+    ];
+    await Promise.all([...new Set(all)].map((runner) => runner?.dispose()));
   }
 
   /** Runs a call that `dispose` waits for. */
@@ -339,6 +346,13 @@ export class Inference {
     return features;
   }
 
+  /** A copy. */
+  #linear({ data }: MatrixInput, { scaled }: ScaledOption): Float32Array {
+    const linear = Float32Array.from(data);
+    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
+    return linear;
+  }
+
   #scaledPhysical(physical: MatrixInput, { scaled }: ScaledOption): Float32Array {
     const emulator = this.#requireEmulator();
     checkShape("physical", physical, ["b", "t", ["physical", this.physicalParameters.length]]);
@@ -357,11 +371,37 @@ export class Inference {
     });
   }
 
-  /** Raw latents → abundances, linear or scaled. */
-  async #decodeRows(decoder: Decoder, latents: Float32Array, { scaled }: ScaledOption): Promise<Decoded> {
-    const { scaled: data, spread } = await decoder.decode(latents, latents.length / (decoder.members * this.latentDim));
-    if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
-    return { data, spread };
+  /** Null where nothing can be kept. */
+  #keeper(members: number): TotalsKeeper | null {
+    if (!hasFormulas(this.elementTable)) {
+      this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
+      return null;
+    }
+    const keeper = this.#keepers.get(members) ?? this.#makeKeeper(members);
+    this.#keepers.set(members, keeper);
+    return keeper;
+  }
+
+  /** Raw latents → abundances, linear or scaled. @param starts whose totals they are to have, linear, [b, species] */
+  async #decodeRows(
+    decoder: Decoder,
+    latents: Float32Array,
+    { scaled }: ScaledOption,
+    starts?: Float32Array,
+  ): Promise<Decoded> {
+    const keeper = starts && this.#keeper(decoder.members);
+    if (!keeper) {
+      const { scaled: data, spread } = await decoder.decode(
+        latents,
+        latents.length / (decoder.members * this.latentDim),
+      );
+      if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
+      return { data, spread };
+    }
+    const { abundances: data, correction, spread, doubt } = await keeper.decode(latents, starts);
+    this.#warnings.check("conservation", () => doubt);
+    if (scaled) this.#abundanceScaling.scaleInto(data, data);
+    return { data, spread, correction };
   }
 
   /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, members · latent]. */
@@ -379,6 +419,8 @@ export class Inference {
 interface Decoded {
   readonly data: Float32Array;
   readonly spread: Float32Array | null;
+  /** Of those that were conserved. */
+  readonly correction?: Float32Array;
 }
 
 interface LoadedEmulator {

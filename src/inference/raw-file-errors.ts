@@ -5,9 +5,8 @@ import { temporaryFolderRemedy } from "../formats/temporary-folder.ts";
 /**
  * What went wrong while a raw file was preprocessed on the way, for a command that has no configuration: with a remedy that it has.
  * @param folder  of the temporary files
- * @param command that has none: `emulate`
  */
-export function rawFileError(error: unknown, path: string, folder: string, command: string): unknown {
+export function rawFileError(error: unknown, path: string, folder: string): unknown {
   if (!(error instanceof DataError)) return error;
   const [what = "", ...lines] = error.message.split("\n");
   const hint = (label: string): string | undefined =>
@@ -21,6 +20,6 @@ export function rawFileError(error: unknown, path: string, folder: string, comma
   }
   const fix = hint("fix");
   if (fix === undefined || !/columns_to_drop|dataset/.test(fix)) return error;
-  const settings = `these are settings of astrochem preprocess input_path=${path} output_path=clean.h5; then ${command} clean.h5`;
+  const settings = `these are settings of astrochem preprocess input_path=${path} output_path=clean.h5; then emulate clean.h5`;
   return new DataError(what, { where: hint("at"), fix: `${fix}; ${settings}`, cause: error });
 }

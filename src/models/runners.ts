@@ -22,6 +22,7 @@ import {
   type FrozenStep,
   rolloutStep,
 } from "./forward-steps.ts";
+import { distanceArrays, distanceStep, type Trust } from "./trust.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
 /** What float32 leaves of a residual that is met, and what counts as met. */
@@ -130,12 +131,12 @@ export class ConservingDecoder {
   /**
    * By the engine for nearly all rows, on the host in float64 for those whose correction is large.
    * @param latents  raw, [rows, members · latent]
-   * @param totals   [rows, totals]
+   * @param totals   [rows, totals], in float64: rounded ones may be those of no state
    */
-  async decode(latents: Float32Array, totals: Float32Array, rows: number): Promise<Conserved> {
+  async decode(latents: Float32Array, totals: Float64Array, rows: number): Promise<Conserved> {
     const made = await this.#decode({
       latents: hostTensor(latents, [rows, latents.length / rows]),
-      totals: hostTensor(totals, [rows, totals.length / rows]),
+      totals: hostTensor(Float32Array.from(totals), [rows, totals.length / rows]),
     });
     const conserved = {
       abundances: made.abundances!.data,
@@ -153,7 +154,7 @@ export class ConservingDecoder {
   /** Projects rows from what was decoded. */
   async #finish(
     large: readonly number[],
-    { latents, totals, rows }: { latents: Float32Array; totals: Float32Array; rows: number },
+    { latents, totals, rows }: { latents: Float32Array; totals: Float64Array; rows: number },
     { abundances, correction, unmet }: Conserved & { unmet: number[] },
   ): Promise<void> {
     const given = new Float32Array((latents.length / rows) * large.length);
@@ -187,9 +188,9 @@ export interface Conserved {
   readonly spread: Float32Array | null;
 }
 
-function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
+function rowOf<T extends Float32Array | Float64Array>(data: T, row: number, rows: number): T {
   const width = data.length / rows;
-  return data.subarray(row * width, (row + 1) * width);
+  return data.subarray(row * width, (row + 1) * width) as T;
 }
 
 /** Rolls trajectories out with trained weights. The state stays near the training data's, where their range is known. */
@@ -222,6 +223,26 @@ export class Roller {
     const driving = hostTensor(physical, [batch, steps, physical.length / (batch * steps)]);
     const made = await this.#rollout({ physical: driving, ...start, ...(await this.#begin?.(start)) });
     return made.latents!.data;
+  }
+
+  dispose(): Promise<void> {
+    return this.#frozen.dispose();
+  }
+}
+
+/** Measures how far rows are from a calibration's sample of the training. */
+export class DistanceMeter {
+  readonly #frozen: Frozen;
+  readonly #measure: Run;
+
+  constructor(engine: Engine, trust: Trust) {
+    this.#frozen = new Frozen(engine, distanceArrays(trust));
+    this.#measure = this.#frozen.bind("distance", distanceStep());
+  }
+
+  /** @param seen [rows, d] @returns [rows] */
+  async distances(seen: Float32Array, rows: number): Promise<Float32Array> {
+    return (await this.#measure({ seen: hostTensor(seen, [rows, seen.length / rows]) })).distance!.data;
   }
 
   dispose(): Promise<void> {

@@ -1,5 +1,4 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -154,29 +153,16 @@ describe("evaluate", () => {
     expect(emulated.code, emulated.stderr).toBe(0);
   });
 
-  it("scores the tracers of a raw file as if they had been preprocessed, each from its own start", async () => {
-    const own = ["dataset.start=first_row", "train_split=0", "test_split=1", "output_path=own.h5"];
-    expect((await command("preprocess", "input_path=raw.h5", ...own)).code).toBe(0);
-    const clean = await evaluate("clean-file", "split=test", "test_path=own.h5");
-    const raw = await evaluate("raw-file", "test_path=raw.h5");
-    expect([clean.code, raw.code], raw.stderr).toEqual([0, 0]);
-    expect(raw.stderr).toContain("start: 8 tracers from their own first row");
-    const [a, b] = ["clean-file", "raw-file"].map((run) => readMetrics(join(cwd, run)));
-    expect(b!.predictions).toEqual(a!.predictions);
-    expect(b!.provenance.test_dataset?.path).toBe(join(cwd, "raw.h5"));
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith("astrochem-evaluate-"))).toEqual([]);
-  });
-
   it("says which test tracers are missing", async () => {
     const told: string[] = [];
-    for (const words of [["split=test"], ["test_path=clean.h5"], ["test_path=absent.h5"], ["split=train"]]) {
+    for (const words of [["split=test"], ["split=test", "test_path=raw.h5"], ["test_path=clean.h5"], ["split=train"]]) {
       const { code, stderr } = await evaluate("refused", ...words);
       told.push(`${code} ${stderr.slice(stderr.indexOf("error:")).split("\n")[0]}`);
     }
     expect(told).toEqual([
       "3 error: the file has no test tracers: it has /train, /val",
-      "3 error: the file has no test tracers: it has /train, /val",
-      "3 error: there is no file …/absent.h5",
+      "3 error: the file has no test tracers: it has /df",
+      "2 error: test_path is given, but the validation tracers of the dataset are to be scored",
       "2 error: `split` must be val | test, got train",
     ]);
   });
