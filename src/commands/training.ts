@@ -68,7 +68,9 @@ export async function runTraining(
   async function work(run: Run): Promise<object> {
     const { config } = loaded;
     const start = resumed?.from ?? null;
-    if (start) run.resume(start.checkpoint.state.values.log);
+    const done = start?.checkpoint.state.values.log ?? [];
+    // Where it begins again, too: epochs may have been logged before the first checkpoint.
+    if (resumed) run.resume(done);
     const log = run.tell;
     log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
     const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
@@ -86,9 +88,16 @@ export async function runTraining(
     const weights = resolveIn(working_path, model.save_model_path);
     const places = { command: context.command, outputs: join(context.cwd, "outputs") };
     const settle = isKept ? keepReplaced(weights, places, log) : () => {};
+    const alsoTo = config.logger.tensorboard
+      ? (await import("./tensorboard-log.ts")).tensorBoardLog(run.folder, {
+          config,
+          done: done.length,
+          now: context.now,
+        })
+      : null;
     const report = await train({
       engine,
-      observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes }),
+      observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes, alsoTo }),
       log,
       signal: context.signal,
       strict: context.args.strict === true,
