@@ -37,6 +37,15 @@ export class NumericsError extends AstrochemError {
   readonly exitCode = 5;
 }
 
+/** Runs of a sweep that failed: told elsewhere; the sweep ends with the exit code of the first. */
+export class SweepError extends AstrochemError {
+  readonly exitCode: number;
+  constructor(what: string, exitCode: number, hint: ErrorHint = {}) {
+    super(what, hint);
+    this.exitCode = exitCode;
+  }
+}
+
 /**
  * The candidate nearest to a misspelt word, for "did you mean".
  * @returns the candidate at the least edit distance, or undefined where none is near (more than a third of the word off)

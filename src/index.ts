@@ -13,6 +13,7 @@ export {
 } from "./data/dataset.ts";
 export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError } from "./errors.ts";
 export {
+  type Emulated,
   type EmulateOptions,
   Inference,
   type InferenceOptions,
@@ -24,3 +25,4 @@ export {
   type WarningKind,
   type WarningListener,
 } from "./inference/inference.ts";
+export { type Expected, trustFlags } from "./models/trust.ts";

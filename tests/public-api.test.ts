@@ -113,6 +113,7 @@ describe("the installed package", () => {
       "NumericsError",
       "elements",
       "parseSpecies",
+      "trustFlags",
     ]);
   });
 });

@@ -5,7 +5,8 @@ import type { CleanData, CleanSplit } from "../data/clean-data.ts";
 import { splitWords } from "../data/splits.ts";
 import { areStepsInput } from "../data/time-steps.ts";
 import { DataError } from "../errors.ts";
-import { type Inference, trainedRanges } from "../inference/inference.ts";
+import type { Inference } from "../inference/inference.ts";
+import { trainedRanges } from "../inference/training-facts.ts";
 import type { BaselineChoices } from "./baseline-choices.ts";
 import { errorScale } from "./error-scale.ts";
 import type { PredictionKind } from "./error-types.ts";
@@ -19,6 +20,7 @@ import {
 import { EvenChoice } from "./even-choice.ts";
 import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
+import { reliabilityOf } from "./reliability.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import type { EvaluationSamples, TracerFeatures } from "./sample-types.ts";
 import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
@@ -238,6 +240,7 @@ async function metricsOf(
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
   const { tracers } = pass;
   const training_check = trainingErrors.check(meanErrors(predictions));
+  const reliability = study && (await reliabilityOf(surrogate, setup.scored, validation, setup.checkpoint));
   return {
     format: metricsFormat,
     format_version: metricsFormatVersion,
@@ -282,6 +285,7 @@ async function metricsOf(
     verdicts,
     conclusions: [...conclusionsOf(verdicts, predictions), ...knownTracers(pass.tracers)],
     ...(intervals && { intervals }),
+    ...(reliability && { reliability }),
     weaknesses: weaknessesOf({ predictions, failure_maps, physical_parameters, tracers, floor: scale.floor }),
   };
 }

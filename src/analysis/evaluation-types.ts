@@ -1,6 +1,7 @@
 import type { Phase } from "../chemistry/name-reader.ts";
 import type { BaselineChoices } from "./baseline-choices.ts";
 import type { FailureMaps, PredictionKind, PredictionMetrics } from "./error-types.ts";
+import type { Reliability } from "./reliability.ts";
 import type { TrainingCheck, Verdict, Weakness } from "./verdict-types.ts";
 
 /**
@@ -168,6 +169,8 @@ export interface Metrics {
     readonly resamples: number;
     readonly dex: Readonly<Partial<Record<PredictionKind, Interval>>>;
   };
+  /** Absent for weights that are not calibrated, and in files of earlier versions. */
+  readonly reliability?: Reliability;
   /** Absent in files of earlier versions. */
   readonly weaknesses?: readonly Weakness[];
 }

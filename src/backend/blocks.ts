@@ -14,7 +14,7 @@ import {
 /** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
 const trajectoriesAtOnce = 1024;
 /** Steps of one stretch at most, where the program says nothing: the time to prepare a graph grows faster than its length. */
-const stepsAtOnce = 256;
+export const stepsAtOnce = 256;
 
 /** A part of something that is done in parts. */
 interface Block {

@@ -5,15 +5,17 @@ const tolerance = 1e-10;
 const mostIterations = 40;
 /** The largest change of an abundance in one iteration, as a power of e. */
 const largestStep = 2;
-/** The net charge that counts as none, relative to all charges. */
-const roundedCharge = 1e-4;
+/** The net charge that counts as none, relative to all charges: what float32 leaves of a neutral state. */
+const roundedCharge = 1e-6;
+/** The least normal float32. */
+const leastNormal = 2 ** -126;
 /** What a pivot of the scaled matrix may fall to before its constraint counts as one of the others. */
 const dependent = 1e-9;
 
 /** What a projection did to a state. */
 export interface Correction {
-  /** The largest change of any abundance, in powers of e. */
-  largest: number;
+  /** The mean over species of |change of log10 x|. */
+  mean_dex: number;
   /** The largest residual that is left, relative. */
   residual: number;
   /** Constraints that could not be asked for: nothing holds the element, or its total is 0. */
@@ -126,13 +128,14 @@ export class Conservation {
       this.#sum();
       residual = this.#residual(totals);
     }
-    if (!(residual <= 1e-6)) return { largest: 0, residual, absent };
-    let largest = 0;
+    if (!(residual <= 1e-6)) return { mean_dex: 0, residual, absent };
+    let sum = 0;
     for (let s = 0; s < this.species; s++) {
-      abundances[s] = x[s]!;
-      largest = Math.max(largest, Math.abs(this.#shift[s]!));
+      // No abundance becomes 0: what is smaller has no logarithm in float32.
+      abundances[s] = Math.max(x[s]!, leastNormal);
+      sum += Math.abs(this.#shift[s]!);
     }
-    return { largest, residual, absent };
+    return { mean_dex: sum / (this.species * Math.LN10), residual, absent };
   }
 
   /** Totals of the weights, and what holds each: |counts| · abundances. */

@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { expandAliases } from "./aliases.ts";
 import type { Command, OptionSpec } from "./command.ts";
 import type { CompletionPlace } from "./completion.ts";
-import { configOptions, globalOptions, optionsOf } from "./global-options.ts";
+import { configOptions, globalOptions, optionsOf, ownOptions } from "./global-options.ts";
 import { helpSections } from "./help.ts";
 import { withLongFlags } from "./hydra-habits.ts";
 import type { CommandEntry } from "./registry.ts";
@@ -115,7 +115,8 @@ function checkRequired(entry: CommandEntry, args: Readonly<Record<string, unknow
  * Overrides among what yargs took for something else: the value of a flag that needs none (`--resume model.max_epochs=9`), one of any
  * number of files (`compare a b dataset=sample`). Takes them out of `args`.
  */
-function takeOverrides(args: Record<string, unknown>, { options, positionals, config }: Command): string[] {
+function takeOverrides(args: Record<string, unknown>, command: Command): string[] {
+  const { positionals, config } = command;
   if (!config) return [];
   const taken: string[] = [];
   for (const name of Object.keys(positionals)) {
@@ -124,7 +125,7 @@ function takeOverrides(args: Record<string, unknown>, { options, positionals, co
     taken.push(...words.filter(readsAsOverride));
     args[name] = words.filter((word) => !readsAsOverride(word));
   }
-  for (const [name, { optionalValue }] of Object.entries(options)) {
+  for (const [name, { optionalValue }] of Object.entries(ownOptions(command))) {
     const value = args[name];
     if (!optionalValue || typeof value !== "string" || !readsAsOverride(value)) continue;
     taken.push(value);
@@ -199,8 +200,8 @@ function makeParser(entries: readonly CommandEntry[], options: CommandLineOption
 function describeCommand(builder: Argv, entry: CommandEntry, command: Command): Argv {
   builder
     .usage(`${command.describe}\n\nastrochem ${usageOf(entry)}`)
-    .options(toYargs(command.options))
-    .group(Object.keys(command.options), "Options:")
+    .options(toYargs(ownOptions(command)))
+    .group(Object.keys(ownOptions(command)), "Options:")
     .group(Object.keys({ ...configOptions, ...globalOptions }), "Global options:");
   for (const [name, describe] of Object.entries(command.positionals))
     builder.positional(name, { type: "string", describe });

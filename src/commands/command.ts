@@ -23,6 +23,8 @@ export interface Command {
   readonly examples: readonly (readonly [command: string, effect: string])[];
   /** The configuration the command is composed from; without it there are no overrides, `--cfg` or `--config-dir`. */
   readonly config?: CommandConfig;
+  /** Whether `-m` runs it for every combination of values. */
+  readonly canSweep?: boolean;
   /** Does the work. Everything heavy is imported here, so that the help is there at once. */
   run(context: CommandContext): Promise<void>;
 }
@@ -79,6 +81,8 @@ export interface CommandContext {
   readonly whileBlocking?: Blocking | undefined;
   /** Whether a checkpoint was asked for (SIGUSR1) since this was last called; absent: never. */
   readonly takeCheckpointRequest?: (() => boolean) | undefined;
+  /** The whole program with other words, in another folder: gives its exit code. Absent in a part of another command. */
+  readonly runProgram?: ((words: readonly string[], cwd: string) => Promise<number>) | undefined;
   /** Set where an earlier run is repeated. */
   readonly repeat?: RepeatedRun | undefined;
   readonly json: boolean;

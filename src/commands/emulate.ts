@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { counted } from "../counted.ts";
+import { ConfigError } from "../errors.ts";
 import { checkOptions, checksOf } from "./check-options.ts";
 import { chosenWeights, weightsOptions } from "./chosen-weights.ts";
 import type { Command } from "./command.ts";
@@ -31,6 +32,11 @@ export const emulateCommand: Command = {
     conserve: {
       type: "boolean",
       describe: "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6",
+    },
+    fallback: {
+      type: "number",
+      describe:
+        "dex: mark the states that are expected to be further off, for the solver (column `solver`), and count them",
     },
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
@@ -70,6 +76,7 @@ export const emulateCommand: Command = {
       start: text("start"),
       ...checksOf(context),
       conserve: context.args.conserve === true,
+      fallback: fallbackOf(context.args.fallback),
       output: text("output") ?? "emulated.h5",
       ...(await chosenWeights(context)),
       compute: {
@@ -100,10 +107,21 @@ export const emulateCommand: Command = {
       context.stdout.write(`${JSON.stringify(summary)}\n`);
       return;
     }
-    const { tracers, rows, seconds, output } = summary;
+    const { tracers, rows, seconds, output, solver } = summary;
     const rate = formatNumber(Math.round(rows / seconds));
+    const share = solver && ((100 * solver.states) / Math.max(1, rows)).toFixed(1);
+    const mask = solver
+      ? `for the solver: ${counted(solver.states, "state")} of ${formatNumber(rows)} (${share} %) in ${counted(solver.tracers, "tracer")}, expected to be off by more than ${solver.threshold_dex} dex\n`
+      : "";
     context.stdout.write(
-      `${counted(tracers, "tracer")}, ${counted(rows, "row")} emulated at ${rate} rows/s\n${displayPath(output, context.cwd)}\n`,
+      `${counted(tracers, "tracer")}, ${counted(rows, "row")} emulated at ${rate} rows/s\n${mask}${displayPath(output, context.cwd)}\n`,
     );
   },
 };
+
+/** @throws ConfigError for what is no error in dex */
+function fallbackOf(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && value >= 0 && Number.isFinite(value)) return value;
+  throw new ConfigError(`--fallback ${value} is no error in dex`, { where: "--fallback", fix: "--fallback 0.3" });
+}

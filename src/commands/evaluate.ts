@@ -3,6 +3,7 @@ import { describeChoices } from "../analysis/baseline-choices.ts";
 import type { PredictionMetrics } from "../analysis/error-types.ts";
 import type { Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
+import { describeReliability } from "../analysis/reliability.ts";
 import { describeTraining, meanErrors } from "../analysis/training-check.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
 import { counted } from "../counted.ts";
@@ -32,6 +33,7 @@ export const evaluateCommand: Command = {
     ...checkOptions,
   },
   config: { root: "config_evaluate" },
+  canSweep: true,
   examples: [
     ["astrochem evaluate dataset=sample working_path=outputs/demo", "the demo's surrogate on its validation tracers"],
     [
@@ -73,12 +75,20 @@ async function withWeights(context: CommandContext): Promise<CommandContext> {
 
 /** What `--json` prints: the whole is in metrics.json. */
 function summaryOf(metrics: Metrics): object {
-  const { predictions, validation, conclusions, intervals, weaknesses, training_check } = metrics;
+  const { predictions, validation, conclusions, intervals, reliability, weaknesses, training_check } = metrics;
   const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
     kind,
     { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
   ]);
-  return { validation, predictions: Object.fromEntries(kinds), intervals, conclusions, weaknesses, training_check };
+  return {
+    validation,
+    predictions: Object.fromEntries(kinds),
+    intervals,
+    reliability,
+    conclusions,
+    weaknesses,
+    training_check,
+  };
 }
 
 /** The table that a person reads, and the conclusions. */
@@ -106,7 +116,18 @@ function describeMetrics(metrics: Metrics): string {
   if (scored && scored.rows === scored.all) sample.unshift(`rows: all ${formatNumber(scored.all)}`);
   const worst = metrics.weaknesses ?? [];
   const weak = worst.length > 0 ? ["", "Where it is worst", ...worst.map(({ sentence }) => sentence)] : [];
-  return [table, ...sample, "", headlineOf(metrics), ...conclusions, ...weak, "", ...trainingLines(metrics)].join("\n");
+  const trust = metrics.reliability ? [describeReliability(metrics.reliability)] : [];
+  return [
+    table,
+    ...sample,
+    "",
+    headlineOf(metrics),
+    ...trust,
+    ...conclusions,
+    ...weak,
+    "",
+    ...trainingLines(metrics),
+  ].join("\n");
 }
 
 /** How the baselines were chosen, and how training rows are met. */

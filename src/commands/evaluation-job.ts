@@ -7,9 +7,11 @@ import { resolveIn } from "../config/paths.ts";
 import type { ConfigOf } from "../config/schemas.ts";
 import { type CleanColumns, type CleanSplit, openCleanData, openCleanSplit } from "../data/clean-data.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
+import { detectFile, isFrameFile } from "../data/files/detect-file.ts";
 import { openHdf5 } from "../data/hdf5.ts";
 import { ConfigError, DataError, nearest } from "../errors.ts";
-import { describeUnknown, Inference } from "../inference/inference.ts";
+import { Inference } from "../inference/inference.ts";
+import { describeUnknown } from "../inference/training-facts.ts";
 import { epochLogPath, epochRecord } from "../training/epoch-log.ts";
 import { packageVersion } from "../version.ts";
 import type { Checks } from "./check-options.ts";
@@ -50,7 +52,7 @@ export async function openEvaluation(
     const phys = surrogate.windowSize === null ? dataset.phys : surrogate.physicalParameters.map(({ name }) => name);
     const columns = { metadata: ["Model", "Time"], phys, species: surrogate.species };
     const clean = await openCleanData(path(dataset.dataset_path), columns, log);
-    const test = await openTest(config, columns).catch((error: unknown) => {
+    const test = await openTest(config, columns, surrogate, log).catch((error: unknown) => {
       clean.close();
       throw error;
     });
@@ -62,6 +64,7 @@ export async function openEvaluation(
       } catch (error) {
         clean.close();
         test?.frame.close();
+        test?.remove();
         throw error;
       }
     }
@@ -85,6 +88,7 @@ export async function openEvaluation(
       async close() {
         clean.close();
         test?.frame.close();
+        test?.remove();
         await surrogate.dispose();
       },
     };
@@ -94,8 +98,13 @@ export async function openEvaluation(
   }
 }
 
-/** The test tracers that are to be scored; null where the validation tracers are. */
-async function openTest(config: ConfigOf<"config_evaluate">, columns: CleanColumns): Promise<CleanSplit | null> {
+/** The test tracers that are to be scored, of a clean file or of a raw one, which is preprocessed first; null where the validation tracers are. */
+async function openTest(
+  config: ConfigOf<"config_evaluate">,
+  columns: CleanColumns,
+  surrogate: Inference,
+  log: (message: string) => void,
+): Promise<(CleanSplit & { remove: () => void }) | null> {
   const { split, test_path, dataset, working_path } = config;
   if (split === "val") {
     if (test_path === null) return null;
@@ -107,22 +116,25 @@ async function openTest(config: ConfigOf<"config_evaluate">, columns: CleanColum
   const file = resolveIn(working_path, test_path ?? dataset.dataset_path);
   if (!existsSync(file)) {
     const fix = "make it: astrochem preprocess train_split=0 test_split=1 input_path=… output_path=…";
-    throw new DataError(`there is no clean file ${file}`, {
+    throw new DataError(`there is no file ${file}`, {
       where: test_path === null ? "dataset.dataset_path" : "test_path",
       fix,
     });
   }
-  const keys = await keysOf(file);
-  if (!keys.includes("test")) {
+  const keys = isFrameFile(await detectFile(file)) ? await keysOf(file) : [];
+  if (keys.includes("test")) return { ...(await openCleanSplit(file, "test", columns)), remove: () => {} };
+  if (test_path === null || keys.includes("train") || surrogate.windowSize === null) {
     throw new DataError(
       `the file has no test tracers: it has ${keys.map((key) => `/${key}`).join(", ") || "nothing"}`,
       {
         where: file,
-        fix: "preprocess again with test_split=0.1, or give test_path: a file made with train_split=0 test_split=1",
+        fix: "preprocess again with test_split=0.1, or give test_path: a raw file, or a file made with train_split=0 test_split=1",
       },
     );
   }
-  return openCleanSplit(file, "test", columns);
+  const { openRawFile } = await import("../inference/histories.ts");
+  const { frame, remove } = await openRawFile(file, surrogate, { log, signal: new AbortController().signal });
+  return { path: file, frame, hash: frame.attribute("astrochem_hash")!, remove };
 }
 
 async function keysOf(path: string): Promise<readonly string[]> {

@@ -11,16 +11,17 @@ export function makeFolder(folder: string): string {
 }
 
 /**
- * Makes `<outputs>/<date>/<time>-<command>`, in local time. Two runs may start in the same second: the one whose `mkdir` comes
+ * Makes `<outputs>/<date>/<time>-<command>`, in local time; of a sweep, which has no command there, `<outputs>/<date>/<time>`. Two runs may start in the same second: the one whose `mkdir` comes
  * second gets a number behind its name.
  */
-export function makeFreshFolder(outputs: string, started: Date, command: string): string {
+export function makeFreshFolder(outputs: string, started: Date, command?: string): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const date = [started.getFullYear(), two(started.getMonth() + 1), two(started.getDate())].join("-");
   const time = [started.getHours(), started.getMinutes(), started.getSeconds()].map(two).join("-");
   const parent = makeFolder(join(outputs, date));
   for (let attempt = 1; ; attempt++) {
-    const folder = join(parent, `${time}-${command}${attempt === 1 ? "" : `-${attempt}`}`);
+    const name = [time, command, attempt > 1 && attempt].filter(Boolean).join("-");
+    const folder = join(parent, name);
     const isOurs = guardedRun(folder, () => {
       try {
         mkdirSync(folder);

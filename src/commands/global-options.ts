@@ -25,7 +25,25 @@ export const configOptions = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** Flags of the commands that can sweep. */
+const sweepOptions = {
+  multirun: {
+    type: "boolean",
+    describe: "a sweep (also -m): a run for each combination of values, key=1,2 key=range(0,8); see docs/sweeps.md",
+  },
+  resume: {
+    type: "string",
+    optionalValue: true,
+    describe: "with -m: take up a sweep, its folder or nothing for the newest",
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+/** The flags that are `command`'s own, by name. */
+export function ownOptions({ canSweep, options }: Command): Readonly<Record<string, OptionSpec>> {
+  return canSweep ? { ...sweepOptions, ...options } : options;
+}
+
 /** All flags that `command` takes, by name. */
 export function optionsOf(command: Command): Readonly<Record<string, OptionSpec>> {
-  return { ...command.options, ...(command.config ? configOptions : {}), ...globalOptions };
+  return { ...ownOptions(command), ...(command.config ? configOptions : {}), ...globalOptions };
 }

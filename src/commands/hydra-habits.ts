@@ -1,5 +1,10 @@
 /** Short forms that users of Hydra, and of most programs, type. */
-const short: Readonly<Record<string, string>> = { "-h": "--help", "-c": "--cfg", "-cd": "--config-dir" };
+const short: Readonly<Record<string, string>> = {
+  "-h": "--help",
+  "-c": "--cfg",
+  "-cd": "--config-dir",
+  "-m": "--multirun",
+};
 
 /** The words with short flags in their long form; behind `--` there are no flags. */
 export function withLongFlags(words: readonly string[]): string[] {
@@ -9,7 +14,7 @@ export function withLongFlags(words: readonly string[]): string[] {
 
 const rootFix =
   "settings of your own: a file of a group (configs/datasets/NAME.yaml, then dataset=NAME), or a config.yaml in a folder for --config-dir";
-const sweepFix = "one call is one run: loop in the shell, for lr in 1e-3 5e-4; do … model.lr=$lr; done";
+const sweepFix = "sweeps are for preprocess, train-autoencoder, train-emulator and evaluate";
 
 /** Hydra's flags that have another name here, or none. */
 const flags: Readonly<Record<string, string>> = {
@@ -22,7 +27,6 @@ const flags: Readonly<Record<string, string>> = {
   package: "--cfg job prints the whole configuration; with --json for programs that pick a part",
   p: "--cfg job prints the whole configuration; with --json for programs that pick a part",
   multirun: sweepFix,
-  m: sweepFix,
   run: "leave it out: a command runs once",
   r: "leave it out: a command runs once",
   "hydra-help": "--help",

@@ -63,6 +63,8 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
     cacheFolder: path(config.cache_dir),
     memoryBudgetBytes: config.memory_budget_mb * 1e6,
     seed: config.seed,
+    members: config.members,
+    member: 0,
   };
 }
 

@@ -42,7 +42,8 @@ export async function main(
       stdout.write(`${request.text}\n`);
       return request.exitCode ?? 0;
     }
-    await runCommand(request, words, surroundings);
+    const runProgram = (others: readonly string[], cwd: string) => main(others, { ...surroundings, cwd }, entries);
+    await runCommand(request, words, surroundings, runProgram);
     return signal.aborted && signal.reason instanceof Interruption ? signal.reason.exitCode : 0;
   } catch (error) {
     // Node's own functions wrap the reason of an abort.
@@ -59,12 +60,14 @@ async function runCommand(
   request: Request & { kind: "command" },
   words: readonly string[],
   surroundings: Surroundings,
+  runProgram: CommandContext["runProgram"],
 ): Promise<void> {
   const { name, command, overrides } = request;
   const { json, debug, cfg, resolve, "config-dir": configDirs, ...args } = request.args;
   const statusLine = new StatusLine(surroundings.stderr, () => surroundings.now().getTime());
   const context: CommandContext = {
     ...surroundings,
+    runProgram,
     command: name,
     commandLine: words,
     args,
@@ -75,13 +78,24 @@ async function runCommand(
     debug: debug === true,
   };
   try {
-    if (cfg !== undefined && command.config) await printConfig(command.config.root, context, resolve === true);
+    checkSweepWords(context);
+    if (args.multirun === true) await (await import("./multirun.ts")).multirun(command, context, cfg !== undefined);
+    else if (cfg !== undefined && command.config) await printConfig(command.config.root, context, resolve === true);
     else if (resolve === true)
       throw new ConfigError("--resolve is for --cfg", { fix: "add `--cfg job`, or leave it out" });
     else await command.run(context);
   } finally {
     statusLine.clear();
   }
+}
+
+/** @throws ConfigError for what only a sweep has */
+function checkSweepWords({ command, args, overrides }: CommandContext): void {
+  if (args.multirun === true) return;
+  const word =
+    overrides.find((text) => /^\+*launchers?[.@=]/.test(text)) ??
+    (args.resume !== undefined && !/^train-/.test(command) && "--resume");
+  if (word) throw new ConfigError(`${word} is for sweeps`, { fix: "add -m, or leave it out" });
 }
 
 async function printConfig(root: RootName, context: CommandContext, resolve: boolean): Promise<void> {

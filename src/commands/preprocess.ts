@@ -33,6 +33,7 @@ export const preprocess: Command = {
       seed: "dataset.preprocessing.seed",
     },
   },
+  canSweep: true,
   examples: [
     ["astrochem preprocess dataset=sample", "the bundled sample"],
     [

@@ -43,6 +43,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./evaluate.ts")).evaluateCommand,
   },
   {
+    name: "calibrate",
+    usage: "<dataset>",
+    summary: "find how far to believe each state, from tracers that trained nothing",
+    load: async () => (await import("./calibrate.ts")).calibrateCommand,
+  },
+  {
     name: "compare",
     usage: "<runs..>",
     summary: "compare evaluations, or weights, on the same rows",
@@ -77,6 +83,12 @@ export const commands: readonly CommandEntry[] = [
     usage: "[overrides..]",
     summary: "bring in PyTorch weights of the original package",
     load: async () => (await import("./import-weights.ts")).importWeightsCommand,
+  },
+  {
+    name: "sweep",
+    usage: "<action> <folder> [point]",
+    summary: "say where a sweep stands, cancel it, gather its results",
+    load: async () => (await import("./sweep.ts")).sweepCommand,
   },
   {
     name: "reproduce",

@@ -50,6 +50,7 @@ const earlierSummary = z.looseObject({
   reason: z.string().optional(),
   epochs: z.number().optional(),
   steps: z.number().optional(),
+  members: z.array(z.unknown()).optional(),
 });
 
 /** What of a run's config.yaml says whether its learning rate ran by the clock. */
@@ -104,6 +105,12 @@ async function repeat({ folder, command, environment, summary }: EarlierRun, aga
   else overrides.push("model.save_model=false", "mode=both", ...threads(environment));
   // A training that its time ended is repeated by its steps.
   const isTimed = summary.reason === "max_minutes" && !followsClock(folder);
+  if (isTimed && summary.members) {
+    throw new ConfigError("the members of that ensemble were ended by model.max_minutes, each at a step of its own", {
+      where: folder,
+      fix: "an ensemble can be repeated where epochs end it, or a schedule by the clock: model.max_epochs, recipe=curriculum",
+    });
+  }
   if (isTimed) overrides.push("model.max_minutes=null", `model.max_epochs=${summary.epochs}`);
   const { resume, ...flags } = environment.flags ?? {};
   say(context, `repeating ${relative(context.cwd, folder) || folder}`);

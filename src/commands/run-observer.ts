@@ -1,17 +1,17 @@
-import type { EpochRecord, TrainingObserver } from "../training/observer.ts";
+import type { TrainingObserver } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
 import { Progress } from "./progress.ts";
 import type { Run } from "./run-folder.ts";
+import type { TensorBoardLog } from "./tensorboard-log.ts";
 
 /**
  * What watches the training of a run: the bar or the epoch lines on stderr, `epochs.jsonl`, the notes in the log. `withRun` takes
  * the bar away at the end.
- * @param training `alsoTo` gets each epoch's record, too
  */
 export function observeRun(
   run: Run,
   context: CommandContext,
-  training: { unit: "rows" | "windows"; maxMinutes: number | null; alsoTo?: ((record: EpochRecord) => void) | null },
+  training: { unit: "rows" | "windows"; maxMinutes: number | null; events?: TensorBoardLog | null },
 ): TrainingObserver {
   const progress = new Progress({
     ...training,
@@ -25,7 +25,7 @@ export function observeRun(
     validationStarted: () => progress.validationStarted(),
     epochEnded(record) {
       run.appendEpoch(record);
-      training.alsoTo?.(record);
+      training.events?.add(record);
       run.log.debug(record, `epoch ${record.epoch + 1}`);
       progress.epochEnded(record);
     },

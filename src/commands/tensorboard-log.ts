@@ -6,36 +6,45 @@ import { appendRecords, cutEventsAfter, eventRecord, firstRecords } from "../for
 import type { EpochRecord } from "../training/observer.ts";
 import { guardedRun } from "./fresh-folder.ts";
 
-/**
- * Writes what an epoch's record has as an event file of TensorBoard into a run's folder. A step is an epoch, counted from 1. Of
- * earlier files, what comes after the epochs that are done is taken away: the training does it again.
- * @param done  epochs
- * @returns     to be called with each record
- */
-export function tensorBoardLog(
-  folder: string,
-  { config, done, now }: { readonly config: object; readonly done: number; readonly now: () => Date },
-): (record: EpochRecord) => void {
-  const seconds = (): number => now().getTime() / 1000;
-  const earlier = eventFilesIn(folder);
-  guardedRun(folder, () => {
-    for (const name of earlier) cutEventsAfter(join(folder, name), done);
-  });
-  // They are read in the order of their names: also where two begin in one second, or the clock was set back.
-  const began = Math.max(seconds(), ...earlier.map((name) => Number(name.split(".")[3]) + 1));
-  const path = join(
-    folder,
-    `${eventFiles}${String(Math.floor(began)).padStart(10, "0")}.${hostname()}.${process.pid}.0`,
-  );
-  let head: Uint8Array[] | null = [
-    ...firstRecords(seconds(), done + 1),
-    eventRecord({ wall_s: seconds(), step: done + 1, texts: { hyperparameters: table(config) } }),
-  ];
-  return (record) => {
-    const event = eventRecord({ wall_s: seconds(), step: record.epoch + 1, scalars: scalarsOf(record) });
-    guardedRun(path, () => appendRecords(path, [...(head ?? []), event]));
-    head = null;
-  };
+/** Writes what the epochs' records have as event files of TensorBoard into a run's folder. A step is an epoch, counted from 1. */
+export class TensorBoardLog {
+  readonly #folder: string;
+  readonly #config: object;
+  readonly #now: () => Date;
+  #steps = 0;
+  /** The file of this process, once something is in it. */
+  #path: string | null = null;
+
+  constructor(folder: string, config: object, now: () => Date) {
+    [this.#folder, this.#config, this.#now] = [folder, config, now];
+  }
+
+  /** Goes on after so many epochs: later ones are taken out of the files, the training does them again. */
+  goOn(epochs: number): void {
+    this.#steps = epochs;
+    guardedRun(this.#folder, () => {
+      for (const name of eventFilesIn(this.#folder)) cutEventsAfter(join(this.#folder, name), epochs);
+    });
+  }
+
+  add(record: EpochRecord): void {
+    const wall_s = this.#now().getTime() / 1000;
+    const step = this.#steps + 1;
+    const texts = { hyperparameters: table(this.#config) };
+    const head = this.#path === null ? [...firstRecords(wall_s, step), eventRecord({ wall_s, step, texts })] : [];
+    this.#path ??= this.#newPath(wall_s);
+    const path = this.#path;
+    const event = eventRecord({ wall_s, step, scalars: scalarsOf(record) });
+    guardedRun(path, () => appendRecords(path, [...head, event]));
+    this.#steps = step;
+  }
+
+  /** Files are read in the order of their names: also where two begin in one second, or the clock was set back. */
+  #newPath(wall_s: number): string {
+    const earlier = eventFilesIn(this.#folder).map((name) => Number(name.split(".")[3]) + 1);
+    const began = String(Math.floor(Math.max(wall_s, ...earlier))).padStart(10, "0");
+    return join(this.#folder, `${eventFiles}${began}.${hostname()}.${process.pid}.0`);
+  }
 }
 
 /** Every number of a record but the epoch, under headings. */

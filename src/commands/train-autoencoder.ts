@@ -10,6 +10,7 @@ export const trainAutoencoderCommand: Command = {
   positionals: {},
   options: trainingOptions,
   config: { root: "config" },
+  canSweep: true,
   examples: [
     [
       "astrochem train-autoencoder dataset=sample dataset.name=mine working_path=outputs/demo",

@@ -5,6 +5,7 @@ import { counted } from "../counted.ts";
 import type { CachePaths } from "../data/autoencoder-cache.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
+import type { EpochRecord } from "../training/observer.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
@@ -21,7 +22,8 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
   resume: {
     type: "string",
     optionalValue: true,
-    describe: "go on with a run: its folder, or nothing for the newest unfinished one of this configuration",
+    describe:
+      "go on with a run: its folder, or nothing for the newest unfinished one of this configuration; with -m the same of a sweep",
   },
   strict: strictOption,
   "resume-or-fresh": {
@@ -68,9 +70,15 @@ export async function runTraining(
   async function work(run: Run): Promise<object> {
     const { config } = loaded;
     const start = resumed?.from ?? null;
-    const done = start?.checkpoint.state.values.log ?? [];
-    // Where it begins again, too: epochs may have been logged before the first checkpoint.
-    if (resumed) run.resume(done);
+    const events = config.logger.tensorboard
+      ? new (await import("./tensorboard-log.ts")).TensorBoardLog(run.folder, config, context.now)
+      : null;
+    const goOn = (epochs: readonly EpochRecord[]): void => {
+      run.resume(epochs);
+      events?.goOn(epochs.length);
+    };
+    // Where it begins again, epochs may have been logged before the first checkpoint.
+    if (resumed && !start) goOn([]);
     const log = run.tell;
     log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
     const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
@@ -88,20 +96,14 @@ export async function runTraining(
     const weights = resolveIn(working_path, model.save_model_path);
     const places = { command: context.command, outputs: join(context.cwd, "outputs") };
     const settle = isKept ? keepReplaced(weights, places, log) : () => {};
-    const alsoTo = config.logger.tensorboard
-      ? (await import("./tensorboard-log.ts")).tensorBoardLog(run.folder, {
-          config,
-          done: done.length,
-          now: context.now,
-        })
-      : null;
     const report = await train({
       engine,
-      observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes, alsoTo }),
+      observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes, events }),
       log,
       signal: context.signal,
       strict: context.args.strict === true,
       now: () => context.now().getTime(),
+      done: goOn,
       describe: (inputs) => run.writeEnvironment({ inputs }),
       expected: context.repeat?.inputs ?? null,
       maxSteps: context.repeat?.maxSteps,
@@ -132,14 +134,15 @@ function printReport(report: TrainingReport | null, run: Run, { stdout, json, cw
     stdout.write("caches are ready; mode=train trains from them\n");
     return;
   }
-  const { best_metric, metric, best_epoch, epochs, parameters, reason, weights } = report;
+  const { members, metric, epochs, parameters, reason, weights } = report;
   const shown = (value: number): string =>
     metric === "dex" ? `best mean error ${formatNumber(value)} dex` : `best mean relative error ${formatNumber(value)}`;
-  const best =
+  const bestOf = ({ best_metric, best_epoch }: Pick<TrainingReport, "best_metric" | "best_epoch">): string =>
     best_metric === null || best_epoch === null
       ? "no epoch was finished"
       : `${shown(best_metric)} in epoch ${best_epoch + 1}`;
-  const line = `${counted(parameters, "parameter")}, ${counted(epochs, "epoch")}, ended: ${reason}; ${best}`;
+  const best = members ? members.map((member, m) => `member ${m + 1}: ${bestOf(member)}`).join("; ") : bestOf(report);
+  const line = `${members ? `${members.length} members, ` : ""}${counted(parameters, "parameter")}, ${counted(epochs, "epoch")}, ended: ${reason}; ${best}`;
   stdout.write(`${forTerminal(line, stdout)}\n`);
   if (weights !== null) stdout.write(`weights: ${relative(cwd, weights) || weights}\n`);
   stdout.write(`run: ${relative(cwd, run.folder) || run.folder}\n`);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { printValue } from "./override-values.ts";
 import { DatasetConfig } from "./schema-dataset.ts";
+import { LauncherConfig } from "./schema-launcher.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe, phaseSchemas } from "./schema-recipes.ts";
 import { describeType } from "./schema-text.ts";
@@ -25,7 +26,8 @@ export interface Section {
 
 /** Every key of the configuration, by section. */
 export function describeConfig(): Section[] {
-  const { dataset: _dataset, model: _model, recipe: _recipe, ...top } = rootSchemas.config.shape;
+  const { dataset: _dataset, model: _model, recipe: _recipe, launcher: _launcher, ...top } = rootSchemas.config.shape;
+  const { members, calibrate } = rootSchemas.config_emulator.shape;
   const modelSections = [models.compressors, models.evolvers].flatMap(sectionsOfModels);
   const recipeSections = Object.entries({ autoencoder: AutoencoderRecipe, emulator: EmulatorRecipe }).flatMap(
     ([name, schema]) => [
@@ -39,8 +41,10 @@ export function describeConfig(): Section[] {
   return [
     { title: "Top level (configs/config.yaml, configs/config_emulator.yaml)", keys: describeKeys(z.strictObject(top)) },
     { title: "`dataset` (configs/datasets/*.yaml)", keys: describeKeys(DatasetConfig) },
+    { title: "Emulators (configs/config_emulator.yaml)", keys: describeKeys(z.strictObject({ members, calibrate })) },
     ...modelSections,
     ...recipeSections,
+    { title: "`launcher` (configs/launchers/*.yaml)", keys: describeKeys(LauncherConfig) },
     {
       title: "`astrochem evaluate` (configs/config_evaluate.yaml)",
       keys: describeKeys(z.strictObject(evaluationKeys)),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DatasetConfig } from "./schema-dataset.ts";
+import { LauncherConfig } from "./schema-launcher.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
 import { type RootName, rootSchemas } from "./schemas.ts";
@@ -26,6 +27,7 @@ export function editorSchemas(): Record<string, string> {
     model: any({ ...models.compressors, ...models.evolvers }),
     recipe_autoencoder: AutoencoderRecipe,
     recipe_emulator: EmulatorRecipe,
+    launcher: z.union(LauncherConfig.options),
     ...(rootSchemas as Readonly<Record<RootName, z.ZodType>>),
   };
   return Object.fromEntries(
@@ -49,7 +51,7 @@ function groupsOf(root: string): Record<string, string> {
   const recipe = root === "config_emulator" ? "recipe_emulator" : "recipe_autoencoder";
   // In config_evaluate, the models are paths.
   const models = root === "config_evaluate" ? {} : { autoencoder: "model", model: "model" };
-  return { dataset: "dataset", recipe, ...models };
+  return { dataset: "dataset", launcher: "launcher", recipe, ...models };
 }
 
 /** Any value may be an interpolation, and no key is required of one file. */

@@ -2,6 +2,9 @@ import { configError, type Place } from "./problems.ts";
 import { badKey, type ConfigValue, type Scalar } from "./tree.ts";
 
 const maximumDepth = 64;
+/** More runs than that are a mistake. */
+export const mostPoints = 100_000;
+const sweepFix = "a sweep has one run for each value: add -m (preprocess, train-autoencoder, train-emulator, evaluate)";
 const integer = /^[+-]?(0|[1-9](_?\d)*)$/;
 const float = /^[+-]?((0|[1-9](_?\d)*)?\.\d(_?\d)*|(0|[1-9](_?\d)*)\.?)(e[+-]?\d(_?\d)*)?$/i;
 const notFinite = /^[+-]?(inf|nan)$/i;
@@ -39,6 +42,26 @@ export function parseValue(text: string, offset = 0): ConfigValue {
   return new ValueParser(text, offset).parse();
 }
 
+/** What a sweep goes through: values, each as it would be written alone, or those options of a group that fit the patterns. */
+export type Sweep =
+  | { readonly values: readonly string[] }
+  | { readonly include: readonly string[]; readonly exclude: readonly string[] };
+
+/**
+ * Reads the value of an override of a sweep: `1,2`, `choice(a, b)`, `range(0, 8)`, `glob(latent_*, exclude=latent_ode)`, or one value.
+ * @throws ConfigError with the column
+ */
+export function parseSweep(text: string, offset: number): Sweep {
+  return new ValueParser(text, offset).parseSweep();
+}
+
+/** An argument of a function, or one of the values between commas. */
+interface Item {
+  readonly name: string | undefined;
+  readonly value: ConfigValue;
+  readonly text: string;
+}
+
 /** Recursive descent, one method a rule of the grammar. */
 class ValueParser {
   readonly #text: string;
@@ -61,15 +84,76 @@ class ValueParser {
     throw this.#unexpected();
   }
 
+  parseSweep(): Sweep {
+    this.#skipSpace();
+    const begin = this.#at;
+    if (begin === this.#text.length) return { values: [""] };
+    const [call, name] = /^(choice|range|glob)\s*\(/.exec(this.#text.slice(begin)) ?? ["", ""];
+    this.#at += call.length;
+    const items = this.#items(call === "" ? "" : ")");
+    if (call !== "" && this.#text[this.#at++] !== ")") throw this.#error(`no \`)\` closes \`${call}\``, begin);
+    this.#skipSpace();
+    if (this.#at < this.#text.length) throw this.#unexpected();
+    if (name === "range") return { values: this.#range(items, begin) };
+    const [named] = items.filter((item) => item.name !== undefined && (name !== "glob" || item.name !== "exclude"));
+    if (named) throw this.#error(`${name}(…) knows no \`${named.name}=\``, begin);
+    if (name !== "glob") return { values: items.map(({ text }) => text) };
+    const patterns = (which: string | undefined): string[] =>
+      items.filter((item) => item.name === which).flatMap(({ value }) => [value].flat().map(String));
+    return { include: patterns(undefined), exclude: patterns("exclude") };
+  }
+
+  /** Values between commas; in a function they may have names. */
+  #items(closing: string): Item[] {
+    const items: Item[] = [];
+    do {
+      if (items.length > 0) this.#at++;
+      this.#skipSpace();
+      const [head, name] = (closing && /^(\w+)\s*=\s*/.exec(this.#text.slice(this.#at))) || ["", undefined];
+      this.#at += head.length;
+      const at = this.#at;
+      const value = this.#element(0, closing, true);
+      items.push({ name, value, text: this.#text.slice(at, this.#at).trim() });
+      this.#skipSpace();
+    } while (this.#peek() === ",");
+    return items;
+  }
+
+  /** range(stop), range(start, stop, step): as Python's, of any numbers. */
+  #range(items: readonly Item[], at: number): string[] {
+    const plain = items.filter(({ name }) => name === undefined).map(({ value }) => value);
+    const named = new Map(items.flatMap(({ name, value }) => (name === undefined ? [] : [[name, value] as const])));
+    const [first, second, third] = plain;
+    const start = named.get("start") ?? (plain.length > 1 ? first : 0);
+    const stop = named.get("stop") ?? (plain.length > 1 ? second : first);
+    const step = named.get("step") ?? third ?? 1;
+    const unknown = [...named.keys()].some((name) => !["start", "stop", "step"].includes(name));
+    const [from, to, by] = [start, stop, step].map((value) => (typeof value === "number" ? value : Number.NaN)) as [
+      number,
+      number,
+      number,
+    ];
+    // Rounding must neither add a value nor lose one: range(0, 0.3, 0.1) has three.
+    const count = Math.ceil((to - from) / by - 1e-9);
+    if (unknown || plain.length > 3 || !(count >= 1 && count <= mostPoints)) {
+      throw this.#error(
+        "this range has no values, or too many",
+        at,
+        "range(stop) or range(start, stop, step): range(0, 8)",
+      );
+    }
+    return Array.from({ length: count }, (_, i) => String(Number((from + i * by).toPrecision(12))));
+  }
+
   /** element: list | dict | quoted | primitive */
-  #element(depth: number, closing: string): ConfigValue {
+  #element(depth: number, closing: string, isSweep = false): ConfigValue {
     if (depth > maximumDepth) throw this.#error(`nested deeper than ${maximumDepth} levels`);
     this.#skipSpace();
     const next = this.#peek();
     if (next === "[") return this.#list(depth);
     if (next === "{") return this.#dict(depth);
     if (next === "'" || next === '"') return this.#quoted(next);
-    return this.#primitive(closing);
+    return this.#primitive(closing, isSweep);
   }
 
   #list(depth: number): ConfigValue[] {
@@ -133,9 +217,9 @@ class ValueParser {
     }
   }
 
-  #primitive(closing: string): Scalar {
+  #primitive(closing: string, isSweep: boolean): Scalar {
     const at = this.#at;
-    const { text, escaped, keep } = this.#plain(closing);
+    const { text, escaped, keep } = this.#plain(closing, isSweep);
     // Blanks around a value do not belong to it, escaped ones do.
     const trimmed = text.slice(0, Math.max(keep, text.trimEnd().length));
     if (trimmed === "" && !escaped) throw this.#error("a value is missing", at);
@@ -143,7 +227,7 @@ class ValueParser {
   }
 
   /** Unquoted text up to a comma, a closing bracket or one of `stops`; `keep`: how much of it escapes protect. */
-  #plain(stops: string): { text: string; escaped: boolean; keep: number } {
+  #plain(stops: string, isSweep = false): { text: string; escaped: boolean; keep: number } {
     let text = "";
     let escaped = false;
     let keep = 0;
@@ -160,7 +244,7 @@ class ValueParser {
       } else if (next === "," || stops.includes(next) || next === "]" || next === "}") {
         break;
       } else {
-        this.#refuse(next, text);
+        this.#refuse(next, text, isSweep);
         text += next;
         this.#at++;
       }
@@ -168,13 +252,11 @@ class ValueParser {
     return { text, escaped, keep };
   }
 
-  #refuse(character: string, before: string): void {
+  #refuse(character: string, before: string, isSweep: boolean): void {
     if (character === "(" && /^(choice|range|interval|glob|sort|shuffle|tag|extend_list)\s*$/.test(before)) {
-      throw this.#error(
-        `${before.trim()}(…) sweeps over values, and one run takes one value`,
-        this.#at,
-        "give one value",
-      );
+      const what = isSweep ? "is none of what a sweep knows" : "sweeps over values, and one run takes one value";
+      const fix = isSweep ? "give choice(…), range(…), glob(…), or values with commas, one of these alone" : sweepFix;
+      throw this.#error(`${before.trim()}(…) ${what}`, this.#at, fix);
     }
     if ("([{".includes(character) || character === ")") {
       throw this.#error(`\`${character}\` inside unquoted text`, this.#at, this.#quoteAll());
@@ -206,7 +288,7 @@ class ValueParser {
       [
         `a list is written with brackets: '${key}[${values}]'`,
         `text is quoted: ${key}"${printText(values)}"`,
-        "a sweep over several values is one run each: start the command once for every value",
+        sweepFix,
       ].join("\n"),
     );
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { weightsPlaces } from "./paths.ts";
 import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
+import { LauncherConfig } from "./schema-launcher.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
 
@@ -40,7 +41,10 @@ const shared = {
     .min(1)
     .nullable()
     .default(null)
-    .describe("Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>."),
+    .describe(
+      "Folder of this run's config, log and checkpoints; null: outputs/<date>/<time>-<command>. Of a sweep (-m): multirun/<date>/<time>.",
+    ),
+  launcher: LauncherConfig.prefault({ name: "local" }).describe("Where the points of a sweep (-m) run."),
   dataset: DatasetConfig.describe("What to learn from."),
 };
 
@@ -76,6 +80,7 @@ const common = {
     })
     .prefault({})
     .describe("Where a training's epochs are logged besides `epochs.jsonl`."),
+  launcher: shared.launcher,
   dataset: shared.dataset,
 };
 
@@ -94,7 +99,7 @@ export const evaluationKeys = {
   test_path: Weights.nullable()
     .default(null)
     .describe(
-      "Clean file whose `/test` is scored (split=test) beside baselines of the dataset's training tracers; null: the dataset's own.",
+      "Clean file whose `/test` is scored (split=test), or a raw file of which all is, beside baselines of the dataset's training tracers; null: the dataset's own.",
     ),
   species: z
     .array(z.string().min(1))
@@ -122,9 +127,20 @@ export const rootSchemas = {
   }),
   config_emulator: z.strictObject({
     ...common,
+    members: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe(
+        "Emulators to train, with the seeds seed, seed + 1, …, one after the other; several are an ensemble in one weights file, of which inference gives mean and spread. Time limits are each member's.",
+      ),
     autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
     model: Evolver.describe("The emulator to train."),
     recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
+    calibrate: z
+      .boolean()
+      .default(true)
+      .describe("Of train-emulator: at its end find how far to believe each state, as `astrochem calibrate` does."),
   }),
   config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };

@@ -105,10 +105,12 @@ export class OnnxChecker {
       if ("abundances" in inputs) return [(await inference.emulate(physical, matrix("abundances"), scaled)).data];
       return [(await inference.latentEmulate(physical, matrix("latents"), scaled)).data];
     }
-    const first = await inference.latentEmulate(matrix("physical", [1, width]), matrix("latents"), scaled);
+    const { members, latentDim } = inference;
+    const start = matrix("latents", members > 1 ? [members, latentDim] : [latentDim]);
+    const first = await inference.latentEmulate(matrix("physical", [1, width]), start, scaled);
     if (!part.inputs.some(({ quantity }) => quantity === "carry")) return [first.data];
     const twice = { data: repeated(matrix("physical").data, batch, width), shape: [batch, 2, width] };
-    const both = await inference.latentEmulate(twice, matrix("latents"), scaled);
+    const both = await inference.latentEmulate(twice, start, scaled);
     return [first.data, lastRows(both.data, batch, first.data.length / batch)];
   }
 }

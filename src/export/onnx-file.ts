@@ -63,6 +63,7 @@ function fileMetadata(part: Part, { autoencoder, emulator }: Models): Record<str
     ...(emulator
       ? {
           physical_parameters: JSON.stringify(emulator.weights.physical_parameters),
+          ...(emulator.weights.members ? { members: String(emulator.weights.members.length) } : {}),
           time_step_yr: JSON.stringify(emulator.weights.time_step_yr),
           time_step_found: emulator.weights.time_step_found ?? "unknown",
           ...(perComponent ? { latent_scaling: JSON.stringify(perComponent) } : {}),
@@ -90,6 +91,7 @@ const meaning: Record<Quantity, string> = {
     "(log10 x - log10 lower) / (log10 upper - log10 lower) of abundances clipped to abundances_clipping",
   "raw latents": "latents as the encoder gives them",
   "scaled latents": "(z - min) / (max - min) with latent_range",
+  spread: "of the members: standard deviation (members - 1) of log10 abundance, mean over species above 1e-12, dex",
   carry: "what the model remembers beside the latents, as the start and the step give it",
   "physical units": "physical parameters in their units, in the order of physical_parameters",
   "scaled physical parameters":

@@ -6,6 +6,7 @@ import { compressorOf } from "../models/compressors.ts";
 import { evolverOf } from "../models/evolvers.ts";
 import { carryName } from "../models/forward-steps.ts";
 import type { Layout } from "../models/layout.ts";
+import { memberCount } from "../models/members.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../models/weights-file.ts";
 import { decoderFile, encoderFile, type FileScaling, rolloutFile, startFile, stepFile } from "./onnx-steps.ts";
 
@@ -36,7 +37,8 @@ export type Quantity =
   | "scaled latents"
   | "physical units"
   | "scaled physical parameters"
-  | "carry";
+  | "carry"
+  | "spread";
 
 /** An input or output of a file. */
 export interface PartPort {
@@ -105,7 +107,7 @@ function emulatorPart(
     ? {
         abundances: new AbundanceScaling(autoencoder.abundances_clipping),
         physical: PhysicalScaling.of(weights.physical_parameters),
-        latents,
+        latents: ofMembers(latents, memberCount(weights)),
       }
     : null;
   const time = kind === "rollout" ? [options.steps] : [];
@@ -115,7 +117,7 @@ function emulatorPart(
     shape: [...time, weights.physical_parameters.length],
   };
   const [evolver, compressor] = [evolverOf(weights), compressorOf(autoencoder)];
-  const latent = [evolver.shape.output_dim];
+  const latent = [evolver.members * evolver.shape.output_dim];
   const arrays = {
     ...arraysOf(evolver.layout, weights.trainable),
     ...boundsArrays("latent", latentBounds(weights)),
@@ -128,7 +130,10 @@ function emulatorPart(
       step: rolloutFile(evolver, compressor, scaling),
       weights: { ...autoencoderArrays(autoencoder), ...arrays },
       inputs: [physical, { name: "abundances", quantity, shape: [species] }],
-      outputs: [{ name: "evolved_abundances", quantity, shape: [...time, species] }],
+      outputs: [
+        { name: "evolved_abundances", quantity, shape: [...time, species] },
+        ...(evolver.members > 1 ? [{ name: "spread", quantity: "spread" as const, shape: time }] : []),
+      ],
     };
   }
   const quantity: Quantity = scaling ? "raw latents" : "scaled latents";
@@ -147,9 +152,15 @@ function emulatorPart(
   return {
     ...common,
     step: rolloutFile(evolver, compressor, scaling),
-    inputs: [physical, given],
+    inputs: [physical, { ...given, shape: [evolver.shape.output_dim] }],
     outputs: [{ name: "evolved_latents", quantity, shape: [...time, ...latent] }],
   };
+}
+
+/** The scaling of the latents of all members, one after the other. */
+function ofMembers({ shift, scale }: LatentAffine, members: number): LatentAffine {
+  const repeated = (values: readonly number[]): number[] => Array.from({ length: members }, () => values).flat();
+  return shift.length === 1 ? { shift, scale } : { shift: repeated(shift), scale: repeated(scale) };
 }
 
 function autoencoderArrays(weights: AutoencoderWeights): HostTensors {

@@ -1,10 +1,10 @@
 import type { StepFunction } from "../backend/engine.ts";
-import { type TensorMap, tf } from "../backend/tf.ts";
+import { tf } from "../backend/tf.ts";
 import type { Scale } from "../chemistry/scaling.ts";
 import { bounded, boundsOf } from "../models/bounds.ts";
 import type { Compressor } from "../models/compressor.ts";
 import { type Evolver, rolloutFrom } from "../models/evolver.ts";
-import { carryName } from "../models/forward-steps.ts";
+import { carryName, decodeStep, forMembers } from "../models/forward-steps.ts";
 import { runningNormalizer } from "../models/normalization.ts";
 import { scaledTensor, unscaledTensor } from "../models/scale-tensors.ts";
 
@@ -30,9 +30,10 @@ export function encoderFile(compressor: Compressor, abundances: Scale | null): S
 
 /** Decoding: `latents` raw, [batch, latent] → `abundances` scaled or, with scaling, linear. */
 export function decoderFile(compressor: Compressor, abundances: Scale | null): StepFunction {
-  return (arrays, inputs) => ({
-    outputs: { abundances: decodedAbundances(compressor, arrays, inputs.latents as tf.Tensor2D, abundances) },
-  });
+  return (arrays, inputs) => {
+    const decoded = compressor.decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays));
+    return { outputs: { abundances: unscaledTensor(bounded(decoded, boundsOf(arrays, "abundance")), abundances) } };
+  };
 }
 
 /**
@@ -60,8 +61,8 @@ export function startFile(evolver: Evolver, scaling: FileScaling | null): StepFu
 
 /**
  * The rollout, batch first as in `Inference`: `physical` [batch, steps, physical] and `latents` [batch, latent] →
- * `evolved_latents` [batch, steps, latent], all scaled. With scaling the whole surrogate: `physical` in physical units and
- * `abundances` [batch, species] → `evolved_abundances` [batch, steps, species], linear.
+ * `evolved_latents` [batch, steps, members · latent], all scaled. With scaling the whole surrogate: `physical` in physical units and
+ * `abundances` [batch, species] → `evolved_abundances` [batch, steps, species], linear, and of an ensemble `spread` [batch, steps], dex.
  */
 export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: FileScaling | null): StepFunction {
   return (arrays, inputs) => {
@@ -69,25 +70,23 @@ export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: F
     const physical = tf.transpose(scaledTensor(inputs.physical as tf.Tensor3D, scaling?.physical), [1, 0, 2]);
     const drive = { physical, bounds: boundsOf(arrays, "latent") };
     if (!scaling) {
-      const evolved = rolloutFrom(evolver, arrays, drive, inputs.latents as tf.Tensor2D);
+      const evolved = rolloutFrom(evolver, arrays, drive, forMembers(inputs.latents as tf.Tensor2D, evolver.members));
       return { outputs: { evolved_latents: batchFirst(evolved, steps) } };
     }
     const features = scaledTensor(inputs.abundances as tf.Tensor2D, scaling.abundances);
-    const start = scaledTensor(compressor.encode(arrays, features, runningNormalizer(arrays)), scaling.latents);
-    const evolved = unscaledTensor(rolloutFrom(evolver, arrays, drive, start), scaling.latents);
-    const abundances = decodedAbundances(compressor, arrays, evolved, scaling.abundances);
-    return { outputs: { evolved_abundances: batchFirst(abundances, steps) } };
+    const encoded = compressor.encode(arrays, features, runningNormalizer(arrays));
+    const start = scaledTensor(forMembers(encoded, evolver.members), scaling.latents);
+    const latents = unscaledTensor(rolloutFrom(evolver, arrays, drive, start), scaling.latents);
+    const decode = decodeStep(compressor, { members: evolver.members, scale: scaling.abundances });
+    const { scaled, spread } = decode.step(arrays, { latents }).outputs;
+    const abundances = unscaledTensor(scaled as tf.Tensor2D, scaling.abundances);
+    return {
+      outputs: {
+        evolved_abundances: batchFirst(abundances, steps),
+        ...(spread ? { spread: tf.reshape(batchFirst(tf.expandDims(spread, 1), steps), [-1, steps]) } : {}),
+      },
+    };
   };
-}
-
-function decodedAbundances(
-  compressor: Compressor,
-  arrays: TensorMap,
-  latents: tf.Tensor2D,
-  abundances: Scale | null,
-): tf.Tensor2D {
-  const decoded = compressor.decode(arrays, latents, runningNormalizer(arrays));
-  return unscaledTensor(bounded(decoded, boundsOf(arrays, "abundance")), abundances);
 }
 
 /** [steps · batch, n], time first → [batch, steps, n]. */

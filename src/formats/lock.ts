@@ -100,13 +100,13 @@ function tryAcquire(path: string): string | Holder {
   });
 }
 
-/** What a lock file tells of its holder; null where there is none. A process elsewhere may live until it is silent for a day. */
-export function lockState(path: string): "held" | "dead" | null {
+/** What a lock file tells of its holder; null where there is none. A process elsewhere may live until it is silent for `patience` (ms). */
+export function lockState(path: string, patience = day_ms): "held" | "dead" | null {
   const text = read(path);
   if (text === null) return null;
   const holder = soundJson(holderSchema, text);
   const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const mayLive = holder !== null && isHere(holder) ? isRunning(holder) : Date.now() - touched < day_ms;
+  const mayLive = holder !== null && isHere(holder) ? isRunning(holder) : Date.now() - touched < patience;
   return mayLive ? "held" : "dead";
 }
 

@@ -5,6 +5,7 @@ import { createHdf5 } from "../data/hdf5.ts";
 import { raiseRounding, roundingText } from "../data/value-checks.ts";
 import { ConfigError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
+import type { Expected } from "../models/trust.ts";
 import {
   type EmulateRequest,
   type EmulateTools,
@@ -13,7 +14,9 @@ import {
   inputText,
   openHistories,
 } from "./histories.ts";
-import { describeUnknown, Inference, trainedRanges } from "./inference.ts";
+import { Inference } from "./inference.ts";
+import { describeUnknown, trainedRanges } from "./training-facts.ts";
+import { uncalibrated } from "./trust.ts";
 
 /** What an emulation did. */
 export interface EmulateSummary {
@@ -23,7 +26,12 @@ export interface EmulateSummary {
   readonly rows: number;
   /** Of computing alone. */
   readonly seconds: number;
+  /** With a fallback: the emulated states whose expected error is above the threshold, and the tracers that have any. */
+  readonly solver?: { readonly threshold_dex: number; readonly states: number; readonly tracers: number };
 }
+
+/** The column of the expected error, and those of the flags and of the states that belong to the solver. */
+const [errorColumn, flagsColumn, solverColumn] = ["expected_error_dex", "trust_flags", "solver"];
 
 /**
  * Emulates every history of a file or of arrays and writes the result as a frame `emulated`: per tracer the given first row and
@@ -42,6 +50,10 @@ export async function emulateFile(request: EmulateRequest, tools: EmulateTools):
     onWarning: (message, kind) => (kind === "compute" || kind === "conservation") && tools.log(`warning: ${message}`),
   });
   try {
+    if (surrogate.trustLevel === null) {
+      if (request.fallback !== undefined) throw uncalibrated();
+      tools.log("these weights are not calibrated: no column says how far to believe a row (astrochem calibrate)");
+    }
     if (surrogate.unknownFacts.length > 0) tools.log(describeUnknown(surrogate));
     tools.log(`${surrogate.compute.engine} engine on ${surrogate.compute.device}: ${surrogate.compute.reason}`);
     const histories = await openHistories(request, surrogate, tools);
@@ -83,19 +95,21 @@ async function emulateAll(
   tools: EmulateTools,
 ): Promise<EmulateSummary> {
   const names = surrogate.physicalParameters.map(({ name }) => name);
-  const floats = ["Time", ...names, ...surrogate.species];
+  const isTrusted = surrogate.trustLevel !== null;
+  const floats = ["Time", ...names, ...surrogate.species, ...(isTrusted ? [errorColumn!] : [])];
+  const marks = [...(isTrusted ? [flagsColumn!] : []), ...(request.fallback === undefined ? [] : [solverColumn!])];
   const { lower } = surrogate.abundancesClipping;
   const units = new AbundanceUnits(surrogate.species);
   const pending = beginFile(request.output);
   try {
     const file = await createHdf5(pending.temporaryPath);
-    let [seconds, index, raised] = [0, 0, 0];
+    let [seconds, index, raised, solver] = [0, 0, 0, { states: 0, tracers: 0 }];
     const models: number[] = [];
     try {
-      const order = ["Index", "Model", ...floats];
+      const order = ["Index", "Model", ...floats, ...marks];
       const columns = histories.hasIntegerIds
-        ? { float32: floats, int64: ["Index", "Model"], order }
-        : { float32: floats, int64: ["Index"], float64: ["Model"], order };
+        ? { float32: floats, int64: ["Index", "Model", ...marks], order }
+        : { float32: floats, int64: ["Index", ...marks], float64: ["Model"], order };
       const writer = new FrameWriter(file, "emulated", columns, histories.rows);
       for await (const group of histories.groups()) {
         tools.signal.throwIfAborted();
@@ -106,18 +120,13 @@ async function emulateAll(
         });
         raised += raiseRounding(group.abundances, lower);
         const started = tools.now();
-        const emulated = await emulateGroup(surrogate, group, request.conserve === true);
+        const emulated = await emulateGroup(surrogate, group, { ...request, trust: isTrusted });
         seconds += (tools.now() - started) / 1000;
         const rows = group.models.length * group.rows;
-        const values = frameRows(group, emulated, names.length);
-        if (histories.hasIntegerIds) writer.append(values, indexRows(group, index), rows);
-        else
-          writer.append(
-            values,
-            BigInt64Array.from({ length: rows }, (_, i) => BigInt(index + i)),
-            rows,
-            idRows(group),
-          );
+        const { integers, states, tracers } = integerRows(group, emulated, histories.hasIntegerIds, request, index);
+        solver = { states: solver.states + states, tracers: solver.tracers + tracers };
+        const ids = histories.hasIntegerIds ? [] : [idRows(group)];
+        writer.append(frameRows(group, emulated, names.length), integers, rows, ...ids);
         index += rows;
         for (const model of group.models) models.push(model);
       }
@@ -129,7 +138,10 @@ async function emulateAll(
     if (raised > 0) tools.log(roundingText(raised, lower));
     const doubt = histories.isChecked ? null : units.doubt((start) => `the first row of tracer ${models[start]}`);
     if (doubt !== null) tools.log(`warning: ${doubt}`);
-    return { output: request.output, tracers: models.length, rows: index - models.length, seconds };
+    return {
+      ...{ output: request.output, tracers: models.length, rows: index - models.length, seconds },
+      ...(request.fallback === undefined ? {} : { solver: { threshold_dex: request.fallback, ...solver } }),
+    };
   } catch (error) {
     pending.discard();
     throw error;
@@ -156,40 +168,53 @@ async function checkConditions(
   ranges.tell(log, strict === true, inputText(input) ?? array);
 }
 
-/** @returns [b, rows − 1, species], linear; empty for tracers of one row */
+/** What comes of a group, b tracers of t + 1 rows. */
+interface EmulatedGroup {
+  /** [b, t, species], linear; empty for tracers of one row. */
+  readonly data: Float32Array;
+  /** Undefined without a calibration. */
+  readonly trust?: Expected | undefined;
+}
+
 async function emulateGroup(
   surrogate: Inference,
-  { models, rows, physical, abundances }: HistoryGroup,
-  conserve: boolean,
-): Promise<Float32Array> {
-  if (rows < 2) return new Float32Array(0);
+  { models, rows, times, physical, abundances }: HistoryGroup,
+  { conserve, trust, ignoreTimeStep }: Pick<EmulateRequest, "conserve" | "ignoreTimeStep"> & { trust: boolean },
+): Promise<EmulatedGroup> {
+  if (rows < 2) {
+    const none = { expectedError: new Float32Array(0), flags: new Int32Array(0) };
+    return { data: new Float32Array(0), trust: trust ? none : undefined };
+  }
   const [batch, steps, parameters] = [models.length, rows - 1, surrogate.physicalParameters.length];
   const driving = new Float32Array(batch * steps * parameters);
   for (let b = 0; b < batch; b++) {
     const from = b * rows * parameters;
     driving.set(physical.subarray(from, from + steps * parameters), b * steps * parameters);
   }
-  const { data } = await surrogate.emulate(
+  // Steps were compared with the trained one unless that was not wanted.
+  const isTimed = ignoreTimeStep === true && times.every((time, at) => at % rows === 0 || time > times[at - 1]!);
+  return surrogate.emulate(
     { data: driving, shape: [batch, steps, parameters] },
     { data: abundances, shape: [batch, surrogate.species.length] },
-    { conserve },
+    { conserve, trust, times: isTimed ? { data: times, shape: [batch, rows] } : undefined },
   );
-  return data;
 }
 
-/** [b · rows, 1 + physical + species]: time, conditions, and the first or the emulated abundances. */
-function frameRows(group: HistoryGroup, emulated: Float32Array, parameters: number): Float32Array {
+/** [b · rows, 1 + physical + species (+ 1)]: time, conditions, the first or the emulated abundances, and the expected error, 0 at the first row. */
+function frameRows(group: HistoryGroup, { data, trust }: EmulatedGroup, parameters: number): Float32Array {
   const { models, rows, times, physical, abundances } = group;
   const species = abundances.length / models.length;
-  const width = 1 + parameters + species;
+  const width = 1 + parameters + species + (trust ? 1 : 0);
   const out = new Float32Array(models.length * rows * width);
   for (let b = 0; b < models.length; b++) {
     for (let row = 0; row < rows; row++) {
       const [place, at] = [b * rows + row, (b * rows + row) * width];
       out[at] = times[place]!;
       out.set(physical.subarray(place * parameters, (place + 1) * parameters), at + 1);
-      const from = row === 0 ? b * species : (b * (rows - 1) + row - 1) * species;
-      out.set((row === 0 ? abundances : emulated).subarray(from, from + species), at + 1 + parameters);
+      const state = b * (rows - 1) + row - 1;
+      const from = row === 0 ? b * species : state * species;
+      out.set((row === 0 ? abundances : data).subarray(from, from + species), at + 1 + parameters);
+      if (trust && row > 0) out[at + width - 1] = trust.expectedError[state]!;
     }
   }
   return out;
@@ -200,12 +225,29 @@ function idRows({ models, rows }: HistoryGroup): Float64Array {
   return Float64Array.from({ length: models.length * rows }, (_, place) => models[Math.floor(place / rows)]!);
 }
 
-/** Row numbers and tracer ids, [b · rows, 2]. */
-function indexRows({ models, rows }: HistoryGroup, first: number): BigInt64Array {
-  const out = new BigInt64Array(models.length * rows * 2);
+/** [b · rows, …]: row numbers, tracer ids where they are integers, flags, and which states are the solver's; how many these are. */
+function integerRows(
+  { models, rows }: HistoryGroup,
+  { trust }: EmulatedGroup,
+  hasIntegerIds: boolean,
+  { fallback }: Pick<EmulateRequest, "fallback">,
+  first: number,
+): { integers: BigInt64Array; states: number; tracers: number } {
+  const integers: bigint[] = [];
+  const tracers = new Set<number>();
+  let states = 0;
   for (let place = 0; place < models.length * rows; place++) {
-    out[2 * place] = BigInt(first + place);
-    out[2 * place + 1] = BigInt(models[Math.floor(place / rows)]!);
+    const [b, row] = [Math.floor(place / rows), place % rows];
+    const state = row === 0 ? -1 : b * (rows - 1) + row - 1;
+    integers.push(BigInt(first + place));
+    if (hasIntegerIds) integers.push(BigInt(models[b]!));
+    if (trust) integers.push(BigInt(trust.flags[state] ?? 0));
+    if (trust === undefined || fallback === undefined) continue;
+    const isSolvers = (trust.expectedError[state] ?? 0) > fallback;
+    integers.push(isSolvers ? 1n : 0n);
+    if (!isSolvers) continue;
+    states++;
+    tracers.add(b);
   }
-  return out;
+  return { integers: BigInt64Array.from(integers), states, tracers: tracers.size };
 }

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
 import { hasRole, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
@@ -32,6 +32,8 @@ export interface EmulateRequest {
   readonly strict?: boolean | undefined;
   /** Every row keeps the totals of its tracer's first row. */
   readonly conserve?: boolean | undefined;
+  /** dex: mark the states whose expected error is above, for the solver; needs calibrated weights. */
+  readonly fallback?: number | undefined;
   readonly output: string;
   readonly autoencoder: string;
   readonly emulator: string;
@@ -151,12 +153,39 @@ async function rawHistories(
   surrogate: Inference,
   tools: EmulateTools,
 ): Promise<Histories> {
+  const { frame, remove } = await openRaw(
+    { paths, key, startState: startStateOf(request, surrogate), isStartGiven: request.start !== undefined },
+    surrogate,
+    tools,
+  );
+  return await checkedHistories(frame, request, surrogate, remove).catch((error: unknown) => {
+    remove();
+    throw rawFileError(error, namesOf(paths), dirname(frame.path));
+  });
+}
+
+const namesOf = (paths: readonly string[]): string => (paths.length === 1 ? paths[0]! : `'[${paths.join(",")}]'`);
+
+/** Raw files as a surrogate reads them. */
+export interface RawInput {
+  readonly paths: readonly string[];
+  readonly key: string;
+  /** Of tracers that start at Time 0 without a row there; null: none is known. */
+  readonly startState: StartState | null;
+  readonly isStartGiven: boolean;
+}
+
+/** Preprocesses raw files into a temporary folder. @returns a frame of all tracers, and what removes the folder */
+export async function openRaw(
+  { paths, key, startState, isStartGiven }: RawInput,
+  surrogate: Inference,
+  { log, signal }: Pick<EmulateTools, "log" | "signal">,
+): Promise<{ readonly frame: Frame; readonly remove: () => void }> {
   const { preprocessDataset } = await import("../data/preprocess.ts");
   const folder = makeTemporaryFolder("emulate");
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     const clean = join(folder, "clean.h5");
-    const startState = startStateOf(request, surrogate);
     await preprocessDataset(
       {
         inputPath: paths[0]!,
@@ -170,32 +199,46 @@ async function rawHistories(
         ...surrogate.rawColumns,
         isKindred: true,
         startState,
-        start: request.start === undefined ? "auto" : "configured",
+        start: isStartGiven ? "configured" : "auto",
         unevenSteps: "unchecked",
         clipping: surrogate.abundancesClipping,
         trainSplit: 1,
         seed: 0,
         minRadfield: surrogate.physicalParameters.find(({ name }) => hasRole(name, "radfield"))?.range[0] ?? 0,
       },
-      tools.log,
-      () => tools.signal.throwIfAborted(),
+      log,
+      () => signal.throwIfAborted(),
     );
     // Every tracer is in /train; /val is empty.
-    return await checkedHistories(await openFrame(clean, "train"), request, surrogate, remove);
+    return { frame: await openFrame(clean, "train"), remove };
   } catch (error) {
     remove();
-    throw rawFileError(error, paths.length === 1 ? paths[0]! : `'[${paths.join(",")}]'`, folder);
+    throw rawFileError(error, namesOf(paths), folder);
   }
 }
 
+/** A raw file whose tracers are to be emulated from their own starts, or from the training's where they have none. */
+export async function openRawFile(
+  path: string,
+  surrogate: Inference,
+  tools: Pick<EmulateTools, "log" | "signal">,
+): Promise<{ readonly frame: Frame; readonly remove: () => void }> {
+  const key = isFrameFile(await detectFile(path)) ? await onlyKey(path) : "";
+  return openRaw({ paths: [path], key, startState: trainedStart(surrogate), isStartGiven: false }, surrogate, tools);
+}
+
 /** The state at Time 0 of tracers whose file has none; null where nothing tells it. @throws ConfigError for one of other species */
-function startStateOf({ start, cwd }: EmulateRequest, { species, startState }: Inference): StartState | null {
+function startStateOf({ start, cwd }: EmulateRequest, surrogate: Inference): StartState | null {
   if (start !== undefined) {
     const { data } = readNpy(resolve(cwd, start));
     const state = { abundances: Float64Array.from<number | bigint>(data, Number), name: start };
-    checkStartState(state, species);
+    checkStartState(state, surrogate.species);
     return state;
   }
+  return trainedStart(surrogate);
+}
+
+function trainedStart({ startState }: Inference): StartState | null {
   if (startState?.abundances == null) return null;
   return { abundances: startState.abundances, name: "the start state of the training, as the weights hold it" };
 }

@@ -1,19 +1,14 @@
 import { chooseEngine } from "../backend/choose-engine.ts";
-import type { ComputeChoice, ComputeRequest } from "../backend/compute.ts";
+import type { ComputeChoice } from "../backend/compute.ts";
 import type { Engine } from "../backend/engine.ts";
 import { type ElementTable, tableOfWeights } from "../chemistry/element-table.ts";
-import {
-  AbundanceScaling,
-  type LatentAffine,
-  LatentScaling,
-  PhysicalScaling,
-  type ScaledParameter,
-} from "../chemistry/scaling.ts";
-import { RangeWatch } from "../data/range-watch.ts";
+import { AbundanceScaling, type LatentAffine, LatentScaling, PhysicalScaling } from "../chemistry/scaling.ts";
 import type { RawColumns } from "../data/respelt-frame.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
+import { memberCount } from "../models/members.ts";
 import { Decoder, Encoder, Roller } from "../models/runners.ts";
+import type { Trust } from "../models/trust.ts";
 import {
   type AutoencoderWeights,
   type EmulatorWeights,
@@ -24,56 +19,23 @@ import {
 import {
   checkShape,
   checkValues,
+  type Dimension,
   finite,
   linearAbundance,
   linearPhysical,
   type Matrix,
   type MatrixInput,
 } from "./arguments.ts";
-import { InputWarnings, type WarningListener } from "./input-warnings.ts";
+import { InputWarnings } from "./input-warnings.ts";
+import type { Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
 import { TotalsKeeper } from "./totals-keeper.ts";
+import { type PhysicalParameter, startOf, type TrainedStart, trainedRanges, unknownFacts } from "./training-facts.ts";
+import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
-
-/** What to load and where to compute. */
-export interface InferenceOptions extends ComputeRequest {
-  /** Path of the autoencoder's weights. */
-  readonly autoencoder: string;
-  /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
-  readonly emulator?: string | undefined;
-  /**
-   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei, and of what is doubtful about
-   * the choice of what computes (kind `compute`). Default: a warning of the process, of type `AstrochemWarning`.
-   */
-  readonly onWarning?: WarningListener | undefined;
-}
-
-/** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
-export interface ScaledOption {
-  readonly scaled?: boolean | undefined;
-}
-
-/** What `emulate` takes beside the arrays. */
-export interface EmulateOptions extends ScaledOption {
-  /**
-   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
-   * Default: false.
-   */
-  readonly conserve?: boolean | undefined;
-}
-
-/** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
-export interface PhysicalParameter extends ScaledParameter {
-  readonly trained?: readonly [number, number] | undefined;
-}
-
-/** The state that the training tracers start from. */
-export interface TrainedStart {
-  /** Linear, [species]; null where each starts from its own. */
-  readonly abundances: Float64Array | null;
-  readonly origin: string;
-}
+export type { Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
+export type { PhysicalParameter, TrainedStart } from "./training-facts.ts";
 
 /**
  * A trained surrogate: linear abundances and physical units in, linear abundances out. Calls may overlap. All that it needs
@@ -95,6 +57,8 @@ export class Inference {
   /** Atoms of each element in each species, [species][elements], charges and phases, [species]. */
   readonly elementTable: ElementTable;
   readonly latentDim: number;
+  /** Emulators that roll out side by side; 1 for one that is no ensemble, and without an emulator. */
+  readonly members: number;
   /** Rows of the windows that the emulator was trained on: it saw rollouts of one step less. Null without an emulator. */
   readonly windowSize: number | null;
   /**
@@ -119,7 +83,17 @@ export class Inference {
   /** Made when it is first asked for. */
   readonly #conserving: () => TotalsKeeper;
   #keeper: TotalsKeeper | null = null;
-  readonly #emulator: { roller: Roller; physical: PhysicalScaling; latents: LatentScaling } | null;
+  #meter: TrustMeter | null = null;
+  readonly #engine: Engine;
+  /** The part of states that the expected errors of `trust` cover; null where the weights are not calibrated. */
+  readonly trustLevel: number | null;
+  readonly #emulator: {
+    roller: Roller;
+    decoder: Decoder;
+    physical: PhysicalScaling;
+    latents: LatentScaling;
+    trust: Trust | undefined;
+  } | null;
   readonly #warnings: InputWarnings;
   readonly #running = new Set<Promise<unknown>>();
   #disposal: Promise<void> | null = null;
@@ -135,6 +109,7 @@ export class Inference {
     this.elementTable = tableOfWeights(autoencoder);
     this.elements = this.elementTable.elements;
     this.latentDim = autoencoder.model.latent_dim;
+    this.members = emulator ? memberCount(emulator.weights) : 1;
     this.windowSize = emulator?.weights.window_size ?? null;
     this.timeStepYears =
       emulator?.weights.time_step_found === "input" ? null : (emulator?.weights.time_step_yr ?? null);
@@ -144,17 +119,21 @@ export class Inference {
     this.abundancesClipping = autoencoder.abundances_clipping;
     this.physicalParameters = emulator?.weights.physical_parameters ?? [];
     this.#warnings = warnings;
+    this.#engine = engine;
+    this.trustLevel = emulator?.weights.trust?.level ?? null;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
     this.#decoder = new Decoder(engine, autoencoder);
     this.#conserving = () => {
-      this.#keeper ??= new TotalsKeeper(engine, autoencoder);
+      this.#keeper ??= new TotalsKeeper(engine, autoencoder, this.members);
       return this.#keeper;
     };
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
+      decoder: this.members > 1 ? new Decoder(engine, autoencoder, this.members) : this.#decoder,
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
+      trust: emulator.weights.trust,
     };
   }
 
@@ -199,8 +178,8 @@ export class Inference {
   }
 
   /**
-   * @param latents  [n, latent_dim] or [b, t, latent_dim], raw
-   * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`
+   * @param latents  [n, latent_dim] or [b, t, latent_dim], raw; of an ensemble also [b, t, members, latent_dim]
+   * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`. Of an ensemble the members' mean in scaled space.
    * @throws DataError naming the argument and the first bad index
    */
   decode(latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
@@ -208,18 +187,22 @@ export class Inference {
   }
 
   async #decode(latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
-    const leading = latents?.shape?.length === 3 ? ["b", "t"] : ["n"];
+    const rank = latents?.shape?.length;
+    const isEnsemble = rank === 4 && this.members > 1;
+    const leading: Dimension[] = isEnsemble ? ["b", "t", ["members", this.members]] : rank === 3 ? ["b", "t"] : ["n"];
     checkShape("latents", latents, [...leading, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
-    const data = await this.#decodeRows(Float32Array.from(latents.data), options);
-    return { data, shape: [...latents.shape.slice(0, -1), this.species.length] };
+    const decoder = isEnsemble ? this.#emulator!.decoder : this.#decoder;
+    const { data } = await this.#decodeRows(decoder, Float32Array.from(latents.data), options);
+    return { data, shape: [...latents.shape.slice(0, isEnsemble ? 2 : -1), this.species.length] };
   }
 
   /**
    * The emulator alone, step by step: entry t is the state after the conditions of row t have acted for one time step.
    * @param physical  [b, t, physical], cm^-3, Habing, mag, K in the order of `physicalParameters`; scaled with `scaled`
-   * @param latents   [b, latent_dim], raw: the state at the start
-   * @returns         [b, t, latent_dim], raw
+   * @param latents   [b, latent_dim], raw: the state at the start; of an ensemble also [b, members, latent_dim], of each member its own
+   * @returns         [b, t, latent_dim], raw; of an ensemble [b, t, members, latent_dim]. The mean of latents is no state: `decode` gives
+   *                  the mean of what they stand for.
    * @throws DataError naming the argument and the first bad index
    */
   latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
@@ -229,27 +212,50 @@ export class Inference {
   async #latentEmulate(physical: MatrixInput, latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
-    checkShape("latents", latents, [
-      ["b", batch],
-      ["latent_dim", this.latentDim],
-    ]);
+    const isEach = latents?.shape?.length === 3 && this.members > 1;
+    const members: Dimension[] = isEach ? [["members", this.members]] : [];
+    checkShape("latents", latents, [["b", batch], ...members, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
     const data = await this.#rollout(scaled, Float32Array.from(latents.data), batch, steps);
-    return { data, shape: [batch, steps, this.latentDim] };
+    return { data, shape: [batch, steps, ...(this.members > 1 ? [this.members] : []), this.latentDim] };
   }
 
   /**
    * The whole surrogate: encode, emulate, decode.
    * @param physical    [b, t, physical], as for `latentEmulate`
    * @param abundances  [b, species], linear: the state at the start; scaled with `scaled`
-   * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t.
+   * @returns           [b, t, species], linear; scaled with `scaled`. Entry t is the state one time step after row t. Of an ensemble the mean of
+   *                    its members in scaled space.
    * @throws DataError naming the argument and the first bad index
+   * @throws ConfigError where a spread is asked for and there are no members
    */
-  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Matrix> {
+  emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Emulated> {
     return this.#call(() => this.#emulate(physical, abundances, options));
   }
 
-  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Matrix> {
+  async #emulate(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Emulated> {
+    const meter = options.trust ? this.#trusting() : null;
+    if (options.spread && this.members === 1) {
+      throw new ConfigError("one emulator has no spread", {
+        fix: "load an ensemble: astrochem train-emulator members=4",
+      });
+    }
+    const { data, passed } = await this.#passed(physical, abundances, options);
+    const { batch, steps } = passed;
+    return {
+      data,
+      shape: [batch, steps, this.species.length],
+      ...(options.spread ? { spread: { data: passed.spread!, shape: [batch, steps] } } : {}),
+      ...(meter ? { trust: await meter.expected(passed) } : {}),
+    };
+  }
+
+  /** As `emulate`, with all that trust is measured by; for a calibration. */
+  passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Passed> {
+    return this.#call(() => this.#passed(physical, abundances, options));
+  }
+
+  async #passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions): Promise<Passed> {
     const scaled = this.#scaledPhysical(physical, options);
     const [batch, steps] = physical.shape as [number, number];
     checkShape("abundances", abundances, [
@@ -259,26 +265,45 @@ export class Inference {
     const features = this.#scaledAbundances("abundances", abundances, options);
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const data = options.conserve
-      ? await this.#decodeConserved(evolved, abundances, options)
-      : await this.#decodeRows(evolved, options);
-    return { data, shape: [batch, steps, this.species.length] };
+    const starts = this.#clipped(abundances, options);
+    const { data, ...known } = options.conserve
+      ? await this.#decodeConserved(evolved, starts, options)
+      : await this.#decodeRows(this.#requireEmulator().decoder, evolved, options);
+    const { times } = options;
+    return { data, passed: { batch, steps, physical: scaled, latents, evolved, starts, times, ...known } };
   }
 
-  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. */
-  async #decodeConserved(latents: Float32Array, starts: MatrixInput, { scaled }: ScaledOption): Promise<Float32Array> {
-    const linear = Float32Array.from(starts.data);
+  /** What measures trust with a calibration; the caller's to dispose. For the calibration itself. */
+  trustMeter(trust: Trust): TrustMeter {
+    return new TrustMeter(this.#engine, trust, this);
+  }
+
+  /** @throws CheckpointError for weights that are not calibrated */
+  #trusting(): TrustMeter {
+    const { trust } = this.#requireEmulator();
+    if (trust === undefined) throw uncalibrated();
+    this.#meter ??= this.trustMeter(trust);
+    return this.#meter;
+  }
+
+  /** Linear abundances within the clipping range. */
+  #clipped(abundances: MatrixInput, { scaled }: ScaledOption): Float32Array {
+    const linear = Float32Array.from(abundances.data);
     if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
     const { lower, upper } = this.abundancesClipping;
-    const clipped = linear.map((x) => Math.min(Math.max(x, lower), upper));
+    return linear.map((x) => Math.min(Math.max(x, lower), upper));
+  }
+
+  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. @param starts within the clipping range */
+  async #decodeConserved(latents: Float32Array, starts: Float32Array, { scaled }: ScaledOption): Promise<Decoded> {
     if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
       this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
-      return await this.#decodeRows(latents, { scaled });
+      return await this.#decodeRows(this.#requireEmulator().decoder, latents, { scaled });
     }
-    const { abundances, doubt } = await this.#conserving().decode(latents, clipped);
+    const { abundances: data, spread, correction, doubt } = await this.#conserving().decode(latents, starts);
     this.#warnings.check("conservation", () => doubt);
-    if (scaled) this.#abundanceScaling.scaleInto(abundances, abundances);
-    return abundances;
+    if (scaled) this.#abundanceScaling.scaleInto(data, data);
+    return { data, spread, correction };
   }
 
   /**
@@ -292,9 +317,9 @@ export class Inference {
 
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
-    await Promise.all(
-      [this.#encoder, this.#decoder, this.#keeper, this.#emulator?.roller].map((runner) => runner?.dispose()),
-    );
+    const emulator = this.#emulator;
+    const all = [this.#encoder, this.#decoder, this.#keeper, this.#meter, emulator?.roller, emulator?.decoder];
+    await Promise.all([...new Set(all)].map((runner) => runner?.dispose()));
   }
 
   /** Runs a call that `dispose` waits for. */
@@ -342,13 +367,13 @@ export class Inference {
   }
 
   /** Raw latents → abundances, linear or scaled. */
-  async #decodeRows(latents: Float32Array, { scaled }: ScaledOption): Promise<Float32Array> {
-    const values = await this.#decoder.decode(latents, latents.length / this.latentDim);
-    if (!scaled) this.#abundanceScaling.unscaleInto(values, values);
-    return values;
+  async #decodeRows(decoder: Decoder, latents: Float32Array, { scaled }: ScaledOption): Promise<Decoded> {
+    const { scaled: data, spread } = await decoder.decode(latents, latents.length / (decoder.members * this.latentDim));
+    if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
+    return { data, spread };
   }
 
-  /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, latent]. */
+  /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, members · latent]. */
   async #rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
     const { roller, latents: scaling } = this.#requireEmulator();
     const start = new Float32Array(latents.length);
@@ -359,35 +384,15 @@ export class Inference {
   }
 }
 
-/** Counts conditions outside of what the surrogate was trained for: of the training rows, or of the configuration where those are not known. */
-export function trainedRanges({ physicalParameters }: Pick<Inference, "physicalParameters">): RangeWatch {
-  return new RangeWatch(
-    physicalParameters.map(({ trained, ...parameter }) => ({ ...parameter, range: trained ?? parameter.range })),
-    "trained",
-  );
-}
-
-/** One line about what the weights do not tell. */
-export function describeUnknown({ unknownFacts }: Pick<Inference, "unknownFacts">): string {
-  return `these weights do not tell ${unknownFacts.join(", ")}: nothing can be compared with it`;
+/** Abundances, and the spread of members where there are several. */
+interface Decoded {
+  readonly data: Float32Array;
+  readonly spread: Float32Array | null;
+  /** Of those that were conserved. */
+  readonly correction?: Float32Array;
 }
 
 interface LoadedEmulator {
   readonly weights: EmulatorWeights;
   readonly latents: LatentAffine;
-}
-
-function unknownFacts({ time_step_yr, time_step_found, start, physical_parameters }: EmulatorWeights): string[] {
-  return [
-    time_step_yr === null && "their time step",
-    time_step_yr !== null && time_step_found === "median" && "whether the training rows were one step apart",
-    start === undefined && "the state that the training started from",
-    physical_parameters.some(({ trained }) => trained === undefined) && "the training rows' conditions",
-  ].filter((fact) => fact !== false);
-}
-
-function startOf(species: readonly string[], start: EmulatorWeights["start"]): TrainedStart | null {
-  if (!start) return null;
-  const { abundances, origin } = start;
-  return { abundances: abundances && Float64Array.from(species, (name) => abundances[name]!), origin };
 }

@@ -4,8 +4,6 @@ import type { Conservation } from "../chemistry/conservation.ts";
 
 /** Iterations, and those of them that take a tangent of their own; the others are chords. In float32 no more can be gained. */
 const [iterations, tangents] = [3, 2];
-/** The largest change of an abundance in one iteration, as a power of e. */
-const largestStep = 2;
 /** A smaller pivot belongs to a constraint that follows from the others, or that cannot be asked for. */
 const leastPivot = 1e-4;
 
@@ -36,13 +34,15 @@ export function conservedBy(arrays: TensorMap, abundances: tf.Tensor2D, totals: 
 type ConservedTensors = {
   /** [rows, species] */
   readonly abundances: tf.Tensor2D;
-  /** The largest residual that is left in each row, relative to what holds the element, [rows]. */
+  /** The mean change of an abundance in each row, dex, [rows]. */
+  readonly correction: tf.Tensor1D;
+  /** The largest residual that is left in each row, relative to what holds the element, [rows]; NaN where the iteration went astray. */
   readonly residual: tf.Tensor1D;
 };
 
 /**
  * `Conservation.project` in tensors, for any number of rows at once: the same iteration in float32 with a fixed number of steps, which large
- * corrections do not end in. Whoever needs those looks at `residual` and goes on from `abundances`.
+ * corrections do not end in. Whoever needs those looks at `residual`.
  * @param abundances  [rows, species], linear, positive
  * @param totals      [rows, totals]
  * @param counts      [totals, species]
@@ -65,81 +65,62 @@ function conserved(
   const sums = (x: tf.Tensor2D, of: tf.Tensor2D): tf.Tensor2D => tf.matMul(of, x, false, true);
   const holders = tf.maximum(sums(abundances, tf.abs(counts)), 1e-37) as tf.Tensor2D;
   const isAsked = tf.cast(
-    tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.add(isCharge, wanted), 0)),
+    tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.maximum(isCharge, wanted), 0)),
     "float32",
   ) as tf.Tensor2D;
   let x = abundances;
   let missing = tf.mul<tf.Tensor2D>(tf.sub(wanted, sums(x, counts)), isAsked);
-  let [factor, scale]: [Factor, tf.Tensor2D] = [[], holders];
+  let lambda: tf.Tensor2D | null = null;
+  let [inverse, scale]: [tf.Tensor3D | null, tf.Tensor2D] = [null, holders];
+  let shift!: tf.Tensor2D;
   for (let i = 0; i < iterations; i++) {
     if (i < tangents) {
       const matrix: tf.Tensor3D = tf.reshape(sums(x, products), [n, n, rows]);
       scale = tf.div(isAsked, tf.sqrt(tf.maximum<tf.Tensor2D>(diagonal(matrix), 1e-37)));
-      factor = factored(tf.mul(matrix, tf.mul(tf.expandDims(scale, 1), tf.expandDims(scale, 0))));
+      inverse = swept(tf.mul(matrix, tf.mul(tf.expandDims(scale, 1), tf.expandDims(scale, 0))));
     }
-    const step = tf.mul<tf.Tensor2D>(solved(factor, tf.mul(missing, scale)), scale);
-    const by = tf.matMul(step, counts, true, false) as tf.Tensor2D;
-    const furthest = tf.max(tf.abs(by), 1, true);
-    const cut = tf.minimum(tf.div(largestStep, tf.maximum(furthest, 1e-30)), 1);
-    const moved = tf.mul<tf.Tensor2D>(by, cut);
-    x = tf.mul(x, tf.exp(moved));
+    const right = tf.mul<tf.Tensor2D>(missing, scale);
+    const taken = tf.sum(tf.mul(inverse!, tf.expandDims(right, 0)), 1);
+    const step = tf.mul<tf.Tensor2D>(tf.sub(tf.mul(right, 2), taken), scale);
+    lambda = lambda ? tf.add<tf.Tensor2D>(lambda, step) : step;
+    shift = tf.matMul(lambda, counts, true, false);
+    x = tf.mul(abundances, tf.exp(shift));
     missing = tf.mul(tf.sub(wanted, sums(x, counts)), isAsked);
   }
   return {
     abundances: x,
+    correction: tf.mul(tf.mean(tf.abs(shift), 1), 1 / Math.LN10),
     residual: tf.max(tf.abs(tf.div(missing, holders)), 0),
   };
 }
 
-/** Of each elimination: the pivot [1, rows], and what the rows below take of it, [left, rows]. */
-type Factor = readonly { readonly pivot: tf.Tensor2D; readonly below: tf.Tensor2D | null }[];
-
-/** L D Lᵀ of symmetric matrices, [n, n, rows]. */
-function factored(matrix: tf.Tensor3D): Factor {
+/**
+ * 2 − M⁻¹ of symmetric matrices [n, n, rows] whose diagonal is 1: swept pivot by pivot, with the 2 that each sweep leaves on the diagonal.
+ */
+function swept(matrix: tf.Tensor3D): tf.Tensor3D {
   const [n, , rows] = matrix.shape;
-  const factor: { pivot: tf.Tensor2D; below: tf.Tensor2D | null }[] = [];
   let rest = matrix;
-  for (let left = n; left > 0; left--) {
-    const column = tf.reshape(tf.slice(rest, [0, 0, 0], [left, 1, rows]), [left, rows]);
-    const pivot = tf.maximum(tf.slice(column, [0, 0], [1, rows]), leastPivot) as tf.Tensor2D;
-    if (left === 1) {
-      factor.push({ pivot, below: null });
-      break;
-    }
-    const lower = tf.slice(column, [1, 0], [left - 1, rows]);
-    const below = tf.div<tf.Tensor2D>(lower, pivot);
-    factor.push({ pivot, below });
-    rest = tf.sub(
-      tf.slice(rest, [1, 1, 0], [left - 1, left - 1, rows]),
-      tf.mul(tf.expandDims(below, 1), tf.expandDims(lower, 0)),
+  for (let k = 0; k < n; k++) {
+    const row = tf.slice(rest, [k, 0, 0], [1, n, rows]);
+    const pivot = tf.maximum(tf.slice(row, [0, k, 0], [1, 1, rows]), leastPivot);
+    const unit = tf.tensor3d(
+      [...Array(n).keys()].map((i) => (i === k ? 1 : 0)),
+      [1, n, 1],
     );
+    const less = tf.sub<tf.Tensor3D>(row, unit);
+    rest = tf.sub(rest, tf.mul(tf.reshape(less, [n, 1, rows]), tf.div(less, pivot)));
   }
-  return factor;
-}
-
-/** @param right [n, rows] */
-function solved(factor: Factor, right: tf.Tensor2D): tf.Tensor2D {
-  const rows = right.shape[1];
-  const tops: tf.Tensor2D[] = [];
-  let rest = right;
-  for (const { pivot, below } of factor) {
-    const top = tf.slice(rest, [0, 0], [1, rows]);
-    tops.push(tf.div(top, pivot));
-    if (below) rest = tf.sub(tf.slice(rest, [1, 0], [below.shape[0], rows]), tf.mul(below, top));
-  }
-  let found = tops.at(-1)!;
-  for (let k = factor.length - 2; k >= 0; k--) {
-    const top = tf.sub<tf.Tensor2D>(tops[k]!, tf.sum(tf.mul(factor[k]!.below!, found), 0, true));
-    found = tf.concat([top, found], 0);
-  }
-  return found;
+  return rest;
 }
 
 /** [n, n, rows] → [n, rows] */
 function diagonal(matrix: tf.Tensor3D): tf.Tensor2D {
   const [n, , rows] = matrix.shape;
-  return tf.concat(
-    [...Array(n).keys()].map((k) => tf.reshape(tf.slice(matrix, [k, k, 0], [1, 1, rows]), [1, rows]) as tf.Tensor2D),
-    0,
+  return tf.gather(
+    tf.reshape(matrix, [n * n, rows]) as tf.Tensor2D,
+    tf.tensor1d(
+      [...Array(n).keys()].map((k) => k * (n + 1)),
+      "int32",
+    ),
   );
 }

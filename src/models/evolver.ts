@@ -56,7 +56,10 @@ export type EvolverShape = z.output<z.ZodObject<typeof sizes & typeof readable>>
 
 /** A model that steps latents through time, of given sizes. Everything outside knows it by this. */
 export interface Evolver {
+  /** Of one member. */
   readonly shape: EvolverShape;
+  /** Models side by side (`ensemble.ts`): latents are those of each, one after the other, [batch, members · latent]. 1: a model by itself. */
+  readonly members: number;
   /** Names and shapes of its arrays, and what fresh ones are. */
   readonly layout: Layout;
   /** The arrays of the last layer, which a recipe may begin small (`last_layer`): the rollout then starts near the identity. */
@@ -92,7 +95,8 @@ interface Definition<Widths extends z.ZodRawShape> {
   readonly reads?: readonly Readable[];
   readonly build: (
     shape: z.output<z.ZodObject<Omit<typeof sizes & typeof readable, keyof Widths> & Widths>>,
-  ) => Omit<Evolver, "shape" | "carry" | "masks" | "begin"> & Partial<Pick<Evolver, "carry" | "masks" | "begin">>;
+  ) => Omit<Evolver, "shape" | "members" | "carry" | "masks" | "begin"> &
+    Partial<Pick<Evolver, "carry" | "masks" | "begin">>;
 }
 
 /** Makes a kind from its definition; what it leaves out (carry, masks) it does not have. */
@@ -112,7 +116,14 @@ export function evolver<Widths extends z.ZodRawShape>({
     reads,
     of(given) {
       const shape = schema.parse(given) as z.output<typeof schema>;
-      return { shape: shape as EvolverShape, carry: [], masks: [], begin: () => ({}), ...build(shape as never) };
+      return {
+        shape: shape as EvolverShape,
+        members: 1,
+        carry: [],
+        masks: [],
+        begin: () => ({}),
+        ...build(shape as never),
+      };
     },
   };
 }

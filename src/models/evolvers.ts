@@ -1,3 +1,4 @@
+import { ensembleOf } from "./ensemble.ts";
 import type { Evolver, EvolverKind } from "./evolver.ts";
 import { autoregressive } from "./evolvers/autoregressive.ts";
 import { latentNeuralOperator } from "./evolvers/latent-neural-operator.ts";
@@ -25,13 +26,18 @@ export function kindOfEvolver(model_name: string, where?: string): EvolverKind {
 }
 
 /**
- * The evolver that a weights file holds.
+ * The evolver that a weights file holds, of one member or several.
  * @param where  the file
  * @throws CheckpointError where this program does not know it, ZodError where its sizes are not its own
  */
 export function evolverOf(
-  { model_name, model }: { readonly model_name: string; readonly model: unknown },
+  {
+    model_name,
+    model,
+    members = [],
+  }: { readonly model_name: string; readonly model: unknown; readonly members?: readonly unknown[] | undefined },
   where?: string,
 ): Evolver {
-  return kindOfEvolver(model_name, where).of(model);
+  const member = kindOfEvolver(model_name, where).of(model);
+  return members.length > 1 ? ensembleOf(member, members.length) : member;
 }

@@ -27,12 +27,33 @@ export function encodeStep(compressor: Compressor): FrozenStep {
   return { prepare: evaluationArrays(compressor), batch: { features: 0 }, step };
 }
 
-/** Decoding: state `parameters`, `statistics`, any bounds; input `latents` [rows, latent] raw; output `scaled` [rows, species]. */
-export function decodeStep(compressor: Compressor): FrozenStep {
+/** What is decoded together: members of an ensemble, or the one model. */
+export interface DecodedEnsemble {
+  readonly members: number;
+  /** Of the abundances. */
+  readonly scale: Scale;
+}
+
+/** Each member's from those of all: [rows, latent] → [rows, members · latent]. */
+export function forMembers(latents: tf.Tensor2D, members: number): tf.Tensor2D {
+  return members === 1 ? latents : tf.tile(latents, [1, members]);
+}
+
+/** Abundances above count for the spread of an ensemble. */
+const spreadAbove = 1e-12;
+
+/**
+ * Decoding: state `parameters`, `statistics`, any bounds; input `latents` [rows, latent] raw; output `scaled` [rows, species].
+ * Of several members `latents` is [rows, members · latent], `scaled` their mean, and there is a further output, `spread` [rows], dex.
+ */
+export function decodeStep(compressor: Compressor, { members, scale }: DecodedEnsemble): FrozenStep {
   const unpacked = evaluationArrays(compressor);
+  const decoded = (arrays: TensorMap, latents: tf.Tensor2D): tf.Tensor2D =>
+    bounded(compressor.decode(arrays, latents, runningNormalizer(arrays)), boundsOf(arrays, "abundance"));
   const step: StepFunction = (arrays, inputs) => {
-    const scaled = compressor.decode(arrays, inputs.latents as tf.Tensor2D, runningNormalizer(arrays));
-    return { outputs: { scaled: bounded(scaled, boundsOf(arrays, "abundance")) } };
+    const latents = inputs.latents as tf.Tensor2D;
+    if (members === 1) return { outputs: { scaled: decoded(arrays, latents) } };
+    return { outputs: { ...decodedMembers(latents, { members, scale }, (rows) => decoded(arrays, rows)) } };
   };
   return {
     prepare: (state) => ({ ...unpacked(state), ...boundsAmong(state, "abundance") }),
@@ -42,14 +63,36 @@ export function decodeStep(compressor: Compressor): FrozenStep {
 }
 
 /**
- * Decoding to linear abundances with given totals: state as for `decodeStep` and that of `conservationArrays`; inputs `latents`, `totals`
- * [rows, totals]; outputs `abundances` [rows, species], `residual` [rows]: see `conserved`.
+ * The mean of the members in scaled space, [rows, species], and their spread, [rows]: the standard deviation (members − 1) of log10 abundance,
+ * in dex, mean over the species whose mean is above `spreadAbove`.
+ * @param latents  raw, [rows, members · latent]
  */
-export function decodeConservedStep(compressor: Compressor, scale: Scale): FrozenStep {
-  const plain = decodeStep(compressor);
+function decodedMembers(
+  latents: tf.Tensor2D,
+  { members, scale }: DecodedEnsemble,
+  decode: (latents: tf.Tensor2D) => tf.Tensor2D,
+): { scaled: tf.Tensor2D; spread: tf.Tensor1D } {
+  const [rows, width] = latents.shape;
+  const together = decode(tf.reshape(latents, [rows * members, width / members]));
+  const apart = tf.reshape(together, [rows, members, together.shape[1]]);
+  const mean = tf.mean<tf.Tensor2D>(apart, 1);
+  const squares = tf.sum(tf.square(tf.sub(apart, tf.expandDims(mean, 1))), 1);
+  const [low, span] = [scale.shift[0]!, scale.scale[0]!];
+  const counts = tf.cast(tf.greater(mean, (Math.log10(spreadAbove) - low) / span), "float32");
+  const sum = tf.sum(tf.mul(tf.sqrt(tf.mul(squares, span ** 2 / (members - 1))), counts), 1);
+  return { scaled: mean, spread: tf.div(sum, tf.maximum(tf.sum(counts, 1), 1)) };
+}
+
+/**
+ * Decoding to linear abundances with given totals: state as for `decodeStep` and that of `conservationArrays`; inputs `latents`, `totals`
+ * [rows, totals]; outputs `abundances` [rows, species], `correction` and `residual` [rows]: see `conserved`. Of an ensemble the mean gets the totals.
+ */
+export function decodeConservedStep(compressor: Compressor, ensemble: DecodedEnsemble): FrozenStep {
+  const plain = decodeStep(compressor, ensemble);
   const step: StepFunction = (arrays, inputs) => {
-    const linear = unscaledTensor(plain.step(arrays, inputs).outputs.scaled as tf.Tensor2D, scale);
-    return { outputs: { ...conservedBy(arrays, linear, inputs.totals as tf.Tensor2D) } };
+    const { scaled, ...spread } = plain.step(arrays, inputs).outputs;
+    const linear = unscaledTensor(scaled as tf.Tensor2D, ensemble.scale);
+    return { outputs: { ...conservedBy(arrays, linear, inputs.totals as tf.Tensor2D), ...spread } };
   };
   return {
     prepare: (state) => ({ ...plain.prepare(state), ...conservationAmong(state) }),

@@ -15,12 +15,14 @@ import { conservationArrays } from "./conserved.ts";
 import { evolverOf } from "./evolvers.ts";
 import {
   beginStep,
+  type DecodedEnsemble,
   decodeConservedStep,
   decodeStep,
   encodeStep,
   type FrozenStep,
   rolloutStep,
 } from "./forward-steps.ts";
+import { distanceArrays, distanceStep, type Trust } from "./trust.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
 /** What float32 leaves of a residual that is met, and what counts as met. */
@@ -73,19 +75,31 @@ export class Encoder {
   }
 }
 
+/** Decoded rows. */
+interface Decoded {
+  /** Scaled abundances, [rows, species]: of an ensemble their mean. */
+  readonly scaled: Float32Array;
+  /** Of an ensemble's members, dex, [rows]; null for one model. */
+  readonly spread: Float32Array | null;
+}
+
 /** Decodes rows with trained weights. No abundance leaves the training data's range by more than half a dex, where that is known. */
 export class Decoder {
+  readonly members: number;
   readonly #frozen: Frozen;
   readonly #decode: Run;
 
-  constructor(engine: Engine, weights: AutoencoderWeights) {
+  /** @param members  of an ensemble, whose latents are decoded together */
+  constructor(engine: Engine, weights: AutoencoderWeights, members = 1) {
+    this.members = members;
     this.#frozen = new Frozen(engine, decoderArrays(weights));
-    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights)));
+    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensembleFor(weights, members)));
   }
 
-  /** @param latents raw, [rows, latent] @returns scaled abundances, [rows, species] */
-  async decode(latents: Float32Array, rows: number): Promise<Float32Array> {
-    return (await this.#decode({ latents: hostTensor(latents, [rows, latents.length / rows]) })).scaled!.data;
+  /** @param latents raw, [rows, members · latent] */
+  async decode(latents: Float32Array, rows: number): Promise<Decoded> {
+    const { scaled, spread } = await this.#decode({ latents: hostTensor(latents, [rows, latents.length / rows]) });
+    return { scaled: scaled!.data, spread: spread?.data ?? null };
   }
 
   dispose(): Promise<void> {
@@ -98,19 +112,25 @@ export class ConservingDecoder {
   /** What the totals of its species are. */
   readonly conservation: Conservation;
   readonly #frozen: Frozen;
+  readonly #scale: AbundanceScaling;
   readonly #decode: Run;
+  /** As decoded, for rows that the engine's iteration does not end in. */
+  readonly #plain: Run;
 
-  constructor(engine: Engine, weights: AutoencoderWeights) {
+  /** @param members  of an ensemble, whose mean has the totals */
+  constructor(engine: Engine, weights: AutoencoderWeights, members = 1) {
     this.conservation = new Conservation(tableOfWeights(weights));
     const arrays = { ...decoderArrays(weights), ...conservationArrays(this.conservation) };
     this.#frozen = new Frozen(engine, arrays);
-    const scale = new AbundanceScaling(weights.abundances_clipping);
-    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), scale));
+    this.#scale = new AbundanceScaling(weights.abundances_clipping);
+    const ensemble = { members, scale: this.#scale };
+    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), ensemble));
+    this.#plain = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensemble));
   }
 
   /**
    * By the engine for nearly all rows, on the host in float64 for those whose correction is large.
-   * @param latents  raw, [rows, latent]
+   * @param latents  raw, [rows, members · latent]
    * @param totals   [rows, totals]
    */
   async decode(latents: Float32Array, totals: Float32Array, rows: number): Promise<Conserved> {
@@ -118,14 +138,37 @@ export class ConservingDecoder {
       latents: hostTensor(latents, [rows, latents.length / rows]),
       totals: hostTensor(totals, [rows, totals.length / rows]),
     });
-    const [abundances, residual] = [made.abundances!.data, made.residual!.data];
-    const unmet: number[] = [];
-    for (let row = 0; row < rows; row++) {
-      if (residual[row]! <= roundedResidual) continue;
-      const correction = this.conservation.project(rowOf(abundances, row, rows), rowOf(totals, row, rows));
-      if (!(correction.residual <= metResidual)) unmet.push(row);
+    const conserved = {
+      abundances: made.abundances!.data,
+      correction: made.correction!.data,
+      unmet: [] as number[],
+      spread: made.spread?.data ?? null,
+    };
+    const residual = made.residual!.data;
+    const large: number[] = [];
+    for (let row = 0; row < rows; row++) if (!(residual[row]! <= roundedResidual)) large.push(row);
+    if (large.length > 0) await this.#finish(large, { latents, totals, rows }, conserved);
+    return conserved;
+  }
+
+  /** Projects rows from what was decoded. */
+  async #finish(
+    large: readonly number[],
+    { latents, totals, rows }: { latents: Float32Array; totals: Float32Array; rows: number },
+    { abundances, correction, unmet }: Conserved & { unmet: number[] },
+  ): Promise<void> {
+    const given = new Float32Array((latents.length / rows) * large.length);
+    for (const [i, row] of large.entries()) given.set(rowOf(latents, row, rows), (i * given.length) / large.length);
+    const { data } = (await this.#plain({ latents: hostTensor(given, [large.length, latents.length / rows]) })).scaled!;
+    this.#scale.unscaleInto(data, data);
+    for (const [i, row] of large.entries()) {
+      const state = rowOf(data, i, large.length);
+      const made = this.conservation.project(state, rowOf(totals, row, rows));
+      const isMet = made.residual <= metResidual;
+      if (!isMet) unmet.push(row);
+      correction[row] = isMet ? made.mean_dex : Number.POSITIVE_INFINITY;
+      rowOf(abundances, row, rows).set(state);
     }
-    return { abundances, unmet };
   }
 
   dispose(): Promise<void> {
@@ -135,9 +178,14 @@ export class ConservingDecoder {
 
 /** Decoded rows with given totals. */
 export interface Conserved {
+  /** Linear, [rows, species]; as decoded in the rows of `unmet`. */
   readonly abundances: Float32Array;
+  /** How far the rows were moved, the mean over species of |Δ log10 x|, [rows]: no error changes by more. Infinite in those of `unmet`. */
+  readonly correction: Float32Array;
   /** Rows that could not have their totals. */
   readonly unmet: readonly number[];
+  /** As `Decoded.spread`. */
+  readonly spread: Float32Array | null;
 }
 
 function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
@@ -147,6 +195,8 @@ function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
 
 /** Rolls trajectories out with trained weights. The state stays near the training data's, where their range is known. */
 export class Roller {
+  readonly members: number;
+  readonly #latentDim: number;
   readonly #frozen: Frozen;
   readonly #rollout: Run;
   /** Makes the carry of a start; null where there is none. */
@@ -154,6 +204,7 @@ export class Roller {
 
   constructor(engine: Engine, weights: EmulatorWeights) {
     const evolver = evolverOf(weights);
+    [this.members, this.#latentDim] = [evolver.members, evolver.shape.output_dim];
     const bounds = boundsArrays("latent", latentBounds(weights));
     this.#frozen = new Frozen(engine, { parameters: vector(weights.trainable), ...bounds });
     this.#rollout = this.#frozen.bind("rollout", rolloutStep(evolver));
@@ -162,11 +213,13 @@ export class Roller {
 
   /**
    * @param physical  [batch, steps, physical], scaled
-   * @param latents   [batch, latent], scaled: the state at the start
-   * @returns         [batch, steps, latent], scaled
+   * @param latents   [batch, latent], scaled: the state at the start, of all members; or [batch, members · latent]: each its own
+   * @returns         [batch, steps, members · latent], scaled
    */
   async rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
-    const start = { latents: hostTensor(latents, [batch, latents.length / batch]) };
+    const times = latents.length === batch * this.#latentDim ? this.members : 1;
+    const all = repeatedRows(latents, batch, times);
+    const start = { latents: hostTensor(all, [batch, all.length / batch]) };
     const driving = hostTensor(physical, [batch, steps, physical.length / (batch * steps)]);
     const made = await this.#rollout({ physical: driving, ...start, ...(await this.#begin?.(start)) });
     return made.latents!.data;
@@ -175,6 +228,41 @@ export class Roller {
   dispose(): Promise<void> {
     return this.#frozen.dispose();
   }
+}
+
+/** Measures how far rows are from a calibration's sample of the training. */
+export class DistanceMeter {
+  readonly #frozen: Frozen;
+  readonly #measure: Run;
+
+  constructor(engine: Engine, trust: Trust) {
+    this.#frozen = new Frozen(engine, distanceArrays(trust));
+    this.#measure = this.#frozen.bind("distance", distanceStep());
+  }
+
+  /** @param seen [rows, d] @returns [rows] */
+  async distances(seen: Float32Array, rows: number): Promise<Float32Array> {
+    return (await this.#measure({ seen: hostTensor(seen, [rows, seen.length / rows]) })).distance!.data;
+  }
+
+  dispose(): Promise<void> {
+    return this.#frozen.dispose();
+  }
+}
+
+/** Each row so many times, one after the other. */
+function repeatedRows(rows: Float32Array, count: number, times: number): Float32Array {
+  if (times === 1) return rows;
+  const [out, width] = [new Float32Array(rows.length * times), rows.length / count];
+  for (let at = 0; at < count * times; at++) {
+    const row = Math.floor(at / times);
+    out.set(rows.subarray(row * width, (row + 1) * width), at * width);
+  }
+  return out;
+}
+
+function ensembleFor({ abundances_clipping }: AutoencoderWeights, members: number): DecodedEnsemble {
+  return { members, scale: new AbundanceScaling(abundances_clipping) };
 }
 
 function decoderArrays(weights: AutoencoderWeights): HostTensors {

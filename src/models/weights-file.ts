@@ -17,6 +17,7 @@ import { compressorOf } from "./compressors.ts";
 import type { EvolverShape } from "./evolver.ts";
 import { evolverOf } from "./evolvers.ts";
 import type { Layout } from "./layout.ts";
+import { type Trust, trustFacts, trustMetadata, trustOf, trustPrefix, trustTensors } from "./trust.ts";
 import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 
 /** What is scaled by a range that is empty or upside down comes out as nonsense. */
@@ -115,6 +116,10 @@ const emulatorMetadata = z.strictObject({
   scaled_latent_range: columnRange.optional(),
   /** `autoencoderHash` of the autoencoder that it was trained with. */
   autoencoder_hash: z.string(),
+  /** How far to believe it: see `trust.ts`; left out until `astrochem calibrate`. */
+  trust: trustMetadata.optional(),
+  /** Of an ensemble, where each member comes from; `provenance` then tells what they have in common. Left out: one model by itself. */
+  members: z.array(provenance).min(2).optional(),
 });
 
 type AutoencoderMetadata = z.output<typeof autoencoderMetadata>;
@@ -128,16 +133,14 @@ export interface AutoencoderWeights extends WithoutFormat<AutoencoderMetadata> {
   readonly statistics: Float32Array;
 }
 
-/** An emulator (any evolver) as its file holds it. `trainable` is the vector of its layout. */
-export interface EmulatorWeights extends WithoutFormat<EmulatorMetadata> {
+/** An emulator (any evolver, or several: `members`) as its file holds it. `trainable` is the vector of its layout, `model` the sizes of one. */
+export interface EmulatorWeights extends Omit<WithoutFormat<EmulatorMetadata>, "trust"> {
   readonly model: EvolverShape;
+  readonly trust?: Trust | undefined;
   readonly trainable: Float32Array;
 }
 
-/**
- * A file of weights may hold the state of their training too: arrays whose names begin with this, and metadata of this name.
- * Readers of weights pass over both.
- */
+/** A file of weights may hold the state of their training too: arrays whose names begin with this, and metadata of this name; passed over. */
 export const trainingPrefix = "training/";
 export const trainingMetadata = "training";
 
@@ -157,11 +160,15 @@ export function writeAutoencoder(path: string, weights: AutoencoderWeights, trai
   writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }), training);
 }
 
-/** The same for an emulator. */
 export function writeEmulator(path: string, weights: EmulatorWeights, training?: SafetensorsContent): void {
-  const { trainable, ...metadata } = weights;
-  const tensors = new Map(arraysOf(evolverOf(weights).layout, trainable));
-  writeWith(path, tensors, encodeMetadata({ kind: "emulator", ...metadata }), training);
+  const { trainable, trust, ...metadata } = weights;
+  const tensors = new Map([...arraysOf(evolverOf(weights).layout, trainable), ...(trust ? trustTensors(trust) : [])]);
+  writeWith(
+    path,
+    tensors,
+    encodeMetadata({ kind: "emulator", ...metadata, trust: trust && trustFacts(trust) }),
+    training,
+  );
 }
 
 function writeWith(
@@ -218,8 +225,9 @@ export function readAutoencoder(path: string): AutoencoderWeights {
 
 /** @throws CheckpointError where the file is absent, damaged, of another kind or version */
 export function readEmulator(path: string): EmulatorWeights {
-  const { tensors, metadata } = readWeights(path);
-  const { format_version: _, kind: __, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
+  const { tensors: all, metadata } = readWeights(path);
+  const { format_version: _, kind: __, trust, ...rest } = decodeMetadata(path, metadata, "emulator", emulatorMetadata);
+  const tensors = new Map([...all].filter(([name]) => !name.startsWith(trustPrefix)));
   const { shape: model, layout } = modelIn(path, () => evolverOf(rest, path));
   const { physical_parameters, start, species } = rest;
   checkCount(path, "physical parameters", physical_parameters.length, model.input_dim - model.output_dim);
@@ -231,7 +239,8 @@ export function readEmulator(path: string): EmulatorWeights {
     checkCount(path, "ranges of latents", rest.scaled_latent_range.lower.length, model.output_dim);
   }
   checkArrays(path, tensors, [layout]);
-  return { ...rest, model, trainable: layout.gather(tensors) };
+  const weights = { ...rest, model, trainable: layout.gather(tensors) };
+  return trust ? { ...weights, trust: trustOf(path, trust, all, model.input_dim) } : weights;
 }
 
 /** The model that a file names. */

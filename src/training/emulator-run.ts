@@ -23,6 +23,7 @@ import { CheckpointError, ConfigError } from "../errors.ts";
 import { compressorOf } from "../models/compressors.ts";
 import { type Evolver, type EvolverShape, initialEvolver } from "../models/evolver.ts";
 import { evolverOf, kindOfEvolver } from "../models/evolvers.ts";
+import { memberCount, memberOf } from "../models/members.ts";
 import { Encoder } from "../models/runners.ts";
 import {
   type AutoencoderWeights,
@@ -39,6 +40,7 @@ import { packageVersion } from "../version.ts";
 import { lossSettings, stoichiometryTensor } from "./dataset-facts.ts";
 import { EmulatorTrainerSequential } from "./emulator-trainer.ts";
 import { openWindows } from "./emulator-windows.ts";
+import { trainMembers } from "./members-run.ts";
 import { provenanceOf, type RunTools, type TrainingReport } from "./run-tools.ts";
 import { type OpenTraining, runTraining } from "./run-training.ts";
 import type { Snapshot } from "./training-state.ts";
@@ -68,7 +70,12 @@ export interface EmulatorJob {
   readonly mode: CacheMode;
   readonly cacheFolder: string;
   readonly memoryBudgetBytes: number;
+  /** Of the first member. */
   readonly seed: number;
+  /** How many emulators are trained; several are an ensemble. */
+  readonly members: number;
+  /** Which of them, counted from 0. */
+  readonly member: number;
 }
 
 /** Nothing was trained, so that nothing has to be found again. */
@@ -81,12 +88,13 @@ const untrained = {
 };
 
 /**
- * Trains an emulator through the frozen autoencoder: encoded sequences, windows, epochs.
+ * Trains an emulator, or the members of an ensemble, through the frozen autoencoder: encoded sequences, windows, epochs.
  * @returns null in mode `preprocess`, which makes the caches only
  * @throws DataError, CheckpointError, NumericsError
  */
 export function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
-  return runTraining(job, tools, () => openTraining(job, tools));
+  const trainOne = (one: EmulatorJob, its: RunTools) => runTraining(one, its, () => openTraining(one, its));
+  return job.members > 1 ? trainMembers(job, tools, trainOne) : trainOne(job, tools);
 }
 
 async function openTraining(job: EmulatorJob, tools: RunTools): Promise<OpenTraining<EmulatorBatch> | null> {
@@ -340,7 +348,7 @@ function copyOf({ shift, scale }: LatentAffine): { shift: number[]; scale: numbe
 }
 
 function startingWeights(
-  { warmStart, model: { model_name }, seed, columns, recipe }: EmulatorJob,
+  { warmStart, model: { model_name }, seed, columns, recipe, members, member }: EmulatorJob,
   evolver: Evolver,
   { log }: RunTools,
 ): Float32Array {
@@ -348,7 +356,15 @@ function startingWeights(
     const random = new RandomStream(derivedSeed(seed, "initial emulator"));
     return initialEvolver(evolver, random, recipe.last_layer);
   }
-  const weights = readEmulator(warmStart);
+  const found = readEmulator(warmStart);
+  const count = memberCount(found);
+  if (count > 1 && count !== members) {
+    throw new CheckpointError(`${warmStart} holds an ensemble of ${count}, not ${members}`, {
+      where: warmStart,
+      fix: `members=${count}: each goes on from its own weights; or give the weights of one emulator, or start fresh`,
+    });
+  }
+  const weights = memberOf(found, count > 1 ? member : 0);
   checkWarmStart(warmStart, weights, { model_name, model: evolver.shape, species: columns.species });
   const scaling = weights.latent_scaling === undefined ? "minmax" : "standard";
   if (scaling !== recipe.latent_scaling) {

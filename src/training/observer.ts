@@ -14,6 +14,8 @@ export interface LossParts {
 export interface EpochRecord {
   /** Counted from 0; people are told one more. */
   epoch: number;
+  /** Of an ensemble, whose epoch it is, counted from 0. */
+  member?: number;
   /** The recipe's phase, counted from 0. */
   phase: number;
   /** Mean over species. */

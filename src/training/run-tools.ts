@@ -5,7 +5,7 @@ import type { Provenance } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
 import { type Checkpoint, type CheckpointOrigin, checkOrigin } from "./checkpoint.ts";
 import { CheckpointKeeper } from "./checkpoint-keeper.ts";
-import type { TrainingObserver } from "./observer.ts";
+import type { EpochRecord, TrainingObserver } from "./observer.ts";
 import type { TrainingOutcome } from "./trainer.ts";
 import type { Snapshot, TrainingState } from "./training-state.ts";
 
@@ -20,6 +20,8 @@ export interface RunTools {
   /** Milliseconds. */
   readonly now: () => number;
   readonly checkpoints: CheckpointTools;
+  /** Told the epochs of a resumed training that were done before. */
+  readonly done?: (epochs: readonly EpochRecord[]) => void;
   /** Told what the training is made from. */
   readonly describe?: (origin: CheckpointOrigin) => void;
   /** What it has to be made from; null where anything will do. */
@@ -88,6 +90,8 @@ export interface TrainingReport {
   readonly metric: "relative" | "dex";
   readonly parameters: number;
   readonly reason: string;
+  /** Of an ensemble, each member's, in order: sums and the reasons stand above, `best_epoch` and `best_metric` are null there. */
+  readonly members?: readonly Omit<TrainingReport, "weights" | "metric" | "parameters" | "members">[];
 }
 
 /** Where the best weights of a training come from. */

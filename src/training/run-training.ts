@@ -69,6 +69,7 @@ async function train<Batch>(job: TrainingJob, tools: RunTools, training: OpenTra
   const weights = job.model.save_model ? job.weights : null;
   const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
   const resumed = resumedState(tools, origin);
+  if (resumed) tools.done?.(resumed.values.log);
   const trainer = await training.trainer({
     engine,
     phases,

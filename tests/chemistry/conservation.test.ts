@@ -7,10 +7,10 @@ describe("Conservation", () => {
     // x · exp(A λ) with y = e^λ: y + 2 y² = 6, so y = 1.5.
     const conservation = new Conservation({ elements: ["C"], atoms: [[1], [2]], charges: [0, 0] });
     const state = Float32Array.of(1, 1);
-    const { residual, largest, absent } = conservation.project(state, [6]);
+    const { residual, mean_dex, absent } = conservation.project(state, [6]);
     expect([...state]).toEqual([1.5, 2.25]);
     expect([residual < 1e-10, absent]).toEqual([true, 0]);
-    expect(largest).toBeCloseTo(2 * Math.log(1.5), 6);
+    expect(mean_dex).toBeCloseTo(1.5 * Math.log10(1.5), 6);
   });
 
   const network = new Conservation({

@@ -18,6 +18,8 @@ describe("habits of Hydra", () => {
   it.each([
     ["-c job", { cfg: "job" }],
     ["-c=job", { cfg: "job" }],
+    ["-m train_split=0.5,0.7", { multirun: true }],
+    ["--multirun --resume", { multirun: true, resume: "" }],
     ["-cd mine", { "config-dir": ["mine"] }],
     ["-cfg job", { cfg: "job" }],
   ])("`%s` works", async (words, args) => {
@@ -40,12 +42,14 @@ describe("habits of Hydra", () => {
     ["-cp x", "--config-dir DIR"],
     ["--info defaults", "--cfg job"],
     ["-p model", "--cfg job"],
-    ["-m model.lr=1,2", "loop in the shell"],
-    ["--multirun", "loop in the shell"],
     ["--experimental-rerun x", "astrochem reproduce RUN"],
     ["--cfg hydra", "give job"],
   ])("`%s` is refused with ours: %s", async (words, fix) => {
     await expect(parse("preprocess", ...words.split(" "))).rejects.toThrow(fix);
+  });
+
+  it("-m of a command that cannot sweep says which can", async () => {
+    await expect(parse("emulate", "a.h5", "-m")).rejects.toThrow("sweeps are for preprocess, train-autoencoder");
   });
 
   const load = (overrides: readonly string[], yaml?: string) => {

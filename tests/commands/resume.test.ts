@@ -6,8 +6,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Interruption } from "../../src/commands/interruption.ts";
 import { main } from "../../src/commands/main.ts";
 import { withLock } from "../../src/formats/lock.ts";
-import { readAutoencoder } from "../../src/models/weights-file.ts";
+import { joinMembers, memberOf } from "../../src/models/members.ts";
+import { type EmulatorWeights, readAutoencoder, readEmulator, writeEmulator } from "../../src/models/weights-file.ts";
 import { readCheckpoint } from "../../src/training/checkpoint.ts";
+import type { EpochRecord } from "../../src/training/observer.ts";
 import { writeClean } from "../data/clean-sample.ts";
 import { readEvents } from "../helpers/event-files.ts";
 import { testFolder } from "../helpers/folder.ts";
@@ -208,6 +210,78 @@ describe.each(kinds)("%s --resume", (kind) => {
     expect(state.values.best!.epoch).toBe(state.values.epoch - 1);
     expect((await command([kind, "--resume", best], cwd)).code).toBe(0);
     expectSame(cwd, kind);
+  });
+});
+
+describe("train-emulator members=2", () => {
+  const kind = "train-emulator";
+  const args = [kind, ...words[kind], "members=2"];
+  const [weights, log] = ["weights/grav/emulator.safetensors", "weights/grav/emulator.json"];
+  const ensembleIn = (cwd: string) => readEmulator(join(cwd, weights));
+  /** Those of a training by itself. */
+  const alone: EmulatorWeights[] = [];
+
+  beforeAll(async () => {
+    for (const seed of [0, 1]) {
+      const own = `model.save_model_path=alone/${seed}.safetensors`;
+      const { code, stderr } = await command([kind, ...words[kind], `seed=${seed}`, own], made);
+      expect(code, stderr).toBe(0);
+      alone.push(readEmulator(join(made, `alone/${seed}.safetensors`)));
+    }
+  });
+
+  it("trains what two trainings of these seeds train; killed half way, only the member under way goes on", async () => {
+    const cwd = folderFor(kind);
+    const killed = await command(args, cwd, { interruptAt: "member 2 of 2" });
+    expect([killed.code, killed.stderr]).toEqual([143, expect.stringContaining("member 1 of 2, seed 0")]);
+    expect(existsSync(join(cwd, weights))).toBe(false);
+    const [run] = runsIn(cwd) as [string];
+    const again = await command([kind, "--resume", run], cwd, { interruptAt: "epoch 3/" });
+    expect([again.code, again.stderr]).toEqual([143, expect.stringContaining("member 1 of 2, seed 0: trained before")]);
+    const last = await command([...args, "--resume"], cwd);
+    expect(last.code, last.stderr).toBe(0);
+    expect(last.stderr).not.toContain("epoch 1/");
+    expect(last.stdout).toMatch(/^2 members, .*member 1: best .*member 2: best /);
+    expect([0, 1].map((m) => memberOf(ensembleIn(cwd), m))).toEqual(alone);
+    const records = json(join(cwd, log)) as unknown as EpochRecord[];
+    expect(records.map(({ member, epoch }) => [member, epoch])).toEqual(
+      [0, 1].flatMap((member) => [0, 1, 2, 3, 4].map((epoch) => [member, epoch])),
+    );
+    const lines = readFileSync(join(run, "epochs.jsonl"), "utf8").trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual(records);
+    expect(json(join(run, "summary.json"))).toMatchObject({ outcome: "completed", epochs: 10, members: [{}, {}] });
+    const reproduced = await command(["reproduce", run], cwd);
+    expect([reproduced.code, reproduced.stdout], reproduced.stderr).toEqual([
+      0,
+      expect.stringMatching(/^weights: the same bits\nepochs: the same numbers\n/),
+    ]);
+  });
+
+  it("gets more members later: those that are there are not trained again", async () => {
+    const cwd = folderFor(kind);
+    expect((await command([kind, ...words[kind], "run_dir=run"], cwd)).code).toBe(0);
+    const more = await command([kind, "--resume", "run", "members=2"], cwd);
+    expect(more.code, more.stderr).toBe(0);
+    expect([0, 1].map((m) => memberOf(ensembleIn(cwd), m))).toEqual(alone);
+  });
+
+  it("starts each from its own weights with --warm-start, or all from one; other numbers are refused", async () => {
+    const cwd = folderFor(kind);
+    writeEmulator(join(cwd, "two.safetensors"), joinMembers(alone, ["", ""]));
+    const from = ["--warm-start", "model.pretrained_model_path=two.safetensors", "model.max_epochs=1"];
+    const refused = await command([...args, "members=3", ...from], cwd);
+    expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining("holds an ensemble of 2, not 3")]);
+    expect(refused.stderr).toContain("members=2: each goes on from its own weights");
+    const { code, stderr } = await command([...args, ...from], cwd);
+    expect(code, stderr).toBe(0);
+    const second = memberOf(ensembleIn(cwd), 1);
+    writeEmulator(join(cwd, "one.safetensors"), alone[1]!);
+    const single = await command(
+      [kind, ...words[kind], "seed=1", ...from, "model.pretrained_model_path=one.safetensors"],
+      cwd,
+    );
+    expect(single.code, single.stderr).toBe(0);
+    expect(second).toEqual(ensembleIn(cwd));
   });
 });
 

@@ -41,10 +41,20 @@ describe("describeConfig", () => {
       env: {},
       now: new Date(0),
     });
-    const { dataset, autoencoder, model, recipe, ...top } = config;
+    const { dataset, autoencoder, model, recipe, launcher, ...top } = config;
     const { preprocessing, abundances_clipping, ...rest } = dataset;
     const phases = recipe.phases.flatMap(({ loss, ...phase }) => [loss, phase]);
-    for (const part of [top, rest, preprocessing, abundances_clipping, autoencoder, model, recipe, ...phases]) {
+    for (const part of [
+      top,
+      launcher,
+      rest,
+      preprocessing,
+      abundances_clipping,
+      autoencoder,
+      model,
+      recipe,
+      ...phases,
+    ]) {
       for (const key of Object.keys(part)) expect(known).toContain(key);
     }
   });

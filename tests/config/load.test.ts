@@ -51,6 +51,7 @@ describe("the package's configurations", () => {
       datasets: "grav",
       models: "autoencoder",
       "recipes/autoencoder@recipe": "curriculum",
+      launchers: "local",
     });
     expect(config).toMatchObject({
       mode: "both",
@@ -414,7 +415,7 @@ describe("what is wrong is told all at once", () => {
            fix  did you mean \`model.latent_dim\`? known keys of model: model_name, hidden_dims, latent_dim, batch_size, noise, latents_minmax_path, lr, lr_decay, lr_decay_patience, betas, weight_decay, power_weight, conservation_weight, worst_weight, stagnant_epoch_patience, gradient_clipping, dropout, dropout_decay_patience, dropout_reduction_factor, low_dropout_threshold, low_dropout_lr, shuffle_chunk_size, max_epochs, max_minutes, save_model, pretrained_model_path, save_model_path
       11. unknown key \`train_split\`
            at   override "train_split=0.8", column 1
-           fix  did you mean \`dataset.preprocessing.train_split\`? known keys: working_path, device, engine, threads, mode, seed, memory_budget_mb, cache_dir, run_dir, checkpoint_minutes, logger, dataset, model, recipe"
+           fix  did you mean \`dataset.preprocessing.train_split\`? known keys: working_path, device, engine, threads, mode, seed, memory_budget_mb, cache_dir, run_dir, checkpoint_minutes, logger, launcher, dataset, model, recipe"
     `);
   });
 
@@ -483,7 +484,7 @@ describe("what is wrong is told all at once", () => {
            at   override "model.lr=1,2", column 11
            fix  a list is written with brackets: 'model.lr=[1,2]'
                 text is quoted: model.lr="'1,2'"
-                a sweep over several values is one run each: start the command once for every value
+                a sweep has one run for each value: add -m (preprocess, train-autoencoder, train-emulator, evaluate)
       2. \`=\` expected after the key \`x\`
            at   override "x", column 2
            fix  write key=value; key= sets empty text"

@@ -171,7 +171,7 @@ describe("a mistake in an override", () => {
         at   override "model.lr=1e-3,1e-4", column 14
         fix  a list is written with brackets: 'model.lr=[1e-3,1e-4]'
              text is quoted: model.lr="'1e-3,1e-4'"
-             a sweep over several values is one run each: start the command once for every value"
+             a sweep has one run for each value: add -m (preprocess, train-autoencoder, train-emulator, evaluate)"
     `);
   });
 
@@ -278,7 +278,7 @@ describe("a mistake in an override", () => {
     expect(failure("model.lr=choice(1e-3,1e-4)")).toMatchInlineSnapshot(`
       "choice(…) sweeps over values, and one run takes one value
         at   override "model.lr=choice(1e-3,1e-4)", column 16
-        fix  give one value"
+        fix  a sweep has one run for each value: add -m (preprocess, train-autoencoder, train-emulator, evaluate)"
     `);
   });
 });

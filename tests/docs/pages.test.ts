@@ -7,6 +7,7 @@ import { withTables } from "../../docs/update-configuration.ts";
 import { parseCommandLine } from "../../src/commands/command-line.ts";
 import { composeConfig } from "../../src/commands/compose.ts";
 import { commands } from "../../src/commands/registry.ts";
+import { sweepPoints } from "../../src/sweeps/points.ts";
 
 const pages = execFileSync("git", ["ls-files", "*.md"], { encoding: "utf8" }).trim().split("\n");
 const read = (page: string): string => readFileSync(page, "utf8");
@@ -114,7 +115,11 @@ describe("the pages", () => {
         place: { cwd: process.cwd(), env: {}, now: () => new Date(0) },
       });
       if (request.kind === "text" || !request.command.config) continue;
-      const { args, overrides } = request;
+      const { args } = request;
+      // Of a sweep the first point.
+      const overrides = args.multirun
+        ? sweepPoints(request.overrides, () => ["emulator"])[0]!.overrides
+        : request.overrides;
       const configDirs = (args["config-dir"] as string[] | undefined) ?? [];
       const context = { cwd: process.cwd(), env: {}, now: () => new Date(0), overrides, configDirs };
       await composeConfig(request.command.config.root, context as unknown as Parameters<typeof composeConfig>[1]);

@@ -8,6 +8,7 @@ import { RandomStream } from "../../src/data/random.ts";
 import { exportOnnx } from "../../src/export/export-onnx.ts";
 import { type Evolver, initialEvolver, rolloutFrom } from "../../src/models/evolver.ts";
 import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
+import { joinMembers } from "../../src/models/members.ts";
 import { Roller } from "../../src/models/runners.ts";
 import {
   autoencoderHash,
@@ -268,18 +269,24 @@ describe.each(variants)("$label", ({ label, model_name, model }) => {
     await program.dispose();
   });
 
-  it.each([false, true])(
-    "is exported to ONNX as `Inference` computes it, with the scaling inside: %s",
-    async (scaling) => {
-      const folder = join(testFolder(), label.replaceAll(/\W/g, "-"));
+  it.each([
+    [false, 1],
+    [true, 1],
+    [false, 3],
+    [true, 3],
+  ])(
+    "is exported to ONNX as `Inference` computes it, with the scaling inside: %s, and %i members",
+    async (scaling, members) => {
+      const folder = join(testFolder(), `${label.replaceAll(/\W/g, "-")}-${members}`);
       mkdirSync(folder, { recursive: true });
       const paths = {
         autoencoder: join(folder, "autoencoder.safetensors"),
         emulator: join(folder, "emulator.safetensors"),
       };
       writeAutoencoder(paths.autoencoder, autoencoder as never);
-      writeEmulator(paths.emulator, {
+      const of = (seed: number) => ({
         ...weights,
+        trainable: initialEvolver(evolver, new RandomStream(3 + seed), 0.3),
         species,
         provenance,
         physical_parameters: [
@@ -291,7 +298,9 @@ describe.each(variants)("$label", ({ label, model_name, model }) => {
         scaled_latent_range: { lower: [0, 0], upper: [1, 1] },
         time_step_yr: null,
         autoencoder_hash: autoencoderHash(autoencoder as never),
-      } as never);
+      });
+      const all = Array.from({ length: members }, (_, m) => of(m) as never);
+      writeEmulator(paths.emulator, joinMembers(all, []));
       const tools = { log: () => {}, signal: new AbortController().signal };
       const { files } = await exportOnnx(
         { cwd: folder, scaling, output: `onnx-${scaling}`, ...paths, steps: 5 },

@@ -3,6 +3,7 @@ import { readPth } from "../../formats/pytorch.ts";
 import type { NamedTensor } from "../../formats/safetensors.ts";
 import { forTensorBlocks, type IndexedTensor, readSafetensorsIndex } from "../../formats/safetensors-index.ts";
 import { autoencoderAmong } from "../../models/companion.ts";
+import { trustPrefix } from "../../models/trust.ts";
 import { type AutoencoderWeights, readAutoencoder, readEmulator } from "../../models/weights-file.ts";
 import { summarizeSpecies } from "./column-roles.ts";
 import type { TensorSummary, TensorsInspection, WeightsInspection } from "./inspection.ts";
@@ -89,10 +90,10 @@ function limits({ min, max, nan, infinite }: NumberStatistics): Pick<TensorSumma
   return { min: finiteOrNull(min), max: finiteOrNull(max), nonfinite: nan + infinite };
 }
 
-/** Numbers in all arrays but for the counters of batch norms. */
+/** Numbers in all arrays but for the counters of batch norms and a calibration. */
 function parameterCount(tensors: readonly TensorSummary[]): number {
   return tensors
-    .filter(({ name }) => !name.endsWith("num_batches_tracked"))
+    .filter(({ name }) => !name.endsWith("num_batches_tracked") && !name.startsWith(trustPrefix))
     .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 

@@ -1,12 +1,24 @@
+import { trustSignals } from "../../models/trust.ts";
 import { describeChoices } from "../baseline-choices.ts";
 import type { PredictionMetrics } from "../error-types.ts";
 import type { FileReference, Metrics } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
+import { describeReliability, type Reliability } from "../reliability.ts";
 import type { EvaluationSamples } from "../sample-types.ts";
 import { describeTraining, meanErrors } from "../training-check.ts";
 import { headlineOf } from "../verdicts.ts";
 import { type Html, html } from "./html.ts";
-import { type Column, contents, count, type DrawnSection, figureSections, page, shortNumber, table } from "./page.ts";
+import {
+  anchor,
+  type Column,
+  contents,
+  count,
+  type DrawnSection,
+  figureSections,
+  page,
+  shortNumber,
+  table,
+} from "./page.ts";
 import { speciesCurves } from "./species-curves.ts";
 
 /** report.html: the verdict first, then the figures, the species, and where it all comes from. */
@@ -21,6 +33,7 @@ export function evaluationPage(
   const titles = [
     "In short",
     ...sections.map((section) => section.title),
+    ...(metrics.reliability ? [believing] : []),
     ...(curves ? ["Any species"] : []),
     "Every species",
     "Provenance",
@@ -34,6 +47,7 @@ ${contents(titles)}
 <main>
 <section><h2 id="in-short">In short</h2>
 <p class="lead">${lead(metrics)}</p>
+${metrics.reliability && html`<p>${describeReliability(metrics.reliability)}</p>`}
 ${verdicts(metrics)}
 ${weaknesses(metrics)}
 <div class="scroll">${predictionTable(metrics)}</div>
@@ -41,6 +55,7 @@ ${weaknesses(metrics)}
 Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p>
 ${training(metrics)}</section>
 ${figureSections(sections, "figures")}
+${metrics.reliability && reliabilitySection(metrics.reliability)}
 ${curves}
 <section><h2 id="every-species">Every species</h2>
 <p class="muted">${sentence(predictionStyles[subject.kind].label)}. A heading sorts. Bias: log10 predicted − log10 true, below 0 where too little is predicted.</p>
@@ -50,6 +65,33 @@ ${curves}
 </main>
 <footer>Made by astrochem ${provenance.version}. The figures lie beside this page as SVG, PNG and Vega-Lite, the numbers in metrics.json.</footer>`;
   return page(title, "evaluate", body);
+}
+
+const believing = "How far to believe it";
+
+/** What is expected of states beside what came true. */
+function reliabilitySection({ bins, curve, level, threshold_dex, large, states, flags }: Reliability): Html {
+  const percent = (value: number | null): string => (value === null ? "" : `${(100 * value).toFixed(1)}\u00a0%`);
+  const binColumns: Column<Reliability["bins"][number]>[] = [
+    { title: "expected error, dex", value: ({ from_dex, to_dex }) => `${from_dex} to ${to_dex ?? "∞"}`, isText: true },
+    { title: "states", value: ({ states: own }) => count(own) },
+    { title: "mean expected", value: ({ mean_expected_dex }) => mean_expected_dex },
+    { title: "mean error", value: ({ mean_error_dex }) => mean_error_dex },
+    { title: "off by no more than expected", value: ({ coverage }) => percent(coverage) },
+  ];
+  const curveColumns: Column<Reliability["curve"][number]>[] = [
+    { title: "expected to be off by more than, dex", value: ({ expected_dex }) => expected_dex },
+    { title: `of those off by more than ${threshold_dex}`, value: ({ flagged }) => percent(flagged) },
+    { title: "of the others", value: ({ false_alarms }) => percent(false_alarms) },
+  ];
+  const told = trustSignals.filter(({ name }) => (flags[name] ?? 0) > 0);
+  const items = told.map(({ name, tells }) => html`<li>${percent(flags[name]!)} ${tells}</li>\n`);
+  return html`<section><h2 id="${anchor(believing)}">${believing}</h2>
+<p class="muted">Of every state the surrogate says what error to expect, in dex: ${percent(level)} of the states are to be off by no more. The error of a state
+is the mean over the species above 1e-12, with the elements kept. ${count(large)} of ${count(states)} states are off by more than ${threshold_dex} dex.</p>
+<div class="scroll">${table(binColumns, bins)}</div>
+<div class="scroll">${table(curveColumns, curve)}</div>
+${items.length > 0 && html`<ul>${items}</ul>`}</section>`;
 }
 
 /** Which split they are, what that is worth, and where they are from. */

@@ -46,12 +46,14 @@ const environmentSchema = z.looseObject({ command: z.string(), overrides: z.arra
 const summarySchema = z.looseObject({ outcome: z.enum(["completed", "interrupted", "failed"]) });
 const limit = z.number().nullable().catch(null);
 const configSchema = z.looseObject({
+  members: z.number().catch(1),
   model: z.looseObject({ max_epochs: limit, max_minutes: limit }),
   recipe: z.looseObject({ phases: z.array(z.looseObject({ epochs: limit })) }),
 });
 const amount = z.number().nullable().catch(null);
 const recordSchema = z.looseObject({
   epoch: z.number(),
+  member: z.int().min(0).max(1e6).catch(0),
   ...{ mean: amount, dex: amount, metric: amount, learning_rate: amount, items_per_second: amount },
   ...{ seconds_training: amount, seconds_validation: amount },
   train_loss: z.looseObject({ total: amount }).catch({ total: null }),
@@ -75,6 +77,8 @@ export class WatchedRun {
   #metric: RunView["metric"] = "relative";
   #best: number | null = null;
   #points: Point[] = [];
+  /** Epochs before those of each member. */
+  #before: number[] = [];
   #lines: string[] = [];
   #head: Head;
 
@@ -136,21 +140,26 @@ export class WatchedRun {
       return null;
     }
     const plan = config?.recipe.phases.map(({ epochs }) => epochs) ?? [];
+    const epochs = config && plan.length > 0 ? sumOf(planEpochs(plan, config.model.max_epochs)) : null;
+    // Members of an ensemble come one after the other, and each has the limits of a training.
+    const ofAll = (limit: number | null): number | null => (limit === null ? null : limit * (config?.members ?? 1));
     return {
       command: printableLine(environment.command, 40),
       overrides: environment.overrides.slice(0, 100).map((text) => printableLine(text, 100)),
-      maxEpochs: config && plan.length > 0 ? sumOf(planEpochs(plan, config.model.max_epochs)) : null,
-      maxMinutes: config?.model.max_minutes ?? null,
+      maxEpochs: ofAll(epochs),
+      maxMinutes: ofAll(config?.model.max_minutes ?? null),
     };
   }
 
   #addEpochs({ lines, isReplaced }: { lines: readonly string[]; isReplaced: boolean }) {
     const records = lines.flatMap((line) => soundJson(recordSchema, line) ?? []);
     let isWhole = isReplaced;
-    if (isReplaced) [this.#points, this.#facts] = [[], this.#readFacts()];
+    if (isReplaced) [this.#points, this.#before, this.#facts] = [[], [], this.#readFacts()];
     const first = this.#points.length;
     for (const record of records) {
-      const epoch = record.epoch + 1;
+      // Those of an ensemble's members are counted on.
+      this.#before[record.member] ??= this.#points.at(-1)?.[0] ?? 0;
+      const epoch = this.#before[record.member]! + record.epoch + 1;
       if (epoch <= (this.#points.at(-1)?.[0] ?? 0)) {
         isWhole = true;
         this.#points = this.#points.filter((point) => point[0] < epoch);

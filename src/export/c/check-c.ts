@@ -28,6 +28,7 @@ export function checkC(about: Description, vectors: CheckVectors): string {
 #define S ${upper}_SPECIES
 #define P ${upper}_PARAMETERS
 #define L ${upper}_LATENTS
+#define T ${upper}_TOTALS
 
 static const double tolerance = ${checkTolerance.toExponential()};
 
@@ -38,6 +39,9 @@ ${[
   table("decoded", vectors.decoded),
   table("stepped", vectors.stepped),
   table("evolved", vectors.evolved),
+  table("doubtful", vectors.doubtful),
+  table("sums", about.conserved.names.length > 0 ? vectors.totals : [0]),
+  table("conserved", vectors.conserved),
   doubles("shift", shift),
   doubles("scale", scale),
 ].join("\n")}
@@ -77,6 +81,18 @@ static void compare_latents(const char *what, const float *found, const float *e
   }
 }
 
+/* Sizes, not single abundances: in random states some are left to differences of others. */
+static void compare_totals(const float *found, const float *expected)
+{
+  float is[T + 1], should_be[T + 1];
+  (void)${name}_totals(1, found, is);
+  (void)${name}_totals(1, expected, should_be);
+  for (size_t k = 0; k < T && failures < 10; k++) {
+    if (strcmp(${name}_total((int)k), "charge") == 0) continue;
+    if (!(fabs((double)is[k] - (double)should_be[k]) <= 1e-6 * fabs((double)should_be[k]))) fail("emulate does not keep a total");
+  }
+}
+
 static void *reserve(size_t count)
 {
   void *place = calloc(count, sizeof(float));
@@ -91,8 +107,8 @@ static void *reserve(size_t count)
 static void check(size_t n)
 {
   float *start = reserve(n * S), *drive = reserve(n * STEPS * P), *at = reserve(n * P), *z = reserve(n * L);
-  float *x = reserve(n * S), *out = reserve(n * STEPS * S);${carry > 0 ? `\n  float *carry = reserve(n * ${upper}_CARRY);` : ""}
-  uint32_t *flags = reserve(n);
+  float *x = reserve(n * S), *out = reserve(n * STEPS * S), *totals = reserve(n * T + 1);${carry > 0 ? `\n  float *carry = reserve(n * ${upper}_CARRY);` : ""}
+  uint32_t *flags = reserve(n), at_once[1];
   for (size_t i = 0; i < n; i++) {
     memcpy(start + i * S, abundances + (i % CELLS) * S, S * sizeof(float));
     memcpy(drive + i * STEPS * P, physical + (i % CELLS) * STEPS * P, STEPS * P * sizeof(float));
@@ -100,7 +116,7 @@ static void check(size_t n)
   if (${name}_encode(n, start, z, flags) != ${upper}_OK) fail("encode returned an error");
   for (size_t i = 0; i < n; i++) compare_latents("encode", z + i * L, latents + (i % CELLS) * L);
   for (size_t i = 0; i < n; i++) memcpy(z + i * L, latents + (i % CELLS) * L, L * sizeof(float));
-  if (${name}_decode(n, z, x, NULL) != ${upper}_OK) fail("decode returned an error");
+  if (${name}_decode(n, z, NULL, x, NULL) != ${upper}_OK) fail("decode returned an error");
   for (size_t i = 0; i < n; i++) compare_abundances("decode", S, x + i * S, decoded + (i % CELLS) * S);${
     carry > 0 ? `\n  if (${name}_start(n, z, carry) != ${upper}_OK) fail("start returned an error");` : ""
   }
@@ -109,10 +125,38 @@ static void check(size_t n)
     if (${name}_step(n, at, z, ${carry > 0 ? "carry, " : ""}flags) != ${upper}_OK) fail("step returned an error");
     for (size_t i = 0; i < n; i++) compare_latents("step", z + i * L, stepped + ((i % CELLS) * STEPS + t) * L);
   }
-  if (${name}_emulate(n, STEPS, drive, start, out, flags) != ${upper}_OK) fail("emulate returned an error");
+  if (${name}_emulate(n, STEPS, drive, start, ${upper}_AS_DECODED, out, flags) != ${upper}_OK) fail("emulate returned an error");
   for (size_t i = 0; i < n; i++) {
     compare_abundances("emulate", STEPS * S, out + i * STEPS * S, evolved + (i % CELLS) * STEPS * S);
   }
+  if (${name}_emulate(n, STEPS, drive, start, 0, out, flags) != ${upper}_OK) fail("emulate returned an error");
+  if (${name}_totals(n, start, totals) != ${upper}_OK) fail("totals returned an error");
+  for (size_t i = 0; i < n && T > 0; i++) {
+    for (size_t t = 0; t < STEPS; t++) {
+      memcpy(x + i * S, evolved + ((i % CELLS) * STEPS + t) * S, S * sizeof(float));
+      if (${name}_conserve(1, totals + i * T, x + i * S, NULL, at_once) != ${upper}_OK) fail("conserve returned an error");
+      if (!at_once[0] && !flags[i]) compare_totals(x + i * S, out + (i * STEPS + t) * S);
+    }
+  }
+  for (size_t i = 0; i < n; i++) {
+    memcpy(x + i * S, doubtful + (i % CELLS) * S, S * sizeof(float));
+    if (T > 0) memcpy(totals + i * T, sums + (i % CELLS) * T, T * sizeof(float));
+  }
+  if (${name}_conserve(n, totals, x, start, flags) != ${upper}_OK) fail("conserve returned an error");
+  for (size_t i = 0; i < n; i++) {
+    if (flags[i]) fail("totals cannot be had");
+    compare_abundances("conserve", S, x + i * S, conserved + (i % CELLS) * S);
+  }
+  if (${name}_conserve(n, totals, x, start, flags) != ${upper}_OK) fail("conserve returned an error");
+  for (size_t i = 0; i < n; i++) {
+    if (!(start[i] < 1e-5f)) fail("what is conserved is corrected again");
+  }
+  for (size_t i = 0; i < n; i++) memcpy(z + i * L, latents + (i % CELLS) * L, L * sizeof(float));
+  if (${name}_decode(n, z, NULL, start, flags) != ${upper}_OK) fail("decode returned an error");
+  if (${name}_conserve(n, totals, start, NULL, flags) != ${upper}_OK) fail("conserve returned an error");
+  if (${name}_decode(n, z, totals, x, flags) != ${upper}_OK) fail("decode returned an error");
+  compare_abundances("decode with totals", n * S, x, start);
+  for (size_t i = 0; i < n; i++) memcpy(start + i * S, abundances + (i % CELLS) * S, S * sizeof(float));
 
   /* The last cell gets what is to be flagged. */
   for (size_t k = 0; k < P; k++) {
@@ -132,16 +176,18 @@ static void check(size_t n)
   if (${name}_step(n, at, z, ${carry > 0 ? "carry, " : ""}flags) != ${upper}_OK) fail("step returned an error");
   if (!(flags[0] & ${upper}_OUT_OF_RANGE)) fail("a condition outside of its range is not flagged");
 
-  free(start), free(drive), free(at), free(z), free(x), free(out), free(flags)${carry > 0 ? ", free(carry)" : ""};
+  free(start), free(drive), free(at), free(z), free(x), free(out), free(totals), free(flags)${carry > 0 ? ", free(carry)" : ""};
 }
 
 int main(void)
 {
+  static float x_of_one[S];
   check(1);
   check(3);
   check(133);
   if (${name}_encode(0, NULL, NULL, NULL) != ${upper}_OK) fail("no cells are an error");
   if (${name}_encode(1, NULL, NULL, NULL) != ${upper}_NULL_ARRAY) fail("NULL is no error");
+  if (${name}_emulate(1, 1, physical, abundances, 2u, x_of_one, NULL) != ${upper}_BAD_OPTION) fail("an unknown option is no error");
   if (${name}_species(-1) != NULL || ${name}_species(S) != NULL) fail("there are more species than there should be");
   if (${name}_species_index(${name}_species(S - 1)) != S - 1) fail("a species is not found by its name");
   printf("%s: the largest deviation is %.1e in scaled units; %.0e is allowed\\n", failures ? "FAILED" : "ok", worst, tolerance);

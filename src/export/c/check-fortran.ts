@@ -9,6 +9,7 @@ export function checkFortran(about: Description, vectors: CheckVectors): string 
   const { name, carry } = about;
   const { steps, span_dex } = vectors;
   const [S, P, L] = [about.species.length, about.conditions.length, about.latents];
+  const T = about.conserved.names.length;
   const filled = (of: string, values: Float32Array): string => {
     const used = Array.from(values.subarray(0, (values.length / vectors.cells) * cells), fortranReal);
     const lines: string[] = [];
@@ -16,7 +17,7 @@ export function checkFortran(about: Description, vectors: CheckVectors): string 
       const row = used.slice(k, k + 4);
       lines.push(`  flat(${k + 1}:${k + row.length}) = [${row.join(", ")}]`);
     }
-    return `${lines.join("\n")}\n  ${of} = reshape(flat, shape(${of}))`;
+    return `${lines.join("\n")}\n  ${of} = reshape(flat(1:${used.length}), shape(${of}))`;
   };
   const step =
     carry > 0
@@ -28,11 +29,13 @@ program check
   implicit none
   integer, parameter :: cells = ${cells}, steps = ${steps}
   real(${name}_real), parameter :: tolerance = ${checkTolerance.toExponential()}
-  real(${name}_real) :: flat(${Math.max(S, P, L) * steps * cells})
+  real(${name}_real) :: flat(${Math.max(S, P, L, T) * steps * cells})
   real(${name}_real) :: physical(${P}, steps, cells), abundances(${S}, cells), latents(${L}, cells)
-  real(${name}_real) :: stepped(${L}, steps, cells), evolved(${S}, steps, cells), scale(${L}), offset(${L})
+  real(${name}_real) :: stepped(${L}, steps, cells), evolved(${S}, steps, cells), conserved(${S}, cells)
+  real(${name}_real) :: scale(${L}), offset(${L}), totals(${name}_totals, cells), totals_wanted(${name}_totals, cells)
+  real(${name}_real) :: correction(cells), doubtful(${S}, cells)
   real(${name}_real) :: z(${L}, cells), out(${S}, steps, cells), wide(2 * ${S}, cells)
-${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells)
+${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells), told(cells)
   real(${name}_real) :: worst
   integer :: status, t
   logical :: failed
@@ -43,6 +46,9 @@ ${filled("abundances", vectors.abundances)}
 ${filled("latents", vectors.latents)}
 ${filled("stepped", vectors.stepped)}
 ${filled("evolved", vectors.evolved)}
+${filled("conserved", vectors.conserved)}
+${filled("doubtful", vectors.doubtful)}
+${filled("totals_wanted", vectors.totals)}
 ${vectors.scale.map((each, k) => `  scale(${k + 1}) = ${fortranReal(each)}\n  offset(${k + 1}) = ${fortranReal(Math.abs(vectors.shift[k]! / each))}`).join("\n")}
   worst = 0
   failed = .false.
@@ -61,7 +67,22 @@ ${carry > 0 ? `  call ${name}_start(z, memory, status)\n` : ""}  do t = 1, steps
   call ${name}_decode(z, wide(1::2, :), flags, status)
   call expect(status == ${name}_ok, 'decode returned an error')
   call compare_abundances(wide(1::2, :), evolved(:, steps, :))
-  call ${name}_emulate(physical, abundances, out, status=status)
+  call ${name}_emulate(physical, abundances, out, flags, status)
+  call expect(status == ${name}_ok, 'emulate returned an error')
+  call ${name}_totals_of(abundances, totals, status)
+  call expect(status == ${name}_ok, 'totals_of returned an error')
+  call ${name}_decode(z, wide(1::2, :), told, status, totals)
+  call expect(status == ${name}_ok, 'decode with totals returned an error')
+  do t = 1, cells
+    if (flags(t) == 0 .and. told(t) == 0) call compare_abundances(out(:, steps, t:t), wide(1::2, t:t))
+  end do
+  wide(1::2, :) = doubtful
+  call ${name}_conserve(totals_wanted, wide(1::2, :), flags, status)
+  call expect(status == ${name}_ok .and. all(flags == 0), 'conserve returned an error')
+  call compare_abundances(wide(1::2, :), conserved)
+  call ${name}_conserve(totals_wanted, wide(1::2, :), flags, status, correction)
+  call expect(all(correction < 1e-5), 'what is conserved is corrected again')
+  call ${name}_emulate(physical, abundances, out, status=status, conserve=.false.)
   call expect(status == ${name}_ok, 'emulate returned an error')
   do t = 1, steps
     call compare_abundances(out(:, t, :), evolved(:, t, :))

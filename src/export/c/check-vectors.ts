@@ -1,3 +1,5 @@
+import { Conservation } from "../../chemistry/conservation.ts";
+import { tableOfWeights } from "../../chemistry/element-table.ts";
 import { derivedSeed, RandomStream } from "../../data/random.ts";
 import type { Inference } from "../../inference/inference.ts";
 import type { Models, PartPort } from "../onnx-parts.ts";
@@ -16,6 +18,11 @@ export interface CheckVectors {
   readonly decoded: Float32Array;
   readonly stepped: Float32Array;
   readonly evolved: Float32Array;
+  /** [cells, totals], [cells, species]: totals, and what gets them. Those all over the ranges would leave some species to differences. */
+  readonly totals: Float32Array;
+  readonly doubtful: Float32Array;
+  /** [cells, species]: what `Conservation` makes of it. */
+  readonly conserved: Float32Array;
   /** A scaled latent is (raw − shift) / scale, [latents]. */
   readonly shift: readonly number[];
   readonly scale: readonly number[];
@@ -42,13 +49,33 @@ export async function checkVectors(about: Description, models: Models, inference
   const { data: decoded } = await inference.decode(latents);
   const { data: stepped } = await inference.latentEmulate(history, latents);
   const { data: evolved } = await inference.emulate(history, rows);
+  const kept = conservedVectors(models.autoencoder);
   const affine = models.emulator!.latents;
   const each = (values: readonly number[]): number[] =>
     Array.from({ length: latent }, (_, k) => values[k % values.length]!);
   return {
-    ...{ cells, steps, physical, abundances, latents: latents.data, decoded, stepped, evolved },
+    ...{ cells, steps, physical, abundances, latents: latents.data, decoded, stepped, evolved, ...kept },
     shift: each(affine.shift),
     scale: each(affine.scale),
     span_dex: Math.log10(about.clipping.upper) - Math.log10(about.clipping.lower),
   };
+}
+
+function conservedVectors(autoencoder: Models["autoencoder"]): Pick<CheckVectors, "totals" | "doubtful" | "conserved"> {
+  const conservation = new Conservation(tableOfWeights(autoencoder));
+  const random = new RandomStream(derivedSeed(0, "export c totals"));
+  const [species, names] = [conservation.species, conservation.names.length];
+  const draw = (): Float32Array => {
+    const values = new Float32Array(cells * species);
+    random.fillUniform(values, -6, -4);
+    return values.map((x) => 10 ** x);
+  };
+  const [doubtful, other] = [draw(), draw()];
+  const [totals, conserved] = [new Float32Array(cells * names), doubtful.slice()];
+  for (let i = 0; i < cells; i++) {
+    const row = (of: Float32Array, width: number): Float32Array => of.subarray(i * width, (i + 1) * width);
+    row(totals, names).set(conservation.totals(row(other, species)));
+    conservation.project(row(conserved, species), row(totals, names));
+  }
+  return { totals, doubtful, conserved };
 }

@@ -1,6 +1,7 @@
 import { autoencoderHash } from "../../models/weights-file.ts";
 import { packageVersion } from "../../version.ts";
 import type { Models } from "../onnx-parts.ts";
+import { type Conserved, conservedBy } from "./conserve.ts";
 
 /** A condition, with the range of the training rows, or of the configuration where that is not known. */
 export interface Condition {
@@ -19,6 +20,7 @@ export interface Description {
   /** Numbers that a trajectory remembers beside its latents. */
   readonly carry: number;
   readonly clipping: { readonly lower: number; readonly upper: number };
+  readonly conserved: Conserved;
   /** Null where it varies or is not known. */
   readonly stepYears: number | null;
   readonly provenance: readonly string[];
@@ -39,6 +41,7 @@ export function describe(name: string, models: Models, carry: number): Descripti
     })),
     latents: autoencoder.model.latent_dim,
     carry,
+    conserved: conservedBy(autoencoder),
     clipping: autoencoder.abundances_clipping,
     stepYears: weights.time_step_found === "input" ? null : weights.time_step_yr,
     provenance: [

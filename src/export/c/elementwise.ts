@@ -3,7 +3,7 @@ import type { OnnxNode } from "../../backend/onnx-model.ts";
 /** An operation on numbers one by one: as this program computes it when a constant is made, and as C. */
 export interface ElementwiseOp {
   readonly value: (args: readonly number[], attributes: OnnxNode["attributes"]) => number;
-  /** @param args expressions without side effects, each of a name or literal */
+  /** @param args vectors of numbers: expressions without side effects, each of a name or in brackets */
   readonly c: (args: readonly string[], attributes: OnnxNode["attributes"]) => string;
 }
 
@@ -18,7 +18,7 @@ const infix = (sign: string, value: (a: number, b: number) => number): Elementwi
 });
 const compared = (sign: string, value: (a: number, b: number) => boolean): ElementwiseOp => ({
   value: ([a, b]) => Number(value(a!, b!)),
-  c: ([a, b]) => `(${a} ${sign} ${b}) ? 1.0f : 0.0f`,
+  c: ([a, b]) => `SG_PICK(${a} ${sign} ${b}, SG_ALL(1.0f), SG_ALL(0.0f))`,
 });
 const chained = (step: ElementwiseOp): ElementwiseOp => ({
   value: (args, attributes) => args.slice(1).reduce((sum, x) => step.value([sum, x], attributes), args[0]!),
@@ -33,16 +33,16 @@ export const elementwise: Readonly<Record<string, ElementwiseOp>> = {
   Mul: infix("*", (a, b) => a * b),
   Div: infix("/", (a, b) => a / b),
   Sum: chained(infix("+", (a, b) => a + b)),
-  Max: { value: ([a, b]) => Math.max(a!, b!), c: ([a, b]) => `(${a} < ${b}) ? ${b} : ${a}` },
-  Min: { value: ([a, b]) => Math.min(a!, b!), c: ([a, b]) => `(${a} > ${b}) ? ${b} : ${a}` },
+  Max: { value: ([a, b]) => Math.max(a!, b!), c: ([a, b]) => `SG_PICK(${a} < ${b}, ${b}, ${a})` },
+  Min: { value: ([a, b]) => Math.min(a!, b!), c: ([a, b]) => `SG_PICK(${a} > ${b}, ${b}, ${a})` },
   Clip: {
     value: ([x, low, high]) => Math.min(Math.max(x!, low!), high!),
-    c: ([x, low, high]) => `(${x} < ${low}) ? ${low} : ((${x} > ${high}) ? ${high} : ${x})`,
+    c: ([x, low, high]) => `SG_PICK(${x} < ${low}, ${low}, SG_PICK(${x} > ${high}, ${high}, ${x}))`,
   },
-  Pow: { value: ([a, b]) => a! ** b!, c: ([a, b]) => `powf(${a}, ${b})` },
+  Pow: { value: ([a, b]) => a! ** b!, c: ([a, b]) => `sg_pow(${a}, ${b})` },
   Neg: { value: ([x]) => -x!, c: ([x]) => `-${x}` },
-  Abs: { value: ([x]) => Math.abs(x!), c: ([x]) => `fabsf(${x})` },
-  Sqrt: { value: ([x]) => Math.sqrt(x!), c: ([x]) => `sqrtf(${x})` },
+  Abs: { value: ([x]) => Math.abs(x!), c: ([x]) => `sg_abs(${x})` },
+  Sqrt: { value: ([x]) => Math.sqrt(x!), c: ([x]) => `sg_sqrt(${x})` },
   Reciprocal: { value: ([x]) => 1 / x!, c: ([x]) => `1.0f / ${x}` },
   Exp: call("exp", Math.exp),
   Log: call("log", Math.log),
@@ -50,11 +50,14 @@ export const elementwise: Readonly<Record<string, ElementwiseOp>> = {
   Erf: call("erf", erf),
   Sigmoid: call("sigmoid", (x) => 1 / (1 + Math.exp(-x))),
   Softplus: call("softplus", (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
-  Elu: { value: ([x]) => (x! < 0 ? Math.expm1(x!) : x!), c: ([x]) => `(${x} < 0.0f) ? sg_exp(${x}) - 1.0f : ${x}` },
-  Relu: { value: ([x]) => Math.max(x!, 0), c: ([x]) => `(${x} < 0.0f) ? 0.0f : ${x}` },
+  Elu: {
+    value: ([x]) => (x! < 0 ? Math.expm1(x!) : x!),
+    c: ([x]) => `SG_PICK(${x} < 0.0f, sg_exp(${x}) - 1.0f, ${x})`,
+  },
+  Relu: { value: ([x]) => Math.max(x!, 0), c: ([x]) => `SG_PICK(${x} < 0.0f, SG_ALL(0.0f), ${x})` },
   LeakyRelu: {
     value: ([x], attributes) => (x! < 0 ? alphaOf(attributes) * x! : x!),
-    c: ([x], attributes) => `(${x} < 0.0f) ? ${cFloat(alphaOf(attributes))} * ${x} : ${x}`,
+    c: ([x], attributes) => `SG_PICK(${x} < 0.0f, ${cFloat(alphaOf(attributes))} * ${x}, ${x})`,
   },
   Greater: compared(">", (a, b) => a > b),
   GreaterOrEqual: compared(">=", (a, b) => a >= b),
@@ -62,9 +65,9 @@ export const elementwise: Readonly<Record<string, ElementwiseOp>> = {
   LessOrEqual: compared("<=", (a, b) => a <= b),
   Equal: compared("==", (a, b) => a === b),
   And: infix("*", (a, b) => a * b),
-  Or: { value: ([a, b]) => Math.max(a!, b!), c: ([a, b]) => `(${a} < ${b}) ? ${b} : ${a}` },
+  Or: { value: ([a, b]) => Math.max(a!, b!), c: ([a, b]) => `SG_PICK(${a} < ${b}, ${b}, ${a})` },
   Not: { value: ([x]) => 1 - x!, c: ([x]) => `1.0f - ${x}` },
-  Where: { value: ([test, a, b]) => (test ? a! : b!), c: ([test, a, b]) => `(${test} != 0.0f) ? ${a} : ${b}` },
+  Where: { value: ([test, a, b]) => (test ? a! : b!), c: ([test, a, b]) => `SG_PICK(${test} != 0.0f, ${a}, ${b})` },
 };
 
 /** A float literal in hexadecimal: the same bits with every compiler. */

@@ -100,19 +100,63 @@ class Writer {
       .join("\n");
   }
 
+  /** Vectors of cells, or for one cell of entries: the last vector then ends where the entries end. */
   #loop({ target, ops }: Statement & { kind: "loop" }): string {
+    const { size } = target;
+    const isOne = this.#width.word === "one";
+    const isShort = isOne && size < panel;
     const locals = new Map<Buffer, string>();
     const lines = ops.map(({ target: made, node, args }, k) => {
       const values = args.map((each) => {
         const local = "buffer" in each ? locals.get(each.buffer) : undefined;
-        return local ?? this.#value(each);
+        return local ?? this.#vector(each, isShort ? `sg_some(#, SG_SOME(j, ${size}))` : "SG_LOAD(#)");
       });
       const text = elementwise[node.op]!.c(values, node.attributes);
-      if (made === target) return `${this.#at(target, 0)} = ${text};`;
       locals.set(made, `t${k}`);
-      return `const float t${k} = ${text};`;
+      return `const sg_vector t${k} = ${text};`;
     });
-    return this.#each(target.size, ...lines);
+    const [last, place] = [`t${ops.length - 1}`, this.#place(target, 0)];
+    lines.push(
+      isShort
+        ? `memcpy(${place}, &${last}, (size_t)SG_SOME(j, ${size}) * sizeof(float));`
+        : `SG_STORE(${place}, ${last});`,
+    );
+    const entries = isShort
+      ? [`  for (int j = 0; j < ${size}; j += SG_LANES) {`, "    {"]
+      : [`  for (int i = 0; i < ${size}; i += SG_LANES) {`, "    {", `      const int j = SG_LAST(i, ${size});`];
+    const cells = [
+      `  for (int j = 0; j < ${size}; j++) {`,
+      `    for (int b = 0; b < ${this.#width.cells}; b += SG_LANES) {`,
+    ];
+    return [...(isOne ? entries : cells), ...lines.map((line) => `      ${line}`), "    }", "  }"].join("\n");
+  }
+
+  /** An operand as a vector. @param load  what loads from the place # */
+  #vector(operand: Operand, load: string): string {
+    const isOne = this.#width.word === "one";
+    const loaded = (place: string): string => load.replace("#", place);
+    switch (operand.kind) {
+      case "number":
+        return `SG_ALL(${cFloat(operand.value)})`;
+      case "table": {
+        const table = this.#tables.add(operand.values);
+        return isOne ? loaded(`${table} + j`) : `SG_ALL(${table}[j])`;
+      }
+      case "same": {
+        const [base, shift] = [this.#base(operand.buffer), this.#shift(operand.buffer, operand.offset)];
+        return isOne ? `SG_ALL(${base}[${shift}])` : `SG_LOAD(${base} + ${shift} * ${this.#width.cells} + b)`;
+      }
+      case "each":
+        return loaded(this.#place(operand.buffer, operand.offset));
+    }
+  }
+
+  /** Where entry j of a buffer begins. */
+  #place(buffer: Buffer, offset: number): string {
+    const place = `${this.#base(buffer)} + ${this.#shift(buffer, offset)}`;
+    return this.#width.word === "one"
+      ? `${place} + j`
+      : `${this.#base(buffer)} + (${this.#shift(buffer, offset)} + j) * ${this.#width.cells} + b`;
   }
 
   #dense({ target, x, rows, inner, columns, weights, add }: Statement & { kind: "dense" }): string {

@@ -68,6 +68,15 @@ export async function exportC(request: ExportCRequest, log: (message: string) =>
   });
   try {
     const [autoencoder, weights] = [readAutoencoder(autoencoderPath!), readEmulator(emulatorPath!)];
+    if (inference.members > 1) {
+      throw new ConfigError(
+        `${emulatorPath} holds an ensemble of ${inference.members}; source is written of one emulator`,
+        {
+          where: emulatorPath!,
+          fix: "export a member, --emulator RUN/checkpoints/members/0.safetensors (the run that trained it), or the ensemble as ONNX",
+        },
+      );
+    }
     const models = { autoencoder, emulator: { weights, latents: latentsOf(autoencoderPath!, autoencoder, weights) } };
     const { about, source } = cSurrogate(name, models);
     const vectors = await checkVectors(about, models, inference);

@@ -5,17 +5,20 @@ interface Argument {
   readonly name: string;
   readonly intent: "in" | "out" | "inout";
   readonly dimensions: readonly string[];
+  /** It may be absent: C gets NULL. */
+  readonly optional?: true;
 }
 
 /** `surrogate.f90`: the C functions behind arrays of assumed shape. */
 export function fortranModule(about: Description): string {
-  const { name, species, conditions, latents, carry } = about;
+  const { name, species, conditions, latents, carry, conserved } = about;
   const array = (of: string, intent: Argument["intent"], ...dimensions: string[]): Argument => ({
     name: of,
     intent,
     dimensions,
   });
-  const [S, P, L, C] = ["species", "parameters", "latents", "carry"].map((each) => `${name}_${each}`) as [
+  const [S, P, L, C, T] = ["species", "parameters", "latents", "carry", "totals"].map((each) => `${name}_${each}`) as [
+    string,
     string,
     string,
     string,
@@ -24,7 +27,17 @@ export function fortranModule(about: Description): string {
   const memory = carry > 0 ? [array("carry", "inout", C, "n")] : [];
   const wrappers = [
     wrapper(name, "encode", [array("abundances", "in", S, "n"), array("latents", "out", L, "n")]),
-    wrapper(name, "decode", [array("latents", "in", L, "n"), array("abundances", "out", S, "n")]),
+    wrapper(name, "decode", [
+      array("latents", "in", L, "n"),
+      { ...array("totals", "in", T, "n"), optional: true },
+      array("abundances", "out", S, "n"),
+    ]),
+    wrapper(name, "totals_of", [array("abundances", "in", S, "n"), array("totals", "out", T, "n")], false),
+    wrapper(name, "conserve", [
+      array("totals", "in", T, "n"),
+      array("abundances", "inout", S, "n"),
+      { ...array("correction", "out", "n"), optional: true },
+    ]),
     ...(carry > 0
       ? [wrapper(name, "start", [array("latents", "in", L, "n"), array("carry", "out", C, "n")], false)]
       : []),
@@ -35,15 +48,22 @@ export function fortranModule(about: Description): string {
       array("evolved", "out", S, "steps", "n"),
     ]),
   ];
-  const longest = Math.max(...species.map((each) => each.length), ...conditions.map((each) => each.name.length), 1);
+  const longest = Math.max(
+    ...species.map((each) => each.length),
+    ...[...conditions.map((each) => each.name), ...conserved.names].map((each) => each.length),
+    1,
+  );
   const publics = [
     "encode",
     "decode",
+    "totals_of",
+    "conserve",
     ...(carry > 0 ? ["start"] : []),
     "step",
     "emulate",
     "name",
     "parameter_name",
+    "total_name",
     "index",
     "step_years",
   ];
@@ -61,6 +81,7 @@ module ${name}
   integer, parameter, public :: ${name}_parameters = ${conditions.length}
   integer, parameter, public :: ${name}_latents = ${latents}
   integer, parameter, public :: ${name}_carry = ${carry}
+  integer, parameter, public :: ${name}_totals = ${conserved.names.length}
   ! Statuses.
   integer, parameter, public :: ${name}_ok = 0
   integer, parameter, public :: ${name}_bad_shape = 3
@@ -68,6 +89,7 @@ module ${name}
   integer(c_int32_t), parameter, public :: ${name}_out_of_range = 1
   integer(c_int32_t), parameter, public :: ${name}_clipped = 2
   integer(c_int32_t), parameter, public :: ${name}_not_finite = 4
+  integer(c_int32_t), parameter, public :: ${name}_not_conserved = 8
 
 ${publics.map((each) => `  public :: ${name}_${each}`).join("\n")}
 
@@ -85,6 +107,12 @@ ${wrappers.map(({ c }) => c).join("\n\n")}
       integer(c_int), value :: index
       type(c_ptr) :: text
     end function c_parameter
+
+    function c_total(index) bind(c, name="${name}_total") result(text)
+      import :: c_int, c_ptr
+      integer(c_int), value :: index
+      type(c_ptr) :: text
+    end function c_total
 
     function c_step_years() bind(c, name="${name}_step_years") result(years)
       import :: c_double
@@ -109,6 +137,13 @@ ${wrappers.map(({ fortran }) => fortran).join("\n\n")}
     character(len=${longest}) :: name
     name = text_of(c_parameter(int(index - 1, c_int)))
   end function ${name}_parameter_name
+
+  ! The name of a total, an element or charge, by its index from 1; blank where there is none.
+  function ${name}_total_name(index) result(name)
+    integer, intent(in) :: index
+    character(len=${longest}) :: name
+    name = text_of(c_total(int(index - 1, c_int)))
+  end function ${name}_total_name
 
   ! The index of a species by its name; 0 where there is none.
   function ${name}_index(species) result(index)
@@ -144,53 +179,110 @@ end module ${name}
 `;
 }
 
-/** A C function as Fortran knows it, and the subroutine before it. */
+/** A C function as Fortran knows it, and the subroutine before it: what may be absent comes last there. */
 function wrapper(
   name: string,
   word: string,
   args: readonly Argument[],
   hasFlags = true,
 ): { c: string; fortran: string } {
-  const counts = word === "emulate" ? ["n", "steps"] : ["n"];
-  const names = args.map((each) => each.name);
-  const all = [...counts, ...names, ...(hasFlags ? ["flags"] : [])];
+  const isEmulate = word === "emulate";
+  const counts = isEmulate ? ["n", "steps"] : ["n"];
+  const needed = args.filter(({ optional }) => !optional);
+  const extra = args.filter(({ optional }) => optional);
+  const beforeEvolved = (of: string): string[] => (isEmulate && of === "evolved" ? ["options"] : []);
+  const cArgs = args.flatMap((each) => [...beforeEvolved(each.name), each.name]);
+  const all = [...counts, ...cArgs, ...(hasFlags ? ["flags"] : [])];
+  const bound = word === "totals_of" ? "totals" : word;
   const c = [
-    `    function c_${word}(${all.join(", ")}) bind(c, name="${name}_${word}") result(status)`,
+    `    function c_${word}(${all.join(", ")}) bind(c, name="${name}_${bound}") result(status)`,
     "      import :: c_int, c_size_t, c_float, c_ptr",
     `      integer(c_size_t), value :: ${counts.join(", ")}`,
-    ...args.map(({ name: of, intent }) => `      real(c_float), intent(${intent}) :: ${of}(*)`),
+    ...needed.map(({ name: of, intent }) => `      real(c_float), intent(${intent}) :: ${of}(*)`),
+    ...extra.map(({ name: of }) => `      type(c_ptr), value :: ${of}`),
+    ...(isEmulate ? ["      integer(c_int), value :: options"] : []),
     ...(hasFlags ? ["      type(c_ptr), value :: flags"] : []),
     "      integer(c_int) :: status",
     `    end function c_${word}`,
   ].join("\n");
-  const last = args[0]!.dimensions.length;
-  const sizes = args.flatMap(({ name: of, dimensions }) =>
+  const first = needed[0]!;
+  const last = first.dimensions.length;
+  const lengths = ({ name: of, dimensions }: Argument): (readonly [string, string])[] =>
     dimensions.map(
       (length, k) =>
         [`size(${of}, ${k + 1})`, length === "n" ? "int(n)" : length === "steps" ? "int(steps)" : length] as const,
-    ),
-  );
-  const wrong = sizes.filter(([size, length]) => !(size === `size(${names[0]}, ${last})` && length === "int(n)"));
-  const fortran = `  subroutine ${name}_${word}(${[...names, ...(hasFlags ? ["flags"] : []), "status"].join(", ")})
-${args.map(({ name: of, intent, dimensions }) => `    real(c_float), intent(${intent}) :: ${of}(${dimensions.map(() => ":").join(", ")})`).join("\n")}
-${hasFlags ? "    integer(c_int32_t), intent(out), optional :: flags(:)\n" : ""}    integer, intent(out), optional :: status
-${hasFlags ? "    integer(c_int32_t), allocatable, target :: told(:)\n    type(c_ptr) :: place\n" : ""}    integer(c_size_t) :: ${counts.join(", ")}
-    integer :: code
-    n = size(${names[0]}, ${last}, kind=c_size_t)
-${word === "emulate" ? "    steps = size(physical, 2, kind=c_size_t)\n" : ""}    code = ${name}_bad_shape
-${wrong.map(([size, length]) => `    if (${size} /= ${length}) goto 1`).join("\n")}
-${
-  hasFlags
-    ? `    place = c_null_ptr
-    if (present(flags)) then
-      if (size(flags) /= int(n)) goto 1
-      allocate(told(max(1, int(n))))
-      place = c_loc(told(1))
-    end if
-`
-    : ""
-}    code = int(c_${word}(${[...counts, ...names, ...(hasFlags ? ["place"] : [])].join(", ")}))
-${hasFlags ? "    if (present(flags)) flags = told(1:int(n))\n" : ""}1   continue
+    );
+  const wrong = needed
+    .flatMap(lengths)
+    .filter(([size, length]) => !(size === `size(${first.name}, ${last})` && length === "int(n)"));
+  const shape = ({ dimensions }: Argument): string => dimensions.map(() => ":").join(", ");
+  const lines = [
+    `subroutine ${name}_${word}(${[
+      ...needed.map((each) => each.name),
+      ...(hasFlags ? ["flags"] : []),
+      "status",
+      ...extra.map((each) => each.name),
+      ...(isEmulate ? ["conserve"] : []),
+    ].join(", ")})`,
+    ...needed.map((each) => `  real(c_float), intent(${each.intent}) :: ${each.name}(${shape(each)})`),
+    ...(hasFlags ? ["  integer(c_int32_t), intent(out), optional :: flags(:)"] : []),
+    "  integer, intent(out), optional :: status",
+    ...extra.map((each) => `  real(c_float), intent(${each.intent}), optional :: ${each.name}(${shape(each)})`),
+    ...(isEmulate ? ["  logical, intent(in), optional :: conserve", "  integer(c_int) :: options"] : []),
+    ...(hasFlags ? ["  integer(c_int32_t), allocatable, target :: told(:)", "  type(c_ptr) :: place"] : []),
+    ...extra.flatMap((each) => [
+      `  real(c_float), allocatable, target :: the_${each.name}(${shape(each)})`,
+      `  type(c_ptr) :: ${each.name}_place`,
+    ]),
+    `  integer(c_size_t) :: ${counts.join(", ")}`,
+    "  integer :: code",
+    `  n = size(${first.name}, ${last}, kind=c_size_t)`,
+    ...(isEmulate
+      ? [
+          "  steps = size(physical, 2, kind=c_size_t)",
+          "  options = 0",
+          "  if (present(conserve)) then",
+          "    if (.not. conserve) options = 1",
+          "  end if",
+        ]
+      : []),
+    `  code = ${name}_bad_shape`,
+    ...wrong.map(([size, length]) => `  if (${size} /= ${length}) goto 1`),
+    ...extra.flatMap((each) => [
+      `  ${each.name}_place = c_null_ptr`,
+      `  if (present(${each.name})) then`,
+      ...lengths(each).map(([size, length]) => `    if (${size} /= ${length}) goto 1`),
+      `    allocate(the_${each.name}(${each.dimensions.map((length) => (length === "n" ? "max(1, int(n))" : `max(1, ${length})`)).join(", ")}))`,
+      ...(each.intent === "in"
+        ? [
+            `    the_${each.name}(${each.dimensions.map((length) => (length === "n" ? "1:int(n)" : `1:${length}`)).join(", ")}) = ${each.name}`,
+          ]
+        : []),
+      `    ${each.name}_place = c_loc(the_${each.name}(${each.dimensions.map(() => "1").join(", ")}))`,
+      "  end if",
+    ]),
+    ...(hasFlags
+      ? [
+          "  place = c_null_ptr",
+          "  if (present(flags)) then",
+          "    if (size(flags) /= int(n)) goto 1",
+          "    allocate(told(max(1, int(n))))",
+          "    place = c_loc(told(1))",
+          "  end if",
+        ]
+      : []),
+    `  code = int(c_${word}(${[
+      ...counts,
+      ...args.flatMap(({ name: of, optional }) => [...beforeEvolved(of), optional ? `${of}_place` : of]),
+      ...(hasFlags ? ["place"] : []),
+    ].join(", ")}))`,
+    ...(hasFlags ? ["  if (present(flags)) flags = told(1:int(n))"] : []),
+    ...extra
+      .filter(({ intent }) => intent === "out")
+      .map(({ name: of }) => `  if (present(${of})) ${of} = the_${of}(1:int(n))`),
+  ];
+  const fortran = `${lines.map((line) => `  ${line}`).join("\n")}
+1   continue
     if (present(status)) then
       status = code
     else if (code /= ${name}_ok) then

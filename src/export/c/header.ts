@@ -2,7 +2,7 @@ import { cText, type Description } from "./description.ts";
 
 /** `surrogate.h`. */
 export function headerFile(about: Description): string {
-  const { name, species, conditions, latents, carry } = about;
+  const { name, species, conditions, latents, carry, conserved } = about;
   const upper = name.toUpperCase();
   const carried = carry > 0 ? ", float *carry" : "";
   return `/* A surrogate of a chemical network: ${about.provenance[0]}. What the arrays are stands in README.md.
@@ -21,22 +21,37 @@ extern "C" {
 #define ${upper}_PARAMETERS ${conditions.length}
 #define ${upper}_LATENTS ${latents}
 #define ${upper}_CARRY ${carry}
+#define ${upper}_TOTALS ${conserved.names.length}
 
 /* What the functions return. */
 #define ${upper}_OK 0
 #define ${upper}_NULL_ARRAY 1
 #define ${upper}_NO_SUCH_INDEX 2
 #define ${upper}_BAD_SHAPE 3 /* of the Fortran module */
+#define ${upper}_BAD_OPTION 4
 
 /* Bits of the flags of a cell. */
 #define ${upper}_OUT_OF_RANGE 1u /* a condition outside of the trained range */
 #define ${upper}_CLIPPED 2u      /* an abundance that was clipped */
 #define ${upper}_NOT_FINITE 4u   /* an input that is NaN or infinite; what comes out of that cell means nothing */
+#define ${upper}_NOT_CONSERVED 8u /* no positive abundances have the totals: the cell is as it was decoded */
+
+/* Options of \`emulate\`, a sum; 0: none. */
+#define ${upper}_AS_DECODED 1u /* totals are not kept */
 
 /* n cells; the species or latents of a cell lie together: abundances[n][${upper}_SPECIES], latents[n][${upper}_LATENTS].
  * \`flags\` may be NULL; else flags[n] is set. Without cells nothing is read. */
 int ${name}_encode(size_t n, const float *abundances, float *latents, uint32_t *flags);
-int ${name}_decode(size_t n, const float *latents, float *abundances, uint32_t *flags);
+
+/* Totals of each element and of the charge: totals[n][${upper}_TOTALS]. */
+int ${name}_totals(size_t n, const float *abundances, float *totals);
+
+/* With \`totals\` the abundances get them (see \`conserve\`); NULL: they are as decoded. */
+int ${name}_decode(size_t n, const float *latents, const float *totals, float *abundances, uint32_t *flags);
+
+/* Gives abundances their totals, in place, to 1e-6: the closest ones in relative entropy, all positive. An element with a total of 0
+ * is left alone. correction[n], or NULL: the largest change of any abundance, in dex; infinite where totals cannot be had. */
+int ${name}_conserve(size_t n, const float *totals, float *abundances, float *correction, uint32_t *flags);
 ${
   carry > 0
     ? `
@@ -48,10 +63,10 @@ int ${name}_start(size_t n, const float *latents, float *carry);
 /* One step in place: physical[n][${upper}_PARAMETERS] act on latents[n][${upper}_LATENTS]${carry > 0 ? ` and carry[n][${upper}_CARRY]` : ""}. */
 int ${name}_step(size_t n, const float *physical, float *latents${carried}, uint32_t *flags);
 
-/* Encodes, steps and decodes: physical[n][steps][${upper}_PARAMETERS], abundances[n][${upper}_SPECIES] of the start,
+/* Encodes, steps and decodes, and gives every state the totals of the start: physical[n][steps][${upper}_PARAMETERS], abundances[n][${upper}_SPECIES] of the start,
  * evolved[n][steps][${upper}_SPECIES]; entry t is the state after the conditions of row t have acted for one step. */
-int ${name}_emulate(size_t n, size_t steps, const float *physical, const float *abundances, float *evolved,
-${" ".repeat(name.length + 13)}uint32_t *flags);
+int ${name}_emulate(size_t n, size_t steps, const float *physical, const float *abundances, unsigned options,
+${" ".repeat(name.length + 13)}float *evolved, uint32_t *flags);
 
 /* Names by index from 0; NULL where there is none. */
 int ${name}_species_count(void);
@@ -64,6 +79,9 @@ const char *${name}_parameter(int index);
 int ${name}_parameter_range(int index, double *lower, double *upper);
 int ${name}_latent_count(void);
 int ${name}_carry_count(void);
+/* Elements, then \`charge\` where species are charged. */
+int ${name}_total_count(void);
+const char *${name}_total(int index);
 /* Years of one step; NaN where it varies or is not known. */
 double ${name}_step_years(void);
 /* A returned number in words. */
@@ -78,7 +96,7 @@ const char *${name}_error(int code);
 }
 
 /** The functions that tell of the surrogate. */
-export function queries({ name, species, conditions, latents, carry, stepYears }: Description): string {
+export function queries({ name, species, conditions, latents, carry, conserved, stepYears }: Description): string {
   const upper = name.toUpperCase();
   const list = (names: readonly string[]): string => names.map((each) => `  ${cText(each)}`).join(",\n");
   const number = (value: number): string => value.toExponential();
@@ -142,6 +160,17 @@ int ${name}_carry_count(void)
   return ${carry};
 }
 
+int ${name}_total_count(void)
+{
+  return ${conserved.names.length};
+}
+
+const char *${name}_total(int index)
+{
+  static const char *const names[] = {${[...conserved.names.map(cText), "NULL"].join(", ")}};
+  return (index < 0 || index >= ${conserved.names.length}) ? NULL : names[index];
+}
+
 double ${name}_step_years(void)
 {
   return ${stepYears === null ? "(double)NAN" : number(stepYears)};
@@ -158,6 +187,8 @@ const char *${name}_error(int code)
       return "there is nothing with that index";
     case ${upper}_BAD_SHAPE:
       return "an array has another shape than the surrogate or the other arrays";
+    case ${upper}_BAD_OPTION:
+      return "an option that there is not";
     default:
       return "not an error of this library";
   }

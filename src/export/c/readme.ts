@@ -2,7 +2,7 @@ import type { Description } from "./description.ts";
 
 /** `README.md`. */
 export function readmeFile(about: Description): string {
-  const { name, species, conditions, latents, carry, clipping, stepYears } = about;
+  const { name, species, conditions, latents, carry, clipping, stepYears, conserved } = about;
   const upper = name.toUpperCase();
   const years =
     stepYears === null ? "not fixed: it is one of the conditions, or the weights do not know it" : `${stepYears} yr`;
@@ -25,7 +25,8 @@ Single precision; a cell is a place in a simulation. In C the last index runs ov
 | \`abundances\` | \`[n][${upper}_SPECIES]\` | linear, relative to hydrogen nuclei; clipped to ${clipping.lower} to ${clipping.upper} |
 | \`physical\` | \`[n][${upper}_PARAMETERS]\` | conditions in the units of the table below |
 | \`latents\` | \`[n][${upper}_LATENTS]\` | the ${latents} numbers that stand for the ${species.length} abundances |
-${carry > 0 ? `| \`carry\` | \`[n][${upper}_CARRY]\` | what the model remembers beside its latents: made by \`${name}_start\`, changed by \`${name}_step\` |\n` : ""}
+${carry > 0 ? `| \`carry\` | \`[n][${upper}_CARRY]\` | what the model remembers beside its latents: made by \`${name}_start\`, changed by \`${name}_step\` |\n` : ""}| \`totals\` | \`[n][${upper}_TOTALS]\` | ${conserved.names.length > 0 ? conserved.names.join(", ") : "none: no species has a formula"} |
+
 A step is ${years}. Each step takes the conditions of its beginning.
 
 | condition | lowest | highest | range |
@@ -47,7 +48,7 @@ static float latents[CELLS * ${upper}_LATENTS], abundances[CELLS * ${upper}_SPEC
 uint32_t flags[CELLS];
 ${name}_encode(CELLS, abundances, latents, NULL);${carry > 0 ? `\nstatic float memory[CELLS * ${upper}_CARRY];\n${name}_start(CELLS, latents, memory);` : ""}
 for (int t = 0; t < steps; t++) ${name}_step(CELLS, physical, latents${example}, flags); /* physical of each step */
-${name}_decode(CELLS, latents, abundances, NULL);
+${name}_decode(CELLS, latents, NULL, abundances, NULL);
 \`\`\`
 
 \`\`\`fortran
@@ -58,8 +59,16 @@ integer(${name}_flag) :: flags(cells)
 integer :: status
 call ${name}_encode(abundances, latents, status=status)${carry > 0 ? `\ncall ${name}_start(latents, memory) ! memory(${name}_carry, cells)` : ""}
 call ${name}_step(physical, latents${example}, flags, status)
-call ${name}_decode(latents, abundances)
+call ${name}_decode(latents, abundances) ! totals=totals: with these totals
 \`\`\`
+
+## Totals of elements and charge
+
+\`${name}_emulate\` gives every state the totals of its start, to 1e-6 (\`${upper}_AS_DECODED\`, in Fortran
+\`conserve=.false.\`: not). Programs that step themselves take \`${name}_totals\` of the start (Fortran: \`${name}_totals_of\`), or
+totals of their own, and give them to \`${name}_decode\`. \`${name}_conserve\` gives them to any abundances in place, such
+as advected ones, and says how large the largest change was, in dex. Of all positive abundances with those totals it
+takes the closest in relative entropy. An element with a total of 0 is left alone.
 
 Double precision is converted by \`real(x, ${name}_real)\`. Sections of arrays that are not contiguous are copied.
 
@@ -70,13 +79,14 @@ Each call may tell a number for each cell, or not (\`NULL\` in C, left out in Fo
 | 1 | \`${upper}_OUT_OF_RANGE\` | a condition outside of its range: the surrogate extrapolates |
 | 2 | \`${upper}_CLIPPED\` | an abundance was outside of ${clipping.lower} to ${clipping.upper}, and was clipped |
 | 4 | \`${upper}_NOT_FINITE\` | an input was NaN or infinite: what comes out of that cell means nothing |
+| 8 | \`${upper}_NOT_CONSERVED\` | no positive abundances have the totals: the cell is as it was decoded |
 
 ## Threads, speed, linking
 
 No function has a state or allocates (the Fortran module allocates where it hands out flags): call them from as many
 threads as you like, each on cells of its own, e.g. in an \`omp parallel do\` over blocks of cells. They need some hundred kB of stack a thread
-(\`OMP_STACKSIZE\`). Cells are computed in blocks (\`SG_BLOCK\`: 64 with AVX-512, else 32, 16 by clang; fewer than 4 one by one): give
-many cells a call. A result may differ in its last digits with the compiler, its flags, and with how many cells a call has.
+(\`OMP_STACKSIZE\`). Cells are computed in blocks (\`SG_BLOCK\`: two vectors, 32 cells with AVX-512, 16 with AVX; a few cells one by one):
+give many cells a call. Other compilers than gcc, clang and their kin compute without vectors, slowly. A result may differ in its last digits with the compiler, its flags, and with how many cells a call has.
 
 Link with \`lib${name}.a -lm\`, or add \`${name}.c\` (and \`${name}.f90\`) to your program. gcc and clang want
 \`-O3 -march=native -ffp-contract=fast\`; \`-ffast-math\` gains nothing, and loses the flags of NaN.
@@ -84,7 +94,6 @@ Link with \`lib${name}.a -lm\`, or add \`${name}.c\` (and \`${name}.f90\`) to yo
 ## What is not here
 
 - No estimate of the error: it is not calibrated. The flags say where a result is not to be trusted, not how good it is elsewhere.
-- No conservation of elements or charge: abundances come out as the decoder gives them.
 
 ## Species
 

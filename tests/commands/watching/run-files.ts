@@ -8,17 +8,29 @@ interface RunFiles {
   readonly overrides?: readonly string[];
   readonly maxEpochs?: number | null;
   readonly maxMinutes?: number | null;
+  readonly members?: number;
   /** Whether a process works in it: this one. */
   readonly isHeld?: boolean;
 }
 
 /** Makes a run folder as a training that has begun leaves it. */
 export function writeRun(folder: string, run: RunFiles = {}): void {
-  const { command = "train-emulator", overrides = [], maxEpochs = 10, maxMinutes = null, isHeld = true } = run;
+  const {
+    command = "train-emulator",
+    overrides = [],
+    maxEpochs = 10,
+    maxMinutes = null,
+    members = 1,
+    isHeld = true,
+  } = run;
   mkdirSync(folder, { recursive: true });
   if (isHeld) writeFileSync(join(folder, ".lock"), JSON.stringify({ ...here, pid: process.pid }));
   writeFileSync(join(folder, "environment.json"), JSON.stringify({ format_version: 1, command, overrides }));
-  const config = { model: { max_epochs: maxEpochs, max_minutes: maxMinutes }, recipe: { phases: [{ epochs: null }] } };
+  const config = {
+    members,
+    model: { max_epochs: maxEpochs, max_minutes: maxMinutes },
+    recipe: { phases: [{ epochs: null }] },
+  };
   writeFileSync(join(folder, "config.yaml"), JSON.stringify(config));
   logTo(folder, "run started");
 }

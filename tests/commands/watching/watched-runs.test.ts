@@ -130,6 +130,19 @@ describe("a run", () => {
     expect(runs.all.runs[0]!.left).toBe(18); // of 60 s, not 20 epochs of 4 s
   });
 
+  it("counts the epochs of an ensemble's members on", async () => {
+    const folder = temporaryFolder();
+    writeRun(folder, { maxEpochs: 3, members: 2 });
+    const runs = watch(folder);
+    for (const epoch of [0, 1, 2]) epochTo(folder, epoch, { member: 0 });
+    epochTo(folder, 0, { member: 1 });
+    await runs.poll();
+    for (const epoch of [1, 1]) epochTo(folder, epoch, { member: 1 });
+    await runs.poll();
+    expect(runs.all.runs[0]).toMatchObject({ maxEpochs: 6, left: 2 });
+    expect(runs.all.runs[0]!.points.map(([epoch]) => epoch)).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it("keeps long trainings short, and the best of them", async () => {
     const folder = temporaryFolder();
     writeRun(folder, { maxEpochs: null });

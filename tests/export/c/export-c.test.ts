@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { tf } from "../../../src/backend/tf.ts";
+import { Conservation } from "../../../src/chemistry/conservation.ts";
+import { tableOfNames } from "../../../src/chemistry/element-table.ts";
 import { RandomStream } from "../../../src/data/random.ts";
 import { cFloat } from "../../../src/export/c/elementwise.ts";
 import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
@@ -42,6 +44,8 @@ const variants = Object.values(evolvers).flatMap(({ name, widths, reads }) => {
     ...(more ? [{ ...usual, label: `${name}_layers`, model: { ...usual.model, ...more } }] : []),
   ];
 });
+
+const sizesOf = (model_name: string): object => variants.find(({ label }) => label === model_name)!.model;
 
 const species = ["H2", "#CO", "E-", "HCO+", "@H2O", "CS"];
 const provenance = { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} };
@@ -122,6 +126,28 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
     expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
   });
 
+  it("gives states the totals of their start, with the same bits in threads, and takes hostile input", async () => {
+    const place = await exported("conserving", "latent_rnn", sizesOf("latent_rnn"), "gas");
+    cpSync(new URL("hostile.c", import.meta.url), join(place, "hostile.c"));
+    make(place, "libgas.a", ...strict);
+    const flags = ["-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-fopenmp", "-fsanitize=address,undefined"];
+    execFileSync("cc", [...flags, "hostile.c", "libgas.a", "-lm", "-o", "hostile"], { cwd: place, stdio: "pipe" });
+    const numbers = execFileSync("./hostile", { cwd: place, maxBuffer: 1 << 26 });
+    const conservation = new Conservation(tableOfNames(species));
+    const width = species.length;
+    const states = Array.from({ length: numbers.byteLength / 4 / width }, (_, k) => {
+      const row = Float32Array.from({ length: width }, (_, s) => numbers.readFloatLE(4 * (k * width + s)));
+      return conservation.totals(row);
+    });
+    // The start, then its states.
+    for (const totals of states.slice(1)) {
+      for (const [k, total] of totals.entries()) {
+        const size = conservation.names[k] === "charge" ? states[0]![conservation.names.indexOf("C")]! : states[0]![k]!;
+        expect(Math.abs(total - states[0]![k]!) / size).toBeLessThan(1e-6);
+      }
+    }
+  });
+
   it.each(["emulator", "latent_rnn"].filter(() => hasFortran))(
     "of %s has a Fortran module with the same numbers (left out without gfortran)",
     async (model_name) => {
@@ -139,7 +165,7 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
       const [, c] = /```c\n([\s\S]*?)```/.exec(readFileSync(page, "utf8"))!;
       const [, fortran] = /```fortran\n([\s\S]*?)```/.exec(readFileSync(page, "utf8"))!;
       const arrays = page.startsWith("docs")
-        ? "static float abundances[9 * SURROGATE_SPECIES], latents[9 * SURROGATE_LATENTS], physical[9 * SURROGATE_PARAMETERS];\nuint32_t flags[9];"
+        ? "static float abundances[9 * SURROGATE_SPECIES], latents[9 * SURROGATE_LATENTS], physical[9 * SURROGATE_PARAMETERS], totals[9 * SURROGATE_TOTALS];\nuint32_t flags[9];"
         : "";
       const main = c!.replace(/#include.*\n/, "");
       const counts = "int steps = 2; size_t n = 9; (void)n;";

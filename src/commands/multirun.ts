@@ -1,0 +1,135 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { ConfigError } from "../errors.ts";
+import { findPoints, readPlan, type SweepPlan, sweepPaths, sweepsIn, writePlan } from "../sweeps/folder.ts";
+import { runLocally } from "../sweeps/local.ts";
+import { jobsOf, type PlannedSweep, planSweep } from "../sweeps/plan.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { makeFolder, makeFreshFolder } from "./fresh-folder.ts";
+import { say } from "./report-lines.ts";
+import { collectAndTell, labelOf } from "./sweep-report.ts";
+
+/**
+ * Runs a command for every combination of the values that its overrides sweep over, or takes up a sweep (`--resume`).
+ * @param showsConfig print the configuration of the first point, and stop
+ * @throws ConfigError; SweepError where points failed
+ */
+export async function multirun(command: Command, context: CommandContext, showsConfig: boolean): Promise<void> {
+  const { resume } = context.args;
+  const begun = typeof resume === "string" ? takenUp(resume, context) : begin(command, context, showsConfig);
+  if (begun === null) return;
+  const { folder, plan, launcher } = begun;
+  const found = findPoints(folder, plan);
+  const open = found.filter(({ stage }) => stage !== "completed").map(({ index }) => index);
+  say(context, `sweep ${relative(context.cwd, folder) || folder}: ${plan.points.length} points, ${open.length} to run`);
+  if (launcher.name === "slurm") throw new Error("not yet");
+  let done = found.length - open.length;
+  await runLocally(folder, open, {
+    jobs: jobsOf(launcher, open.length),
+    env: context.env,
+    signal: context.signal,
+    ended(index, code) {
+      done += 1;
+      const how = code === 0 ? "done" : `failed, exit code ${code ?? "none"}: ${sweepPaths.log(folder, index)}`;
+      say(context, `${done}/${found.length} point ${index} (${labelOf(plan.points[index]!.values)}) ${how}`);
+    },
+  }).catch((error: unknown) => {
+    if (error === context.signal.reason)
+      say(context, `go on with: astrochem ${context.command} -m --resume ${relative(context.cwd, folder) || folder}`);
+    throw error;
+  });
+  await collectAndTell(folder, context);
+}
+
+interface Begun {
+  readonly folder: string;
+  readonly plan: SweepPlan;
+  readonly launcher: PlannedSweep["launcher"];
+}
+
+/** The folder of a new sweep, with its plan in it; null where only the configuration was asked for. */
+function begin({ config }: Command, context: CommandContext, showsConfig: boolean): Begun | null {
+  const { command, args, overrides, configDirs, cwd, env, now, commandLine, stdout } = context;
+  const unfit = ["resume-or-fresh", "fresh"].find((name) => args[name] === true);
+  if (unfit) throw new ConfigError(`--${unfit} is for one run, not for a sweep`, { fix: "--resume takes up a sweep" });
+  const started = now();
+  const planned = planSweep(command, { root: config!.root, overrides, configDirs, cwd, env, now: started });
+  const { launcher, points, notes, run_dir } = planned;
+  for (const note of notes) say(context, note);
+  if (showsConfig) {
+    for (const { overrides: words } of points) stdout.write(`${words.join(" ")}\n`);
+    return null;
+  }
+  const folder =
+    run_dir === null ? makeFreshFolder(join(cwd, "multirun"), started, undefined) : emptyFolder(resolve(cwd, run_dir));
+  const plan: SweepPlan = {
+    command,
+    command_line: ["astrochem", ...commandLine],
+    created_at: started.toISOString(),
+    cwd,
+    config_dirs: configDirs.map((each) => resolve(cwd, each)),
+    flags: ["strict", "overwrite", "warm-start", "debug"].flatMap((name) => (args[name] === true ? [`--${name}`] : [])),
+    launcher,
+    points: points.map(({ overrides: words, values }) => ({ overrides: [...words], values })),
+  };
+  writePlan(folder, plan);
+  return { folder, plan, launcher };
+}
+
+function emptyFolder(folder: string): string {
+  makeFolder(folder);
+  if (readdirSync(folder).length === 0) return folder;
+  throw new ConfigError(`${folder} is not empty`, {
+    where: "run_dir",
+    fix: `to take up a sweep: -m --resume ${folder}`,
+  });
+}
+
+/** The sweep that `--resume` names, or the newest of this command. */
+function takenUp(resume: string, context: CommandContext): Begun {
+  const { command, cwd, overrides, configDirs, env, now } = context;
+  const folder = resume === "" ? newestSweep(context) : resolve(cwd, resume);
+  const plan = readPlan(folder);
+  if (plan.command !== command) {
+    throw new ConfigError(`that is a sweep of ${plan.command}`, {
+      where: folder,
+      fix: `astrochem ${plan.command} -m --resume ${resume}`,
+    });
+  }
+  const other = overrides.find((text) => !/^\+*launchers?[.@=]/.test(text));
+  if (other)
+    throw new ConfigError(`a sweep is taken up as it was begun: ${other} cannot change`, {
+      fix: "leave it out; launcher=… may change",
+    });
+  rmSync(sweepPaths.cancel(folder), { force: true });
+  if (overrides.length === 0) return { folder, plan, launcher: plan.launcher };
+  const words = [...plan.points[0]!.overrides, ...overrides];
+  const { launcher } = planSweep(command, {
+    root: rootOf(command),
+    overrides: words,
+    configDirs: [...plan.config_dirs, ...configDirs],
+    cwd: plan.cwd,
+    env,
+    now: now(),
+  });
+  return { folder, plan, launcher };
+}
+
+const rootOf = (command: string) =>
+  command === "evaluate" ? "config_evaluate" : command === "train-emulator" ? "config_emulator" : "config";
+
+function newestSweep({ command, cwd }: CommandContext): string {
+  const multirunFolder = join(cwd, "multirun");
+  const found = sweepsIn(multirunFolder).find((folder) => {
+    try {
+      return readPlan(folder).command === command;
+    } catch {
+      return false;
+    }
+  });
+  if (found !== undefined) return found;
+  throw new ConfigError(`no sweep of ${command} is there`, {
+    where: multirunFolder,
+    fix: "give the sweep's folder: --resume DIR",
+  });
+}

@@ -1,0 +1,64 @@
+import { relative } from "node:path";
+import { SweepError } from "../errors.ts";
+import { collectSweep, type PointResult, type SweepResults, writeResults } from "../sweeps/results.ts";
+import type { CommandContext } from "./command.ts";
+import { printable } from "./printable.ts";
+import { forTerminal } from "./report-lines.ts";
+import { formatNumber, formatTable } from "./tables.ts";
+
+/** `seed=3 model=latent_rnn` */
+export function labelOf(values: PointResult["values"]): string {
+  return (
+    Object.entries(values)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(" ") || "no sweep"
+  );
+}
+
+/**
+ * Gathers the results, writes sweep.json and sweep.csv, and prints them.
+ * @throws SweepError where points failed, with the exit code of the first
+ */
+export async function collectAndTell(folder: string, context: CommandContext): Promise<void> {
+  const { stdout, cwd, json } = context;
+  const results = collectSweep(folder);
+  await writeResults(folder, results);
+  const place = relative(cwd, folder) || folder;
+  if (json) stdout.write(`${printable(JSON.stringify(results))}\n`);
+  else stdout.write(`${forTerminal(printable(`${describe(results)}\n\n${place}/sweep.csv`), stdout)}\n`);
+  const missing = results.points.filter(({ state }) => state !== "completed");
+  const failed = missing.filter(({ state }) => state === "failed");
+  if (missing.length === 0) return;
+  const lines = missing.slice(0, 20).map(({ point, values, state, exit_code, log }) => {
+    const how = state === "failed" ? `exit code ${exit_code}, ${relative(cwd, log)}` : state;
+    return `  point ${point} (${labelOf(values)}): ${how}`;
+  });
+  if (missing.length > 20) lines.push(`  and ${missing.length - 20} more: sweep.csv`);
+  const what = `${missing.length} of ${results.points.length} points did not complete`;
+  throw new SweepError([what, ...lines].join("\n"), failed[0]?.exit_code || 3, {
+    fix: `see the logs; then astrochem ${results.command} -m --resume ${place}`,
+  });
+}
+
+function describe({ points, groups, keys, objective }: SweepResults): string {
+  const shown = points.slice(0, 100);
+  const table = formatTable<PointResult>(
+    [
+      { title: "point", value: ({ point }) => point },
+      ...keys.map((key) => ({ title: key, value: ({ values }: PointResult) => values[key]! })),
+      { title: "state", value: ({ state }) => state },
+      ...(objective === null
+        ? []
+        : [{ title: objective, value: ({ results }: PointResult) => results[objective] ?? "" }]),
+    ],
+    shown,
+  );
+  const more = points.length > shown.length ? [`and ${points.length - shown.length} more`] : [];
+  const seeds = groups
+    .filter(({ low }) => low !== null)
+    .map(
+      ({ values, points: members, mean, low, high }) =>
+        `${labelOf(values)}: ${objective} ${formatNumber(mean)} [${formatNumber(low!)}, ${formatNumber(high!)}] over ${members.length} seeds`,
+    );
+  return [table, ...more, ...(seeds.length > 0 ? ["", ...seeds, "[…]: 95 % of Student's t"] : [])].join("\n");
+}

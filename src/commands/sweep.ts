@@ -1,0 +1,75 @@
+import { writeFileSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import { counted } from "../counted.ts";
+import { ConfigError } from "../errors.ts";
+import { guarded } from "../formats/atomic-file.ts";
+import { findPoints, type PointStage, readPlan, sweepPaths } from "../sweeps/folder.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { runPoint } from "./sweep-point.ts";
+import { collectAndTell, labelOf } from "./sweep-report.ts";
+
+/** Looks at a sweep from anywhere that sees its files. */
+export const sweepCommand: Command = {
+  describe:
+    "Says where a sweep (-m) stands, cancels it, or gathers its results: by its files alone, so on any machine that sees them. " +
+    "`run` works on one point; the launchers call it.",
+  positionals: {
+    action: "status, cancel, collect or run",
+    folder: "the sweep's folder: multirun/<date>/<time>",
+    point: "of run: the number of the point",
+  },
+  options: {},
+  examples: [
+    ['astrochem sweep status "$(ls -d multirun/*/* | tail -1)"', "how many points are done, run, failed, are lost"],
+    ['astrochem sweep collect "$(ls -d multirun/*/* | tail -1)"', "the results so far: sweep.csv and sweep.json"],
+  ],
+  async run(context) {
+    const { args, cwd } = context;
+    const folder = resolve(cwd, String(args.folder));
+    const action = Object.hasOwn(actions, String(args.action)) ? actions[String(args.action)] : undefined;
+    if (!action)
+      throw new ConfigError(`sweep cannot ${args.action}`, { fix: `give one of ${Object.keys(actions).join(", ")}` });
+    await action(folder, context);
+  },
+};
+
+const actions: Readonly<Record<string, (folder: string, context: CommandContext) => Promise<void> | void>> = {
+  status,
+  cancel,
+  collect: collectAndTell,
+  run: (folder, context) => runPoint(folder, Number(context.args.point), context),
+};
+
+function status(folder: string, { stdout, json, cwd }: CommandContext): void {
+  const plan = readPlan(folder);
+  const found = findPoints(folder, plan);
+  if (json) {
+    const points = found.map(({ index, stage, state }) => ({
+      point: index,
+      stage,
+      ...state,
+      values: plan.points[index]!.values,
+    }));
+    stdout.write(`${JSON.stringify({ sweep: folder, command: plan.command, points })}\n`);
+    return;
+  }
+  const count = (stage: PointStage): number => found.filter((point) => point.stage === stage).length;
+  const stages: PointStage[] = ["completed", "running", "waiting", "interrupted", "lost", "failed"];
+  const counts = stages.filter((stage) => count(stage) > 0).map((stage) => `${count(stage)} ${stage}`);
+  stdout.write(`${counted(found.length, "point")} of ${plan.command}: ${counts.join(", ")}\n`);
+  for (const { index, stage, state } of found) {
+    if (stage === "completed" || stage === "waiting") continue;
+    const where = [state?.job && `job ${state.job}`, state && `on ${state.host}`, state && `attempt ${state.attempt}`];
+    const code =
+      stage === "failed" ? `exit code ${state?.exit_code}, ${relative(cwd, sweepPaths.log(folder, index))}` : "";
+    const facts = [...where, code].filter(Boolean).join(", ");
+    stdout.write(`${index}  ${stage}  ${labelOf(plan.points[index]!.values)}  ${facts}\n`);
+  }
+}
+
+function cancel(folder: string, { stdout }: CommandContext): void {
+  readPlan(folder);
+  const file = sweepPaths.cancel(folder);
+  guarded(file, () => writeFileSync(file, ""));
+  stdout.write("cancelled: no point is begun any more, and those that run save their state and end within seconds\n");
+}

@@ -1,0 +1,216 @@
+import { sizeOf } from "../../backend/engine.ts";
+import type { PartPort } from "../onnx-parts.ts";
+import type { Description } from "./description.ts";
+import type { Width } from "./emit.ts";
+
+export const movers = `/* Rows of cells to [entry][cell] and back; what is left of a block is filled with its last cell. */
+static inline void sg_gather(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+{
+  size_t row[SG_BLOCK];
+  for (int b = 0; b < width; b++) row[b] = ((size_t)b < cells ? (size_t)b : cells - 1) * stride;
+  for (int k = 0; k < count; k++) {
+    for (int b = 0; b < width; b++) to[k * width + b] = from[row[b] + (size_t)k];
+  }
+}
+
+static inline void sg_scatter(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+{
+  for (int k = 0; k < count; k++) {
+    for (size_t b = 0; b < cells; b++) to[b * stride + (size_t)k] = from[(size_t)(k * width) + b];
+  }
+}`;
+
+/** Where each carried array lies in the one that callers have. */
+function carryArguments(array: string, carried: readonly PartPort[], { cells }: Width): string {
+  let at = 0;
+  return carried
+    .map((port) => {
+      const text = `, ${array} + ${at} * ${cells}`;
+      at += sizeOf(port.shape);
+      return text;
+    })
+    .join("");
+}
+
+/** The functions for a block of cells or for one, on rows. */
+export function oneWidth(
+  { name, species, conditions, latents, carry, conserved }: Description,
+  width: Width,
+  carried: readonly PartPort[],
+): string {
+  const { word, cells } = width;
+  const isBlock = word !== "one";
+  const [S, P, L, T] = [species.length, conditions.length, latents, conserved.names.length];
+  const moved = (mover: string, stride: string, count: number, from: string, to: string): string =>
+    isBlock
+      ? `${mover}(${cells}, cells, ${stride}, ${count}, ${from}, ${to});`
+      : `memcpy(${to}, ${from}, ${count} * sizeof(float));`;
+  const load = (count: number, from: string, to: string, stride = `${count}`): string =>
+    moved("sg_gather", stride, count, from, to);
+  const store = (count: number, from: string, to: string, stride = `${count}`): string =>
+    moved("sg_scatter", stride, count, from, to);
+  const count = isBlock ? "size_t cells, " : "";
+  const array = (of: string, size: number): string => `float ${of}[${size} * ${cells}];`;
+  const hasCarry = carry > 0;
+  const made = carryArguments("next_memory", carried, width);
+  const given = carryArguments("memory", carried, width);
+  const stepCall = `sg_step_${word}(x, z${given}, next${made});`;
+  const turn = ["memcpy(z, next, sizeof z);", ...(hasCarry ? ["memcpy(memory, next_memory, sizeof memory);"] : [])];
+  const memory = hasCarry ? [array("memory", carry), array("next_memory", carry)] : [];
+  const rows = (of: string, args: string, lines: readonly string[]): string =>
+    `static void sg_${of}_rows_${word}(${count}${args})\n{\n${lines.map((line) => `  ${line}`).join("\n")}\n}`;
+  const keep = (correction: string): string =>
+    `sg_conserve_${word}(${isBlock ? "cells, " : ""}kept, rows, ${correction}, flags);`;
+  const ifKept = (test: string, ...lines: string[]): string[] =>
+    T === 0 ? [] : [`if (${test}) {`, ...lines.map((line) => `  ${line}`), "}"];
+  return [
+    ...(T > 0 ? [conservedWidth(name, width)] : []),
+    rows("encode", "const float *abundances, float *latents", [
+      array("rows", S),
+      array("z", L),
+      load(S, "abundances", "rows"),
+      `sg_encode_${word}(rows, z);`,
+      store(L, "z", "latents"),
+    ]),
+    rows("decode", "const float *latents, const float *totals, float *abundances, uint32_t *flags", [
+      array("z", L),
+      array("rows", S),
+      load(L, "latents", "z"),
+      `sg_decode_${word}(z, rows);`,
+      ...ifKept("totals != NULL", array("kept", T), load(T, "totals", "kept"), keep("NULL")),
+      ...(T === 0 ? ["(void)totals, (void)flags;"] : []),
+      store(S, "rows", "abundances"),
+    ]),
+    ...(T > 0
+      ? [
+          rows("totals", "const float *abundances, float *totals", [
+            array("rows", S),
+            array("kept", T),
+            load(S, "abundances", "rows"),
+            `sg_totals_${word}(rows, kept);`,
+            store(T, "kept", "totals"),
+          ]),
+          rows("conserve", "const float *totals, float *abundances, float *correction, uint32_t *flags", [
+            array("rows", S),
+            array("kept", T),
+            load(S, "abundances", "rows"),
+            load(T, "totals", "kept"),
+            keep("correction"),
+            store(S, "rows", "abundances"),
+          ]),
+        ]
+      : []),
+    ...(hasCarry
+      ? [
+          rows("start", "const float *latents, float *carry", [
+            array("z", L),
+            array("memory", carry),
+            load(L, "latents", "z"),
+            `sg_start_${word}(z${given});`,
+            store(carry, "memory", "carry"),
+          ]),
+        ]
+      : []),
+    rows("step", `const float *physical, float *latents${hasCarry ? ", float *carry" : ""}`, [
+      ...[array("x", P), array("z", L), array("next", L), ...memory],
+      load(P, "physical", "x"),
+      load(L, "latents", "z"),
+      ...(hasCarry ? [load(carry, "carry", "memory")] : []),
+      stepCall,
+      store(L, "next", "latents"),
+      ...(hasCarry ? [store(carry, "next_memory", "carry")] : []),
+    ]),
+    rows(
+      "emulate",
+      "size_t steps, int is_kept, const float *physical, const float *abundances, float *evolved, uint32_t *flags",
+      [
+        ...[array("rows", S), array("x", P), array("z", L), array("next", L), ...memory],
+        T > 0 ? array("kept", T) : "(void)is_kept, (void)flags;",
+        load(S, "abundances", "rows"),
+        ...(T > 0 ? [`if (is_kept) sg_totals_${word}(rows, kept);`] : []),
+        `sg_encode_${word}(rows, z);`,
+        ...(hasCarry ? [`sg_start_${word}(z${given});`] : []),
+        ...(isBlock
+          ? [
+              "for (size_t t = 0; t < steps; t++) {",
+              ...[
+                load(P, `physical + t * ${P}`, "x", `steps * ${P}`),
+                stepCall,
+                ...turn,
+                `sg_decode_${word}(z, rows);`,
+                ...(T > 0 ? [`if (is_kept) ${keep("NULL")}`] : []),
+                store(S, "rows", `evolved + t * ${S}`, `steps * ${S}`),
+              ].map((line) => `  ${line}`),
+              "}",
+            ]
+          : stepsOfOne(S, P, L, T, [stepCall, ...turn])),
+      ],
+    ),
+  ].join("\n\n");
+}
+
+/** The steps of one cell, decoded as a block of cells. */
+function stepsOfOne(S: number, P: number, L: number, T: number, step: readonly string[]): string[] {
+  const totals = T > 0 ? "is_kept ? totals : NULL" : "NULL";
+  return [
+    `float some[SG_BLOCK * ${L}];`,
+    "uint32_t told[SG_BLOCK];",
+    ...(T > 0
+      ? [
+          `float totals[SG_BLOCK * ${T}];`,
+          "if (is_kept) {",
+          `  for (size_t i = 0; i < SG_BLOCK; i++) memcpy(totals + i * ${T}, kept, sizeof kept);`,
+          "}",
+        ]
+      : []),
+    "for (size_t t = 0; t < steps;) {",
+    "  const size_t count = (steps - t < SG_BLOCK) ? steps - t : SG_BLOCK;",
+    "  for (size_t i = 0; i < count; i++) {",
+    `    memcpy(x, physical + (t + i) * ${P}, sizeof x);`,
+    ...step.map((line) => `    ${line}`),
+    `    memcpy(some + i * ${L}, z, sizeof z);`,
+    "    told[i] = 0u;",
+    "  }",
+    "  if (count * 4 >= SG_BLOCK) {",
+    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, told);`,
+    "  } else {",
+    `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, told + i);`,
+    "  }",
+    "  for (size_t i = 0; i < count; i++) {",
+    "    if (flags != NULL) *flags |= told[i];",
+    "  }",
+    "  t += count;",
+    "}",
+  ];
+}
+
+/** Totals of a block of cells, by lanes, or of one. */
+function conservedWidth(name: string, { word, cells: stride }: Width): string {
+  const upper = name.toUpperCase();
+  const isBlock = word !== "one";
+  const [cells, lanes, at] = isBlock ? ["size_t cells, ", "SG_KEPT", " + b"] : ["", "1", ""];
+  const ofLanes = isBlock ? "block" : "one";
+  const each = (...lines: string[]): string[] =>
+    isBlock ? [`for (size_t b = 0; b < ${stride}; b += SG_KEPT) {`, ...lines.map((line) => `  ${line}`), "}"] : lines;
+  const body = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join("\n");
+  return `static void sg_totals_${word}(const float *restrict rows, float *restrict kept)
+{
+${body(each(`sg_totals_lanes_${ofLanes}(${stride}, rows${at}, kept${at});`))}
+}
+
+static void sg_conserve_${word}(${cells}const float *restrict kept, float *restrict rows, float *correction, uint32_t *flags)
+{
+${body(
+  each(
+    `double residual[${lanes}], largest[${lanes}];`,
+    ...(isBlock ? ["if (b >= cells) break;"] : []),
+    `sg_conserve_lanes_${ofLanes}(${stride}, kept${at}, rows${at}, residual, (correction == NULL) ? NULL : largest);`,
+    `for (size_t l = 0; l < ${lanes}${isBlock ? " && b + l < cells" : ""}; l++) {`,
+    "  const int is_met = residual[l] <= 1e-6;",
+    `  if (flags != NULL && !is_met) flags[l${at}] |= ${upper}_NOT_CONSERVED;`,
+    `  if (correction != NULL) correction[l${at}] = is_met ? (float)(0.43429448190325182 * largest[l]) : INFINITY;`,
+    "}",
+  ),
+)}
+}`;
+}

@@ -1,0 +1,48 @@
+import type { ComputeRequest } from "../backend/compute.ts";
+import type { Expected } from "../models/trust.ts";
+import type { Matrix, MatrixInput } from "./arguments.ts";
+import type { WarningListener } from "./input-warnings.ts";
+
+/** What to load and where to compute. */
+export interface InferenceOptions extends ComputeRequest {
+  /** Path of the autoencoder's weights. */
+  readonly autoencoder: string;
+  /** Path of the emulator's weights; without it `latentEmulate` and `emulate` are errors. */
+  readonly emulator?: string | undefined;
+  /**
+   * Told once of each kind of doubtful input, such as abundances that are not relative to hydrogen nuclei, and of what is doubtful about
+   * the choice of what computes (kind `compute`). Default: a warning of the process, of type `AstrochemWarning`.
+   */
+  readonly onWarning?: WarningListener | undefined;
+}
+
+/** `scaled: true`: abundances and physical parameters go in and come out scaled. Latents are raw encoder outputs either way. */
+export interface ScaledOption {
+  readonly scaled?: boolean | undefined;
+}
+
+/** What `emulate` takes beside the arrays. */
+export interface EmulateOptions extends ScaledOption {
+  /**
+   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
+   * Default: false.
+   */
+  readonly conserve?: boolean | undefined;
+  /** Gives the spread of an ensemble's members beside their mean. Default: false. */
+  readonly spread?: boolean | undefined;
+  /** Says of every state how far to believe it. The weights must be calibrated: `astrochem calibrate`. Default: false. */
+  readonly trust?: boolean | undefined;
+  /** Of `trust`, where steps are not all the trained one: years of the start and of every state, [b, t + 1]. */
+  readonly times?: MatrixInput | undefined;
+}
+
+/** What `emulate` gives: abundances, [b, t, species]. */
+export interface Emulated extends Matrix {
+  /**
+   * With `spread`, [b, t]: how far the members of an ensemble are from each other in each state, in dex. The standard deviation of log10
+   * abundance over the members (divided by members − 1), mean over the species whose mean is above 1e-12.
+   */
+  readonly spread?: Matrix;
+  /** With `trust`, [b, t] each: the error in dex that 9 of 10 states do not exceed, and bits of `trustFlags` that say why. */
+  readonly trust?: Expected;
+}

@@ -1,0 +1,98 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { compose } from "../config/compose.ts";
+import { valueAt } from "../config/difference.ts";
+import { type LoadedConfig, type LoadOptions, loadConfig } from "../config/load.ts";
+import { printValue } from "../config/override-values.ts";
+import { packageConfigs, resolveIn } from "../config/paths.ts";
+import type { LauncherConfig } from "../config/schema-launcher.ts";
+import type { RootName } from "../config/schemas.ts";
+import { searchPath } from "../config/search-path.ts";
+import { cacheHash } from "../data/cache.ts";
+import { ConfigError } from "../errors.ts";
+import { type Point, sweepPoints } from "./points.ts";
+
+/** The points of a sweep, and what its words say of the sweep itself. */
+export interface PlannedSweep {
+  readonly launcher: LauncherConfig;
+  /** Folder of the sweep, where the words give one. */
+  readonly run_dir: string | null;
+  readonly points: readonly Point[];
+  readonly notes: readonly string[];
+}
+
+const ofSweep = /^\+*(launchers?[.@=]|run_dir=|hydra\.run\.dir=)/;
+
+/**
+ * Composes every point before any is run, so that no mistake is found after hours. Points compute with the threads that their launcher
+ * gives them; trainings keep their weights in their run folders; caches that differ lie apart.
+ * @throws ConfigError where a point cannot be composed, or two would write the same file
+ */
+export function planSweep(command: string, options: Omit<LoadOptions<RootName>, "from">): PlannedSweep {
+  const { overrides } = options;
+  const own = overrides.filter((text) => !ofSweep.test(text));
+  const points = sweepPoints(own, (key) => optionsOfGroup(key, options));
+  const words = overrides.filter((text) => ofSweep.test(text));
+  const { launcher, run_dir } = loadConfig({ ...options, overrides: [...points[0]!.overrides, ...words] }).config;
+  const loaded = points.map((point) => loadConfig({ ...options, overrides: point.overrides }));
+  const sets = (key: string): boolean => own.some((text) => text.replace(/^\+*/, "").startsWith(`${key}=`));
+  const added: string[] = [];
+  if (!sets("threads")) added.push(`threads=${threadsOf(launcher, points.length)}`);
+  if (command === "preprocess") checkApart(loaded, "dataset.preprocessing.output_path");
+  else if (sets("model.save_model_path")) checkApart(loaded, "model.save_model_path");
+  // The run folders have the best weights anyway, each its own.
+  else if (command.startsWith("train-")) added.push("model.save_model=false");
+  const caches = cacheFolders(loaded);
+  return {
+    launcher,
+    run_dir,
+    points: points.map((point, i) => ({ ...point, overrides: [...point.overrides, ...added, ...caches[i]!] })),
+    notes: [...new Set(loaded.flatMap(({ notes }) => notes))],
+  };
+}
+
+function optionsOfGroup(
+  key: string,
+  { configDirs, cwd, root }: Omit<LoadOptions<RootName>, "from">,
+): readonly string[] {
+  const source = searchPath(configDirs, ["configs", packageConfigs], cwd);
+  const group = compose(source, root, [], []).groups[key];
+  return source.options(group ?? key);
+}
+
+/** The cores of the machine, divided; of Slurm, what a task asks for. */
+function threadsOf(launcher: LauncherConfig, points: number): number {
+  if (launcher.name === "slurm") return launcher.cpus;
+  return Math.max(1, Math.floor(availableParallelism() / jobsOf(launcher, points)));
+}
+
+/** Points at a time on this machine. */
+export function jobsOf({ jobs }: LauncherConfig, points: number): number {
+  return Math.max(1, Math.min(points, jobs ?? availableParallelism()));
+}
+
+/** @throws ConfigError where two points would write the same file */
+function checkApart(loaded: readonly LoadedConfig[], key: string): void {
+  const seen = new Map<string, number>();
+  for (const [i, { config }] of loaded.entries()) {
+    const path = resolveIn(config.working_path, String(valueAt(config, key)));
+    const other = seen.get(path);
+    if (other !== undefined) {
+      const fix = `name what is swept over in it: '${key}=…/\${dataset.preprocessing.seed}.h5'`;
+      throw new ConfigError(`points ${other} and ${i} would both write ${path}`, { where: key, fix });
+    }
+    seen.set(path, i);
+  }
+}
+
+/** Points whose caches differ would replace each other's: each kind has a folder of its own. */
+function cacheFolders(loaded: readonly LoadedConfig[]): string[][] {
+  const keys = ["dataset", "autoencoder", "recipe.latent_scaling", "model.window_size"];
+  const hashes = loaded.map(({ config }) =>
+    cacheHash(Object.fromEntries(keys.map((key) => [key, valueAt(config, key) ?? null]))),
+  );
+  if (new Set(hashes).size === 1) return loaded.map(() => []);
+  return loaded.map(({ config }, i) =>
+    "cache_dir" in config ? [`cache_dir=${printValue(join(config.cache_dir, hashes[i]!.slice(0, 12)))}`] : [],
+  );
+}

@@ -1,0 +1,112 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../commands/buffers.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const program = process.env.ASTROCHEM_SKIP_BUILD
+  ? ["--import", import.meta.resolve("tsx"), join(root, "src/cli.ts")]
+  : [join(root, "dist/cli.js")];
+const raw = join(root, "tests/fixtures/golden/preprocess/raw.h5");
+/** Preprocessing is the quickest command that sweeps. */
+const preprocess = [
+  "preprocess",
+  `input_path=${raw}`,
+  "dataset.start=configured",
+  "dataset.preprocessing.uneven_steps=allow",
+  "output_path=clean-$" + "{dataset.preprocessing.seed}.h5",
+];
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function astrochem(cwd: string, ...words: string[]): Promise<Outcome> {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, [...program, ...words], { cwd });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    child.on("close", (code) => done({ code, stdout, stderr }));
+  });
+}
+
+const sweepIn = (cwd: string): string => {
+  const day = readdirSync(join(cwd, "multirun"))[0]!;
+  return join("multirun", day, readdirSync(join(cwd, "multirun", day))[0]!);
+};
+
+describe("a sweep on this machine", () => {
+  it("runs every point, tells what failed, and takes up what is missing", async () => {
+    const cwd = temporaryFolder();
+    // A folder where point 2 would write its file.
+    const blocked = join(cwd, "clean-3.h5");
+    writeFileSync(blocked, "not ours");
+    const first = await astrochem(cwd, ...preprocess, "-m", "seed=range(1,4)", "launcher.jobs=2");
+    const sweep = sweepIn(cwd);
+    expect([first.code, first.stderr]).toEqual([2, expect.stringContaining("1 of 3 points did not complete")]);
+    expect(first.stderr).toContain(`point 2 (dataset.preprocessing.seed=3): exit code 2, ${sweep}/logs/2.log`);
+    expect(readFileSync(join(cwd, sweep, "logs/2.log"), "utf8")).toContain("replace it with --overwrite");
+    expect(readdirSync(join(cwd, sweep)).sort()).toEqual(
+      ["0", "1", "2", "logs", "multirun.yaml", "points", "sweep.csv", "sweep.json"].sort(),
+    );
+    const status = await astrochem(cwd, "sweep", "status", sweep);
+    expect(status.stdout).toContain("3 points of preprocess: 2 completed, 1 failed\n");
+
+    const before = readFileSync(join(cwd, sweep, "0/environment.json"), "utf8");
+    rmSync(blocked);
+    rmSync(join(cwd, sweep, "1"), { recursive: true });
+    const second = await astrochem(cwd, ...["preprocess", "-m", "--resume", "--json"]);
+    expect(second.code, second.stderr).toBe(0);
+    const { points, keys } = JSON.parse(second.stdout);
+    expect(keys).toEqual(["dataset.preprocessing.seed"]);
+    expect(points.map((point: { state: string; attempts: number }) => [point.state, point.attempts])).toEqual([
+      ["completed", 1],
+      ["completed", 2],
+      ["completed", 2],
+    ]);
+    expect(readFileSync(join(cwd, sweep, "0/environment.json"), "utf8")).toBe(before);
+    const [head, ...rows] = readFileSync(join(cwd, sweep, "sweep.csv"), "utf8")
+      .trim()
+      .split("\n");
+    expect(head).toMatch(/^point,state,exit_code,attempts,dataset\.preprocessing\.seed,seconds,train_tracers,/);
+    expect(rows).toHaveLength(3);
+  });
+
+  it("begins no point once it is cancelled, until it is taken up", async () => {
+    const cwd = temporaryFolder();
+    await astrochem(cwd, ...preprocess, "-m", "seed=1,2");
+    const sweep = sweepIn(cwd);
+    rmSync(join(cwd, sweep, "0"), { recursive: true });
+    expect((await astrochem(cwd, "sweep", "cancel", sweep)).code).toBe(0);
+    expect((await astrochem(cwd, "sweep", "run", sweep, "0")).code).toBe(143);
+    expect(existsSync(join(cwd, sweep, "0"))).toBe(false);
+    expect((await astrochem(cwd, "preprocess", "-m", "--resume", sweep)).code).toBe(0);
+    expect(existsSync(join(cwd, sweep, "0/summary.json"))).toBe(true);
+  });
+
+  it.each([
+    [["preprocess", `input_path=${raw}`, "-m", "seed=1,2"], "points 0 and 1 would both write"],
+    [["preprocess", "-m", "seed=1,2", "train_split=0.5,1.5"], "train_split"],
+    [["preprocess", "-m", "--resume"], "no sweep of preprocess is there"],
+    [["preprocess", "-m", "--resume", "nowhere"], "holds no sweep"],
+    [["preprocess", "--resume"], "--resume is for sweeps"],
+    [["preprocess", "launcher=slurm"], "launcher=slurm is for sweeps"],
+    [["train-emulator", "-m", "--resume-or-fresh"], "--resume takes up a sweep"],
+    [["preprocess", "seed=1,2"], "add -m"],
+    [["sweep", "stop", "x"], "give one of status, cancel, collect, run"],
+  ])("%j is refused before anything runs: %s", async (words, text) => {
+    const cwd = temporaryFolder();
+    const { code, stderr } = await astrochem(cwd, ...words);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+});
