@@ -19,12 +19,9 @@ export class TensorBoardLog {
     [this.#folder, this.#config, this.#now] = [folder, config, now];
   }
 
-  /** Goes on after so many epochs: later ones are taken out of the files, the training does them again. */
+  /** Goes on after so many epochs. */
   goOn(epochs: number): void {
     this.#steps = epochs;
-    guardedRun(this.#folder, () => {
-      for (const name of eventFilesIn(this.#folder)) cutEventsAfter(join(this.#folder, name), epochs);
-    });
   }
 
   add(record: EpochRecord): void {
@@ -32,18 +29,20 @@ export class TensorBoardLog {
     const step = this.#steps + 1;
     const texts = { hyperparameters: table(this.#config) };
     const head = this.#path === null ? [...firstRecords(wall_s, step), eventRecord({ wall_s, step, texts })] : [];
-    this.#path ??= this.#newPath(wall_s);
-    const path = this.#path;
-    const event = eventRecord({ wall_s, step, scalars: scalarsOf(record) });
-    guardedRun(path, () => appendRecords(path, [...head, event]));
+    guardedRun(this.#folder, () => {
+      this.#path ??= this.#begin(wall_s);
+      appendRecords(this.#path, [...head, eventRecord({ wall_s, step, scalars: scalarsOf(record) })]);
+    });
     this.#steps = step;
   }
 
-  /** Files are read in the order of their names: also where two begin in one second, or the clock was set back. */
-  #newPath(wall_s: number): string {
-    const earlier = eventFilesIn(this.#folder).map((name) => Number(name.split(".")[3]) + 1);
-    const began = String(Math.floor(Math.max(wall_s, ...earlier))).padStart(10, "0");
-    return join(this.#folder, `${eventFiles}${began}.${hostname()}.${process.pid}.0`);
+  /** Takes out of the earlier files what the training does again. @returns the new one */
+  #begin(wall_s: number): string {
+    const earlier = eventFilesIn(this.#folder);
+    for (const name of earlier) cutEventsAfter(join(this.#folder, name), this.#steps);
+    // They are read in the order of their names: also where two begin in one second, or the clock was set back.
+    const began = Math.floor(Math.max(wall_s, ...earlier.map((name) => Number(name.split(".")[3]) + 1)));
+    return join(this.#folder, `${eventFiles}${String(began).padStart(10, "0")}.${hostname()}.${process.pid}.0`);
   }
 }
 
