@@ -71,6 +71,15 @@ const common = {
     .positive()
     .default(10)
     .describe("Minutes between two checkpoints within an epoch; there is one at the end of each epoch anyway."),
+  logger: z
+    .strictObject({
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe("Whether the run folder gets event files for TensorBoard: a step is an epoch, counted from 1."),
+    })
+    .prefault({})
+    .describe("Where a training's epochs are logged besides `epochs.jsonl`."),
   launcher: shared.launcher,
   dataset: shared.dataset,
 };
