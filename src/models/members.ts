@@ -38,20 +38,21 @@ export function joinMembers(weights: readonly EmulatorWeights[], paths: readonly
     ...first,
     provenance: { data_hash, seed, epoch: null, best_metric: null, ...(metric ? { metric } : {}), versions },
     members: weights.map(({ provenance }) => provenance),
+    trust: undefined,
     trainable,
   };
 }
 
 /** One member of an emulator, counted from 0, as weights by itself. */
 export function memberOf(weights: EmulatorWeights, m: number): EmulatorWeights {
-  const { members, ...rest } = weights;
+  const { members, trust: _, ...rest } = weights;
   if (!members) return weights;
   const { size } = evolverOf(rest).layout;
   return { ...rest, provenance: members[m]!, trainable: rest.trainable.slice(m * size, (m + 1) * size) };
 }
 
 /** What members of an ensemble have in common, as texts. */
-function factsOf({ trainable, provenance, ...facts }: EmulatorWeights): Record<string, string> {
+function factsOf({ trainable, provenance, trust, ...facts }: EmulatorWeights): Record<string, string> {
   const all = { ...facts, data_hash: provenance.data_hash };
   return Object.fromEntries(Object.entries(all).map(([key, value]) => [key, JSON.stringify(value)]));
 }
