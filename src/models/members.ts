@@ -8,13 +8,14 @@ export function memberCount({ members }: Pick<EmulatorWeights, "members">): numb
 }
 
 /**
- * One ensemble of emulators that were trained alike but for their seeds; a single one stays what it is.
+ * One ensemble of emulators that were trained alike but for their seeds, not calibrated; a single one stays what it is.
  * @param paths  where each was read, for the error
  * @throws CheckpointError where one differs from the first in anything but its weights and where they come from
  */
 export function joinMembers(weights: readonly EmulatorWeights[], paths: readonly string[]): EmulatorWeights {
-  const [first] = weights as [EmulatorWeights];
-  if (weights.length === 1) return first;
+  if (weights.length === 1) return weights[0]!;
+  // How far to believe one of them says nothing of their mean.
+  const { trust: _, ...first } = weights[0]!;
   for (const [m, each] of weights.entries()) {
     const [here, wanted] = [factsOf(each), factsOf(first)];
     const differing = Object.keys({ ...wanted, ...here }).filter((key) => here[key] !== wanted[key]);
