@@ -18,43 +18,50 @@ export interface DecodedRows {
   readonly correction?: Float32Array | undefined;
 }
 
-/**
- * @param latents raw, [rows, latent]: a rollout that grew without bound may hold infinities
- * @returns scaled, [rows, species]; NaN in rows whose latents are not finite
- */
-export async function decodeRows(surrogate: Inference, latents: Float32Array): Promise<Float32Array> {
-  const { data, lost, shape } = finiteRows(surrogate, latents);
-  return marked((await surrogate.decode({ data, shape }, { scaled: true })).data, lost, surrogate);
+/** Numbers of a rollout's state: the latents of all members. */
+export function stateWidth({ members, latentDim }: Inference): number {
+  return members * latentDim;
 }
 
 /**
- * The same with the totals of the elements and the charge of each row's start.
+ * @param latents raw, [rows, latent], or with `members` states of a rollout, [rows, members · latent]: one that grew without bound may hold infinities
+ * @returns scaled, [rows, species]; NaN in rows whose latents are not finite
+ */
+export async function decodeRows(surrogate: Inference, latents: Float32Array, members = 1): Promise<Float32Array> {
+  const { lost, ...given } = finiteRows(surrogate, latents, members);
+  return marked((await surrogate.decode(given, { scaled: true })).data, lost, surrogate);
+}
+
+/**
+ * The same of a rollout's states, with the totals of the elements and the charge of each row's start.
  * @param totalsOf  scaled, [rows, species]; null: as decoded
  */
 export async function decodeKept(
   surrogate: Inference,
-  latents: Float32Array,
+  states: Float32Array,
   totalsOf: Float32Array | null,
 ): Promise<DecodedRows> {
-  const { data, lost, shape } = finiteRows(surrogate, latents);
+  const { lost, ...given } = finiteRows(surrogate, states, surrogate.members);
   const scaling = new AbundanceScaling(surrogate.abundancesClipping);
   const starts = totalsOf && new Float32Array(totalsOf.length);
   if (starts) scaling.unscaleInto(totalsOf, starts);
-  const options = starts ? { totalsOf: { data: starts, shape: [shape[0]!, surrogate.species.length] } } : {};
-  const { data: linear, correction } = await surrogate.decode({ data, shape }, options);
+  const options = starts ? { totalsOf: { data: starts, shape: [given.shape[0]!, surrogate.species.length] } } : {};
+  const { data: linear, correction } = await surrogate.decode(given, options);
   const scaled = new Float32Array(linear.length);
   scaling.scaleInto(linear, scaled);
   return { scaled: marked(scaled, lost, surrogate), linear, correction };
 }
 
-function finiteRows({ latentDim: width }: Inference, latents: Float32Array) {
+function finiteRows({ latentDim }: Inference, latents: Float32Array, members: number) {
+  const width = members * latentDim;
   const lost = new Set<number>();
   const data = latents.map((value, at) => {
     if (Number.isFinite(value)) return value;
     lost.add(Math.floor(at / width));
     return 0;
   });
-  return { data, lost, shape: [data.length / width, width] };
+  const rows = data.length / width;
+  return { data, lost, shape: members > 1 ? [rows, 1, members, latentDim] : [rows, width] };
 }
 
 function marked(made: Float32Array, lost: Iterable<number>, { species }: Inference): Float32Array {
@@ -84,7 +91,7 @@ export interface Starts {
   readonly latents: Float32Array;
 }
 
-/** The emulator's raw latents after every step, [count, steps, latent]. */
+/** The emulator's raw latents after every step, [count, steps, members · latent]: `decodeRows` takes them with `members`. */
 export async function rolloutLatents(surrogate: Inference, starts: Starts): Promise<Float32Array> {
   const { count, steps, physical, latents } = starts;
   const { data } = await surrogate.latentEmulate(

@@ -8,6 +8,7 @@ import {
   rolloutLatents,
   startsByRow,
   startsOf,
+  stateWidth,
   wholeTracers,
 } from "./surrogate-predictions.ts";
 import type { TracerPlace, TracerReader } from "./tracer-blocks.ts";
@@ -113,10 +114,14 @@ async function predict(place: TracerPlace, { surrogate, reader, conserve }: Samp
   const rolled = new Float32Array(encoded.length);
   rolled.set(encoded.subarray(0, surrogate.latentDim));
   const starts = startsOf(block, encoded.subarray(0, surrogate.latentDim), wholeTracers(block), rows - 1);
-  rolled.set(await rolloutLatents(surrogate, starts), surrogate.latentDim);
-  const kept = conserve ? startsByRow(actual.subarray(0, surrogate.species.length), [0, rows]) : null;
-  const { scaled: emulated } = await decodeKept(surrogate, rolled, kept);
-  emulated.set(actual.subarray(0, surrogate.species.length));
+  const states = await rolloutLatents(surrogate, starts);
+  // Of an ensemble, the latents of its first member stand for all: their mean would be no state.
+  const [latent, width, species] = [surrogate.latentDim, stateWidth(surrogate), surrogate.species.length];
+  for (let row = 1; row < rows; row++)
+    rolled.set(states.subarray((row - 1) * width, (row - 1) * width + latent), row * latent);
+  const emulated = actual.slice();
+  const kept = conserve ? startsByRow(actual.subarray(0, species), [0, rows - 1]) : null;
+  emulated.set((await decodeKept(surrogate, states, kept)).scaled, species);
   return { ...common, emulated, rolled };
 }
 

@@ -4,7 +4,15 @@ import { gathered, joined, placesOf } from "./chosen-steps.ts";
 import { cappedDex, relativeOfDex } from "./error-groups.ts";
 import type { Metrics } from "./evaluation-types.ts";
 import type { EvenChoice } from "./even-choice.ts";
-import { decodeKept, decodeRows, encodeRows, rolloutLatents, startsByRow, startsOf } from "./surrogate-predictions.ts";
+import {
+  decodeKept,
+  decodeRows,
+  encodeRows,
+  rolloutLatents,
+  startsByRow,
+  startsOf,
+  stateWidth,
+} from "./surrogate-predictions.ts";
 import type { TracerBlock, TracerPlace } from "./tracer-blocks.ts";
 import type { FarOffSpecies, TrainingCheck } from "./verdict-types.ts";
 
@@ -96,7 +104,7 @@ export class TrainingErrors {
     const states = gathered(
       rolled,
       placesOf(some, (k) => k * steps - 1),
-      surrogate.latentDim,
+      stateWidth(surrogate),
     );
     const kept = conserve ? startsByRow(starts, some.starts) : null;
     const { scaled: predicted } = await decodeKept(surrogate, states, kept);

@@ -21,6 +21,7 @@ import {
   type Stretch,
   startsByRow,
   startsOf,
+  stateWidth,
   wholeTracers,
 } from "./surrogate-predictions.ts";
 import { partOf, type TracerBlock, type TracerPlace, type TracerReader, valuesAtOnce } from "./tracer-blocks.ts";
@@ -147,9 +148,9 @@ export class ValidationPass {
     const starts = startsOf(block, latents, wholeTracers(block), steps);
     const places = placesOf(scored, (k) => k * steps - 1);
     const kept = conserve ? startsByRow(scored.first, scored.starts) : null;
-    const emulate = async (): Promise<DecodedRows & { latents: Float32Array }> => {
-      const latents = gathered(await rolloutLatents(surrogate, starts), places, surrogate.latentDim);
-      return { latents, ...(await decodeKept(surrogate, latents, kept)) };
+    const emulate = async (): Promise<DecodedRows & { states: Float32Array }> => {
+      const states = gathered(await rolloutLatents(surrogate, starts), places, stateWidth(surrogate));
+      return { states, ...(await decodeKept(surrogate, states, kept)) };
     };
     if (!this.#isPrepared) await emulate();
     this.#isPrepared = true;
@@ -157,20 +158,20 @@ export class ValidationPass {
     const emulated = await emulate();
     this.emulationSeconds += (now() - started) / 1000;
     if (emulated.correction)
-      await this.#checkConservation(scored, emulated.latents, emulated.linear, emulated.correction);
+      await this.#checkConservation(scored, emulated.states, emulated.linear, emulated.correction);
     return emulated.scaled;
   }
 
   /** Tracer by tracer, beside what was decoded. */
   async #checkConservation(
     { first, starts, truth }: ScoredBlock,
-    latents: Float32Array,
+    states: Float32Array,
     after: Float32Array,
     correction: Float32Array,
   ): Promise<void> {
     const { surrogate } = this.#tools;
     const width = surrogate.species.length;
-    const { linear: before } = await decodeKept(surrogate, latents, null);
+    const { linear: before } = await decodeKept(surrogate, states, null);
     const start = new Float32Array(width);
     for (let k = 0; k + 1 < starts.length; k++) {
       const [from, to] = [starts[k]!, starts[k + 1]!];
@@ -207,7 +208,7 @@ export class ValidationPass {
       const places = placesOf(chosen, (i) => i * steps - 1);
       const rows = placesOf(chosen, (i) => first[i]!);
       const kept = conserve ? startsByRow(firsts, chosen.starts) : null;
-      const { scaled } = await decodeKept(surrogate, gathered(rolled, places, surrogate.latentDim), kept);
+      const { scaled } = await decodeKept(surrogate, gathered(rolled, places, stateWidth(surrogate)), kept);
       this.#errorsOf("windows").add(scaled, {
         truth: trueRows(block.scaledRows(rows), scale),
         steps: chosen.steps,

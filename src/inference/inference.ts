@@ -7,7 +7,7 @@ import type { RawColumns } from "../data/respelt-frame.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
 import { memberCount } from "../models/members.ts";
-import { Decoder, Encoder, Roller } from "../models/runners.ts";
+import { Encoder, Roller } from "../models/runners.ts";
 import type { Trust } from "../models/trust.ts";
 import {
   type AutoencoderWeights,
@@ -16,6 +16,7 @@ import {
   readAutoencoder,
   readEmulator,
 } from "../models/weights-file.ts";
+import { AbundanceDecoder } from "./abundance-decoder.ts";
 import {
   checkShape,
   checkValues,
@@ -28,7 +29,6 @@ import {
 } from "./arguments.ts";
 import { InputWarnings } from "./input-warnings.ts";
 import type { Abundances, DecodeOptions, Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
-import { hasFormulas, TotalsKeeper } from "./totals-keeper.ts";
 import { type PhysicalParameter, startOf, type TrainedStart, trainedRanges, unknownFacts } from "./training-facts.ts";
 import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
@@ -79,18 +79,13 @@ export class Inference {
 
   readonly #abundanceScaling: AbundanceScaling;
   readonly #encoder: Encoder;
-  readonly #decoder: Decoder;
-  /** Made when it is first asked for; null where nothing can be kept. */
-  readonly #makeKeeper: (members: number) => TotalsKeeper;
-  /** By the members whose mean they keep. */
-  readonly #keepers = new Map<number, TotalsKeeper>();
+  readonly #decoder: AbundanceDecoder;
   #meter: TrustMeter | null = null;
   readonly #engine: Engine;
   /** The part of states that the expected errors of `trust` cover; null where the weights are not calibrated. */
   readonly trustLevel: number | null;
   readonly #emulator: {
     roller: Roller;
-    decoder: Decoder;
     physical: PhysicalScaling;
     latents: LatentScaling;
     trust: Trust | undefined;
@@ -124,11 +119,9 @@ export class Inference {
     this.trustLevel = emulator?.weights.trust?.level ?? null;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
-    this.#decoder = new Decoder(engine, autoencoder);
-    this.#makeKeeper = (members) => new TotalsKeeper(engine, autoencoder, members);
+    this.#decoder = new AbundanceDecoder(engine, autoencoder, warnings);
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
-      decoder: this.members > 1 ? new Decoder(engine, autoencoder, this.members) : this.#decoder,
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
       trust: emulator.weights.trust,
@@ -201,8 +194,8 @@ export class Inference {
       checkValues("totalsOf", totalsOf, options.scaled ? finite : linearAbundance(this.abundancesClipping.lower));
     }
     const starts = totalsOf && this.#linear(totalsOf, options);
-    const decoder = isEnsemble ? this.#requireEmulator().decoder : this.#decoder;
-    const { data, correction } = await this.#decodeRows(decoder, Float32Array.from(latents.data), options, starts);
+    const members = isEnsemble ? this.members : 1;
+    const { data, correction } = await this.#decoder.decode(Float32Array.from(latents.data), members, options, starts);
     return { data, shape, correction };
   }
 
@@ -278,9 +271,8 @@ export class Inference {
     const times = options.times && { ...options.times, data: Float64Array.from(options.times.data ?? []) };
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const { decoder } = this.#requireEmulator();
     const kept = options.conserve === false ? undefined : starts;
-    const { data, ...known } = await this.#decodeRows(decoder, evolved, options, kept);
+    const { data, ...known } = await this.#decoder.decode(evolved, this.members, options, kept);
     return { data, passed: { batch, steps, physical: scaled, latents, evolved, starts, times, ...known } };
   }
 
@@ -308,16 +300,8 @@ export class Inference {
 
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
-    const emulator = this.#emulator;
-    const all = [
-      this.#encoder,
-      this.#decoder,
-      ...this.#keepers.values(),
-      this.#meter,
-      emulator?.roller,
-      emulator?.decoder,
-    ];
-    await Promise.all([...new Set(all)].map((runner) => runner?.dispose()));
+    const all = [this.#encoder, this.#decoder, this.#meter, this.#emulator?.roller];
+    await Promise.all(all.map((runner) => runner?.dispose()));
   }
 
   /** Runs a call that `dispose` waits for. */
@@ -371,39 +355,6 @@ export class Inference {
     });
   }
 
-  /** Null where nothing can be kept. */
-  #keeper(members: number): TotalsKeeper | null {
-    if (!hasFormulas(this.elementTable)) {
-      this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
-      return null;
-    }
-    const keeper = this.#keepers.get(members) ?? this.#makeKeeper(members);
-    this.#keepers.set(members, keeper);
-    return keeper;
-  }
-
-  /** Raw latents → abundances, linear or scaled. @param starts whose totals they are to have, linear, [b, species] */
-  async #decodeRows(
-    decoder: Decoder,
-    latents: Float32Array,
-    { scaled }: ScaledOption,
-    starts?: Float32Array,
-  ): Promise<Decoded> {
-    const keeper = starts && this.#keeper(decoder.members);
-    if (!keeper) {
-      const { scaled: data, spread } = await decoder.decode(
-        latents,
-        latents.length / (decoder.members * this.latentDim),
-      );
-      if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
-      return { data, spread };
-    }
-    const { abundances: data, correction, spread, doubt } = await keeper.decode(latents, starts);
-    this.#warnings.check("conservation", () => doubt);
-    if (scaled) this.#abundanceScaling.scaleInto(data, data);
-    return { data, spread, correction };
-  }
-
   /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, members · latent]. */
   async #rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
     const { roller, latents: scaling } = this.#requireEmulator();
@@ -413,14 +364,6 @@ export class Inference {
     scaling.unscaleInto(evolved, evolved);
     return evolved;
   }
-}
-
-/** Abundances, and the spread of members where there are several. */
-interface Decoded {
-  readonly data: Float32Array;
-  readonly spread: Float32Array | null;
-  /** Of those that were conserved. */
-  readonly correction?: Float32Array;
 }
 
 interface LoadedEmulator {

@@ -152,7 +152,12 @@ describe("evaluate", () => {
 
   it("says which test tracers are missing", async () => {
     const told: string[] = [];
-    for (const words of [["split=test"], ["split=test", "test_path=raw.h5"], ["test_path=clean.h5"], ["split=train"]]) {
+    for (const words of [
+      ["split=test"],
+      ["split=test", "test_path=raw.h5", "emulator=null"],
+      ["test_path=clean.h5"],
+      ["split=train"],
+    ]) {
       const { code, stderr } = await evaluate("refused", ...words);
       told.push(`${code} ${stderr.slice(stderr.indexOf("error:")).split("\n")[0]}`);
     }
