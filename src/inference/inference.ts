@@ -143,7 +143,7 @@ export class Inference {
     }
     const warnings = new InputWarnings(options.onWarning);
     return new Inference(
-      await chooseEngine(options, (message) => warnings.tellCompute(message)),
+      await chooseEngine(options, (message) => warnings.tellCompute(message), { isInference: true }),
       autoencoder,
       emulator,
       warnings,

@@ -2,13 +2,14 @@ import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cFloat } from "../../../src/backend/c/elementwise.ts";
 import { tf } from "../../../src/backend/tf.ts";
 import { Conservation } from "../../../src/chemistry/conservation.ts";
 import { tableOfNames } from "../../../src/chemistry/element-table.ts";
-import { cFloat } from "../../../src/export/c/elementwise.ts";
 import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
-import { cellProgram } from "../../../src/export/c/program.ts";
+import { partProgram } from "../../../src/export/c/parts.ts";
 import { parameters, species, variants, writtenModels } from "../../helpers/exported-models.ts";
+
 import { testFolder } from "../../helpers/folder.ts";
 import { useWasm } from "../../helpers/tensors.ts";
 
@@ -23,7 +24,6 @@ const has = (program: string): boolean => {
 };
 const hasTools = has("cc") && has("make");
 const hasFortran = has("gfortran");
-
 async function exported(label: string, model_name: string, model: object, name = "surrogate"): Promise<string> {
   const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity");
   await exportC({ cwd: place, name, output: "c", ...paths }, () => {});
@@ -139,7 +139,7 @@ describe("what is exported as C", () => {
   it("names an operation that it cannot translate", () => {
     const part = { kind: "step", weights: {}, inputs: [{ name: "x", quantity: "carry", shape: [3] }], outputs: [] };
     const step = (_: object, { x }: Record<string, tf.Tensor>) => ({ outputs: { y: tf.argMax(x!, 1) } });
-    expect(() => cellProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
+    expect(() => partProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
   });
 });
 
