@@ -71,6 +71,15 @@ const common = {
     .positive()
     .default(10)
     .describe("Minutes between two checkpoints within an epoch; there is one at the end of each epoch anyway."),
+  logger: z
+    .strictObject({
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe("Whether the run folder gets event files for TensorBoard: a step is an epoch, counted from 1."),
+    })
+    .prefault({})
+    .describe("Where a training's epochs are logged besides `epochs.jsonl`."),
   launcher: shared.launcher,
   dataset: shared.dataset,
 };
@@ -96,6 +105,10 @@ export const evaluationKeys = {
     .array(z.string().min(1))
     .default(["CO", "H2O", "#H2O"])
     .describe("Species whose abundances are shown against time; those that the weights do not have are an error."),
+  conserve: z
+    .boolean()
+    .default(true)
+    .describe("Emulated rows have the totals of the elements and the charge of their start; false: as decoded."),
   max_tracers: PositiveInteger.nullable()
     .default(null)
     .describe("Tracers to evaluate at most, spread over all of the split; null: all."),

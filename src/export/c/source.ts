@@ -1,13 +1,12 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
-import { block, cPrograms, one, Tables, widths, wrapped } from "../../backend/c/emit.ts";
-import { movers } from "../../backend/c/prelude.ts";
-import { type CellProgram, cellProgram } from "../../backend/c/program.ts";
-import { recordStep } from "../../backend/recorder.ts";
-import { inputShapes, type Models, type Part, type PartPort, partOf } from "../onnx-parts.ts";
+import { cPrograms, Tables, wrapped } from "../../backend/c/emit.ts";
+import { block, movers, one, widths } from "../../backend/c/prelude.ts";
+import type { Models } from "../onnx-parts.ts";
 import { conserveFunctions, conserveTables } from "./conserve.ts";
-import { type Description, describe } from "./description.ts";
+import type { Description } from "./description.ts";
 import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
+import { partProgram, surrogateParts } from "./parts.ts";
 import { oneWidth } from "./rows.ts";
 
 /** A surrogate as C, and what it is. */
@@ -19,16 +18,7 @@ export interface CSurrogate {
 
 /** @throws AstrochemError for an operation that has no translation */
 export function cSurrogate(name: string, models: Models): CSurrogate {
-  const options = { scaling: true, steps: 1 };
-  const step = partOf("step", models, options);
-  const carried = step.inputs.filter(({ quantity }) => quantity === "carry");
-  const about = describe(name, models, sizeOfPorts(carried));
-  const parts = [
-    ["encode", partOf("encoder", models, options)],
-    ...(about.carry > 0 ? ([["start", partOf("start", models, options)]] as const) : []),
-    ["step", step],
-    ["decode", partOf("decoder", models, options)],
-  ] as const;
+  const { about, parts, carried } = surrogateParts(name, models);
   const programs = Object.fromEntries(parts.map(([word, part]) => [word, partProgram(part)]));
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,
@@ -44,25 +34,6 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
     queries(about),
   ];
   return { about, source: `${source.map((each) => each.trim()).join("\n\n")}\n` };
-}
-
-/** The computation of a part, of one cell. */
-export function partProgram(part: Part): CellProgram {
-  const shapes = Object.fromEntries(Object.entries(part.weights).map(([name, { shape }]) => [name, shape]));
-  const { graph } = recordStep(part.kind, part.step, shapes, inputShapes(part, 1));
-  const state = Object.fromEntries(Object.entries(part.weights).map(([name, value]) => [`state:${name}`, value]));
-  const inputs = part.inputs.map(({ name, shape }) => ({ key: `input:${name}`, name, shape: [1, ...shape] }));
-  return cellProgram(
-    part.kind,
-    graph,
-    state,
-    inputs,
-    part.outputs.map(({ name }) => ({ key: `output:${name}`, name })),
-  );
-}
-
-function sizeOfPorts(ports: readonly PartPort[]): number {
-  return ports.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 /** What is wrong with the inputs of a cell. */
