@@ -55,7 +55,7 @@ const use = `
   });
   const physical = { data: [1, 10, 100, 1000, 10000, 100000], shape: [2, 3, 1] };
   const abundances = { data: new Float32Array([0.1, 1e-5, 0, 1e-9, 1, 1e-3]), shape: [2, 3] };
-  const chemistry = await surrogate.emulate(physical, abundances);
+  const chemistry = await surrogate.emulate(physical, abundances, { conserve: false });
   const refused = await surrogate.emulate(physical, { data: [NaN, 1, 1, 1, 1, 1], shape: [2, 3] }).catch((error) => error);
   surrogate.dispose();
   console.log(JSON.stringify({

@@ -59,6 +59,8 @@ export interface EvaluationRequest {
   /** Windows at most; null for all. */
   readonly maxWindows: number | null;
   readonly seed: number;
+  /** Emulated rows have the totals of the elements and the charge of their start. Default: true. */
+  readonly conserve?: boolean | undefined;
   /** Refuse conditions outside the trained ranges, instead of telling them. */
   readonly strict?: boolean | undefined;
   readonly files: { readonly autoencoder: FileReference; readonly emulator: FileReference | null };
@@ -90,6 +92,7 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
   tools.log(`reading ${setup.training.length} training tracers for the baselines, and scoring some of their rows`);
   const trainingErrors = new TrainingErrors({
     surrogate,
+    conserve: setup.conserve,
     choice: setup.trainingChoice,
     emulated: new Set(spread(setup.training, emulatedTraining)),
     log10_lower: setup.scale.log10_lower,
@@ -167,6 +170,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     request,
     tools,
     surrogate,
+    conserve: request.conserve ?? true,
     choice: chosenSteps(validation.map((place) => [place, place.rows - 1])),
     trainingChoice: new EvenChoice(
       training.map((place) => [place, place.rows - 1] as const),
@@ -239,6 +243,7 @@ async function metricsOf(
   }));
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
   const { tracers } = pass;
+  const conservation_check = pass.conservation.check();
   const training_check = trainingErrors.check(meanErrors(predictions));
   const reliability = study && (await reliabilityOf(surrogate, setup.scored, validation, setup.checkpoint));
   return {
@@ -272,6 +277,7 @@ async function metricsOf(
     },
     baselines: baselineChoices(setup, knowledge),
     ...(training_check && { training_check }),
+    ...(conservation_check && { conservation_check }),
     validation: { tracers: validation.length, rows: validation.reduce((sum, { rows }) => sum + rows, 0) },
     scored: { all: setup.choice.all, rows: setup.choice.chosen },
     windows: windows && { all: windows.all, evaluated: windows.evaluated },
@@ -356,6 +362,7 @@ async function samplesOf(
   return {
     tracers: await tracerSamples(shownTracers(candidates), {
       surrogate,
+      conserve: setup.conserve,
       reader,
       chosen: request.chosen,
       units: unitOfParameter,

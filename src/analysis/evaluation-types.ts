@@ -1,5 +1,6 @@
 import type { Phase } from "../chemistry/name-reader.ts";
 import type { BaselineChoices } from "./baseline-choices.ts";
+import type { ConservationCheck } from "./conservation-check.ts";
 import type { FailureMaps, PredictionKind, PredictionMetrics } from "./error-types.ts";
 import type { Reliability } from "./reliability.ts";
 import type { TrainingCheck, Verdict, Weakness } from "./verdict-types.ts";
@@ -140,6 +141,8 @@ export interface Metrics {
   /** Absent in files of earlier versions, as is `training_check`. */
   readonly baselines?: BaselineChoices;
   readonly training_check?: TrainingCheck;
+  /** Absent in files of earlier versions, without an emulator, and where totals were not kept. */
+  readonly conservation_check?: ConservationCheck;
   /** The tracers that were scored: of the split in `provenance`. */
   readonly validation: { readonly tracers: number; readonly rows: number };
   /**

@@ -4,7 +4,7 @@ import { abundanceMargin_dex } from "../models/bounds.ts";
 import { cappedDex } from "./error-groups.ts";
 import type { StepErrors } from "./error-types.ts";
 import type { ErrorGrowth, LongRollout, Sensitivity } from "./evaluation-types.ts";
-import { decodeRows, encodeRows, rolloutLatents, type Starts } from "./surrogate-predictions.ts";
+import { decodeRows, encodeRows, rolloutLatents, type Starts, stateWidth } from "./surrogate-predictions.ts";
 
 /** How much longer than trained a long rollout is. */
 const lengthening = 10;
@@ -39,10 +39,10 @@ export async function longRollout(study: RolloutStudy, history: "held" | "repeat
   const physical = lengthened(histories, steps, surrogate.physicalParameters.length, history);
   const rolled = await rolloutLatents(surrogate, { count: histories.length, steps, physical, latents });
   const found = new StepBounds(study, steps);
-  const latentDim = surrogate.latentDim;
+  const width = stateWidth(surrogate);
   for (const [k] of histories.entries()) {
-    const part = rolled.subarray(k * steps * latentDim, (k + 1) * steps * latentDim);
-    found.add(await decodeRows(surrogate, part));
+    const part = rolled.subarray(k * steps * width, (k + 1) * steps * width);
+    found.add(await decodeRows(surrogate, part, surrogate.members));
   }
   const kept = keptOf(steps);
   const shareAtEnd = found.share(steps - 1);
@@ -150,11 +150,11 @@ export async function sensitivity(study: RolloutStudy, seed: number): Promise<Se
   const perturbed = await rolloutLatents(surrogate, starts(await encodeRows(surrogate, moved)));
   const width = first.length / histories.length;
   const divergence = new Float64Array(steps);
-  const size = steps * surrogate.latentDim;
+  const size = steps * stateWidth(surrogate);
   for (const [k] of histories.entries()) {
     const [a, b] = [
-      await decodeRows(surrogate, plain.subarray(k * size, (k + 1) * size)),
-      await decodeRows(surrogate, perturbed.subarray(k * size, (k + 1) * size)),
+      await decodeRows(surrogate, plain.subarray(k * size, (k + 1) * size), surrogate.members),
+      await decodeRows(surrogate, perturbed.subarray(k * size, (k + 1) * size), surrogate.members),
     ];
     for (let at = 0; at < a.length; at++) {
       divergence[Math.floor(at / width)]! += Math.abs(cappedDex((a[at]! - b[at]!) * span));

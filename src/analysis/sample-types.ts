@@ -79,6 +79,8 @@ export interface TracerFeatures {
 export interface TrainingEpoch {
   /** Counted from 0. */
   readonly epoch: number;
+  /** Of an ensemble, whose epoch it is. */
+  readonly member?: number;
   /** Absent in logs of earlier versions: 0. */
   readonly phase?: number;
   /** Mean relative error. */

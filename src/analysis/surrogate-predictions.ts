@@ -1,3 +1,4 @@
+import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { Inference } from "../inference/inference.ts";
 import type { TracerBlock } from "./tracer-blocks.ts";
 
@@ -7,21 +8,77 @@ export async function encodeRows(surrogate: Inference, scaled: Float32Array): Pr
   return (await surrogate.encode({ data: scaled, shape: [scaled.length / width, width] }, { scaled: true })).data;
 }
 
+/** Decoded rows, and where their totals were kept, what that took. */
+export interface DecodedRows {
+  /** Scaled, [rows, species]; NaN in rows whose latents are not finite. */
+  readonly scaled: Float32Array;
+  /** Linear, [rows, species]. */
+  readonly linear: Float32Array;
+  /** dex, [rows]; absent where no totals were kept. */
+  readonly correction?: Float32Array | undefined;
+}
+
+/** Numbers of a rollout's state: the latents of all members. */
+export function stateWidth({ members, latentDim }: Inference): number {
+  return members * latentDim;
+}
+
 /**
- * @param latents raw, [rows, latent]: a rollout that grew without bound may hold infinities
+ * @param latents raw, [rows, latent], or with `members` states of a rollout, [rows, members · latent]: one that grew without bound may hold infinities
  * @returns scaled, [rows, species]; NaN in rows whose latents are not finite
  */
-export async function decodeRows(surrogate: Inference, latents: Float32Array): Promise<Float32Array> {
-  const [width, species] = [surrogate.latentDim, surrogate.species.length];
+export async function decodeRows(surrogate: Inference, latents: Float32Array, members = 1): Promise<Float32Array> {
+  const { lost, ...given } = finiteRows(surrogate, latents, members);
+  return marked((await surrogate.decode(given, { scaled: true })).data, lost, surrogate);
+}
+
+/**
+ * The same of a rollout's states, with the totals of the elements and the charge of each row's start.
+ * @param totalsOf  scaled, [rows, species]; null: as decoded
+ */
+export async function decodeKept(
+  surrogate: Inference,
+  states: Float32Array,
+  totalsOf: Float32Array | null,
+): Promise<DecodedRows> {
+  const { lost, ...given } = finiteRows(surrogate, states, surrogate.members);
+  const scaling = new AbundanceScaling(surrogate.abundancesClipping);
+  const starts = totalsOf && new Float32Array(totalsOf.length);
+  if (starts) scaling.unscaleInto(totalsOf, starts);
+  const options = starts ? { totalsOf: { data: starts, shape: [given.shape[0]!, surrogate.species.length] } } : {};
+  const { data: linear, correction } = await surrogate.decode(given, options);
+  const scaled = new Float32Array(linear.length);
+  scaling.scaleInto(linear, scaled);
+  return { scaled: marked(scaled, lost, surrogate), linear, correction };
+}
+
+function finiteRows({ latentDim }: Inference, latents: Float32Array, members: number) {
+  const width = members * latentDim;
   const lost = new Set<number>();
   const data = latents.map((value, at) => {
     if (Number.isFinite(value)) return value;
     lost.add(Math.floor(at / width));
     return 0;
   });
-  const made = await surrogate.decode({ data, shape: [data.length / width, width] }, { scaled: true });
-  for (const row of lost) made.data.fill(Number.NaN, row * species, (row + 1) * species);
-  return made.data;
+  const rows = data.length / width;
+  return { data, lost, shape: members > 1 ? [rows, 1, members, latentDim] : [rows, width] };
+}
+
+function marked(made: Float32Array, lost: Iterable<number>, { species }: Inference): Float32Array {
+  for (const row of lost) made.fill(Number.NaN, row * species.length, (row + 1) * species.length);
+  return made;
+}
+
+/** The start of each row. @param firsts [starts, species] @param starts the first row of each, and the end */
+export function startsByRow(firsts: Float32Array, starts: ArrayLike<number>): Float32Array {
+  const count = starts.length - 1;
+  const width = firsts.length / count;
+  const out = new Float32Array(starts[count]! * width);
+  for (let k = 0; k < count; k++) {
+    const first = firsts.subarray(k * width, (k + 1) * width);
+    for (let row = starts[k]!; row < starts[k + 1]!; row++) out.set(first, row * width);
+  }
+  return out;
 }
 
 /** Histories of one length and the latents that they start from. */
@@ -34,7 +91,7 @@ export interface Starts {
   readonly latents: Float32Array;
 }
 
-/** The emulator's raw latents after every step, [count, steps, latent]. */
+/** The emulator's raw latents after every step, [count, steps, members · latent]: `decodeRows` takes them with `members`. */
 export async function rolloutLatents(surrogate: Inference, starts: Starts): Promise<Float32Array> {
   const { count, steps, physical, latents } = starts;
   const { data } = await surrogate.latentEmulate(

@@ -1,7 +1,16 @@
 import type { Inference } from "../inference/inference.ts";
 import { CovarianceSums, PrincipalComponents } from "./principal-components.ts";
 import type { SpeciesCurves, SpeciesReason, SpeciesSeries, TracerSample } from "./sample-types.ts";
-import { decodeRows, encodeRows, rolloutLatents, startsOf, wholeTracers } from "./surrogate-predictions.ts";
+import {
+  decodeKept,
+  decodeRows,
+  encodeRows,
+  rolloutLatents,
+  startsByRow,
+  startsOf,
+  stateWidth,
+  wholeTracers,
+} from "./surrogate-predictions.ts";
 import type { TracerPlace, TracerReader } from "./tracer-blocks.ts";
 
 /** Species shown of each tracer, besides those asked for. */
@@ -36,6 +45,8 @@ export function shownTracers(
 
 interface SampleOptions {
   readonly surrogate: Inference;
+  /** Emulated rows have the totals of their start. */
+  readonly conserve: boolean;
   readonly reader: TracerReader;
   /** Species to show in any case. */
   readonly chosen: readonly string[];
@@ -92,7 +103,7 @@ export async function tracerSamples(shown: readonly ShownTracer[], options: Samp
   });
 }
 
-async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions): Promise<Predicted> {
+async function predict(place: TracerPlace, { surrogate, reader, conserve }: SampleOptions): Promise<Predicted> {
   const block = reader.read([place]);
   const { rows, times, physical } = block;
   const actual = block.scaledTracer(0);
@@ -103,9 +114,14 @@ async function predict(place: TracerPlace, { surrogate, reader }: SampleOptions)
   const rolled = new Float32Array(encoded.length);
   rolled.set(encoded.subarray(0, surrogate.latentDim));
   const starts = startsOf(block, encoded.subarray(0, surrogate.latentDim), wholeTracers(block), rows - 1);
-  rolled.set(await rolloutLatents(surrogate, starts), surrogate.latentDim);
-  const emulated = await decodeRows(surrogate, rolled);
-  emulated.set(actual.subarray(0, surrogate.species.length));
+  const states = await rolloutLatents(surrogate, starts);
+  // Of an ensemble, the latents of its first member stand for all: their mean would be no state.
+  const [latent, width, species] = [surrogate.latentDim, stateWidth(surrogate), surrogate.species.length];
+  for (let row = 1; row < rows; row++)
+    rolled.set(states.subarray((row - 1) * width, (row - 1) * width + latent), row * latent);
+  const emulated = actual.slice();
+  const kept = conserve ? startsByRow(actual.subarray(0, species), [0, rows - 1]) : null;
+  emulated.set((await decodeKept(surrogate, states, kept)).scaled, species);
   return { ...common, emulated, rolled };
 }
 

@@ -4,7 +4,15 @@ import { gathered, joined, placesOf } from "./chosen-steps.ts";
 import { cappedDex, relativeOfDex } from "./error-groups.ts";
 import type { Metrics } from "./evaluation-types.ts";
 import type { EvenChoice } from "./even-choice.ts";
-import { decodeRows, encodeRows, rolloutLatents, startsOf } from "./surrogate-predictions.ts";
+import {
+  decodeKept,
+  decodeRows,
+  encodeRows,
+  rolloutLatents,
+  startsByRow,
+  startsOf,
+  stateWidth,
+} from "./surrogate-predictions.ts";
 import type { TracerBlock, TracerPlace } from "./tracer-blocks.ts";
 import type { FarOffSpecies, TrainingCheck } from "./verdict-types.ts";
 
@@ -18,6 +26,8 @@ const [decodedRows, listedSpecies] = [64, 10];
 /** What the check needs. */
 interface CheckTools {
   readonly surrogate: Inference;
+  /** Emulated rows have the totals of their start. */
+  readonly conserve: boolean;
   /** The training rows to reconstruct: steps counted from 0. */
   readonly choice: EvenChoice<TracerPlace>;
   /** Training tracers to emulate. */
@@ -80,12 +90,13 @@ export class TrainingErrors {
   }
 
   async #emulate(block: TracerBlock): Promise<void> {
-    const { surrogate, emulated, log10_lower, log10_upper } = this.#tools;
+    const { surrogate, conserve, emulated, log10_lower, log10_upper } = this.#tools;
     const stretches = block.places.flatMap((place, tracer) => (emulated.has(place) ? [{ tracer, first: 0 }] : []));
     const steps = block.rows - 1;
     if (stretches.length === 0 || steps === 0) return;
     const firsts = stretches.map(({ tracer }) => tracer * block.rows);
-    const latents = await encodeRows(surrogate, block.scaledRows(firsts));
+    const starts = block.scaledRows(firsts);
+    const latents = await encodeRows(surrogate, starts);
     const rolled = await rolloutLatents(surrogate, startsOf(block, latents, stretches, steps));
     const count = Math.min(steps, decodedRows);
     const spread = Int32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * steps) / count));
@@ -93,9 +104,10 @@ export class TrainingErrors {
     const states = gathered(
       rolled,
       placesOf(some, (k) => k * steps - 1),
-      surrogate.latentDim,
+      stateWidth(surrogate),
     );
-    const predicted = await decodeRows(surrogate, states);
+    const kept = conserve ? startsByRow(starts, some.starts) : null;
+    const { scaled: predicted } = await decodeKept(surrogate, states, kept);
     const truth = block.scaledRows(placesOf(some, (k) => firsts[k]!));
     for (let at = 0; at < truth.length; at++) {
       this.#emulated.dex += Math.abs(cappedDex((predicted[at]! - truth[at]!) * (log10_upper - log10_lower)));

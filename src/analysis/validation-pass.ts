@@ -1,8 +1,9 @@
-import type { PhysicalScaling } from "../chemistry/scaling.ts";
+import { AbundanceScaling, type PhysicalScaling } from "../chemistry/scaling.ts";
 import { areStepsInput } from "../data/time-steps.ts";
 import type { Inference } from "../inference/inference.ts";
 import { borrowedRows, persistence } from "./baselines.ts";
 import { type ChosenSteps, gathered, joined, placesOf } from "./chosen-steps.ts";
+import { ConservationSums } from "./conservation-check.ts";
 import type { ErrorScale } from "./error-scale.ts";
 import type { PredictionKind } from "./error-types.ts";
 import type { TracerSummary } from "./evaluation-types.ts";
@@ -12,11 +13,15 @@ import { gradientBinsOf } from "./gradient-bins.ts";
 import { DensityPlotSums, LogHistogram } from "./histograms.ts";
 import { PredictionErrors, type ScoredRows } from "./prediction-errors.ts";
 import {
+  type DecodedRows,
+  decodeKept,
   decodeRows,
   encodeRows,
   rolloutLatents,
   type Stretch,
+  startsByRow,
   startsOf,
+  stateWidth,
   wholeTracers,
 } from "./surrogate-predictions.ts";
 import { partOf, type TracerBlock, type TracerPlace, type TracerReader, valuesAtOnce } from "./tracer-blocks.ts";
@@ -36,6 +41,8 @@ const [densityBins, historyRows] = [120, 300];
 /** What the validation pass needs. */
 export interface ValidationTools {
   readonly surrogate: Inference;
+  /** Emulated rows have the totals of the elements and the charge of their start. */
+  readonly conserve: boolean;
   readonly reader: TracerReader;
   /** Reads training tracers, for the nearest history. */
   readonly trainingReader: TracerReader;
@@ -74,6 +81,7 @@ export class ValidationPass {
   readonly tracers: TracerSummary[] = [];
   readonly histories: KeptHistory[] = [];
   readonly vectors: TracerVector[] = [];
+  readonly conservation: ConservationSums;
   /** Of the emulation of full lengths, of which the scored rows are decoded; without the first call, which prepares the engine. */
   emulationSeconds = 0;
   readonly #tools: ValidationTools;
@@ -82,6 +90,7 @@ export class ValidationPass {
 
   constructor(tools: ValidationTools) {
     this.#tools = tools;
+    this.conservation = new ConservationSums(tools.surrogate);
     this.parameters = tools.reader.columns.physical.map(() => new LogHistogram());
   }
 
@@ -133,24 +142,55 @@ export class ValidationPass {
 
   /** Emulates whole tracers, and decodes what is scored of them. */
   async #emulate(block: TracerBlock, scored: ScoredBlock): Promise<Float32Array> {
-    const { surrogate, now } = this.#tools;
+    const { surrogate, now, conserve } = this.#tools;
     const steps = block.rows - 1;
     const latents = await encodeRows(surrogate, scored.first);
     const starts = startsOf(block, latents, wholeTracers(block), steps);
     const places = placesOf(scored, (k) => k * steps - 1);
-    const emulate = async (): Promise<Float32Array> =>
-      decodeRows(surrogate, gathered(await rolloutLatents(surrogate, starts), places, surrogate.latentDim));
+    const kept = conserve ? startsByRow(scored.first, scored.starts) : null;
+    const emulate = async (): Promise<DecodedRows & { states: Float32Array }> => {
+      const states = gathered(await rolloutLatents(surrogate, starts), places, stateWidth(surrogate));
+      return { states, ...(await decodeKept(surrogate, states, kept)) };
+    };
     if (!this.#isPrepared) await emulate();
     this.#isPrepared = true;
     const started = now();
     const emulated = await emulate();
     this.emulationSeconds += (now() - started) / 1000;
-    return emulated;
+    if (emulated.correction)
+      await this.#checkConservation(scored, emulated.states, emulated.linear, emulated.correction);
+    return emulated.scaled;
+  }
+
+  /** Tracer by tracer, beside what was decoded. */
+  async #checkConservation(
+    { first, starts, truth }: ScoredBlock,
+    states: Float32Array,
+    after: Float32Array,
+    correction: Float32Array,
+  ): Promise<void> {
+    const { surrogate } = this.#tools;
+    const width = surrogate.species.length;
+    const { linear: before } = await decodeKept(surrogate, states, null);
+    const start = new Float32Array(width);
+    for (let k = 0; k + 1 < starts.length; k++) {
+      const [from, to] = [starts[k]!, starts[k + 1]!];
+      if (from === to) continue;
+      new AbundanceScaling(surrogate.abundancesClipping).unscaleInto(first.subarray(k * width, (k + 1) * width), start);
+      const rows = (data: Float32Array) => data.subarray(from * width, to * width);
+      this.conservation.add({
+        start,
+        before: rows(before),
+        after: rows(after),
+        truth: rows(truth.scaled),
+        correction: correction.subarray(from, to),
+      });
+    }
   }
 
   /** Windows of a block's tracers, as many at once as fit. */
   async #windows(block: TracerBlock, windows: WindowChoice): Promise<void> {
-    const { surrogate, scale, windowChoice } = this.#tools;
+    const { surrogate, scale, windowChoice, conserve } = this.#tools;
     const steps = surrogate.windowSize! - 1;
     const stretches = block.places.flatMap((place, tracer): Stretch[] =>
       windows.of(place).map((first) => ({ tracer, first })),
@@ -159,14 +199,17 @@ export class ValidationPass {
     for (let from = 0; from < stretches.length; from += most) {
       const part = stretches.slice(from, from + most);
       const first = Int32Array.from(part, (stretch) => stretch.tracer * block.rows + stretch.first);
-      const latents = await encodeRows(surrogate, block.scaledRows(first));
+      const firsts = block.scaledRows(first);
+      const latents = await encodeRows(surrogate, firsts);
       const rolled = await rolloutLatents(surrogate, startsOf(block, latents, part, steps));
       const chosen = joined(part.map((_, i) => windowChoice.of(this.#windowsSeen + i)));
       this.#windowsSeen += part.length;
       if (chosen.steps.length === 0) continue;
       const places = placesOf(chosen, (i) => i * steps - 1);
       const rows = placesOf(chosen, (i) => first[i]!);
-      this.#errorsOf("windows").add(await decodeRows(surrogate, gathered(rolled, places, surrogate.latentDim)), {
+      const kept = conserve ? startsByRow(firsts, chosen.starts) : null;
+      const { scaled } = await decodeKept(surrogate, gathered(rolled, places, stateWidth(surrogate)), kept);
+      this.#errorsOf("windows").add(scaled, {
         truth: trueRows(block.scaledRows(rows), scale),
         steps: chosen.steps,
         times: Float64Array.from(rows, (row, i) => block.times[row]! - block.times[row - chosen.steps[i]!]!),

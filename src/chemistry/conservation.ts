@@ -2,15 +2,17 @@ import type { ElementTable } from "./element-table.ts";
 
 /** Totals are met when no residual is larger, relative to what holds the element. */
 const tolerance = 1e-10;
-const mostIterations = 40;
+const mostIterations = 100;
+/** From larger residuals Newton's method takes long: totals are met one by one first, so many times. */
+const [near, sweeps] = [0.5, 4];
 /** The largest change of an abundance in one iteration, as a power of e. */
 const largestStep = 2;
 /** The net charge that counts as none, relative to all charges: what float32 leaves of a neutral state. */
-const roundedCharge = 1e-6;
+export const roundedCharge = 1e-6;
 /** The least normal float32. */
 const leastNormal = 2 ** -126;
 /** What a pivot of the scaled matrix may fall to before its constraint counts as one of the others. */
-const dependent = 1e-9;
+const dependent = 1e-13;
 
 /** What a projection did to a state. */
 export interface Correction {
@@ -24,7 +26,7 @@ export interface Correction {
 
 /**
  * Exact conservation: the abundances closest in relative entropy that have given totals of every element and of the charge,
- * x' = x · exp(A λ) with Aᵀ x' = b, by Newton's method in float64. They stay positive. See docs/trust.md.
+ * x' = x · exp(A λ) with Aᵀ x' = b, in float64: total by total from afar, by Newton's method near by. They stay positive. See docs/trust.md.
  */
 export class Conservation {
   /** The elements of some species, then `charge` where some are charged: the columns of the totals. */
@@ -42,7 +44,9 @@ export class Conservation {
   readonly #isAsked: Uint8Array;
   readonly #matrix: Float64Array;
   readonly #row: Float64Array;
-  readonly #shift: Float64Array;
+  readonly #moves: Float64Array;
+  /** Of each total: what it is made of. */
+  readonly #holding: readonly { readonly species: number[]; readonly counts: number[] }[];
 
   constructor({ elements, atoms, charges }: Pick<ElementTable, "elements" | "atoms" | "charges">) {
     const held = [...elements.keys()].filter((e) => atoms.some((row) => row[e] !== 0));
@@ -50,11 +54,14 @@ export class Conservation {
     this.names = [...held.map((e) => elements[e]!), ...(isCharged ? ["charge"] : [])];
     this.species = atoms.length;
     const [starts, columns, counts] = [[0], [] as number[], [] as number[]];
+    this.#holding = this.names.map(() => ({ species: [], counts: [] }));
     for (const [s, row] of atoms.entries()) {
       for (const [k, count] of [...held.map((e) => row[e]!), ...(isCharged ? [charges[s]!] : [])].entries()) {
         if (count === 0) continue;
         columns.push(k);
         counts.push(count);
+        this.#holding[k]!.species.push(s);
+        this.#holding[k]!.counts.push(count);
       }
       starts.push(columns.length);
     }
@@ -65,7 +72,7 @@ export class Conservation {
     ];
     const n = this.names.length;
     this.#weights = new Float64Array(this.species);
-    this.#shift = new Float64Array(this.species);
+    this.#moves = new Float64Array(this.species);
     [this.#totals, this.#holders, this.#step, this.#row] = [n, n, n, n].map((length) => new Float64Array(length)) as [
       Float64Array,
       Float64Array,
@@ -89,6 +96,16 @@ export class Conservation {
     return sums;
   }
 
+  /** How far a state's totals are from those wanted, [names]: relative to them, of the charge to all charges; 0 of what is wanted to be 0. */
+  off(abundances: ArrayLike<number>, wanted: ArrayLike<number>): Float64Array {
+    this.#weights.set(abundances);
+    this.#sum();
+    return this.#totals.map((total, k) => {
+      const size = this.names[k] === "charge" ? this.#holders[k]! : wanted[k]!;
+      return size > 0 ? Math.abs(total - wanted[k]!) / size : 0;
+    });
+  }
+
   /** [totals, species] */
   counts(): Float32Array {
     const all = new Float32Array(this.names.length * this.species);
@@ -108,7 +125,6 @@ export class Conservation {
   project(abundances: Float32Array, totals: ArrayLike<number>): Correction {
     const x = this.#weights;
     x.set(abundances);
-    this.#shift.fill(0);
     this.#sum();
     let absent = 0;
     for (let k = 0; k < this.names.length; k++) {
@@ -117,23 +133,22 @@ export class Conservation {
       absent += 1 - this.#isAsked[k]!;
     }
     let residual = this.#residual(totals);
-    for (let i = 0, factored = Number.POSITIVE_INFINITY; residual > tolerance && i < mostIterations; i++) {
-      // The matrix of a state near by serves as well: a chord instead of a tangent.
-      if (residual > factored * 1e-2 || i === 0) {
+    for (let i = 0; residual > tolerance && i < mostIterations; i++) {
+      if (residual > near && i < sweeps) {
+        for (let k = 0; k < this.names.length; k++) if (this.#isAsked[k]) this.#scaleTo(k, totals[k]!);
+      } else {
         this.#factor();
-        factored = residual;
+        this.#solve(totals);
+        this.#move();
       }
-      this.#solve(totals);
-      this.#move();
-      this.#sum();
       residual = this.#residual(totals);
     }
     if (!(residual <= 1e-6)) return { mean_dex: 0, residual, absent };
     let sum = 0;
     for (let s = 0; s < this.species; s++) {
+      sum += Math.abs(Math.log(x[s]! / abundances[s]!));
       // No abundance becomes 0: what is smaller has no logarithm in float32.
       abundances[s] = Math.max(x[s]!, leastNormal);
-      sum += Math.abs(this.#shift[s]!);
     }
     return { mean_dex: sum / (this.species * Math.LN10), residual, absent };
   }
@@ -155,6 +170,7 @@ export class Conservation {
   }
 
   #residual(wanted: ArrayLike<number>): number {
+    this.#sum();
     let largest = 0;
     for (let k = 0; k < this.#totals.length; k++) {
       if (this.#isAsked[k]) {
@@ -208,23 +224,42 @@ export class Conservation {
 
   /** x · exp(A step), cut so that no abundance moves too far at once. */
   #move(): void {
-    const [x, starts, columns, counts, step, shift] = [
-      ...[this.#weights, this.#starts, this.#columns, this.#counts, this.#step, this.#shift],
+    const [x, starts, columns, counts, step, moves] = [
+      ...[this.#weights, this.#starts, this.#columns, this.#counts, this.#step, this.#moves],
     ] as [Float64Array, Int32Array, Int32Array, Float64Array, Float64Array, Float64Array];
-    const moved = (s: number): number => {
-      let sum = 0;
-      for (let i = starts[s]!; i < starts[s + 1]!; i++) sum += counts[i]! * step[columns[i]!]!;
-      return sum;
-    };
     let furthest = 0;
-    for (let s = 0; s < x.length; s++) furthest = Math.max(furthest, Math.abs(moved(s)));
-    const cut = furthest > largestStep ? largestStep / furthest : 1;
     for (let s = 0; s < x.length; s++) {
-      const by = cut * moved(s);
-      // Five terms are exact to 1e-13 there, and cost a fifth of `exp`.
-      x[s]! *=
-        Math.abs(by) < 0.01 ? 1 + by * (1 + (by / 2) * (1 + (by / 3) * (1 + (by / 4) * (1 + by / 5)))) : Math.exp(by);
-      shift[s]! += by;
+      let by = 0;
+      for (let i = starts[s]!; i < starts[s + 1]!; i++) by += counts[i]! * step[columns[i]!]!;
+      moves[s] = by;
+      furthest = Math.max(furthest, Math.abs(by));
     }
+    for (let s = 0; s < x.length; s++)
+      x[s]! *= Math.exp((furthest > largestStep ? largestStep / furthest : 1) * moves[s]!);
+  }
+
+  /** Gives what holds one total a factor exp(count · t) that meets it: t is found in logarithms, of the positive and the negative part. */
+  #scaleTo(k: number, wanted: number): void {
+    const [x, { species, counts }] = [this.#weights, this.#holding[k]!];
+    let t = 0;
+    for (let i = 0; i < mostIterations; i++) {
+      let [gained, lost, gaining, losing] = [Math.max(-wanted, 0), Math.max(wanted, 0), 0, 0];
+      for (let j = 0; j < species.length; j++) {
+        const count = counts[j]!;
+        const amount = count * x[species[j]!]! * Math.exp(count * t);
+        if (count > 0) {
+          gained += amount;
+          gaining += count * amount;
+        } else {
+          lost -= amount;
+          losing += count * amount;
+        }
+      }
+      // Increasing in t, and both parts are convex: it falls to the root from one side.
+      const off = Math.log(gained / lost);
+      if (!(Math.abs(off) > 0.1)) break;
+      t -= off / (gaining / gained + losing / lost);
+    }
+    for (let j = 0; j < species.length; j++) x[species[j]!]! *= Math.exp(counts[j]! * t);
   }
 }

@@ -6,6 +6,7 @@ import { predictionStyles } from "../analysis/figures/prediction-style.ts";
 import { resolveIn } from "../config/paths.ts";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
+import { completedRuns } from "../sweeps/folder.ts";
 import { checkOptions } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
@@ -13,6 +14,7 @@ import { checkDestination, overwriteOption } from "./destination.ts";
 import { printable } from "./printable.ts";
 import { forTerminal, say } from "./report-lines.ts";
 import { runEvaluation } from "./run-evaluation.ts";
+import { labelOf } from "./sweep-report.ts";
 import { formatNumber, formatTable } from "./tables.ts";
 
 /** Compares surrogates on the same rows. */
@@ -23,8 +25,8 @@ export const compareCommand: Command = {
     "that the overrides choose. Evaluations of different rows are refused. Writes compare.json and compare.html.",
   positionals: {
     runs:
-      "run folders of `astrochem evaluate` or their metrics.json; weights, folders of weights, run folders of trainings; the first " +
-      "is compared with",
+      "run folders of `astrochem evaluate` or their metrics.json; weights, folders of weights, run folders of trainings; sweeps, which " +
+      "stand for their points; the first is compared with",
   },
   options: {
     output: { type: "string", describe: "folder to write to (default: the current one)" },
@@ -47,7 +49,11 @@ export const compareCommand: Command = {
       resamples: wholeNumber(args, "resamples", 2000, 1, mostResamples),
       seed: wholeNumber(args, "seed", 0, 0, 2 ** 32 - 1),
     };
-    const paths = args.runs as readonly string[];
+    const runsOfSweeps = (args.runs as readonly string[]).map((path) => ({
+      path,
+      runs: completedRuns(resolve(cwd, path)),
+    }));
+    const paths = runsOfSweeps.flatMap(({ path, runs }) => runs?.map((run) => relative(cwd, run.path)) ?? [path]);
     if (paths.length < 2)
       throw new ConfigError("a comparison needs two runs or more", { fix: "astrochem compare RUN RUN" });
     const [{ compareRuns }, { metricsJson }, { writeFileAtomic }] = await Promise.all([
@@ -61,7 +67,9 @@ export const compareCommand: Command = {
     const overwrite = args.overwrite === true;
     await checkDestination({ path: file, kind: "comparison", inputs, overwrite });
     await checkDestination({ path: join(folder, "compare.html"), kind: "comparisonPage", inputs, overwrite });
-    const names = namesOf(paths);
+    // Points are told apart by what is swept over.
+    const labels = runsOfSweeps.flatMap(({ runs }) => runs?.map(({ values }) => labelOf(values)) ?? [null]);
+    const names = namesOf(paths).map((name, r) => (labels[r] ? `${name}: ${labels[r]}` : name));
     const evaluations = await evaluationsOf(paths, context);
     const runs = evaluations.map((metrics, r) => ({ name: names[r]!, metrics }));
     const { whileBlocking = (action) => action() } = context;

@@ -41,7 +41,7 @@ const formats = {
   autoencoder: { ...safetensors, content: "autoencoder" },
   emulator: { ...safetensors, content: "emulator" },
   onnx: { name: "ONNX", suffixes: [".onnx"], content: "ONNX file" },
-  source: { name: "source code", suffixes: [".c", ".h", ".f90", ".txt"], content: "source" },
+  source: { name: "source code", suffixes: [".c", ".h", ".f90", ".py", ".txt"], content: "source" },
   comparison: { ...json, content: "comparison" },
   comparisonPage: { name: "HTML", suffixes: [".html", ".htm"], content: "comparison" },
   epochs: { ...json, content: "log of epochs" },

@@ -14,8 +14,7 @@ export const emulateCommand: Command = {
     "Emulates the chemistry along physical histories: from the first row of each tracer in a clean or raw file (HDF5, UCLCHEM's output, " +
     "tables of text), or from .npy arrays. Writes the emulated abundances as a frame that pandas reads: pandas.read_hdf(OUTPUT, 'emulated').",
   positionals: {
-    input:
-      "clean or raw file, or several of UCLCHEM's output, a tracer each; leave it out with --physical and --abundances",
+    input: "clean or raw file, or several raw ones of one kind; leave it out with --physical and --abundances",
   },
   options: {
     key: { type: "string", describe: "key of the frame; default: val in a clean file, else the only one there is" },
@@ -31,19 +30,21 @@ export const emulateCommand: Command = {
     },
     conserve: {
       type: "boolean",
-      describe: "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6",
+      describe:
+        "every row keeps the totals of the elements and the charge of its tracer's first row, to 1e-6 (default)",
     },
     fallback: {
       type: "number",
       describe:
         "dex: mark the states that are expected to be further off, for the solver (column `solver`), and count them",
     },
+    "no-conserve": { type: "boolean", describe: "rows as decoded" },
     ...checkOptions,
     output: { type: "string", describe: "HDF5 file to write (default: emulated.h5)" },
     ...overwriteOption,
     ...weightsOptions,
     device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "webgpu", "cpu", "wasm"] },
-    engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "eager"] },
+    engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "native-c", "eager"] },
     threads: {
       type: "number",
       describe: "threads to compute with (default: the least of the cores, SLURM_CPUS_PER_TASK and OMP_NUM_THREADS)",
@@ -75,7 +76,7 @@ export const emulateCommand: Command = {
       ...source,
       start: text("start"),
       ...checksOf(context),
-      conserve: context.args.conserve === true,
+      conserve: context.args["no-conserve"] !== true,
       fallback: fallbackOf(context.args.fallback),
       output: text("output") ?? "emulated.h5",
       ...(await chosenWeights(context)),

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { describeChoices } from "../analysis/baseline-choices.ts";
+import { describeConservation } from "../analysis/conservation-check.ts";
 import type { PredictionMetrics } from "../analysis/error-types.ts";
 import type { Metrics } from "../analysis/evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../analysis/figures/prediction-style.ts";
@@ -75,7 +76,16 @@ async function withWeights(context: CommandContext): Promise<CommandContext> {
 
 /** What `--json` prints: the whole is in metrics.json. */
 function summaryOf(metrics: Metrics): object {
-  const { predictions, validation, conclusions, intervals, reliability, weaknesses, training_check } = metrics;
+  const {
+    predictions,
+    validation,
+    conclusions,
+    intervals,
+    reliability,
+    weaknesses,
+    training_check,
+    conservation_check,
+  } = metrics;
   const kinds = Object.values(predictions).map(({ kind, overall, rows, non_finite }) => [
     kind,
     { rows, non_finite, ...overall.all, above_floor: overall.above_floor },
@@ -88,6 +98,7 @@ function summaryOf(metrics: Metrics): object {
     conclusions,
     weaknesses,
     training_check,
+    conservation_check,
   };
 }
 
@@ -114,6 +125,7 @@ function describeMetrics(metrics: Metrics): string {
     sampled("windows", windows?.evaluated, windows?.all, "max_windows"),
   ].flatMap((text) => (text === null ? [] : [`${text}, drawn with seed ${provenance.seed}`]));
   if (scored && scored.rows === scored.all) sample.unshift(`rows: all ${formatNumber(scored.all)}`);
+  const kept = metrics.conservation_check ? [describeConservation(metrics.conservation_check)] : [];
   const worst = metrics.weaknesses ?? [];
   const weak = worst.length > 0 ? ["", "Where it is worst", ...worst.map(({ sentence }) => sentence)] : [];
   const trust = metrics.reliability ? [describeReliability(metrics.reliability)] : [];
@@ -124,6 +136,7 @@ function describeMetrics(metrics: Metrics): string {
     headlineOf(metrics),
     ...trust,
     ...conclusions,
+    ...kept,
     ...weak,
     "",
     ...trainingLines(metrics),

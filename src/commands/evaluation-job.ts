@@ -44,7 +44,7 @@ export async function openEvaluation(
     engine,
     threads,
     // The evaluation itself looks at its conditions, which have tracers and rows.
-    onWarning: (message, kind) => kind === "compute" && log(`warning: ${message}`),
+    onWarning: (message, kind) => (kind === "compute" || kind === "conservation") && log(`warning: ${message}`),
   });
   if (surrogate.unknownFacts.length > 0) log(describeUnknown(surrogate));
   try {
@@ -80,6 +80,7 @@ export async function openEvaluation(
         maxRows: config.max_rows,
         maxWindows: config.max_windows,
         seed: config.seed,
+        conserve: config.conserve,
         strict,
         files: { autoencoder: reference(autoencoder), emulator: emulator === null ? null : reference(emulator) },
         version: packageVersion,

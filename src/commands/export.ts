@@ -11,10 +11,14 @@ export const exportCommand: Command = {
     "Writes the trained models as ONNX files, which ONNX Runtime and others run without this program: encoder, decoder, one step " +
     "of the emulator, and the rollout. They take any batch and say in their metadata what goes in and out. Each is compared " +
     "with this program's own results before it is written. `export c` (or `fortran`, the same) writes a folder of source in C99 and " +
-    "Fortran 2003 with the weights inside, which needs no library, and a check of its own (`make check`).",
-  positionals: { format: "onnx, c or fortran" },
+    "Fortran 2003 with the weights inside, which needs no library, and a check of its own (`make check`). `export python` writes one file " +
+    "that needs numpy alone and checks itself when it is run.",
+  positionals: { format: "onnx, c, fortran or python" },
   options: {
-    name: { type: "string", describe: "c: what the names of files and functions begin with (default: surrogate)" },
+    name: {
+      type: "string",
+      describe: "c, python: what the names of files, and in C of functions, begin with (default: surrogate)",
+    },
     only: {
       type: "string",
       describe: "onnx: write this one file (default: all)",
@@ -25,11 +29,16 @@ export const exportCommand: Command = {
       describe:
         "onnx: linear abundances and physical units in and out, instead of scaled values; the rollout then decodes",
     },
+    "no-conserve": {
+      type: "boolean",
+      describe:
+        "onnx with --scaling: states of the rollout as decoded, without the totals of the elements and the charge of their start",
+    },
     steps: {
       type: "number",
       describe: "onnx: steps of the rollout (default: those of the emulator's training window)",
     },
-    output: { type: "string", describe: "folder to write to (default: outputs/onnx, outputs/c)" },
+    output: { type: "string", describe: "folder to write to (default: outputs/onnx, outputs/c, outputs/python)" },
     ...overwriteOption,
     threads: {
       type: "number",
@@ -38,17 +47,19 @@ export const exportCommand: Command = {
     ...weightsOptions,
   },
   examples: [
-    ["astrochem export onnx --weights outputs/demo/weights/sample --scaling", "all four, for physical units"],
     ["astrochem export c --weights outputs/demo/weights/sample --output outputs/c", "source in C and Fortran"],
+    ["astrochem export python --weights outputs/demo/weights/sample", "one file on numpy alone"],
   ],
   async run(context) {
     const { args, cwd, signal, whileBlocking } = context;
-    if (args.format === "c" || args.format === "fortran") {
+    if (["c", "fortran", "python"].includes(args.format as string)) {
       await exportSource(context);
       return;
     }
     if (args.format !== "onnx") {
-      throw new ConfigError(`unknown format \`${args.format}\``, { fix: "astrochem export onnx, or export c" });
+      throw new ConfigError(`unknown format \`${args.format}\``, {
+        fix: "astrochem export onnx, export c or export python",
+      });
     }
     refuse(args, ["name"], "export onnx");
     const [{ exportOnnx }, { needsEmulator, partKinds }] = await Promise.all([
@@ -69,6 +80,7 @@ export const exportCommand: Command = {
         cwd,
         only: text("only") as "encoder" | undefined,
         scaling: args.scaling === true,
+        conserve: args["no-conserve"] !== true,
         steps: args.steps as number | undefined,
         threads: args.threads as number | undefined,
         output: folder,
@@ -80,16 +92,21 @@ export const exportCommand: Command = {
   },
 };
 
-/** Source in C and Fortran. */
+/** Source in C and Fortran, or in Python. */
 async function exportSource(context: CommandContext): Promise<void> {
   const { args, cwd, stdout, json } = context;
-  refuse(args, ["only", "scaling", "steps"], `export ${args.format}`);
-  const { checkName, exportC, filesOfC } = await import("../export/c/export-c.ts");
-  const [name, output] = [(args.name as string) ?? "surrogate", (args.output as string) ?? "outputs/c"];
+  refuse(args, ["only", "scaling", "no-conserve", "steps"], `export ${args.format}`);
+  const isPython = args.format === "python";
+  const [{ checkName, exportC, filesOfC }, { exportPython }] = await Promise.all([
+    import("../export/c/export-c.ts"),
+    import("../export/python/export-python.ts"),
+  ]);
+  const name = (args.name as string) ?? "surrogate";
+  const output = (args.output as string) ?? (isPython ? "outputs/python" : "outputs/c");
   checkName(name);
   const weights = await chosenWeights(context, "emulator");
   const inputs = [weights.autoencoder, weights.emulator];
-  for (const file of filesOfC(name)) {
+  for (const file of isPython ? [`${name}.py`] : filesOfC(name)) {
     await checkDestination({
       path: resolve(cwd, output, file),
       kind: "source",
@@ -98,7 +115,9 @@ async function exportSource(context: CommandContext): Promise<void> {
     });
   }
   const threads = args.threads as number | undefined;
-  const summary = await exportC({ cwd, name, output, threads, ...weights }, (text) => say(context, text));
+  const summary = await (isPython ? exportPython : exportC)({ cwd, name, output, threads, ...weights }, (text) =>
+    say(context, text),
+  );
   if (json) {
     stdout.write(`${JSON.stringify(summary)}\n`);
     return;
@@ -109,8 +128,11 @@ async function exportSource(context: CommandContext): Promise<void> {
     { title: "bytes", value: ({ bytes }: { bytes: number }) => bytes },
   ];
   stdout.write(formatTable(columns, summary.files));
+  const folder = relative(cwd, summary.folder) || ".";
   stdout.write(
-    `\n\`make check\` in ${relative(cwd, summary.folder) || "."} compiles them and compares their results\n`,
+    isPython
+      ? `\n\`python ${folder}/${name}.py\` compares its results\n`
+      : `\n\`make check\` in ${folder} compiles them and compares their results\n`,
   );
 }
 

@@ -1,9 +1,11 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { findPoints, readPlan, type SweepPlan, sweepPaths, sweepsIn, writePlan } from "../sweeps/folder.ts";
 import { runLocally } from "../sweeps/local.ts";
 import { jobsOf, type PlannedSweep, planSweep } from "../sweeps/plan.ts";
+import { queuedPoints, submitSweep, withQueue } from "../sweeps/slurm.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { makeFolder, makeFreshFolder } from "./fresh-folder.ts";
 import { say } from "./report-lines.ts";
@@ -19,26 +21,35 @@ export async function multirun(command: Command, context: CommandContext, showsC
   const begun = typeof resume === "string" ? takenUp(resume, context) : begin(command, context, showsConfig);
   if (begun === null) return;
   const { folder, plan, launcher } = begun;
-  const found = findPoints(folder, plan);
-  const open = found.filter(({ stage }) => stage !== "completed").map(({ index }) => index);
-  say(context, `sweep ${relative(context.cwd, folder) || folder}: ${plan.points.length} points, ${open.length} to run`);
-  if (launcher.name === "slurm") throw new Error("not yet");
-  let done = found.length - open.length;
-  await runLocally(folder, open, {
-    jobs: jobsOf(launcher, open.length),
-    env: context.env,
-    signal: context.signal,
-    ended(index, code) {
-      done += 1;
-      const how = code === 0 ? "done" : `failed, exit code ${code ?? "none"}: ${sweepPaths.log(folder, index)}`;
-      say(context, `${done}/${found.length} point ${index} (${labelOf(plan.points[index]!.values)}) ${how}`);
-    },
-  }).catch((error: unknown) => {
-    if (error === context.signal.reason)
-      say(context, `go on with: astrochem ${context.command} -m --resume ${relative(context.cwd, folder) || folder}`);
-    throw error;
-  });
+  const place = relative(context.cwd, folder) || folder;
+  const queue = launcher.name === "slurm" ? queuedPoints(folder, plan.points.length, context.env) : null;
+  const found = withQueue(findPoints(folder, plan), queue);
+  const open = found
+    .filter(({ index, stage }) => stage !== "completed" && !queue?.has(index))
+    .map(({ index }) => index);
+  say(context, `sweep ${place}: ${counted(found.length, "point")}, ${open.length} to run`);
+  if (launcher.name === "local") await runHere({ folder, plan, launcher }, open, context);
+  else if (open.length > 0) {
+    const jobs = submitSweep(folder, open, launcher, { env: context.env, warn: (line) => say(context, line) });
+    const text = `submitted as ${jobs.length === 1 ? "job" : "jobs"} ${jobs.join(", ")}\nastrochem sweep status ${place}`;
+    context.stdout.write(`${context.json ? JSON.stringify({ sweep: folder, jobs }) : text}\n`);
+    return;
+  }
   await collectAndTell(folder, context);
+}
+
+async function runHere({ folder, plan, launcher }: Begun, open: readonly number[], context: CommandContext) {
+  const { signal, env, cwd, command } = context;
+  const total = plan.points.length;
+  let done = total - open.length;
+  const ended = (index: number, code: number | null): void => {
+    done += 1;
+    const how = code === 0 ? "done" : `exit code ${code ?? "none"}, ${relative(cwd, sweepPaths.log(folder, index))}`;
+    say(context, `${done}/${total} point ${index} (${labelOf(plan.points[index]!.values)}): ${how}`);
+  };
+  await runLocally(folder, open, { jobs: jobsOf(launcher, open.length), env, signal, ended }).finally(() => {
+    if (signal.aborted) say(context, `go on with: astrochem ${command} -m --resume ${relative(cwd, folder) || folder}`);
+  });
 }
 
 interface Begun {
@@ -68,12 +79,21 @@ function begin({ config }: Command, context: CommandContext, showsConfig: boolea
     created_at: started.toISOString(),
     cwd,
     config_dirs: configDirs.map((each) => resolve(cwd, each)),
-    flags: ["strict", "overwrite", "warm-start", "debug"].flatMap((name) => (args[name] === true ? [`--${name}`] : [])),
+    flags: flagsOf(context),
     launcher,
     points: points.map(({ overrides: words, values }) => ({ overrides: [...words], values })),
   };
   writePlan(folder, plan);
   return { folder, plan, launcher };
+}
+
+/** The flags of each point: those of the sweep that are not the sweep's own. */
+function flagsOf({ args, debug }: CommandContext): string[] {
+  return Object.entries({ ...args, debug }).flatMap(([name, value]) => {
+    if (name === "multirun" || name === "resume") return [];
+    if (typeof value === "string" || typeof value === "number") return [`--${name}`, String(value)];
+    return value === true ? [`--${name}`] : [];
+  });
 }
 
 function emptyFolder(folder: string): string {
@@ -112,6 +132,8 @@ function takenUp(resume: string, context: CommandContext): Begun {
     env,
     now: now(),
   });
+  // Whoever looks at the sweep asks the launcher that has it now.
+  writePlan(folder, { ...plan, launcher });
   return { folder, plan, launcher };
 }
 

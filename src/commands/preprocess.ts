@@ -37,8 +37,9 @@ export const preprocess: Command = {
   examples: [
     ["astrochem preprocess dataset=sample", "the bundled sample"],
     [
-      "astrochem preprocess dataset=sample train_split=0.8 output_path=clean.h5",
-      "with more tracers to train on, and written elsewhere",
+      "astrochem preprocess -m dataset=sample train_split=0.7,0.8 'output_path=data/split-$" +
+        "{dataset.preprocessing.train_split}.h5'",
+      "a sweep: with fewer and with more tracers to train on",
     ],
   ],
   async run(context) {

@@ -1,5 +1,6 @@
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { SweepError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { collectSweep, type PointResult, type SweepResults, writeResults } from "../sweeps/results.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./printable.ts";
@@ -16,16 +17,18 @@ export function labelOf(values: PointResult["values"]): string {
 }
 
 /**
- * Gathers the results, writes sweep.json and sweep.csv, and prints them.
+ * Gathers the results, writes sweep.json, sweep.csv and sweep.html, and prints them.
  * @throws SweepError where points failed, with the exit code of the first
  */
 export async function collectAndTell(folder: string, context: CommandContext): Promise<void> {
   const { stdout, cwd, json } = context;
   const results = collectSweep(folder);
-  await writeResults(folder, results);
+  writeResults(folder, results);
+  const { sweepPage } = await import("../sweeps/page.ts");
+  writeFileAtomic(join(folder, "sweep.html"), await sweepPage(results));
   const place = relative(cwd, folder) || folder;
   if (json) stdout.write(`${printable(JSON.stringify(results))}\n`);
-  else stdout.write(`${forTerminal(printable(`${describe(results)}\n\n${place}/sweep.csv`), stdout)}\n`);
+  else stdout.write(`${forTerminal(printable(`${describe(results)}\n\n${place}/sweep.html`), stdout)}\n`);
   const missing = results.points.filter(({ state }) => state !== "completed");
   const failed = missing.filter(({ state }) => state === "failed");
   if (missing.length === 0) return;

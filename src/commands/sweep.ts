@@ -4,6 +4,7 @@ import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { guarded } from "../formats/atomic-file.ts";
 import { findPoints, type PointStage, readPlan, sweepPaths } from "../sweeps/folder.ts";
+import { cancelJobs, queuedPoints, withQueue } from "../sweeps/slurm.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { runPoint } from "./sweep-point.ts";
 import { collectAndTell, labelOf } from "./sweep-report.ts";
@@ -21,7 +22,10 @@ export const sweepCommand: Command = {
   options: {},
   examples: [
     ['astrochem sweep status "$(ls -d multirun/*/* | tail -1)"', "how many points are done, run, failed, are lost"],
-    ['astrochem sweep collect "$(ls -d multirun/*/* | tail -1)"', "the results so far: sweep.csv and sweep.json"],
+    [
+      'astrochem sweep collect "$(ls -d multirun/*/* | tail -1)"',
+      "the results so far: sweep.csv, sweep.json, sweep.html",
+    ],
   ],
   async run(context) {
     const { args, cwd } = context;
@@ -40,9 +44,10 @@ const actions: Readonly<Record<string, (folder: string, context: CommandContext)
   run: (folder, context) => runPoint(folder, Number(context.args.point), context),
 };
 
-function status(folder: string, { stdout, json, cwd }: CommandContext): void {
+function status(folder: string, { stdout, json, cwd, env }: CommandContext): void {
   const plan = readPlan(folder);
-  const found = findPoints(folder, plan);
+  const queue = plan.launcher.name === "slurm" ? queuedPoints(folder, plan.points.length, env) : null;
+  const found = withQueue(findPoints(folder, plan), queue);
   if (json) {
     const points = found.map(({ index, stage, state }) => ({
       point: index,
@@ -54,11 +59,11 @@ function status(folder: string, { stdout, json, cwd }: CommandContext): void {
     return;
   }
   const count = (stage: PointStage): number => found.filter((point) => point.stage === stage).length;
-  const stages: PointStage[] = ["completed", "running", "waiting", "interrupted", "lost", "failed"];
+  const stages: PointStage[] = ["completed", "running", "queued", "waiting", "interrupted", "lost", "failed"];
   const counts = stages.filter((stage) => count(stage) > 0).map((stage) => `${count(stage)} ${stage}`);
   stdout.write(`${counted(found.length, "point")} of ${plan.command}: ${counts.join(", ")}\n`);
   for (const { index, stage, state } of found) {
-    if (stage === "completed" || stage === "waiting") continue;
+    if (["completed", "waiting", "queued"].includes(stage)) continue;
     const where = [state?.job && `job ${state.job}`, state && `on ${state.host}`, state && `attempt ${state.attempt}`];
     const code =
       stage === "failed" ? `exit code ${state?.exit_code}, ${relative(cwd, sweepPaths.log(folder, index))}` : "";
@@ -67,9 +72,11 @@ function status(folder: string, { stdout, json, cwd }: CommandContext): void {
   }
 }
 
-function cancel(folder: string, { stdout }: CommandContext): void {
-  readPlan(folder);
+function cancel(folder: string, { stdout, env }: CommandContext): void {
+  const { launcher, points } = readPlan(folder);
   const file = sweepPaths.cancel(folder);
   guarded(file, () => writeFileSync(file, ""));
+  // Without Slurm's commands here, its tasks find the file as they begin.
+  if (launcher.name === "slurm") cancelJobs(folder, points.length, env);
   stdout.write("cancelled: no point is begun any more, and those that run save their state and end within seconds\n");
 }

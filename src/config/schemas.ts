@@ -22,10 +22,10 @@ const shared = {
       "Where to compute: auto takes CUDA or the CPU, never webgpu: any GPU with a Vulkan, Metal or Direct3D driver, which pays for large batches only. Any but auto is an error where it cannot run.",
     ),
   engine: z
-    .enum(["auto", "compiled", "eager"])
+    .enum(["auto", "compiled", "native-c", "eager"])
     .default("auto")
     .describe(
-      "How to compute: compiled steps in ONNX Runtime, or eager execution in WASM or native TensorFlow; auto compiles where it can.",
+      "How to compute: compiled steps in ONNX Runtime, inference in compiled C (native-c, after `astrochem backend install kernels`), or eager execution in WASM or native TensorFlow; auto compiles where it can.",
     ),
   threads: z
     .int()
@@ -105,6 +105,10 @@ export const evaluationKeys = {
     .array(z.string().min(1))
     .default(["CO", "H2O", "#H2O"])
     .describe("Species whose abundances are shown against time; those that the weights do not have are an error."),
+  conserve: z
+    .boolean()
+    .default(true)
+    .describe("Emulated rows have the totals of the elements and the charge of their start; false: as decoded."),
   max_tracers: PositiveInteger.nullable()
     .default(null)
     .describe("Tracers to evaluate at most, spread over all of the split; null: all."),

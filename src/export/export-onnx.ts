@@ -1,8 +1,10 @@
 import { join, resolve } from "node:path";
 import { onnxOpset } from "../backend/onnx-model.ts";
+import { tableOfWeights } from "../chemistry/element-table.ts";
 import { ConfigError, NumericsError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { Inference } from "../inference/inference.ts";
+import { hasFormulas } from "../inference/totals-keeper.ts";
 import { latentsOf, readAutoencoder, readEmulator } from "../models/weights-file.ts";
 import { checkedBatches, OnnxChecker, runtimeForCheck, tolerance } from "./onnx-check.ts";
 import { onnxFile } from "./onnx-file.ts";
@@ -15,6 +17,8 @@ export interface ExportRequest {
   readonly only?: PartKind | undefined;
   /** Linear abundances and physical units in and out, instead of scaled values. */
   readonly scaling: boolean;
+  /** With scaling: the rollout keeps the totals of the elements and the charge of its start. Default: true. */
+  readonly conserve?: boolean | undefined;
   /** Of the rollout; absent: those of the emulator's training window. */
   readonly steps?: number | undefined;
   /** The folder. */
@@ -72,7 +76,11 @@ export async function exportOnnx(request: ExportRequest, tools: ExportTools): Pr
       fix: "leave out --only",
     });
   }
-  const options = { scaling: request.scaling, steps: request.steps ?? models.emulator?.weights.window_size ?? 1 };
+  const wanted = request.scaling && request.conserve !== false;
+  const conserve = wanted && hasFormulas(tableOfWeights(models.autoencoder));
+  if (wanted && !conserve) tools.log("warning: no species has a formula, so that the rollout keeps no totals");
+  const steps = request.steps ?? models.emulator?.weights.window_size ?? 1;
+  const options = { scaling: request.scaling, steps, conserve };
   const runtime = await runtimeForCheck();
   const inference = await Inference.load({
     autoencoder,

@@ -38,7 +38,7 @@ export class OnnxChecker {
       let largest = 0;
       for (const batch of checkedBatches) {
         const inputs = Object.fromEntries(part.inputs.map((port) => [port.name, samples.draw(port, batch)]));
-        Object.assign(inputs, await this.#carryOf(part, inputs, batch));
+        Object.assign(inputs, await this.#carryOf(part, inputs, batch), await this.#startsOf(part, inputs, batch));
         const expected = await this.#expected(part, inputs, batch, samples);
         // What a step remembers shows in the next one: as many steps as `Inference` says something of.
         for (const wanted of expected) {
@@ -48,6 +48,8 @@ export class OnnxChecker {
           const made = await session.run(Object.fromEntries(feeds));
           const { data, dims } = made[output.name]!;
           if (`${dims}` !== `${[batch, ...output.shape]}` || data.length !== wanted.length) return Infinity;
+          if (made.correction)
+            await this.#withUnmet(wanted, made.correction.data as Float32Array, { part, inputs, batch });
           const found = samples.rawLatents(output.quantity, data as Float32Array);
           const deviation = samples.deviation(comparedAs(output), found, wanted);
           if (!(deviation <= largest)) largest = deviation;
@@ -58,6 +60,28 @@ export class OnnxChecker {
       return largest;
     } finally {
       await session.release();
+    }
+  }
+
+  /** Starts as the surrogate knows them, where totals are kept: those of abundances drawn at random have totals that nothing decoded is near. */
+  async #startsOf({ options, kind }: Part, { abundances }: Values, batch: number): Promise<Values> {
+    if (kind !== "rollout" || !options.conserve || !options.scaling) return {};
+    const drawn = { data: abundances!, shape: [batch, abundances!.length / batch] };
+    return { abundances: (await this.#inference.decode(await this.#inference.encode(drawn))).data };
+  }
+
+  /** States that the file left as decoded are so in what is wanted, too. */
+  async #withUnmet(
+    wanted: Float32Array,
+    correction: Float32Array,
+    { part, inputs, batch }: { part: Part; inputs: Values; batch: number },
+  ): Promise<void> {
+    const matrix = (data: Float32Array, shape: readonly number[]) => ({ data, shape: [batch, ...shape] });
+    const [physical, abundances] = part.inputs.map(({ name, shape }) => matrix(inputs[name]!, shape));
+    const { data } = await this.#inference.emulate(physical!, abundances!, { conserve: false });
+    const width = data.length / correction.length;
+    for (const [row, size] of correction.entries()) {
+      if (!Number.isFinite(size)) wanted.set(data.subarray(row * width, (row + 1) * width), row * width);
     }
   }
 
@@ -102,7 +126,11 @@ export class OnnxChecker {
     const width = part.inputs[0]!.shape.at(-1)!;
     if (part.kind === "rollout") {
       const physical = matrix("physical", [part.options.steps, width]);
-      if ("abundances" in inputs) return [(await inference.emulate(physical, matrix("abundances"), scaled)).data];
+      if ("abundances" in inputs)
+        return [
+          (await inference.emulate(physical, matrix("abundances"), { ...scaled, conserve: part.options.conserve }))
+            .data,
+        ];
       return [(await inference.latentEmulate(physical, matrix("latents"), scaled)).data];
     }
     const { members, latentDim } = inference;

@@ -92,6 +92,9 @@ const meaning: Record<Quantity, string> = {
   "raw latents": "latents as the encoder gives them",
   "scaled latents": "(z - min) / (max - min) with latent_range",
   spread: "of the members: standard deviation (members - 1) of log10 abundance, mean over species above 1e-12, dex",
+  correction:
+    "how far the state was moved to have the totals of the elements and the charge of `abundances`: mean over species of |change of log10 x|; " +
+    "infinite where it was not, as with an element that is absent at the start",
   carry: "what the model remembers beside the latents, as the start and the step give it",
   "physical units": "physical parameters in their units, in the order of physical_parameters",
   "scaled physical parameters":

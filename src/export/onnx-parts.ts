@@ -1,8 +1,11 @@
 import { type HostTensors, hostTensor, type StepFunction } from "../backend/engine.ts";
 import type { Shapes } from "../backend/recorder.ts";
+import { Conservation } from "../chemistry/conservation.ts";
+import { tableOfWeights } from "../chemistry/element-table.ts";
 import { AbundanceScaling, type LatentAffine, PhysicalScaling } from "../chemistry/scaling.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "../models/bounds.ts";
 import { compressorOf } from "../models/compressors.ts";
+import { conservationArrays } from "../models/conserved.ts";
 import { evolverOf } from "../models/evolvers.ts";
 import { carryName } from "../models/forward-steps.ts";
 import type { Layout } from "../models/layout.ts";
@@ -27,6 +30,8 @@ export interface PartOptions {
   readonly scaling: boolean;
   /** Of the rollout. */
   readonly steps: number;
+  /** The rollout with scaling keeps the totals of its start. Default: false. */
+  readonly conserve?: boolean | undefined;
 }
 
 /** What the numbers of an input or output are. */
@@ -38,7 +43,8 @@ export type Quantity =
   | "physical units"
   | "scaled physical parameters"
   | "carry"
-  | "spread";
+  | "spread"
+  | "correction";
 
 /** An input or output of a file. */
 export interface PartPort {
@@ -124,16 +130,18 @@ function emulatorPart(
   };
   if (kind === "rollout" && scaling) {
     const [quantity, species] = ["linear abundances" as const, autoencoder.model.input_dim];
+    const { conserve = false } = options;
+    const kept = conserve ? conservationArrays(new Conservation(tableOfWeights(autoencoder))) : {};
+    const outputs: PartPort[] = [{ name: "evolved_abundances", quantity, shape: [...time, species] }];
+    if (conserve) outputs.push({ name: "correction", quantity: "correction", shape: time });
+    if (evolver.members > 1) outputs.push({ name: "spread", quantity: "spread", shape: time });
     return {
       kind,
       options,
-      step: rolloutFile(evolver, compressor, scaling),
-      weights: { ...autoencoderArrays(autoencoder), ...arrays },
+      step: rolloutFile(evolver, compressor, { scaling, conserve }),
+      weights: { ...autoencoderArrays(autoencoder), ...arrays, ...kept },
       inputs: [physical, { name: "abundances", quantity, shape: [species] }],
-      outputs: [
-        { name: "evolved_abundances", quantity, shape: [...time, species] },
-        ...(evolver.members > 1 ? [{ name: "spread", quantity: "spread" as const, shape: time }] : []),
-      ],
+      outputs,
     };
   }
   const quantity: Quantity = scaling ? "raw latents" : "scaled latents";
@@ -151,7 +159,7 @@ function emulatorPart(
   }
   return {
     ...common,
-    step: rolloutFile(evolver, compressor, scaling),
+    step: rolloutFile(evolver, compressor, { scaling, conserve: false }),
     inputs: [physical, { ...given, shape: [evolver.shape.output_dim] }],
     outputs: [{ name: "evolved_latents", quantity, shape: [...time, ...latent] }],
   };

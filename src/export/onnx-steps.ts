@@ -1,12 +1,16 @@
 import type { StepFunction } from "../backend/engine.ts";
-import { tf } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 import type { Scale } from "../chemistry/scaling.ts";
 import { bounded, boundsOf } from "../models/bounds.ts";
 import type { Compressor } from "../models/compressor.ts";
+import { conservedBy, many, totalsBy } from "../models/conserved.ts";
 import { type Evolver, rolloutFrom } from "../models/evolver.ts";
 import { carryName, decodeStep, forMembers } from "../models/forward-steps.ts";
 import { runningNormalizer } from "../models/normalization.ts";
 import { scaledTensor, unscaledTensor } from "../models/scale-tensors.ts";
+
+/** The residual that counts as met, in float32. */
+const met = 1e-6;
 
 /** The scaling that goes into a file with `--scaling`: what `Inference` does around its networks on the host. */
 export interface FileScaling {
@@ -63,8 +67,13 @@ export function startFile(evolver: Evolver, scaling: FileScaling | null): StepFu
  * The rollout, batch first as in `Inference`: `physical` [batch, steps, physical] and `latents` [batch, latent] →
  * `evolved_latents` [batch, steps, members · latent], all scaled. With scaling the whole surrogate: `physical` in physical units and
  * `abundances` [batch, species] → `evolved_abundances` [batch, steps, species], linear, and of an ensemble `spread` [batch, steps], dex.
+ * With `conserve` they have the totals of `abundances`, and `correction` [batch, steps] says how far each state was moved.
  */
-export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: FileScaling | null): StepFunction {
+export function rolloutFile(
+  evolver: Evolver,
+  compressor: Compressor,
+  { scaling, conserve }: { readonly scaling: FileScaling | null; readonly conserve: boolean },
+): StepFunction {
   return (arrays, inputs) => {
     const steps = inputs.physical!.shape[1]!;
     const physical = tf.transpose(scaledTensor(inputs.physical as tf.Tensor3D, scaling?.physical), [1, 0, 2]);
@@ -80,12 +89,26 @@ export function rolloutFile(evolver: Evolver, compressor: Compressor, scaling: F
     const decode = decodeStep(compressor, { members: evolver.members, scale: scaling.abundances });
     const { scaled, spread } = decode.step(arrays, { latents }).outputs;
     const abundances = unscaledTensor(scaled as tf.Tensor2D, scaling.abundances);
-    return {
-      outputs: {
-        evolved_abundances: batchFirst(abundances, steps),
-        ...(spread ? { spread: tf.reshape(batchFirst(tf.expandDims(spread, 1), steps), [-1, steps]) } : {}),
-      },
-    };
+    const ofStates = (values: tf.Tensor): tf.Tensor =>
+      tf.reshape(batchFirst(tf.reshape(values, [-1, 1]), steps), [-1, steps]);
+    const besides = spread ? { spread: ofStates(spread) } : {};
+    if (!conserve) return { outputs: { evolved_abundances: batchFirst(abundances, steps), ...besides } };
+    const totals = tf.tile(totalsBy(arrays, inputs.abundances as tf.Tensor2D), [steps, 1]);
+    const { kept, correction } = keptTotals(arrays, abundances, totals);
+    const outputs = { evolved_abundances: batchFirst(kept, steps), correction: ofStates(correction), ...besides };
+    return { outputs };
+  };
+}
+
+/** Abundances with the totals, and the correction, [rows, 1]; as decoded, and infinite, where they are not met. */
+function keptTotals(arrays: TensorMap, decoded: tf.Tensor2D, totals: tf.Tensor2D) {
+  const { abundances, correction, residual } = conservedBy(arrays, decoded, totals, many);
+  // Not the opposite comparison: a residual may be no number.
+  const isMet = tf.expandDims<tf.Tensor2D>(tf.less(residual, met), 1);
+  const unmet = tf.sub(tf.div(1, tf.cast(isMet, "float32")), 1);
+  return {
+    kept: tf.where(isMet, abundances, decoded) as tf.Tensor2D,
+    correction: tf.where(isMet, tf.expandDims<tf.Tensor2D>(correction, 1), unmet) as tf.Tensor2D,
   };
 }
 

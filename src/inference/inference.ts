@@ -7,7 +7,7 @@ import type { RawColumns } from "../data/respelt-frame.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { checkPair } from "../models/companion.ts";
 import { memberCount } from "../models/members.ts";
-import { Decoder, Encoder, Roller } from "../models/runners.ts";
+import { Encoder, Roller } from "../models/runners.ts";
 import type { Trust } from "../models/trust.ts";
 import {
   type AutoencoderWeights,
@@ -16,6 +16,7 @@ import {
   readAutoencoder,
   readEmulator,
 } from "../models/weights-file.ts";
+import { AbundanceDecoder } from "./abundance-decoder.ts";
 import {
   checkShape,
   checkValues,
@@ -27,14 +28,13 @@ import {
   type MatrixInput,
 } from "./arguments.ts";
 import { InputWarnings } from "./input-warnings.ts";
-import type { Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
-import { TotalsKeeper } from "./totals-keeper.ts";
+import type { Abundances, DecodeOptions, Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
 import { type PhysicalParameter, startOf, type TrainedStart, trainedRanges, unknownFacts } from "./training-facts.ts";
 import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
-export type { Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
+export type { Abundances, DecodeOptions, Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
 export type { PhysicalParameter, TrainedStart } from "./training-facts.ts";
 
 /**
@@ -79,17 +79,13 @@ export class Inference {
 
   readonly #abundanceScaling: AbundanceScaling;
   readonly #encoder: Encoder;
-  readonly #decoder: Decoder;
-  /** Made when it is first asked for. */
-  readonly #conserving: () => TotalsKeeper;
-  #keeper: TotalsKeeper | null = null;
+  readonly #decoder: AbundanceDecoder;
   #meter: TrustMeter | null = null;
   readonly #engine: Engine;
   /** The part of states that the expected errors of `trust` cover; null where the weights are not calibrated. */
   readonly trustLevel: number | null;
   readonly #emulator: {
     roller: Roller;
-    decoder: Decoder;
     physical: PhysicalScaling;
     latents: LatentScaling;
     trust: Trust | undefined;
@@ -123,14 +119,9 @@ export class Inference {
     this.trustLevel = emulator?.weights.trust?.level ?? null;
     this.#abundanceScaling = new AbundanceScaling(autoencoder.abundances_clipping);
     this.#encoder = new Encoder(engine, autoencoder);
-    this.#decoder = new Decoder(engine, autoencoder);
-    this.#conserving = () => {
-      this.#keeper ??= new TotalsKeeper(engine, autoencoder, this.members);
-      return this.#keeper;
-    };
+    this.#decoder = new AbundanceDecoder(engine, autoencoder, warnings);
     this.#emulator = emulator && {
       roller: new Roller(engine, emulator.weights),
-      decoder: this.members > 1 ? new Decoder(engine, autoencoder, this.members) : this.#decoder,
       physical: PhysicalScaling.of(emulator.weights.physical_parameters),
       latents: new LatentScaling(emulator.latents),
       trust: emulator.weights.trust,
@@ -152,7 +143,7 @@ export class Inference {
     }
     const warnings = new InputWarnings(options.onWarning);
     return new Inference(
-      await chooseEngine(options, (message) => warnings.tellCompute(message)),
+      await chooseEngine(options, (message) => warnings.tellCompute(message), { isInference: true }),
       autoencoder,
       emulator,
       warnings,
@@ -179,22 +170,33 @@ export class Inference {
 
   /**
    * @param latents  [n, latent_dim] or [b, t, latent_dim], raw; of an ensemble also [b, t, members, latent_dim]
+   * @param options  `totalsOf`: abundances whose totals the states are to have
    * @returns        [n, species] or [b, t, species], linear abundances; scaled with `scaled`. Of an ensemble the members' mean in scaled space.
    * @throws DataError naming the argument and the first bad index
    */
-  decode(latents: MatrixInput, options: ScaledOption = {}): Promise<Matrix> {
+  decode(latents: MatrixInput, options: DecodeOptions = {}): Promise<Abundances> {
     return this.#call(() => this.#decode(latents, options));
   }
 
-  async #decode(latents: MatrixInput, options: ScaledOption): Promise<Matrix> {
+  async #decode(latents: MatrixInput, { totalsOf, ...options }: DecodeOptions): Promise<Abundances> {
     const rank = latents?.shape?.length;
     const isEnsemble = rank === 4 && this.members > 1;
     const leading: Dimension[] = isEnsemble ? ["b", "t", ["members", this.members]] : rank === 3 ? ["b", "t"] : ["n"];
     checkShape("latents", latents, [...leading, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
-    const decoder = isEnsemble ? this.#emulator!.decoder : this.#decoder;
-    const { data } = await this.#decodeRows(decoder, Float32Array.from(latents.data), options);
-    return { data, shape: [...latents.shape.slice(0, isEnsemble ? 2 : -1), this.species.length] };
+    const shape = [...latents.shape.slice(0, isEnsemble ? 2 : -1), this.species.length];
+    if (totalsOf !== undefined) {
+      const count = totalsOf?.shape?.[0] === 1 ? 1 : shape[0]!;
+      checkShape("totalsOf", totalsOf, [
+        [rank === 2 ? "n" : "b", count],
+        ["species", this.species.length],
+      ]);
+      checkValues("totalsOf", totalsOf, options.scaled ? finite : linearAbundance(this.abundancesClipping.lower));
+    }
+    const starts = totalsOf && this.#linear(totalsOf, options);
+    const members = isEnsemble ? this.members : 1;
+    const { data, correction } = await this.#decoder.decode(Float32Array.from(latents.data), members, options, starts);
+    return { data, shape, correction };
   }
 
   /**
@@ -245,6 +247,7 @@ export class Inference {
     return {
       data,
       shape: [batch, steps, this.species.length],
+      correction: passed.correction,
       ...(options.spread ? { spread: { data: passed.spread!, shape: [batch, steps] } } : {}),
       ...(meter ? { trust: await meter.expected(passed) } : {}),
     };
@@ -263,13 +266,13 @@ export class Inference {
       ["species", this.species.length],
     ]);
     const features = this.#scaledAbundances("abundances", abundances, options);
+    // Before anything is waited for: the caller may change its array.
+    const starts = this.#linear(abundances, options);
+    const times = options.times && { ...options.times, data: Float64Array.from(options.times.data ?? []) };
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
-    const starts = this.#clipped(abundances, options);
-    const { data, ...known } = options.conserve
-      ? await this.#decodeConserved(evolved, starts, options)
-      : await this.#decodeRows(this.#requireEmulator().decoder, evolved, options);
-    const { times } = options;
+    const kept = options.conserve === false ? undefined : starts;
+    const { data, ...known } = await this.#decoder.decode(evolved, this.members, options, kept);
     return { data, passed: { batch, steps, physical: scaled, latents, evolved, starts, times, ...known } };
   }
 
@@ -286,26 +289,6 @@ export class Inference {
     return this.#meter;
   }
 
-  /** Linear abundances within the clipping range. */
-  #clipped(abundances: MatrixInput, { scaled }: ScaledOption): Float32Array {
-    const linear = Float32Array.from(abundances.data);
-    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
-    const { lower, upper } = this.abundancesClipping;
-    return linear.map((x) => Math.min(Math.max(x, lower), upper));
-  }
-
-  /** Raw latents, [b, t, latent] → abundances with the totals of their starts, linear or scaled. @param starts within the clipping range */
-  async #decodeConserved(latents: Float32Array, starts: Float32Array, { scaled }: ScaledOption): Promise<Decoded> {
-    if (this.elementTable.atoms.every((counts) => counts.every((count) => count === 0))) {
-      this.#warnings.check("conservation", () => "conservation: no species has a formula, so that nothing can be kept");
-      return await this.#decodeRows(this.#requireEmulator().decoder, latents, { scaled });
-    }
-    const { abundances: data, spread, correction, doubt } = await this.#conserving().decode(latents, starts);
-    this.#warnings.check("conservation", () => doubt);
-    if (scaled) this.#abundanceScaling.scaleInto(data, data);
-    return { data, spread, correction };
-  }
-
   /**
    * Frees the weights and all that was prepared, once the calls that run have ended. Calls after it are errors.
    * @returns resolved when all is free; a program that goes on otherwise need not wait for it
@@ -317,9 +300,8 @@ export class Inference {
 
   async #free(): Promise<void> {
     await Promise.allSettled(this.#running);
-    const emulator = this.#emulator;
-    const all = [this.#encoder, this.#decoder, this.#keeper, this.#meter, emulator?.roller, emulator?.decoder];
-    await Promise.all([...new Set(all)].map((runner) => runner?.dispose()));
+    const all = [this.#encoder, this.#decoder, this.#meter, this.#emulator?.roller];
+    await Promise.all(all.map((runner) => runner?.dispose()));
   }
 
   /** Runs a call that `dispose` waits for. */
@@ -348,6 +330,13 @@ export class Inference {
     return features;
   }
 
+  /** A copy. */
+  #linear({ data }: MatrixInput, { scaled }: ScaledOption): Float32Array {
+    const linear = Float32Array.from(data);
+    if (scaled) this.#abundanceScaling.unscaleInto(linear, linear);
+    return linear;
+  }
+
   #scaledPhysical(physical: MatrixInput, { scaled }: ScaledOption): Float32Array {
     const emulator = this.#requireEmulator();
     checkShape("physical", physical, ["b", "t", ["physical", this.physicalParameters.length]]);
@@ -366,13 +355,6 @@ export class Inference {
     });
   }
 
-  /** Raw latents → abundances, linear or scaled. */
-  async #decodeRows(decoder: Decoder, latents: Float32Array, { scaled }: ScaledOption): Promise<Decoded> {
-    const { scaled: data, spread } = await decoder.decode(latents, latents.length / (decoder.members * this.latentDim));
-    if (!scaled) this.#abundanceScaling.unscaleInto(data, data);
-    return { data, spread };
-  }
-
   /** Scaled physical parameters, [b, t, physical], and raw latents, [b, latent], → raw latents, [b, t, members · latent]. */
   async #rollout(physical: Float32Array, latents: Float32Array, batch: number, steps: number): Promise<Float32Array> {
     const { roller, latents: scaling } = this.#requireEmulator();
@@ -382,14 +364,6 @@ export class Inference {
     scaling.unscaleInto(evolved, evolved);
     return evolved;
   }
-}
-
-/** Abundances, and the spread of members where there are several. */
-interface Decoded {
-  readonly data: Float32Array;
-  readonly spread: Float32Array | null;
-  /** Of those that were conserved. */
-  readonly correction?: Float32Array;
 }
 
 interface LoadedEmulator {

@@ -25,7 +25,7 @@ export interface ScaledOption {
 export interface EmulateOptions extends ScaledOption {
   /**
    * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
-   * Default: false.
+   * False: abundances as the networks give them. Default: true.
    */
   readonly conserve?: boolean | undefined;
   /** Gives the spread of an ensemble's members beside their mean. Default: false. */
@@ -36,8 +36,23 @@ export interface EmulateOptions extends ScaledOption {
   readonly times?: MatrixInput | undefined;
 }
 
+/** What `decode` takes beside the latents. */
+export interface DecodeOptions extends ScaledOption {
+  /**
+   * Abundances whose totals of the elements and the charge the decoded states are to have, to 1e-6, such as the start's: [n, species] for
+   * latents [n, latent_dim], [b, species] for [b, t, latent_dim], or [1, species] for all. Default: none, abundances come as decoded.
+   */
+  readonly totalsOf?: MatrixInput | undefined;
+}
+
+/** Abundances, and where their totals were kept, what that took. */
+export interface Abundances extends Matrix {
+  /** Of each state, [n] or [b · t]: the mean over species of |Δ log10 x|, dex, by which it was moved; infinite where it cannot have the totals. */
+  readonly correction?: Float32Array | undefined;
+}
+
 /** What `emulate` gives: abundances, [b, t, species]. */
-export interface Emulated extends Matrix {
+export interface Emulated extends Abundances {
   /**
    * With `spread`, [b, t]: how far the members of an ensemble are from each other in each state, in dex. The standard deviation of log10
    * abundance over the members (divided by members − 1), mean over the species whose mean is above 1e-12.

@@ -1,11 +1,20 @@
 import { type HostTensors, hostTensor } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
-import type { Conservation } from "../chemistry/conservation.ts";
+import { type Conservation, roundedCharge } from "../chemistry/conservation.ts";
 
-/** Iterations, and those of them that take a tangent of their own; the others are chords. In float32 no more can be gained. */
-const [iterations, tangents] = [3, 2];
+/** Iterations, and those of them that take a tangent of their own; the others are chords. */
+interface Iterations {
+  readonly all: number;
+  readonly tangents: number;
+}
+/** For states near their totals: whoever can goes on from `residual`. */
+const few: Iterations = { all: 4, tangents: 2 };
+/** For all that float32 can end in. */
+export const many: Iterations = { all: 9, tangents: 7 };
 /** A smaller pivot belongs to a constraint that follows from the others, or that cannot be asked for. */
 const leastPivot = 1e-4;
+/** In place of 0, of which there is no logarithm. */
+const least = 1e-37;
 
 /** Arrays of a program's state that `conserved` takes: counts [totals, species], and `isCharge`, [totals, 1]. */
 export function conservationArrays(conservation: Conservation): HostTensors {
@@ -25,9 +34,24 @@ export function conservationAmong({ conserved_counts, conserved_charge }: Tensor
 }
 
 /** `conserved` with the arrays of a state. */
-export function conservedBy(arrays: TensorMap, abundances: tf.Tensor2D, totals: tf.Tensor2D): ConservedTensors {
+export function conservedBy(
+  arrays: TensorMap,
+  abundances: tf.Tensor2D,
+  totals: tf.Tensor2D,
+  iterations = few,
+): ConservedTensors {
   const { conserved_counts, conserved_charge } = conservationAmong(arrays) as Record<string, tf.Tensor2D>;
-  return conserved(abundances, totals, conserved_counts!, conserved_charge!);
+  return conserved(abundances, totals, { counts: conserved_counts!, isCharge: conserved_charge! }, iterations);
+}
+
+/** The totals of states, as `Conservation.totals`. @param abundances [rows, species], linear @returns [rows, totals] */
+export function totalsBy(arrays: TensorMap, abundances: tf.Tensor2D): tf.Tensor2D {
+  const { conserved_counts: counts, conserved_charge } = conservationAmong(arrays) as Record<string, tf.Tensor2D>;
+  const sums = tf.matMul(abundances, counts!, false, true);
+  const rounding = tf.mul(tf.matMul(abundances, tf.abs(counts!), false, true), roundedCharge);
+  const isKept = tf.cast(tf.greater(tf.abs(sums), rounding), "float32");
+  const isElement = tf.sub(1, tf.transpose(conserved_charge!));
+  return tf.mul(sums, tf.maximum(isElement, isKept));
 }
 
 /** Abundances with the totals asked for, and how it went. */
@@ -51,8 +75,8 @@ type ConservedTensors = {
 function conserved(
   abundances: tf.Tensor2D,
   totals: tf.Tensor2D,
-  counts: tf.Tensor2D,
-  isCharge: tf.Tensor2D,
+  { counts, isCharge }: { readonly counts: tf.Tensor2D; readonly isCharge: tf.Tensor2D },
+  iterations: Iterations,
 ): ConservedTensors {
   const [n, species] = counts.shape;
   const rows = abundances.shape[0];
@@ -63,20 +87,25 @@ function conserved(
   const wanted = tf.transpose(totals);
   // Rows last from here: an operation on the few constraints of many rows is one on long vectors.
   const sums = (x: tf.Tensor2D, of: tf.Tensor2D): tf.Tensor2D => tf.matMul(of, x, false, true);
-  const holders = tf.maximum(sums(abundances, tf.abs(counts)), 1e-37) as tf.Tensor2D;
+  const holders = tf.maximum(sums(abundances, tf.abs(counts)), least) as tf.Tensor2D;
   const isAsked = tf.cast(
     tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.maximum(isCharge, wanted), 0)),
     "float32",
   ) as tf.Tensor2D;
   let x = abundances;
-  let missing = tf.mul<tf.Tensor2D>(tf.sub(wanted, sums(x, counts)), isAsked);
+  // The first step in logarithms of the elements' totals, which large corrections are better met in.
+  const ratio = tf.div(tf.maximum(wanted, least), holders);
+  let missing = tf.mul<tf.Tensor2D>(
+    tf.where(tf.cast(isCharge, "bool"), tf.sub(wanted, sums(x, counts)), tf.mul(holders, tf.log(ratio))),
+    isAsked,
+  );
   let lambda: tf.Tensor2D | null = null;
   let [inverse, scale]: [tf.Tensor3D | null, tf.Tensor2D] = [null, holders];
   let shift!: tf.Tensor2D;
-  for (let i = 0; i < iterations; i++) {
-    if (i < tangents) {
+  for (let i = 0; i < iterations.all; i++) {
+    if (i < iterations.tangents) {
       const matrix: tf.Tensor3D = tf.reshape(sums(x, products), [n, n, rows]);
-      scale = tf.div(isAsked, tf.sqrt(tf.maximum<tf.Tensor2D>(diagonal(matrix), 1e-37)));
+      scale = tf.div(isAsked, tf.sqrt(tf.maximum<tf.Tensor2D>(diagonal(matrix), least)));
       inverse = swept(tf.mul(matrix, tf.mul(tf.expandDims(scale, 1), tf.expandDims(scale, 0))));
     }
     const right = tf.mul<tf.Tensor2D>(missing, scale);

@@ -8,13 +8,14 @@ export function memberCount({ members }: Pick<EmulatorWeights, "members">): numb
 }
 
 /**
- * One ensemble of emulators that were trained alike but for their seeds; a single one stays what it is.
+ * One ensemble of emulators that were trained alike but for their seeds, not calibrated; a single one stays what it is.
  * @param paths  where each was read, for the error
  * @throws CheckpointError where one differs from the first in anything but its weights and where they come from
  */
 export function joinMembers(weights: readonly EmulatorWeights[], paths: readonly string[]): EmulatorWeights {
-  const [first] = weights as [EmulatorWeights];
-  if (weights.length === 1) return first;
+  if (weights.length === 1) return weights[0]!;
+  // How far to believe one of them says nothing of their mean.
+  const { trust: _, ...first } = weights[0]!;
   for (const [m, each] of weights.entries()) {
     const [here, wanted] = [factsOf(each), factsOf(first)];
     const differing = Object.keys({ ...wanted, ...here }).filter((key) => here[key] !== wanted[key]);
@@ -44,14 +45,14 @@ export function joinMembers(weights: readonly EmulatorWeights[], paths: readonly
 
 /** One member of an emulator, counted from 0, as weights by itself. */
 export function memberOf(weights: EmulatorWeights, m: number): EmulatorWeights {
-  const { members, ...rest } = weights;
+  const { members, trust: _, ...rest } = weights;
   if (!members) return weights;
   const { size } = evolverOf(rest).layout;
   return { ...rest, provenance: members[m]!, trainable: rest.trainable.slice(m * size, (m + 1) * size) };
 }
 
 /** What members of an ensemble have in common, as texts. */
-function factsOf({ trainable, provenance, ...facts }: EmulatorWeights): Record<string, string> {
+function factsOf({ trainable, provenance, trust, ...facts }: EmulatorWeights): Record<string, string> {
   const all = { ...facts, data_hash: provenance.data_hash };
   return Object.fromEntries(Object.entries(all).map(([key, value]) => [key, JSON.stringify(value)]));
 }

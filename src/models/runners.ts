@@ -131,12 +131,12 @@ export class ConservingDecoder {
   /**
    * By the engine for nearly all rows, on the host in float64 for those whose correction is large.
    * @param latents  raw, [rows, members · latent]
-   * @param totals   [rows, totals]
+   * @param totals   [rows, totals], in float64: rounded ones may be those of no state
    */
-  async decode(latents: Float32Array, totals: Float32Array, rows: number): Promise<Conserved> {
+  async decode(latents: Float32Array, totals: Float64Array, rows: number): Promise<Conserved> {
     const made = await this.#decode({
       latents: hostTensor(latents, [rows, latents.length / rows]),
-      totals: hostTensor(totals, [rows, totals.length / rows]),
+      totals: hostTensor(Float32Array.from(totals), [rows, totals.length / rows]),
     });
     const conserved = {
       abundances: made.abundances!.data,
@@ -154,7 +154,7 @@ export class ConservingDecoder {
   /** Projects rows from what was decoded. */
   async #finish(
     large: readonly number[],
-    { latents, totals, rows }: { latents: Float32Array; totals: Float32Array; rows: number },
+    { latents, totals, rows }: { latents: Float32Array; totals: Float64Array; rows: number },
     { abundances, correction, unmet }: Conserved & { unmet: number[] },
   ): Promise<void> {
     const given = new Float32Array((latents.length / rows) * large.length);
@@ -188,9 +188,9 @@ export interface Conserved {
   readonly spread: Float32Array | null;
 }
 
-function rowOf(data: Float32Array, row: number, rows: number): Float32Array {
+function rowOf<T extends Float32Array | Float64Array>(data: T, row: number, rows: number): T {
   const width = data.length / rows;
-  return data.subarray(row * width, (row + 1) * width);
+  return data.subarray(row * width, (row + 1) * width) as T;
 }
 
 /** Rolls trajectories out with trained weights. The state stays near the training data's, where their range is known. */

@@ -47,8 +47,8 @@ const State = z.object({
 /** What a point's file says: written by the process that works on it, whole. */
 export type PointState = z.output<typeof State>;
 
-/** Where a point stands. `lost`: it was running, and its process is silent; `waiting`: nothing was begun. */
-export type PointStage = PointState["state"] | "lost" | "waiting";
+/** Where a point stands. `lost`: it was running, and its process is gone; `waiting`: nothing was begun; `queued`: Slurm has it. */
+export type PointStage = PointState["state"] | "lost" | "waiting" | "queued";
 
 /** A point as found by its files. */
 export interface FoundPoint {
@@ -130,6 +130,17 @@ export function isCompleted(folder: string, index: number): boolean {
 
 export function findPoints(folder: string, { points }: Pick<SweepPlan, "points">): FoundPoint[] {
   return points.map((_, index) => findPoint(folder, index));
+}
+
+/** The run folders of the points that are done, with what is swept over; null where the folder holds no sweep. */
+export function completedRuns(
+  folder: string,
+): { readonly path: string; readonly values: SweepPlan["points"][number]["values"] }[] | null {
+  if (!existsSync(sweepPaths.plan(folder))) return null;
+  const { points } = readPlan(folder);
+  return points.flatMap(({ values }, index) =>
+    isCompleted(folder, index) ? [{ path: sweepPaths.run(folder, index), values }] : [],
+  );
 }
 
 /** When the last checkpoint of a point's run was written (ms); null where there is none. */

@@ -5,7 +5,7 @@ import { guarded } from "../formats/atomic-file.ts";
 import { sweepPaths } from "./folder.ts";
 
 /** This program: what runs a point as a process of its own, here or on another node. */
-function programWords(): string[] {
+export function programWords(): string[] {
   return [process.execPath, ...process.execArgv, process.argv[1]!];
 }
 

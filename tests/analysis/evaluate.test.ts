@@ -171,6 +171,7 @@ async function evaluate(changes: Partial<EvaluationRequest> = {}): Promise<Evalu
       maxRows: null,
       maxWindows: null,
       seed: 0,
+      conserve: false,
       files: { autoencoder: file("autoencoder"), emulator: file("emulator") },
       version: "0",
       ...changes,
@@ -192,6 +193,22 @@ const meanDex = (errors: readonly number[]): number =>
 /** The mean relative error of the first species, over all species. */
 const meanRelative = (errors: readonly number[]): number =>
   errors.reduce((sum, error) => sum + Math.abs(10 ** (20 * error) - 1), 0) / errors.length / species.length;
+
+describe("with the totals of the starts", () => {
+  it("emulated rows are scored after the projection, and both sides are told", async () => {
+    const { metrics } = await evaluate({ conserve: true });
+    const { conservation_check: check, predictions } = metrics;
+    const plain = (await evaluate()).metrics.predictions.emulation!;
+    expect(check).toMatchObject({ rows: plain.rows, unmet: 0 });
+    expect(check!.dex.before).toBeCloseTo(plain.overall.all.dex.mean, 5);
+    expect(check!.dex.after).toBeCloseTo(predictions.emulation!.overall.all.dex.mean, 5);
+    // The first species is the only one that the surrogate moves: its total cannot change.
+    expect(predictions.emulation!.overall.all.dex.mean).toBeCloseTo(predictions.persistence!.overall.all.dex.mean, 4);
+    expect(Math.max(...check!.totals.map(({ worst }) => worst.before))).toBeGreaterThan(0.1);
+    for (const { worst } of check!.totals) expect(worst.after).toBeLessThan(1e-6);
+    expect(check!.correction_dex!.max).toBeGreaterThan(0);
+  });
+});
 
 describe("the tracers of a split", () => {
   it("come in blocks of one length, with the columns in the models' order", () => {

@@ -6,6 +6,7 @@ import { initialEvolver } from "../../src/models/evolver.ts";
 import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
 import { joinMembers, memberCount, memberOf } from "../../src/models/members.ts";
 import { Decoder, Roller } from "../../src/models/runners.ts";
+import type { Trust } from "../../src/models/trust.ts";
 import {
   type AutoencoderWeights,
   type EmulatorWeights,
@@ -126,6 +127,16 @@ describe("weights of an ensemble", () => {
     const own = evolverOf(members[0]!).layout.specs.map(({ name }) => name);
     expect(names.sort()).toEqual([0, 1].flatMap((m) => own.map((name) => `members.${m}.${name}`)).sort());
     expect(readSafetensors(path).metadata.format_version).toBe("4");
+  });
+
+  it("know no calibration of a member", () => {
+    const trust = { level: 0.9 } as unknown as Trust;
+    const ensemble = joinMembers(
+      members.map((member) => ({ ...member, trust })),
+      paths,
+    );
+    expect(ensemble).toEqual(joinMembers(members, paths));
+    expect(memberOf({ ...ensemble, trust }, 1)).toEqual(members[1]);
   });
 
   it("of one model stay what they were", () => {

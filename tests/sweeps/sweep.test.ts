@@ -25,9 +25,14 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function astrochem(cwd: string, ...words: string[]): Promise<Outcome> {
+const astrochem = (cwd: string, ...words: string[]): Promise<Outcome> => run(cwd, words);
+
+/** @param fault see tests/faults/inject.mjs; every process of the sweep has it */
+function run(cwd: string, words: readonly string[], fault?: object): Promise<Outcome> {
+  const injected = fault ? ["--import", new URL("../faults/inject.mjs", import.meta.url).href] : [];
+  const env = { ...process.env, ...(fault && { FAULT: JSON.stringify(fault) }) };
   return new Promise((done) => {
-    const child = spawn(process.execPath, [...program, ...words], { cwd });
+    const child = spawn(process.execPath, [...injected, ...program, ...words], { cwd, env });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (chunk) => {
       stdout += chunk;
@@ -56,7 +61,7 @@ describe("a sweep on this machine", () => {
     expect(first.stderr).toContain(`point 2 (dataset.preprocessing.seed=3): exit code 2, ${sweep}/logs/2.log`);
     expect(readFileSync(join(cwd, sweep, "logs/2.log"), "utf8")).toContain("replace it with --overwrite");
     expect(readdirSync(join(cwd, sweep)).sort()).toEqual(
-      ["0", "1", "2", "logs", "multirun.yaml", "points", "sweep.csv", "sweep.json"].sort(),
+      ["0", "1", "2", "logs", "multirun.yaml", "points", "sweep.csv", "sweep.html", "sweep.json"].sort(),
     );
     const status = await astrochem(cwd, "sweep", "status", sweep);
     expect(status.stdout).toContain("3 points of preprocess: 2 completed, 1 failed\n");
@@ -92,6 +97,24 @@ describe("a sweep on this machine", () => {
     expect((await astrochem(cwd, "preprocess", "-m", "--resume", sweep)).code).toBe(0);
     expect(existsSync(join(cwd, sweep, "0/summary.json"))).toBe(true);
   });
+
+  it.each([1, 8, 30])(
+    "on a disk that is full from write %i on says so, leaves nothing half written, and can be taken up",
+    async (at) => {
+      const cwd = temporaryFolder();
+      const sweep = [...preprocess, "-m", "seed=1,2", "run_dir=sweep", "launcher.jobs=1"];
+      const { code, stderr } = await run(cwd, sweep, { at, code: "ENOSPC", stays: true });
+      const files = readdirSync(cwd, { recursive: true, encoding: "utf8" });
+      const logs = files.filter((name) => name.endsWith(".log")).map((name) => readFileSync(join(cwd, name), "utf8"));
+      expect(code, stderr).toBe(3);
+      expect([stderr, ...logs].join("\n")).toContain("free some disk space");
+      expect(files.filter((name) => name.endsWith(".part"))).toEqual([]);
+      for (const name of files.filter((each) => each.endsWith(".json")))
+        JSON.parse(readFileSync(join(cwd, name), "utf8"));
+      const again = files.includes("sweep/multirun.yaml") ? ["preprocess", "-m", "--resume", "sweep"] : sweep;
+      expect((await astrochem(cwd, ...again, "--json")).stdout).toMatch(/"state":"completed".*"state":"completed"/);
+    },
+  );
 
   it.each([
     [["preprocess", `input_path=${raw}`, "-m", "seed=1,2"], "points 0 and 1 would both write"],

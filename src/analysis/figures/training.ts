@@ -18,7 +18,8 @@ type Event = { readonly epoch: number; readonly what: (typeof marks)[keyof typeo
  * A training by epoch: the metric that chose the weights, the loss that was made small, and the learning rate, each in a panel of its
  * own, with the epoch that was kept and where the training changed.
  */
-export function trainingFigure(model: "autoencoder" | "emulator", epochs: readonly TrainingEpoch[]): Figure | null {
+export function trainingFigure(model: "autoencoder" | "emulator", log: readonly TrainingEpoch[]): Figure | null {
+  const epochs = log.filter(({ member = 0 }) => member === 0);
   if (epochs.length < 2) return null;
   const metric = metricOf(epochs);
   const errorOf = (each: TrainingEpoch): number => (metric === "dex" ? each.dex! : (each.metric ?? each.mean));
@@ -41,7 +42,8 @@ export function trainingFigure(model: "autoencoder" | "emulator", epochs: readon
     title: `Training of the ${model}`,
     caption:
       `Above: mean over species of the ${what} on the validation rows after each epoch: what chose the weights.${chosen} ` +
-      "Between: the loss on the training rows; each phase has its own. Below: the learning rate.",
+      "Between: the loss on the training rows; each phase has its own. Below: the learning rate." +
+      (epochs.length < log.length ? " These are the first member's of an ensemble." : ""),
     spec: figureSpec({
       vconcat: [
         panel(metricNames[metric], 170, errorOf),

@@ -1,5 +1,6 @@
 import { trustSignals } from "../../models/trust.ts";
 import { describeChoices } from "../baseline-choices.ts";
+import { type ConservationCheck, describeConservation } from "../conservation-check.ts";
 import type { PredictionMetrics } from "../error-types.ts";
 import type { FileReference, Metrics } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
@@ -53,7 +54,8 @@ ${weaknesses(metrics)}
 <div class="scroll">${predictionTable(metrics)}</div>
 <p class="muted">Errors in dex are |log10 predicted − log10 true|: 0.3 is a factor of 2. “Above ${floor}” counts larger abundances only.
 Relative errors are |predicted − true| / true; a few species near the floor rule their mean. All are weighted by rows.</p>
-${training(metrics)}</section>
+${training(metrics)}
+${conservation(metrics)}</section>
 ${figureSections(sections, "figures")}
 ${metrics.reliability && reliabilitySection(metrics.reliability)}
 ${curves}
@@ -137,6 +139,21 @@ function training({ baselines, training_check, predictions }: Metrics): Html {
   ];
   const findings = (training_check?.findings ?? []).map((text) => html`<li class="loses">${text}</li>\n`);
   return html`<p class="muted">${sentences.join(" ")}</p>${findings.length > 0 && html`<ul class="verdicts">${findings}</ul>`}`;
+}
+
+/** What keeping the totals did to the emulated rows. */
+function conservation({ conservation_check: check }: Metrics): Html | null {
+  if (!check) return null;
+  const percent = (value: number): string => `${(100 * value).toPrecision(2)} %`;
+  const columns: Column<ConservationCheck["totals"][number]>[] = [
+    { title: "total", value: ({ element }) => element, isText: true },
+    { title: "mean, as decoded", value: ({ mean }) => percent(mean.before) },
+    { title: "mean, kept", value: ({ mean }) => mean.after.toExponential(1) },
+    { title: "worst, as decoded", value: ({ worst }) => percent(worst.before) },
+    { title: "worst, kept", value: ({ worst }) => worst.after.toExponential(1) },
+  ];
+  return html`<h3>Conservation</h3><p>${describeConservation(check)}</p>
+<div class="scroll">${table(columns, check.totals)}</div>`;
 }
 
 /** What is lost; baselines to which the same phases are lost are named together. */

@@ -37,6 +37,7 @@ program check
   real(${name}_real) :: z(${L}, cells), out(${S}, steps, cells), wide(2 * ${S}, cells)
 ${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells), told(cells)
   real(${name}_real) :: worst
+  double precision :: lower, upper
   integer :: status, t
   logical :: failed
 
@@ -91,6 +92,8 @@ ${carry > 0 ? `  call ${name}_start(z, memory, status)\n` : ""}  do t = 1, steps
   call expect(status == ${name}_bad_shape, 'another number of cells is no error')
   call expect(${name}_index(${name}_name(${S})) == ${S}, 'a species is not found by its name')
   call expect(len_trim(${name}_parameter_name(1)) > 0, 'a parameter has no name')
+  call ${name}_parameter_range(1, lower, upper)
+  call expect(lower < upper, 'a parameter has no range')
   print '(a, es8.1, a)', 'Fortran: the largest deviation is ', worst, ' in scaled units'
   if (failed) stop 1
 

@@ -48,7 +48,7 @@ export async function checkVectors(about: Description, models: Models, inference
   const latents = await inference.encode(rows);
   const { data: decoded } = await inference.decode(latents);
   const { data: stepped } = await inference.latentEmulate(history, latents);
-  const { data: evolved } = await inference.emulate(history, rows);
+  const { data: evolved } = await inference.emulate(history, rows, { conserve: false });
   const kept = conservedVectors(models.autoencoder);
   const affine = models.emulator!.latents;
   const each = (values: readonly number[]): number[] =>

@@ -1,7 +1,7 @@
 import { autoencoderHash } from "../../models/weights-file.ts";
 import { packageVersion } from "../../version.ts";
 import type { Models } from "../onnx-parts.ts";
-import { type Conserved, conservedBy } from "./conserve.ts";
+import { type Conserved, conservedBy } from "./conserved.ts";
 
 /** A condition, with the range of the training rows, or of the configuration where that is not known. */
 export interface Condition {

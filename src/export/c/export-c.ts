@@ -1,8 +1,7 @@
 import { join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../formats/atomic-file.ts";
-import { Inference } from "../../inference/inference.ts";
-import { latentsOf, readAutoencoder, readEmulator } from "../../models/weights-file.ts";
+import { withModels } from "../source-models.ts";
 import { cmakeFile, makefile } from "./build-files.ts";
 import { checkC } from "./check-c.ts";
 import { checkFortran } from "./check-fortran.ts";
@@ -56,28 +55,7 @@ export function checkName(name: string): void {
 export async function exportC(request: ExportCRequest, log: (message: string) => void): Promise<ExportCSummary> {
   const { name } = request;
   checkName(name);
-  const [autoencoderPath, emulatorPath] = [request.autoencoder, request.emulator].map((each) =>
-    resolve(request.cwd, each),
-  );
-  const inference = await Inference.load({
-    autoencoder: autoencoderPath!,
-    emulator: emulatorPath!,
-    threads: request.threads,
-    // Its input here is drawn, and means nothing.
-    onWarning: (message, kind) => kind === "compute" && log(`warning: ${message}`),
-  });
-  try {
-    const [autoencoder, weights] = [readAutoencoder(autoencoderPath!), readEmulator(emulatorPath!)];
-    if (inference.members > 1) {
-      throw new ConfigError(
-        `${emulatorPath} holds an ensemble of ${inference.members}; source is written of one emulator`,
-        {
-          where: emulatorPath!,
-          fix: "export a member, --emulator RUN/checkpoints/members/0.safetensors (the run that trained it), or the ensemble as ONNX",
-        },
-      );
-    }
-    const models = { autoencoder, emulator: { weights, latents: latentsOf(autoencoderPath!, autoencoder, weights) } };
+  return await withModels(request, log, async (models, inference) => {
     const { about, source } = cSurrogate(name, models);
     const vectors = await checkVectors(about, models, inference);
     const texts = [
@@ -99,7 +77,5 @@ export async function exportC(request: ExportCRequest, log: (message: string) =>
     const parameters = about.conditions.map((each) => each.name);
     const { species, latents, carry } = about;
     return { folder, name, files, species: species.length, parameters, latents, carry };
-  } finally {
-    await inference.dispose();
-  }
+  });
 }

@@ -63,6 +63,7 @@ export function fortranModule(about: Description): string {
     "emulate",
     "name",
     "parameter_name",
+    "parameter_range",
     "total_name",
     "index",
     "step_years",
@@ -108,6 +109,13 @@ ${wrappers.map(({ c }) => c).join("\n\n")}
       type(c_ptr) :: text
     end function c_parameter
 
+    function c_range(index, lower, upper) bind(c, name="${name}_parameter_range") result(status)
+      import :: c_int, c_double
+      integer(c_int), value :: index
+      real(c_double), intent(out) :: lower, upper
+      integer(c_int) :: status
+    end function c_range
+
     function c_total(index) bind(c, name="${name}_total") result(text)
       import :: c_int, c_ptr
       integer(c_int), value :: index
@@ -137,6 +145,16 @@ ${wrappers.map(({ fortran }) => fortran).join("\n\n")}
     character(len=${longest}) :: name
     name = text_of(c_parameter(int(index - 1, c_int)))
   end function ${name}_parameter_name
+
+  ! The range outside of which a physical parameter is flagged, by its index from 1; NaN where there is none.
+  subroutine ${name}_parameter_range(index, lower, upper)
+    integer, intent(in) :: index
+    real(c_double), intent(out) :: lower, upper
+    if (c_range(int(index - 1, c_int), lower, upper) == ${name}_ok) return
+    lower = 0
+    lower = lower / lower
+    upper = lower
+  end subroutine ${name}_parameter_range
 
   ! The name of a total, an element or charge, by its index from 1; blank where there is none.
   function ${name}_total_name(index) result(name)

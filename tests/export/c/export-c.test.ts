@@ -1,19 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cFloat } from "../../../src/backend/c/elementwise.ts";
 import { tf } from "../../../src/backend/tf.ts";
 import { Conservation } from "../../../src/chemistry/conservation.ts";
 import { tableOfNames } from "../../../src/chemistry/element-table.ts";
-import { RandomStream } from "../../../src/data/random.ts";
-import { cFloat } from "../../../src/export/c/elementwise.ts";
 import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
-import { cellProgram } from "../../../src/export/c/program.ts";
-import { initialEvolver } from "../../../src/models/evolver.ts";
-import { evolverOf, evolvers } from "../../../src/models/evolvers.ts";
-import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../../src/models/weights-file.ts";
+import { partProgram } from "../../../src/export/c/parts.ts";
+import { parameters, species, variants, writtenModels } from "../../helpers/exported-models.ts";
+
 import { testFolder } from "../../helpers/folder.ts";
-import { initialAutoencoder } from "../../helpers/models.ts";
 import { useWasm } from "../../helpers/tensors.ts";
 
 const folder = testFolder();
@@ -27,76 +24,8 @@ const has = (program: string): boolean => {
 };
 const hasTools = has("cc") && has("make");
 const hasFortran = has("gfortran");
-
-const [parameters, latent] = [3, 2];
-const sizes = { input_dim: parameters + latent, output_dim: latent };
-/** Each kind with its usual widths, but small where it has a `hidden_dim`, and as many layers as show what is carried. */
-const variants = Object.values(evolvers).flatMap(({ name, widths, reads }) => {
-  const small =
-    "hidden_dim" in widths ? { hidden_dim: 19 } : name === "latent_neural_operator" ? { width: 5, blocks: 2 } : {};
-  const usual = { label: name, model_name: name, model: { ...sizes, ...small } as object };
-  const more = name === "latent_rnn" ? { layers: 2 } : null;
-  // Two parameters at most are read by themselves.
-  const read = Object.fromEntries(reads.map((parameter, index) => [parameter, { index, range: [10, 1000] }]));
-  return [
-    usual,
-    ...(reads.length > 0 ? [{ ...usual, label: `${name}_reads`, model: { ...usual.model, ...read } }] : []),
-    ...(more ? [{ ...usual, label: `${name}_layers`, model: { ...usual.model, ...more } }] : []),
-  ];
-});
-
-const sizesOf = (model_name: string): object => variants.find(({ label }) => label === model_name)!.model;
-
-const species = ["H2", "#CO", "E-", "HCO+", "@H2O", "CS"];
-const provenance = { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} };
-const shape = { input_dim: species.length, hidden_dims: [5, 4] as [number, number], latent_dim: latent };
-
-const plain = {
-  model_name: "identity",
-  model: { input_dim: species.length, latent_dim: species.length },
-  trainable: new Float32Array(0),
-  statistics: new Float32Array(0),
-};
-
-/** Weights of one model, as files. `identity`: the latents are the abundances. */
-function written(label: string, model_name: string, model: object, identity = false) {
-  const place = join(folder, label);
-  mkdirSync(place, { recursive: true });
-  const paths = { autoencoder: join(place, "autoencoder.safetensors"), emulator: join(place, "emulator.safetensors") };
-  const evolver = evolverOf({ model_name, model });
-  const ends = new Array<number>(identity ? species.length : latent);
-  const autoencoder = {
-    species,
-    provenance,
-    ...(identity ? plain : { model_name: "autoencoder", model: shape }),
-    abundances_clipping: { lower: 1e-20, upper: 1 },
-    abundance_range: { lower: species.map(() => -18), upper: species.map(() => -1) },
-    latent_range: [-0.2, 1.4] as [number, number],
-    steps: 3,
-    ...(identity ? {} : initialAutoencoder(shape, new RandomStream(4))),
-  };
-  writeAutoencoder(paths.autoencoder, autoencoder as never);
-  writeEmulator(paths.emulator, {
-    model_name,
-    model: evolver.shape,
-    trainable: initialEvolver(evolver, new RandomStream(3), 0.3),
-    species,
-    provenance,
-    physical_parameters: [
-      { name: "Density", range: [10, 1e9] },
-      { name: "Timestep", range: [10, 1000] },
-      { name: "Av", range: [0.1, 100], trained: [0.2, 90] },
-    ],
-    window_size: 5,
-    scaled_latent_range: { lower: ends.fill(0), upper: ends.map(() => 1) },
-    time_step_yr: null,
-    autoencoder_hash: autoencoderHash(autoencoder as never),
-  } as never);
-  return { place, paths };
-}
-
 async function exported(label: string, model_name: string, model: object, name = "surrogate"): Promise<string> {
-  const { place, paths } = written(label, model_name, model, label === "identity");
+  const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity");
   await exportC({ cwd: place, name, output: "c", ...paths }, () => {});
   return join(place, "c");
 }
@@ -127,7 +56,12 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
   });
 
   it("gives states the totals of their start, with the same bits in threads, and takes hostile input", async () => {
-    const place = await exported("conserving", "latent_rnn", sizesOf("latent_rnn"), "gas");
+    const place = await exported(
+      "conserving",
+      "latent_rnn",
+      variants.find(({ label }) => label === "latent_rnn")!.model,
+      "gas",
+    );
     cpSync(new URL("hostile.c", import.meta.url), join(place, "hostile.c"));
     make(place, "libgas.a", ...strict);
     const flags = ["-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-fopenmp", "-fsanitize=address,undefined"];
@@ -205,7 +139,7 @@ describe("what is exported as C", () => {
   it("names an operation that it cannot translate", () => {
     const part = { kind: "step", weights: {}, inputs: [{ name: "x", quantity: "carry", shape: [3] }], outputs: [] };
     const step = (_: object, { x }: Record<string, tf.Tensor>) => ({ outputs: { y: tf.argMax(x!, 1) } });
-    expect(() => cellProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
+    expect(() => partProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
   });
 });
 

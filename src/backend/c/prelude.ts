@@ -123,6 +123,23 @@ static inline sg_vector sg_erf(sg_vector x)
 }
 `;
 
+export const movers = `/* Rows of cells to [entry][cell] and back; what is left of a block is filled with its last cell. */
+static inline void sg_gather(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+{
+  size_t row[SG_BLOCK];
+  for (int b = 0; b < width; b++) row[b] = ((size_t)b < cells ? (size_t)b : cells - 1) * stride;
+  for (int k = 0; k < count; k++) {
+    for (int b = 0; b < width; b++) to[k * width + b] = from[row[b] + (size_t)k];
+  }
+}
+
+static inline void sg_scatter(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
+{
+  for (int k = 0; k < count; k++) {
+    for (size_t b = 0; b < cells; b++) to[b * stride + (size_t)k] = from[(size_t)(k * width) + b];
+  }
+}`;
+
 /** Those functions that the text of a program calls, and those that they call. */
 export function mathsOf(program: string): string {
   const blocks = maths.split(/\n\n/);

@@ -1,0 +1,410 @@
+import { type CheckVectors, checkTolerance } from "../c/check-vectors.ts";
+import type { Description } from "../c/description.ts";
+import type { PartPort } from "../onnx-parts.ts";
+import { type PythonTables, pythonNumber } from "./numpy-emit.ts";
+
+/** `surrogate.py`: the functions of a surrogate, its numbers and a check. @param functions  `_encode`, `_start`, `_step`, `_decode` */
+export function pythonModule(
+  about: Description,
+  carried: readonly PartPort[],
+  functions: readonly string[],
+  tables: PythonTables,
+  vectors: CheckVectors,
+): string {
+  const { name, species, conditions, latents, carry, conserved, clipping, stepYears } = about;
+  const texts = (values: readonly string[]): string => `(${values.map((each) => `${pythonText(each)},`).join(" ")})`;
+  const [S, L, T] = [species.length, latents, conserved.names.length];
+  const { cells, steps } = vectors;
+  const stored = (values: ArrayLike<number>, ...shape: number[]): string => tables.add(values, shape);
+  const check = {
+    physical: stored(vectors.physical, cells, steps, conditions.length),
+    abundances: stored(vectors.abundances, cells, S),
+    latents: stored(vectors.latents, cells, L),
+    decoded: stored(vectors.decoded, cells, S),
+    stepped: stored(vectors.stepped, cells, steps, L),
+    evolved: stored(vectors.evolved, cells, steps, S),
+    totals: stored(vectors.totals, cells, T),
+    doubtful: stored(vectors.doubtful, cells, S),
+    conserved: stored(vectors.conserved, cells, S),
+  };
+  const bound = (k: 0 | 1): string => conditions.map(({ range }) => `${pythonNumber(range[k])},`).join(" ");
+  const cut = sections(carried);
+  const memory = carry > 0 ? ", carry" : "";
+  return `"""A surrogate of a chemical network, on numpy alone: ${about.provenance[0]}.
+
+    latents = encode(abundances)                  # [n, ${S}] -> [n, ${L}]
+${carry > 0 ? `    carry = start(latents)                        # [n, ${carry}]: what a trajectory remembers beside its latents\n` : ""}    latents${memory} = step(physical, latents${memory})      # physical [n, ${conditions.length}]: one time step
+    abundances = decode(latents, totals)          # totals (see \`totals\`) are kept; None: as decoded
+    evolved = emulate(physical, abundances)       # [n, steps, ${conditions.length}], [n, ${S}] -> [n, steps, ${S}]
+
+Abundances are linear and relative to hydrogen nuclei, conditions in physical units (PARAMETERS, RANGES); float32. Entry t of a
+result is the state after the conditions of row t have acted for one step of STEP_YEARS. \`emulate\` keeps the totals of elements and
+charge of its start, to 1e-6; \`conserve\` gives totals to any abundances. What is doubtful is warned of, or told as flags of each
+cell with \`return_flags=True\`: OUT_OF_RANGE, CLIPPED, NOT_FINITE, NOT_CONSERVED. \`python ${name}.py\` checks the file.
+
+${about.provenance.map((line) => `- ${line}`).join("\n")}
+"""
+import base64 as _base64
+import warnings as _warnings
+
+import numpy as _np
+
+SPECIES = ${texts(species)}
+PARAMETERS = ${texts(conditions.map((each) => each.name))}
+# Outside of them a condition is flagged.
+RANGES = tuple(zip((${bound(0)}), (${bound(1)})))
+LATENTS = ${L}
+CARRY = ${carry}
+# Elements, then charge where species are charged.
+TOTALS = ${texts(conserved.names)}
+STEP_YEARS = ${stepYears ?? "None"}
+CLIPPING = (${clipping.lower}, ${clipping.upper})
+
+# Bits of the flags of a cell.
+OUT_OF_RANGE = 1  # a condition outside of its range
+CLIPPED = 2  # an abundance that was clipped
+NOT_FINITE = 4  # an input that is NaN or infinite: what comes out of that cell means nothing
+NOT_CONSERVED = 8  # no positive abundances have the totals: the cell is as it was decoded
+
+# Cells that are computed at once.
+BLOCK = 1024
+
+
+class SurrogateWarning(UserWarning):
+    """Results that are doubtful."""
+
+
+def encode(abundances, return_flags=False):
+    """[n, species] -> latents [n, LATENTS]."""
+    abundances = _matrix("abundances", abundances, len(SPECIES))
+    latents = _blocks(_encode, abundances)
+    return _told(latents, _flags_of_abundances(abundances), return_flags)
+
+
+${
+  carry > 0
+    ? `def start(latents):
+    """What trajectories remember when they start: [n, LATENTS] -> [n, CARRY]."""
+    return _blocks(lambda z: _joined(_start(z)), _matrix("latents", latents, LATENTS))
+
+
+`
+    : ""
+}def step(physical, latents${memory}, return_flags=False):
+    """One step: physical [n, parameters], latents [n, LATENTS]${carry > 0 ? ", carry [n, CARRY]" : ""} -> latents${carry > 0 ? " and carry" : ""} after it."""
+    physical = _matrix("physical", physical, len(PARAMETERS))
+    latents = _matrix("latents", latents, LATENTS, len(physical))
+    flags = _flags_of_physical(physical) | _not_finite(latents)
+${
+  carry > 0
+    ? `    carry = _matrix("carry", carry, CARRY, len(physical))
+    both = _blocks(lambda x, z, c: _joined(_step(x, z, ${cut("c")})), physical, latents, carry)
+    moved, carry = both[:, :LATENTS], both[:, LATENTS:]
+    return _told((moved, carry), flags, return_flags)`
+    : `    return _told(_blocks(_step, physical, latents), flags, return_flags)`
+}
+
+
+def decode(latents, totals=None, return_flags=False):
+    """[n, LATENTS] -> [n, species], with the totals [n, TOTALS] where they are given."""
+    latents = _matrix("latents", latents, LATENTS)
+    flags = _not_finite(latents)
+    if totals is not None:
+        totals = _matrix("totals", totals, len(TOTALS), len(latents))
+        flags |= _not_finite(totals)
+    abundances = _blocks(_decode, latents)
+    if totals is not None:
+        correction = _conserve(abundances, totals)
+        flags |= _np.where(_np.isinf(correction), NOT_CONSERVED, 0).astype(_np.uint32)
+    return _told(abundances, flags, return_flags)
+
+
+def totals(abundances):
+    """Totals of each element and of the charge: [n, species] -> [n, TOTALS]. A net charge that is rounding is 0."""
+    abundances = _matrix("abundances", abundances, len(SPECIES))
+    x = _np.clip(abundances, *_np.float32(CLIPPING)).astype(_np.float64)
+    sums = x @ _COUNTS
+    if "charge" in TOTALS:
+        k = TOTALS.index("charge")
+        sums[:, k] = _np.where(_np.abs(sums[:, k]) <= 1e-4 * (x @ _np.abs(_COUNTS[:, k])), 0.0, sums[:, k])
+    return sums.astype(_np.float32)
+
+
+def conserve(abundances, totals, return_flags=False):
+    """Gives abundances [n, species] the totals [n, TOTALS]: of all positive ones with them, the closest in relative entropy.
+
+    An element with a total of 0 is left alone. Returns them, and the largest change of any abundance in dex, [n], which is
+    infinite where the totals cannot be had.
+    """
+    abundances = _matrix("abundances", abundances, len(SPECIES)).copy()
+    totals = _matrix("totals", totals, len(TOTALS), len(abundances))
+    flags = _not_finite(abundances) | _not_finite(totals)
+    negative = abundances < 0
+    abundances[negative] = CLIPPING[0]
+    flags |= _np.where(negative.any(axis=1), CLIPPED, 0).astype(_np.uint32)
+    correction = _conserve(abundances, totals)
+    flags |= _np.where(_np.isinf(correction), NOT_CONSERVED, 0).astype(_np.uint32)
+    return _told((abundances, correction), flags, return_flags)
+
+
+def emulate(physical, abundances, conserve=True, return_flags=False):
+    """Encodes, steps and decodes: physical [n, steps, parameters], abundances [n, species] of the start -> [n, steps, species]."""
+    physical = _np.asarray(physical, _np.float32)
+    if physical.ndim != 3:
+        raise ValueError("physical has shape %s, not [n, steps, %d]" % (list(physical.shape), len(PARAMETERS)))
+    n, steps, _ = physical.shape
+    _matrix("physical", physical.reshape(n * steps, -1) if physical.size else _np.empty((0, len(PARAMETERS))), len(PARAMETERS))
+    abundances = _matrix("abundances", abundances, len(SPECIES), n)
+    flags = _flags_of_abundances(abundances)
+    for t in range(steps):
+        flags |= _flags_of_physical(physical[:, t])
+    kept = totals(abundances) if conserve else None
+    z = _blocks(_encode, abundances)
+${carry > 0 ? "    c = _blocks(lambda at: _joined(_start(at)), z)\n" : ""}    evolved = _np.empty((n, steps, len(SPECIES)), _np.float32)
+    for t in range(steps):
+${
+  carry > 0
+    ? `        both = _blocks(lambda x, at, m: _joined(_step(x, at, ${cut("m")})), physical[:, t], z, c)
+        z, c = both[:, :LATENTS], both[:, LATENTS:]`
+    : "        z = _blocks(_step, physical[:, t], z)"
+}
+        states = _blocks(_decode, z)
+        if conserve:
+            flags |= _np.where(_np.isinf(_conserve(states, kept)), NOT_CONSERVED, 0).astype(_np.uint32)
+        evolved[:, t] = states
+    return _told(evolved, flags, return_flags)
+
+
+def _matrix(name, values, width, rows=None):
+    values = _np.ascontiguousarray(values, _np.float32)
+    if values.ndim != 2 or values.shape[1] != width or rows not in (None, len(values)):
+        wanted = "n" if rows is None else rows
+        raise ValueError("%s has shape %s, not [%s, %d]" % (name, list(values.shape), wanted, width))
+    return values
+
+
+def _blocks(function, *arrays):
+    n = len(arrays[0])
+    with _np.errstate(all="ignore"):
+        made = [function(*(a[i : i + BLOCK] for a in arrays)) for i in range(0, max(n, 1), BLOCK)]
+    return made[0] if len(made) == 1 else _np.concatenate(made)
+
+
+def _joined(arrays):
+    arrays = arrays if isinstance(arrays, tuple) else (arrays,)
+    return _np.concatenate(arrays, axis=1)
+
+
+def _not_finite(values):
+    return _np.where(_np.isfinite(values).all(axis=1), 0, NOT_FINITE).astype(_np.uint32)
+
+
+def _flags_of_abundances(x):
+    low, high = _np.float32(CLIPPING)
+    outside = ((x < low) | (x > high)).any(axis=1)
+    return _not_finite(x) | _np.where(outside, CLIPPED, 0).astype(_np.uint32)
+
+
+def _flags_of_physical(x):
+    low, high = _np.array(RANGES, _np.float32).T
+    outside = ((x < low) | (x > high)).any(axis=1)
+    return _not_finite(x) | _np.where(outside, OUT_OF_RANGE, 0).astype(_np.uint32)
+
+
+def _told(result, flags, return_flags):
+    if return_flags:
+        return result + (flags,) if isinstance(result, tuple) else (result, flags)
+    for bit, what in (
+        (OUT_OF_RANGE, "have a condition outside of the trained range"),
+        (CLIPPED, "have an abundance that was clipped"),
+        (NOT_FINITE, "have an input that is NaN or infinite"),
+        (NOT_CONSERVED, "cannot have their totals, and are as decoded"),
+    ):
+        count = int(((flags & bit) != 0).sum())
+        if count:
+            _warnings.warn("%d of %d cells %s" % (count, len(flags), what), SurrogateWarning, stacklevel=3)
+    return result
+
+
+def _conserve(abundances, totals):
+    """In place, x exp(A lambda) by Newton's method; returns the largest change in dex."""
+    if not TOTALS:
+        return _np.zeros(len(abundances), _np.float32)
+    correction = _np.empty(len(abundances), _np.float32)
+    with _np.errstate(all="ignore"):
+        for i in range(0, len(abundances), BLOCK):
+            correction[i : i + BLOCK] = _conserve_block(abundances[i : i + BLOCK], totals[i : i + BLOCK])
+    return correction
+
+
+def _conserve_block(abundances, totals):
+    is_charge = _np.array([name == "charge" for name in TOTALS])
+    sizes = _np.abs(_COUNTS)
+    start = abundances.astype(_np.float64)
+    wanted = totals.astype(_np.float64)
+    shift = _np.zeros((len(start), len(TOTALS)))
+    asked = ((start @ sizes) > 0) & (is_charge | (wanted > 0))
+    residual = _np.zeros(len(start))
+    todo = _np.arange(len(start))
+    for iteration in range(41):
+        x = start[todo] * _np.exp(shift[todo] @ _COUNTS.T)
+        missing = _np.where(asked[todo], wanted[todo] - x @ _COUNTS, 0.0)
+        residual[todo] = _np.where(asked[todo], _np.abs(missing) / (x @ sizes), 0.0).max(axis=1)
+        going = residual[todo] > 1e-8
+        todo, x, missing = todo[going], x[going], missing[going]
+        if len(todo) == 0 or iteration == 40:
+            break
+        step = _solve((x @ _PAIRS).reshape(-1, len(TOTALS), len(TOTALS)), missing, asked[todo])
+        furthest = _np.abs(step @ _COUNTS.T).max(axis=1)
+        shift[todo] += step * _np.minimum(1.0, 2.0 / _np.maximum(furthest, 1e-300))[:, None]
+    met = residual <= 1e-6
+    powers = shift @ _COUNTS.T
+    abundances[met] = (start[met] * _np.exp(powers[met])).astype(_np.float32)
+    return _np.where(met, _np.abs(powers).max(axis=1) / _np.log(10.0), _np.inf)
+
+
+def _solve(m, y, asked):
+    """By L D Lt; a pivot of what follows from other totals is left out."""
+    n = len(TOTALS)
+    size = _np.einsum("cii->ci", m).copy()
+    inverse = _np.zeros_like(y)
+    for j in range(n):
+        good = asked[:, j] & (m[:, j, j] > 1e-9 * size[:, j])
+        inverse[:, j] = _np.where(good, 1.0 / _np.where(good, m[:, j, j], 1.0), 0.0)
+        below = m[:, j + 1 :, j] * inverse[:, j, None]
+        y[:, j + 1 :] -= below * y[:, j, None]
+        m[:, j + 1 :, j + 1 :] -= below[:, :, None] * m[:, None, j + 1 :, j]
+    for j in reversed(range(n)):
+        y[:, j] = inverse[:, j] * (y[:, j] - (m[:, j + 1 :, j] * y[:, j + 1 :]).sum(axis=1))
+    return y
+
+
+def _one(test):
+    return test.astype(_np.float32)
+
+
+def _where(test, a, b):
+    return _np.where(test, a, b).astype(_np.float32, copy=False)
+
+
+def _full(values, cells, width):
+    return _np.broadcast_to(_np.asarray(values, _np.float32), (cells, width))
+
+
+def _erf(x):
+    """To 1e-7, absolute."""
+    size = _np.abs(x)
+    t, s = _np.minimum(size, 4.0), x * x
+    far = (_FAR[0] * t + _FAR[1]) * (t * t) + (_FAR[2] * t + _FAR[3])
+    for each in _FAR[4:]:
+        far = far * t + each
+    far = 1.0 - _np.exp(far * t - t)
+    near = _NEAR[0]
+    for each in _NEAR[1:]:
+        near = near * s + each
+    return _where(size > 0.927734375, _np.copysign(far, x), near * x + x)
+
+
+_FAR = [
+    float.fromhex(digits)
+    for digits in (
+        "-0x1.22p-16 0x1.91cfb2p-12 -0x1.fd1438p-9 0x1.8d6342p-6 -0x1.b55cb8p-4 -0x1.450aap-1 -0x1.079d0cp-3".split()
+    )
+]
+_NEAR = [
+    float.fromhex(digits)
+    for digits in "-0x1.38ep-11 0x1.471a58p-8 -0x1.b691b2p-6 0x1.ce1c44p-4 -0x1.8127p-2 0x1.06eba8p-3".split()
+]
+
+
+def _table(start, *shape):
+    return _NUMBERS[start : start + int(_np.prod(shape))].reshape(shape)
+
+
+${functions.join("\n\n\n")}
+
+
+def _counts():
+    counts = _np.zeros((len(SPECIES), len(TOTALS)))
+${conserved.groups.length > 0 && T > 0 ? `    groups = ${countsText(about)}\n    for rows, terms in groups:\n        for k, count in terms:\n            counts[list(rows), k] = count\n` : ""}    return counts
+
+
+def check():
+    """Compares with results of the program that wrote this file: returns the largest deviation in scaled units."""
+    physical, abundances = ${check.physical}, ${check.abundances}
+    span = ${Number(vectors.span_dex)}
+    shift, scale = _np.array(${JSON.stringify(vectors.shift)}), _np.array(${JSON.stringify(vectors.scale)})
+    worst = [0.0]
+
+    def compare(found, expected, far=0.0):
+        deviation = _np.abs(found - expected) / _np.maximum(1.0, _np.maximum(_np.abs(expected), far))
+        worst[0] = float(_np.maximum(worst[0], deviation.max())) if _np.isfinite(deviation).all() else _np.inf
+
+    def scaled(z):
+        return (z.astype(_np.float64) - shift) / scale
+
+    def dex(x):
+        return _np.log10(x.astype(_np.float64)) / span
+
+    with _warnings.catch_warnings():
+        _warnings.simplefilter("ignore", SurrogateWarning)
+        z = ${check.latents}
+        compare(scaled(encode(abundances)), scaled(z), _np.abs(shift / scale))
+        compare(dex(decode(z)), dex(${check.decoded}))
+${carry > 0 ? "        carry = start(z)\n" : ""}        for t in range(${steps}):
+            z${memory} = step(physical[:, t], z${memory})
+            compare(scaled(z), scaled(${check.stepped}[:, t]), _np.abs(shift / scale))
+        compare(dex(emulate(physical, abundances, conserve=False)), dex(${check.evolved}))
+${
+  T > 0
+    ? `        kept, _ = conserve(${check.doubtful}, ${check.totals})
+        compare(dex(kept), dex(${check.conserved}))
+        if not (_np.abs(totals(kept) / ${check.totals} - 1.0)[:, [k for k, name in enumerate(TOTALS) if name != "charge"]] <= 1e-6).all():
+            worst[0] = _np.inf
+`
+    : ""
+}    return worst[0]
+
+
+_NUMBERS = _np.frombuffer(_base64.b64decode(b"""
+${tables.text().trim()}
+"""), "<f4")
+_COUNTS = _counts()
+_PAIRS = (_COUNTS[:, :, None] * _COUNTS[:, None, :]).reshape(len(SPECIES), -1)
+
+if __name__ == "__main__":
+    _deviation = check()
+    _verdict = "ok" if _deviation <= ${checkTolerance} else "FAILED"
+    print("%s: the largest deviation is %.1e in scaled units; ${checkTolerance} is allowed" % (_verdict, _deviation))
+    raise SystemExit(0 if _deviation <= ${checkTolerance} else 1)
+`;
+}
+
+/** What is remembered, as arguments: slices of one array. */
+function sections(carried: readonly PartPort[]): (array: string) => string {
+  return (array) => {
+    let at = 0;
+    return carried
+      .map(({ shape }) => {
+        const size = shape.reduce((a, b) => a * b, 1);
+        const text = `${array}[:, ${at}:${at + size}]`;
+        at += size;
+        return text;
+      })
+      .join(", ");
+  };
+}
+
+/** Species by what they hold: (species, …), ((total, count), …). */
+function countsText({ conserved: { groups, starts, terms, powers } }: Description): string {
+  const lines = starts.slice(0, -1).flatMap((from, g) => {
+    const held = terms.slice(from, starts[g + 1]).map((term) => `(${powers[term]!.total}, ${powers[term]!.count}),`);
+    const rows = groups.flatMap((group, s) => (group === g ? [`${s},`] : []));
+    return held.length > 0 ? [`        ((${rows.join(" ")}), (${held.join(" ")})),`] : [];
+  });
+  return `(\n${lines.join("\n")}\n    )`;
+}
+
+function pythonText(text: string): string {
+  return JSON.stringify(text.replace(/[^\x20-\x7e]/g, "?"));
+}

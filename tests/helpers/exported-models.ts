@@ -1,0 +1,72 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { RandomStream } from "../../src/data/random.ts";
+import { initialEvolver } from "../../src/models/evolver.ts";
+import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
+import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
+import { initialAutoencoder } from "./models.ts";
+
+const latent = 2;
+export const parameters = 3;
+const sizes = { input_dim: parameters + latent, output_dim: latent };
+/** Each kind with its usual widths, but small where it has a `hidden_dim`, and as many layers as show what is carried. */
+export const variants = Object.values(evolvers).flatMap(({ name, widths, reads }) => {
+  const small =
+    "hidden_dim" in widths ? { hidden_dim: 19 } : name === "latent_neural_operator" ? { width: 5, blocks: 2 } : {};
+  const usual = { label: name, model_name: name, model: { ...sizes, ...small } as object };
+  const more = name === "latent_rnn" ? { layers: 2 } : null;
+  // Two parameters at most are read by themselves.
+  const read = Object.fromEntries(reads.map((parameter, index) => [parameter, { index, range: [10, 1000] }]));
+  return [
+    usual,
+    ...(reads.length > 0 ? [{ ...usual, label: `${name}_reads`, model: { ...usual.model, ...read } }] : []),
+    ...(more ? [{ ...usual, label: `${name}_layers`, model: { ...usual.model, ...more } }] : []),
+  ];
+});
+
+export const species = ["H2", "#CO", "E-", "HCO+", "@H2O", "CS"];
+const provenance = { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} };
+const shape = { input_dim: species.length, hidden_dims: [5, 4] as [number, number], latent_dim: latent };
+
+const plain = {
+  model_name: "identity",
+  model: { input_dim: species.length, latent_dim: species.length },
+  trainable: new Float32Array(0),
+  statistics: new Float32Array(0),
+};
+
+/** Weights of one model, as files. `identity`: the latents are the abundances. */
+export function writtenModels(place: string, model_name: string, model: object, identity = false) {
+  mkdirSync(place, { recursive: true });
+  const paths = { autoencoder: join(place, "autoencoder.safetensors"), emulator: join(place, "emulator.safetensors") };
+  const evolver = evolverOf({ model_name, model });
+  const ends = new Array<number>(identity ? species.length : latent);
+  const autoencoder = {
+    species,
+    provenance,
+    ...(identity ? plain : { model_name: "autoencoder", model: shape }),
+    abundances_clipping: { lower: 1e-20, upper: 1 },
+    abundance_range: { lower: species.map(() => -18), upper: species.map(() => -1) },
+    latent_range: [-0.2, 1.4] as [number, number],
+    steps: 3,
+    ...(identity ? {} : initialAutoencoder(shape, new RandomStream(4))),
+  };
+  writeAutoencoder(paths.autoencoder, autoencoder as never);
+  writeEmulator(paths.emulator, {
+    model_name,
+    model: evolver.shape,
+    trainable: initialEvolver(evolver, new RandomStream(3), 0.3),
+    species,
+    provenance,
+    physical_parameters: [
+      { name: "Density", range: [10, 1e9] },
+      { name: "Timestep", range: [10, 1000] },
+      { name: "Av", range: [0.1, 100], trained: [0.2, 90] },
+    ],
+    window_size: 5,
+    scaled_latent_range: { lower: ends.fill(0), upper: ends.map(() => 1) },
+    time_step_yr: null,
+    autoencoder_hash: autoencoderHash(autoencoder as never),
+  } as never);
+  return { place, paths };
+}
