@@ -1,14 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { chooseEngine } from "../../src/backend/choose-engine.ts";
 import { hostTensor } from "../../src/backend/engine.ts";
-import {
-  distanceArrays,
-  distanceStep,
-  expectedErrors,
-  startDistance,
-  type Trust,
-  trustFlags,
-} from "../../src/models/trust.ts";
+import { expectedErrors, startDistance, type Trust, trustFlags } from "../../src/models/trust.ts";
+import { distanceArrays, distanceStep } from "../../src/models/trust-distance.ts";
 import { engineRequest, engines } from "../helpers/tensors.ts";
 
 const trust: Trust = {

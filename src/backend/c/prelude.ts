@@ -1,4 +1,12 @@
-import type { Width } from "./emit.ts";
+/** How many cells a function computes at once: a word of its name, and the number as C writes it. */
+export interface Width {
+  readonly word: string;
+  readonly cells: string;
+}
+
+export const block: Width = { word: "block", cells: "SG_BLOCK" };
+export const one: Width = { word: "one", cells: "1" };
+export const widths: readonly Width[] = [block, { word: "narrow", cells: "SG_NARROW" }, one];
 
 /** Functions of vectors, without branches. */
 const maths = `/* Bits of numbers, and back. */
