@@ -38,6 +38,7 @@ export class FileTail {
     if (look === this.#look && !this.isBehind) return { lines: [], isReplaced: false };
     this.#look = look;
     this.modified_ms = look === "" ? 0 : found!.mtimeMs;
+    this.isBehind &&= look !== "";
     if (look === "") return { lines: [], isReplaced: this.#begin(0) };
     const file = await open(this.#path).catch(() => null);
     if (file === null) return { lines: [], isReplaced: false };
