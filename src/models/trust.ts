@@ -198,8 +198,9 @@ export function expectedErrors(trust: z.output<typeof trustMetadata>, signals: S
 
 /** How far a start is from the nearest of the training's: the largest difference of any element's total, dex. @param totals log10, [elements] */
 export function startDistance({ starts }: Pick<Trust, "starts">, totals: ArrayLike<number>): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let from = 0; from < starts.length; from += totals.length) {
+  // Species without formulas have no totals.
+  let least = totals.length === 0 ? 0 : Number.POSITIVE_INFINITY;
+  for (let from = 0; totals.length > 0 && from < starts.length; from += totals.length) {
     let largest = 0;
     for (let k = 0; k < totals.length; k++) largest = Math.max(largest, Math.abs(starts[from + k]! - totals[k]!));
     least = Math.min(least, largest);
