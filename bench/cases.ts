@@ -1,6 +1,7 @@
 import { type Engine, type HostTensors, hostTensor } from "../src/backend/engine.ts";
 import { minmaxLatents } from "../src/chemistry/scaling.ts";
 import { RandomStream } from "../src/data/random.ts";
+import type { Models } from "../src/export/onnx-parts.ts";
 import { compressorOf } from "../src/models/compressors.ts";
 import { initialEvolver } from "../src/models/evolver.ts";
 import { evolverOf } from "../src/models/evolvers.ts";
@@ -10,7 +11,14 @@ import { adamWInputs } from "../src/training/adamw.ts";
 import { autoencoderTrainStep } from "../src/training/autoencoder-steps.ts";
 import { emulatorTrainStep } from "../src/training/emulator-steps.ts";
 
-export type CaseName = "train autoencoder" | "train emulator" | "encode" | "decode" | "rollout" | "rollout and decode";
+export type CaseName =
+  | "train autoencoder"
+  | "train emulator"
+  | "encode"
+  | "decode"
+  | "rollout"
+  | "rollout and decode"
+  | "encode, step and decode";
 
 /** What is measured: sizes as in the peer. */
 export interface BenchCase {
@@ -21,8 +29,10 @@ export interface BenchCase {
   /** What the rate counts, per repetition. */
   readonly items: number;
   readonly unit: "rows/s" | "windows/s" | "steps/s";
-  /** The ratio to the peer that is the goal, by engine, where there is one. */
-  readonly goals?: { readonly compiled?: number; readonly native?: number; readonly wasm?: number };
+  /** The ratio to the peer that is the goal, by engine, where there is one; `c`: of the exported C, `peak`: its share of the sgemm peak. */
+  readonly goals?: Readonly<Partial<Record<"compiled" | "native" | "wasm" | "c" | "peak", number>>>;
+  /** Multiplications and additions of a repetition of inference. */
+  readonly flops?: number;
 }
 
 const autoencoderShape = { input_dim: 333, hidden_dims: [160, 80], latent_dim: 14 } as const;
@@ -30,14 +40,32 @@ const emulatorShape = { input_dim: 18, hidden_dim: 180, output_dim: 14 } as cons
 const compressor = compressorOf({ model_name: "autoencoder", model: autoencoderShape });
 const evolver = evolverOf({ model_name: "emulator", model: emulatorShape });
 
+/** Multiplications and additions of a row that is encoded or decoded, and of a step. */
+const [coder, stepping] = [2 * (333 * 160 + 160 * 80 + 80 * 14), 2 * (18 * 180 + 180 * 180 + 180 * 14)];
+
 const training = (batch: number, goals?: BenchCase["goals"]): BenchCase =>
   withGoals({ name: "train autoencoder", batch, steps: 0, items: batch, unit: "rows/s" }, goals);
 const windows = (window: number, batch: number, goals?: BenchCase["goals"]): BenchCase =>
   withGoals({ name: "train emulator", batch, steps: window - 1, items: batch, unit: "windows/s" }, goals);
 const rows = (name: "encode" | "decode", batch: number, goals?: BenchCase["goals"]): BenchCase =>
-  withGoals({ name, batch, steps: 0, items: batch, unit: "rows/s" }, goals);
+  withGoals({ name, batch, steps: 0, items: batch, unit: "rows/s", flops: batch * coder }, goals);
 const rollouts = (name: "rollout" | "rollout and decode", batch: number, goals?: BenchCase["goals"]): BenchCase =>
-  withGoals({ name, batch, steps: 296, items: 296 * batch, unit: "steps/s" }, goals);
+  withGoals(
+    {
+      ...{ name, batch, steps: 296, items: 296 * batch, unit: "steps/s" },
+      flops: 296 * batch * (name === "rollout" ? stepping : stepping + coder),
+    },
+    goals,
+  );
+/** A column of cells, as a simulation advances it. */
+const column = (batch: number, goals?: BenchCase["goals"]): BenchCase =>
+  withGoals(
+    {
+      ...{ name: "encode, step and decode", batch, steps: 1, items: batch, unit: "rows/s" },
+      flops: batch * (stepping + 2 * coder),
+    },
+    goals,
+  );
 
 function withGoals(bench: BenchCase, goals: BenchCase["goals"]): BenchCase {
   return goals === undefined ? bench : { ...bench, goals };
@@ -51,14 +79,15 @@ export const cases: readonly BenchCase[] = [
   windows(48, 512),
   windows(240, 64, { compiled: 2, native: 1 }),
   windows(240, 512),
-  rows("encode", 8192, { compiled: 1.2, native: 0.8 }),
-  rows("decode", 8192, { compiled: 1.2, native: 0.8 }),
-  rollouts("rollout", 1, { compiled: 12 }),
-  rollouts("rollout", 32, { compiled: 3 }),
-  rollouts("rollout", 1024, { compiled: 1.2 }),
+  rows("encode", 8192, { compiled: 1.2, native: 0.8, c: 1.8 }),
+  rows("decode", 8192, { compiled: 1.2, native: 0.8, c: 1.8 }),
+  rollouts("rollout", 1, { compiled: 12, c: 25 }),
+  rollouts("rollout", 32, { compiled: 3, c: 5 }),
+  rollouts("rollout", 1024, { compiled: 1.2, c: 2 }),
   rollouts("rollout and decode", 1),
   rollouts("rollout and decode", 32),
   rollouts("rollout and decode", 1024),
+  column(100_000, { peak: 0.6 }),
 ];
 
 /** One repetition of a case on an engine, and what to call at the end. */
@@ -138,10 +167,15 @@ function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
   };
 }
 
-function infer({ name, batch, steps }: BenchCase, engine: Engine) {
+const provenance = { data_hash: null, seed: 0, epoch: 1, best_metric: null, versions: {} };
+
+/** The models of inference, of random weights. */
+export function benchModels(): Models {
   const autoencoder = {
     model_name: "autoencoder",
     model: autoencoderShape,
+    species: Array.from({ length: 333 }, (_, k) => `H${k + 1}`),
+    provenance,
     // Bounds as trained weights have them: keeping within them is part of the work.
     abundances_clipping: { lower: 1e-20, upper: 1 },
     abundance_range: columns(333, -20, 0),
@@ -151,12 +185,20 @@ function infer({ name, batch, steps }: BenchCase, engine: Engine) {
     model_name: "emulator",
     model: emulatorShape,
     scaled_latent_range: columns(14, 0, 1),
+    physical_parameters: ["Density", "Radfield", "Av", "gasTemp"].map((name) => ({ name, range: [1, 10] })),
+    provenance,
+    time_step_yr: 1,
     trainable: initialEvolver(evolver, random),
   } as unknown as EmulatorWeights;
+  return { autoencoder, emulator: { weights: emulator, latents: minmaxLatents([-0.17, 1.83]) } };
+}
+
+function infer({ name, batch, steps }: BenchCase, engine: Engine) {
+  const { autoencoder, emulator } = benchModels();
   const [encoder, decoder, roller] = [
     new Encoder(engine, autoencoder),
     new Decoder(engine, autoencoder),
-    new Roller(engine, emulator),
+    new Roller(engine, emulator!.weights),
   ];
   const [x, z, physical] = [
     uniform(batch, 333).data,
@@ -169,6 +211,8 @@ function infer({ name, batch, steps }: BenchCase, engine: Engine) {
     decode: () => decoder.decode(z, batch),
     rollout,
     "rollout and decode": async () => decoder.decode(await rollout(), batch * steps),
+    "encode, step and decode": async () =>
+      decoder.decode(await roller.rollout(physical, await encoder.encode(x, batch), batch, 1), batch),
   };
   return {
     run: actions[name as keyof typeof actions],

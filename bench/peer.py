@@ -66,6 +66,9 @@ def optimizer_step(model, optimizer, value, clip):
 
 def make(case, batch, steps):
     """One repetition of the case as a function without arguments."""
+    if case == "sgemm":
+        a, b = torch.rand(batch, batch), torch.rand(batch, batch)
+        return lambda: torch.mm(a, b)
     autoencoder, emulator = Autoencoder(), Emulator()
     if case == "train autoencoder":
         x = torch.rand(batch, S)
@@ -96,6 +99,7 @@ def make(case, batch, steps):
         "decode": lambda: autoencoder.decode(z0),
         "rollout": lambda: emulator(physical, z0),
         "rollout and decode": lambda: autoencoder.decode(emulator(physical, z0).reshape(-1, L)),
+        "encode, step and decode": lambda: autoencoder.decode(emulator(physical, autoencoder.encode(x))[:, 0]),
     }
     return torch.no_grad()(actions[case])
 

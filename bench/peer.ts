@@ -1,17 +1,14 @@
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
-import { createInterface } from "node:readline";
+import { spawn, spawnSync } from "node:child_process";
+import { Lines } from "./lines.ts";
 
 /** The peer process: PyTorch, driven line by line. */
 export class Peer {
   readonly version: string;
-  readonly #process: ChildProcessWithoutNullStreams;
-  readonly #lines: AsyncIterator<string>;
+  readonly #lines: Lines;
 
   private constructor(python: string, version: string) {
     this.version = version;
-    this.#process = spawn(python, [new URL("peer.py", import.meta.url).pathname]);
-    this.#process.stderr.pipe(process.stderr);
-    this.#lines = createInterface(this.#process.stdout)[Symbol.asyncIterator]();
+    this.#lines = new Lines(spawn(python, [new URL("peer.py", import.meta.url).pathname]));
   }
 
   /** Starts the peer; null, with the reason on stderr, where that Python has no PyTorch. */
@@ -24,13 +21,10 @@ export class Peer {
 
   /** @returns milliseconds of each repetition */
   async run(request: { case: string; batch: number; steps: number; threads: number; runs: number }): Promise<number[]> {
-    this.#process.stdin.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error("the peer has ended");
-    return JSON.parse(value).milliseconds;
+    return JSON.parse(await this.#lines.ask(JSON.stringify(request))).milliseconds;
   }
 
   stop(): void {
-    this.#process.kill();
+    this.#lines.stop();
   }
 }

@@ -1,41 +1,52 @@
 /**
  * Measures training and inference beside PyTorch, in turn in one run: median milliseconds, rates, ratios. Writes bench/results.json.
- * Run: npm run bench [-- --rounds 5 --only "train emulator" --engine compiled|native|wasm --threads 1]
+ * Run: npm run bench [-- --rounds 5 --seconds 0.5 --only "encode,decode" --engine compiled|native|wasm --threads 1]
  */
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { median } from "../src/analysis/prediction-metrics.ts";
 import { chooseEngine } from "../src/backend/choose-engine.ts";
+import { installedKernels } from "../src/backend/kernels/install.ts";
+import { cacheFolder } from "../src/backend/native/paths.ts";
 import { formatTable } from "../src/commands/tables.ts";
 import { writeFileAtomic } from "../src/formats/atomic-file.ts";
 import { packageVersion } from "../src/version.ts";
-import { type BenchCase, cases, prepare } from "./cases.ts";
+import { CPath } from "./c-path.ts";
+import { type BenchCase, benchModels, cases, prepare } from "./cases.ts";
 import { Peer } from "./peer.ts";
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "0.5" },
     only: { type: "string" },
     engine: { type: "string", default: "compiled" },
     threads: { type: "string" },
+    cc: { type: "string", default: process.env.CC ?? "cc" },
     python: { type: "string", default: process.env.PYTHON ?? "python3" },
   },
 });
 /** What asks for the engine; native TensorFlow takes its threads once in a process, so that a run has one setting of them. */
-const requests = {
+const asked = {
   compiled: { device: "cpu", engine: "compiled" },
   native: { device: "cpu", engine: "eager" },
   wasm: { device: "wasm", engine: "eager" },
 } as const;
-const engineName = values.engine as keyof typeof requests;
-if (!(engineName in requests)) throw new Error(`--engine ${values.engine}: one of ${Object.keys(requests).join(", ")}`);
+const engineName = values.engine as keyof typeof asked;
+if (!(engineName in asked)) throw new Error(`--engine ${values.engine}: one of ${Object.keys(asked).join(", ")}`);
 const rounds = Number(values.rounds);
 const cores = availableParallelism();
 const allThreads = engineName === "compiled" ? [...new Set([1, cores])] : [engineName === "wasm" ? 1 : cores];
 const threadCounts = values.threads ? [Number(values.threads)] : allThreads;
 
+/** Rows of the plain product that shows what the machine can do. */
+const productSize = 1024;
+const hasKernels = "addon" in installedKernels(cacheFolder(process.env));
+
 interface Measured {
   readonly case: string;
+  /** What computes: an engine of this program, or `C`: the exported source, compiled by cc. */
+  readonly path: string;
   readonly threads: number;
   readonly milliseconds: number;
   readonly rate: number;
@@ -45,13 +56,15 @@ interface Measured {
   /** How many times as fast as the peer: the median over the rounds of the ratio of neighbours. */
   readonly ratio: number | null;
   readonly goal: number | null;
+  /** Of what the peer's library makes of a large product in the same round, at the better of its settings. */
+  readonly share: number | null;
   /** Of this process, up to and with this case (resident memory, MB): run a case with --only to have its own. */
   readonly peak_mb: number;
 }
 
-/** Repetitions of a round: about half a second. */
+/** Repetitions of a round: so many seconds, about. */
 function repetitions(milliseconds: number): number {
-  return Math.max(1, Math.min(200, Math.round(500 / milliseconds)));
+  return Math.max(1, Math.min(200, Math.round((1000 * Number(values.seconds)) / milliseconds)));
 }
 
 async function timed(run: () => Promise<unknown>, runs: number): Promise<number> {
@@ -64,58 +77,98 @@ async function timed(run: () => Promise<unknown>, runs: number): Promise<number>
   return median(times);
 }
 
-async function measure(bench: BenchCase, peer: Peer | null): Promise<Measured[]> {
-  const ours = await Promise.all(
-    threadCounts.map(async (threads) => {
-      const { engine } = await chooseEngine({ ...requests[engineName], threads });
-      const prepared = prepare(bench, engine);
-      await prepared.run();
-      return { threads, ...prepared, runs: repetitions(await timed(prepared.run, 1)), times: [] as number[] };
-    }),
+/** Something that is timed in turn with the others. */
+interface Contender {
+  readonly path: string;
+  readonly threads: number;
+  readonly times: number[];
+  /** @returns milliseconds of a repetition */
+  readonly run: (runs: number) => Promise<number>;
+  readonly dispose: () => void;
+}
+
+/** The engine asked for, and of inference compiled kernels where they are installed. */
+async function enginesFor(bench: BenchCase): Promise<Contender[]> {
+  const requests = [[engineName, asked[engineName]] as const, ["native-c", { engine: "native-c" }] as const];
+  const isInference = bench.flops !== undefined;
+  return Promise.all(
+    requests.slice(0, isInference && hasKernels ? 2 : 1).flatMap(([path, request]) =>
+      threadCounts.map(async (threads) => {
+        const { engine } = await chooseEngine({ ...request, threads });
+        const { run, dispose } = prepare(bench, engine);
+        await run();
+        return { path, threads, times: [], run: (runs: number) => timed(run, runs), dispose };
+      }),
+    ),
   );
-  const peers = [...new Set([1, cores])].map((threads) => ({ threads, times: [] as number[] }));
-  const request = { case: bench.name, batch: bench.batch, steps: bench.steps };
+}
+
+async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Promise<Measured[]> {
+  const { name, batch, steps } = bench;
+  const ours = await enginesFor(bench);
+  const ofC = c?.has(name) ? [...new Set([1, cores])] : [];
+  const inC = ofC.map((threads): Contender => {
+    const run = async (runs: number) => median(await c!.run(name, batch, steps, threads, runs));
+    return { path: "C", threads, times: [], run, dispose: () => {} };
+  });
+  const all = [...ours, ...inC];
+  const runs = repetitions(await ours[0]!.run(1));
+  const peers = (peer ? [...new Set([1, cores])] : []).map((threads) => ({ threads, times: [] as number[] }));
+  /** GFLOP/s of a product of the peer's library. */
+  const peaks: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    for (const mine of ours) mine.times.push(await timed(mine.run, mine.runs));
-    for (const theirs of peer ? peers : []) {
-      theirs.times.push(median(await peer!.run({ ...request, threads: theirs.threads, runs: ours[0]!.runs })));
+    for (const contender of all) contender.times.push(await contender.run(runs));
+    for (const { threads, times } of peers) {
+      times.push(median(await peer!.run({ case: name, batch, steps, threads, runs })));
     }
+    if (!peer || bench.flops === undefined) continue;
+    const products: number[] = [];
+    for (const { threads } of peers) {
+      products.push(...(await peer.run({ case: "sgemm", batch: productSize, steps: 0, threads, runs: 5 })));
+    }
+    peaks.push((2 * productSize ** 3) / 1e6 / Math.min(...products));
   }
-  const best = peers.filter(({ times }) => times.length > 0).sort((a, b) => median(a.times) - median(b.times))[0];
-  return ours.map(({ threads, times, dispose }) => {
+  const best = peers.toSorted((a, b) => median(a.times) - median(b.times))[0];
+  return all.map(({ path, threads, times, dispose }) => {
     dispose();
     const milliseconds = median(times);
+    const goals = bench.goals ?? {};
     return {
-      case: `${bench.name}${bench.steps ? `, ${bench.steps} steps` : ""}, batch ${bench.batch}`,
+      case: `${name}${steps ? `, ${steps} steps` : ""}, batch ${batch}`,
+      path,
       threads,
       milliseconds,
       rate: (1000 * bench.items) / milliseconds,
       peer_milliseconds: best ? median(best.times) : null,
       peer_threads: best?.threads ?? null,
       ratio: best ? median(times.map((time, k) => best.times[k]! / time)) : null,
-      goal: bench.goals?.[engineName] ?? null,
+      share: peaks.length > 0 ? median(times.map((time, k) => bench.flops! / 1e6 / time / peaks[k]!)) : null,
+      goal: (path === engineName ? goals[engineName] : goals.c) ?? null,
       peak_mb: (process.resourceUsage().maxRSS * 1024) / 1e6,
     };
   });
 }
 
 const peer = Peer.start(values.python);
+const c = CPath.start(benchModels(), values.cc);
 const results: Measured[] = [];
 for (const bench of cases) {
-  if (values.only && !bench.name.startsWith(values.only)) continue;
-  const measured = await measure(bench, peer);
+  if (values.only && !values.only.split(",").some((only) => bench.name.startsWith(only))) continue;
+  const measured = await measure(bench, peer, c);
   results.push(...measured);
-  for (const { case: name, threads, milliseconds, ratio } of measured) {
+  for (const { case: name, path, threads, milliseconds, ratio, share } of measured) {
     process.stderr.write(
-      `${name}, ${threads} threads: ${milliseconds.toFixed(2)} ms, ratio ${ratio?.toFixed(2) ?? "–"}\n`,
+      `${name}, ${path}, ${threads} threads: ${milliseconds.toFixed(2)} ms, ratio ${ratio?.toFixed(2) ?? "–"}, share ${share?.toFixed(2) ?? "–"}\n`,
     );
   }
 }
 peer?.stop();
+c?.stop();
 const environment = {
   astrochem: packageVersion,
   node: process.versions.node,
   torch: peer?.version ?? null,
+  cc: c?.compiler ?? null,
   cpu: cpus()[0]?.model,
   cores,
   rounds,
@@ -126,11 +179,13 @@ process.stdout.write(
   `${formatTable(
     [
       { title: "case", value: (row: Measured) => row.case },
+      { title: "path", value: (row) => row.path },
       { title: "threads", value: (row) => row.threads },
       { title: "ms", value: (row) => row.milliseconds },
       { title: "items/s", value: (row) => Math.round(row.rate) },
       { title: "peer ms", value: (row) => row.peer_milliseconds ?? Number.NaN },
       { title: "times as fast", value: (row) => row.ratio ?? Number.NaN },
+      { title: "of sgemm", value: (row) => row.share ?? Number.NaN },
       { title: "peak MB", value: (row) => Math.round(row.peak_mb) },
       { title: "goal", value: (row) => (row.goal === null ? "" : String(row.goal)) },
     ],

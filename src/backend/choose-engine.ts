@@ -4,6 +4,9 @@ import { CompiledEngine } from "./compiled-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "./compute.ts";
 import { EagerEngine } from "./eager-engine.ts";
 import type { BlockSizes, Engine } from "./engine.ts";
+import { installedKernels } from "./kernels/install.ts";
+import { KernelEngine } from "./kernels/kernel-engine.ts";
+import { cacheFolder } from "./native/paths.ts";
 import { hasNvidiaDevice, installedNative, startNative, type Unavailable } from "./native/start.ts";
 import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import { tf } from "./tf.ts";
@@ -20,11 +23,13 @@ export interface ChosenEngine {
 /**
  * Chooses and starts what computes. What is asked for and cannot run is an error with the remedy, never a silent fall-back.
  * @param note  told when a step has to run eagerly after all, with the kernel's name, and what is doubtful ("warning: …")
+ * @param isInference  nothing is trained: compiled kernels are taken where they are installed
  * @throws ConfigError
  */
 export async function chooseEngine(
   request: ComputeRequest = {},
   note: (message: string) => void = () => {},
+  { isInference = false } = {},
 ): Promise<ChosenEngine> {
   const { device = "auto", engine = "auto" } = request;
   const threads = chooseThreads(request.threads, note);
@@ -33,6 +38,15 @@ export async function chooseEngine(
       `the compiled engine runs on the CPU or by WebGPU, not ${device === "cuda" ? "on CUDA" : "in WASM"}`,
       { where: "engine", fix: "device=cpu, device=webgpu or engine=eager" },
     );
+  }
+  if (engine === "native-c") {
+    if (device !== "auto" && device !== "cpu") {
+      throw new ConfigError(`compiled kernels run on the CPU, not device=${device}`, {
+        where: "engine",
+        fix: "device=cpu, or leave engine out",
+      });
+    }
+    return orRefuse(await kernels(threads, "engine=native-c was asked for", note), "engine");
   }
   if (device === "webgpu") {
     if (engine === "eager") {
@@ -45,6 +59,12 @@ export async function chooseEngine(
   if (device === "cuda") return orRefuse(await native("cuda", threads, "device=cuda was asked for"), "device");
   if (device === "cpu" && engine === "eager") {
     return orRefuse(await native("cpu", threads, "device=cpu engine=eager was asked for"), "engine");
+  }
+  // Not for training: its validation would have other last digits where kernels are installed.
+  if (isInference && engine === "auto" && "addon" in installedKernels(cacheFolder(process.env))) {
+    const made = hasCuda(device) ? null : await kernels(threads, "compiled kernels are installed", note);
+    if (made && "engine" in made) return made;
+    if (made) note(`warning: ${made.why}`);
   }
   if (device === "cpu" || engine === "compiled") {
     const what = engine === "compiled" ? "engine" : "device";
@@ -76,6 +96,32 @@ async function automatic(
   if ("engine" in cpu) return cpu;
   passed.push(cpu.why);
   return wasm(passed.join("; "));
+}
+
+/** Whether `device` leads to CUDA, which comes before all else. */
+function hasCuda(device: "auto" | "cpu"): boolean {
+  return device === "auto" && hasNvidiaDevice() && !("why" in installedNative("cuda"));
+}
+
+/** Compiled C for frozen steps, on the compiled engine for all others. */
+async function kernels(
+  wanted: ThreadChoice,
+  reason: string,
+  note: (message: string) => void,
+): Promise<ChosenEngine | Unavailable> {
+  const installed = installedKernels(cacheFolder(process.env));
+  if ("why" in installed) return installed;
+  const base = await compiled(wanted, reason, note);
+  if ("why" in base) return base;
+  const { threads } = wanted;
+  try {
+    const engine = new KernelEngine(base.engine, installed, { threads, note });
+    const because = `${reason} (${installed.compiler.version}); ${wanted.reason}`;
+    return { engine, choice: { device: "cpu", engine: "native-c", threads, reason: because } };
+  } catch (error) {
+    const fix = "astrochem backend remove kernels, then astrochem backend install kernels";
+    return { why: `the addon of the compiled kernels cannot be loaded: ${(error as Error).message}`, fix };
+  }
 }
 
 function orRefuse(made: ChosenEngine | Unavailable, where: string): ChosenEngine {

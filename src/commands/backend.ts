@@ -14,9 +14,10 @@ export const backendCommand: Command = {
     "Lists what can compute on this machine, and why not the rest. `install` provides a native TensorFlow for the eager engine, " +
     "on the CPU or on CUDA: it takes the TensorFlow of --tensorflow or of the active Python environment, or fetches one with " +
     "pip, builds tfjs-node's addon against it and checks it. Needs Linux, g++, make, python3 with pip, and npm; what is missing " +
-    "is said before anything is downloaded. An interrupted installation goes on where it stopped. Everything is in one folder, " +
+    "is said before anything is downloaded. `install kernels` needs a C compiler alone (cc, or that of CC): inference and evaluation then run " +
+    "in C that it compiles for each shape of model (engine=native-c). An interrupted installation goes on where it stopped. Everything is in one folder, " +
     "$XDG_CACHE_HOME/astrochem or ~/.cache/astrochem, or that of --prefix, which runs find by the variable ASTROCHEM_CACHE.",
-  positionals: { action: "list (the default), install or remove", kind: "cpu or cuda" },
+  positionals: { action: "list (the default), install or remove", kind: "cpu, cuda or kernels" },
   options: {
     prefix: { type: "string", describe: "folder to install to, list and remove from (default: the cache folder)" },
     tensorflow: {
@@ -43,10 +44,12 @@ export const backendCommand: Command = {
     }
     if (context.args.kind === undefined) {
       throw new ConfigError(`which one is to be ${action === "install" ? "installed" : "removed"}?`, {
-        fix: `astrochem backend ${action} cpu, or cuda`,
+        fix: `astrochem backend ${action} cpu, cuda or kernels`,
       });
     }
-    const folder = nativeFolder(cache, word(context.args.kind, nativeKinds, "kind"));
+    const kind = word(context.args.kind, [...nativeKinds, "kernels"] as const, "kind");
+    if (kind === "kernels") return kernels(action, cache, context);
+    const folder = nativeFolder(cache, kind);
     await (action === "install" ? install(folder, cache, context) : remove(folder, context));
   },
 };
@@ -113,9 +116,39 @@ function installedText({ kind, tensorflow, check, done, folder }: InstallReport)
   return `${lines.join("\n")}\n`;
 }
 
-async function remove(folder: NativeFolder, { stdout, json }: CommandContext): Promise<void> {
+/** Installs or removes compiled kernels. */
+async function kernels(action: "install" | "remove", cache: string, context: CommandContext): Promise<void> {
+  const { args, env, signal, stdout, json } = context;
+  const [{ installKernels, removeKernels }, { cacheFolder }] = await Promise.all([
+    import("../backend/kernels/install.ts"),
+    import("../backend/native/paths.ts"),
+  ]);
+  if (action === "remove") return removed(await removeKernels(cache), context);
+  if (args.tensorflow !== undefined)
+    throw new ConfigError("kernels need no TensorFlow", { fix: "leave --tensorflow out" });
+  const report = await installKernels(cache, { env, signal, say: (line) => say(context, line) });
+  const isElsewhere = cacheFolder(env) !== cache;
+  if (json) {
+    stdout.write(`${JSON.stringify({ ...report, environment: isElsewhere ? { ASTROCHEM_CACHE: cache } : {} })}\n`);
+    return;
+  }
+  const { compiler, seconds, folder } = report;
+  const what = seconds === 0 ? "it is there and fits" : `the addon works (${seconds} s)`;
+  stdout.write(
+    `${what}: ${compiler.version}\nin ${folder}; emulate, evaluate and Inference use it, as engine=native-c; each shape of model is compiled once\n`,
+  );
+  if (isElsewhere) stdout.write(`runs find it with ASTROCHEM_CACHE=${cache}\n`);
+}
+
+async function remove(folder: NativeFolder, context: CommandContext): Promise<void> {
   const { removeNative } = await import("../backend/native/remove.ts");
-  const report = await removeNative(folder);
+  removed(await removeNative(folder), context);
+}
+
+function removed(
+  report: { readonly removed: boolean; readonly folder: string; readonly left: readonly string[] },
+  { stdout, json }: CommandContext,
+): void {
   if (json) {
     stdout.write(`${JSON.stringify(report)}\n`);
     return;

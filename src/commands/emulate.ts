@@ -14,8 +14,7 @@ export const emulateCommand: Command = {
     "Emulates the chemistry along physical histories: from the first row of each tracer in a clean or raw file (HDF5, UCLCHEM's output, " +
     "tables of text), or from .npy arrays. Writes the emulated abundances as a frame that pandas reads: pandas.read_hdf(OUTPUT, 'emulated').",
   positionals: {
-    input:
-      "clean or raw file, or several of UCLCHEM's output, a tracer each; leave it out with --physical and --abundances",
+    input: "clean or raw file, or several raw ones of one kind; leave it out with --physical and --abundances",
   },
   options: {
     key: { type: "string", describe: "key of the frame; default: val in a clean file, else the only one there is" },
@@ -45,7 +44,7 @@ export const emulateCommand: Command = {
     ...overwriteOption,
     ...weightsOptions,
     device: { type: "string", describe: "where to compute", choices: ["auto", "cuda", "webgpu", "cpu", "wasm"] },
-    engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "eager"] },
+    engine: { type: "string", describe: "how to compute", choices: ["auto", "compiled", "native-c", "eager"] },
     threads: {
       type: "number",
       describe: "threads to compute with (default: the least of the cores, SLURM_CPUS_PER_TASK and OMP_NUM_THREADS)",

@@ -13,7 +13,7 @@ export const initCommand: Command = {
     "ranges, time step, start. Asks nothing; says what it decided, why, and which commands come next.",
   positionals: {
     name: "what the dataset is to be called",
-    files: "the raw file; of tables of text and UCLCHEM 4 several, too, a tracer each",
+    files: "the raw file, or several of one kind",
   },
   options: {
     key: { type: "string", describe: "key of the frame in the file (default: df, or the only one)" },

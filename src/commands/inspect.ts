@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Hint } from "../analysis/inspection/hints.ts";
 import type { Inspection } from "../analysis/inspection/inspection.ts";
 import type { InspectionSettings } from "../analysis/inspection/settings.ts";
+import { ConfigError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { printable } from "./printable.ts";
@@ -17,6 +18,7 @@ export const inspectCommand: Command = {
   options: {
     quick: { type: "boolean", describe: "structure only: no values are read, however large the file" },
     key: { type: "string", describe: "key of the frame to look at (default: all of them)" },
+    csv: { type: "boolean", describe: "of a training's run, or its epochs.jsonl: print the epochs as CSV" },
   },
   config: { root: "config_emulator" },
   examples: [
@@ -28,6 +30,12 @@ export const inspectCommand: Command = {
   ],
   async run(context) {
     const path = context.args.file as string;
+    if (context.args.csv === true) {
+      if (context.json) throw new ConfigError("--csv and --json are two formats", { fix: "give one of them" });
+      const { epochsCsv } = await import("../analysis/inspection/epochs-csv.ts");
+      context.stdout.write(epochsCsv(resolve(context.cwd, path)));
+      return;
+    }
     const [{ inspectFile }, { hintsFor }, settings] = await Promise.all([
       import("../analysis/inspection/inspect-file.ts"),
       import("../analysis/inspection/hints.ts"),

@@ -52,7 +52,7 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
     clipping: dataset.abundances_clipping,
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
     physicalRanges: dataset.physical_parameter_ranges,
-    shape: evolverShape(model, dataset.phys.length, compressor.latent_dim),
+    shape: evolverShape(model, dataset.phys.length, compressor),
     model,
     recipe: config.recipe,
     autoencoder: path(autoencoder.pretrained_model_path),
@@ -68,15 +68,24 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
   };
 }
 
-function compressorShape(model: CompressorModel, species: number): { latent_dim: number } {
+/** @returns with the names of the elements whose totals are the last latents, where there are such */
+function compressorShape(
+  model: CompressorModel,
+  species: number,
+): { readonly latent_dim: number; readonly elements?: readonly string[] } {
   const { widths, latents } = kindOfCompressor(model.model_name);
   const own = widthsOf(widths, model) as { latent_dim: number };
   return { ...own, ...{ input_dim: species, latent_dim: latents?.(species) ?? own.latent_dim } };
 }
 
-function evolverShape(model: EvolverModel, physical: number, latents: number): EmulatorJob["shape"] {
+function evolverShape(
+  model: EvolverModel,
+  physical: number,
+  { latent_dim: latents, elements }: ReturnType<typeof compressorShape>,
+): EmulatorJob["shape"] {
   const own = widthsOf(kindOfEvolver(model.model_name).widths, model);
-  return { ...own, input_dim: physical + latents, output_dim: latents };
+  const held = elements === undefined ? {} : { held: elements.length };
+  return { ...own, input_dim: physical + latents, output_dim: latents, ...held };
 }
 
 /** What a model's configuration says of its own sizes. */

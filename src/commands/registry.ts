@@ -67,6 +67,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./inspect.ts")).inspectCommand,
   },
   {
+    name: "watch",
+    usage: "[folder]",
+    summary: "show runs in a browser while they go on",
+    load: async () => (await import("./watch.ts")).watchCommand,
+  },
+  {
     name: "export",
     usage: "<format>",
     summary: "write the trained models as ONNX files",

@@ -199,7 +199,7 @@ function readOrSay(path: string, note: (text: string) => unknown): Checkpoint | 
 }
 
 /** Keys that say where a run keeps things and how often, and what follows it: of no account for what it computes. */
-const isOwn = (key: string): boolean => /^(run_dir|checkpoint_minutes|calibrate|launcher(\..*)?)$/.test(key);
+const isOwn = (key: string): boolean => /^(run_dir|checkpoint_minutes|calibrate|(logger|launcher)(\..*)?)$/.test(key);
 
 /** Whether a key differs only because earlier versions had one folder for the weights of every dataset. */
 function isMovedWeights(key: string, found: unknown, wanted: unknown): boolean {
@@ -213,7 +213,7 @@ function isMovedWeights(key: string, found: unknown, wanted: unknown): boolean {
 
 /** Keys that may change when a run goes on: limits, places (what lies there is compared by its hash), what computes. */
 const free: readonly (string | RegExp)[] = [
-  /^(run_dir|checkpoint_minutes|calibrate|working_path|cache_dir|mode|members|launcher(\..*)?)$/,
+  /^(run_dir|checkpoint_minutes|calibrate|working_path|cache_dir|mode|members|(logger|launcher)(\..*)?)$/,
   /^dataset\.(name|dataset_path|initial_abundances_path|species_path|stoichiometric_matrix_path|preprocessing\..*)$/,
   /^model\.(max_epochs|max_minutes|stagnant_epoch_patience|save_model|save_model_path|pretrained_model_path|latents_minmax_path)$/,
   /^autoencoder\./,

@@ -7,6 +7,7 @@ import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { soundFile } from "../formats/checked-content.ts";
 import { latestVersion } from "../formats/format-version.ts";
 import { withLock } from "../formats/lock.ts";
+import { eventFilesIn } from "../formats/run-folders.ts";
 import { runFormat } from "../formats/run-format.ts";
 import { versioned } from "../training/epoch-log.ts";
 import type { EpochRecord } from "../training/observer.ts";
@@ -127,10 +128,12 @@ export function openRun(
     seed: loaded.config.seed ?? null,
   });
   const before = isResumed ? soundFile(begunRun, join(folder, "environment.json")) : null;
-  // What an earlier run left in a folder that was given would pass for this one's.
-  const stale = isResumed ? ["summary.json"] : ["summary.json", "epochs.jsonl", "checkpoints"];
   guardedRun(folder, () => {
-    for (const name of stale) rmSync(join(folder, name), { recursive: true, force: true });
+    // What an earlier run left in a folder that was given would pass for this one's.
+    const names = isResumed
+      ? ["summary.json"]
+      : ["summary.json", "epochs.jsonl", "checkpoints", ...eventFilesIn(folder)];
+    for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
   });
   const { command: _, ...session } = environment;
   const whole = before ? { ...before, sessions: [...(before.sessions ?? []), session] } : environment;

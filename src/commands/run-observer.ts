@@ -2,6 +2,7 @@ import type { TrainingObserver } from "../training/observer.ts";
 import type { CommandContext } from "./command.ts";
 import { Progress } from "./progress.ts";
 import type { Run } from "./run-folder.ts";
+import type { TensorBoardLog } from "./tensorboard-log.ts";
 
 /**
  * What watches the training of a run: the bar or the epoch lines on stderr, `epochs.jsonl`, the notes in the log. `withRun` takes
@@ -10,7 +11,7 @@ import type { Run } from "./run-folder.ts";
 export function observeRun(
   run: Run,
   context: CommandContext,
-  training: { unit: "rows" | "windows"; maxMinutes: number | null },
+  training: { unit: "rows" | "windows"; maxMinutes: number | null; events?: TensorBoardLog | null },
 ): TrainingObserver {
   const progress = new Progress({
     ...training,
@@ -24,6 +25,7 @@ export function observeRun(
     validationStarted: () => progress.validationStarted(),
     epochEnded(record) {
       run.appendEpoch(record);
+      training.events?.add(record);
       run.log.debug(record, `epoch ${record.epoch + 1}`);
       progress.epochEnded(record);
     },

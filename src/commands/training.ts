@@ -5,6 +5,7 @@ import { counted } from "../counted.ts";
 import type { CachePaths } from "../data/autoencoder-cache.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
+import type { EpochRecord } from "../training/observer.ts";
 import type { RunTools, TrainingReport } from "../training/run-tools.ts";
 import { strictOption } from "./check-options.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
@@ -69,6 +70,15 @@ export async function runTraining(
   async function work(run: Run): Promise<object> {
     const { config } = loaded;
     const start = resumed?.from ?? null;
+    const events = config.logger.tensorboard
+      ? new (await import("./tensorboard-log.ts")).TensorBoardLog(run.folder, config, context.now)
+      : null;
+    const goOn = (epochs: readonly EpochRecord[]): void => {
+      run.resume(epochs);
+      events?.goOn(epochs.length);
+    };
+    // Where it begins again, epochs may have been logged before the first checkpoint.
+    if (resumed && !start) goOn([]);
     const log = run.tell;
     log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
     const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
@@ -88,12 +98,12 @@ export async function runTraining(
     const settle = isKept ? keepReplaced(weights, places, log) : () => {};
     const report = await train({
       engine,
-      observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes }),
+      observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes, events }),
       log,
       signal: context.signal,
       strict: context.args.strict === true,
       now: () => context.now().getTime(),
-      done: (epochs) => run.resume(epochs),
+      done: goOn,
       describe: (inputs) => run.writeEnvironment({ inputs }),
       expected: context.repeat?.inputs ?? null,
       maxSteps: context.repeat?.maxSteps,

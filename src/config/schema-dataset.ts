@@ -54,7 +54,7 @@ const Preprocessing = z
     input_path: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
       .describe(
-        "Raw data: a pandas frame in HDF5, UCLCHEM's text or HDF5 output, or a table of text; of these a pattern (`runs/*.dat`) or a list, too, a tracer a file.",
+        "Raw data: a pandas frame in HDF5, UCLCHEM's text or HDF5 output, or a table of text; several of one kind by a pattern (`runs/*.dat`) or a list.",
       ),
     output_path: z
       .string()

@@ -22,10 +22,10 @@ const shared = {
       "Where to compute: auto takes CUDA or the CPU, never webgpu: any GPU with a Vulkan, Metal or Direct3D driver, which pays for large batches only. Any but auto is an error where it cannot run.",
     ),
   engine: z
-    .enum(["auto", "compiled", "eager"])
+    .enum(["auto", "compiled", "native-c", "eager"])
     .default("auto")
     .describe(
-      "How to compute: compiled steps in ONNX Runtime, or eager execution in WASM or native TensorFlow; auto compiles where it can.",
+      "How to compute: compiled steps in ONNX Runtime, inference in compiled C (native-c, after `astrochem backend install kernels`), or eager execution in WASM or native TensorFlow; auto compiles where it can.",
     ),
   threads: z
     .int()
@@ -71,6 +71,15 @@ const common = {
     .positive()
     .default(10)
     .describe("Minutes between two checkpoints within an epoch; there is one at the end of each epoch anyway."),
+  logger: z
+    .strictObject({
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe("Whether the run folder gets event files for TensorBoard: a step is an epoch, counted from 1."),
+    })
+    .prefault({})
+    .describe("Where a training's epochs are logged besides `epochs.jsonl`."),
   launcher: shared.launcher,
   dataset: shared.dataset,
 };

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import { timestepColumn } from "../chemistry/physical-parameters.ts";
@@ -15,7 +16,7 @@ import {
 } from "./time-steps.ts";
 import { tracerRuns } from "./windows.ts";
 
-/** The one state that all tracers of a split start from; null where they start from several. */
+/** The one state that the tracers of a split start from, or most of those without a start of their own; null where no two share one. */
 export interface CommonStart {
   /** Linear, [species]. */
   readonly abundances: Float32Array | null;
@@ -132,19 +133,28 @@ async function eachTracer(
   }
 }
 
-/** The state that the training tracers start from. */
+/** The state that the training tracers start from, or, where some have their own, the one that most of the others share. */
 export async function commonStart({ train }: CleanData, { metadata, species }: CleanColumns): Promise<CommonStart> {
   const { codes } = train.labels(metadata[1] ?? "Model");
   const runs = tracerRuns(codes);
-  const [first, other] = [new Float32Array(species.length), new Float32Array(species.length)];
-  train.read(runs[0]!.start, 1, species, first);
+  const groups = new Map<string, { readonly first: number; tracers: number }>();
+  const state = new Float32Array(species.length);
   for (const [k, { start }] of runs.entries()) {
-    train.read(start, 1, species, other);
+    train.read(start, 1, species, state);
     // Of one state written by several programs the last bits differ.
-    if (first.some((value, s) => Math.abs(other[s]! - value) > 1e-5 * value)) {
-      return { abundances: null, origin: "the training tracers start from states of their own" };
-    }
+    const key = Array.from(state, (value) => value.toPrecision(4)).join();
+    const digest = createHash("sha256").update(key).digest("base64");
+    const group = groups.get(digest) ?? { first: start, tracers: 0 };
+    group.tracers++;
+    groups.set(digest, group);
     if (k % 1024 === 1023) await nextTurn();
   }
-  return { abundances: first, origin: `the first row of all ${runs.length} training tracers` };
+  const [most] = [...groups.values()].sort((a, b) => b.tracers - a.tracers);
+  if (most === undefined || (most.tracers === 1 && runs.length > 1))
+    return { abundances: null, origin: "the training tracers start from states of their own" };
+  train.read(most.first, 1, species, state);
+  const others = runs.length - most.tracers;
+  const who = others === 0 ? `all ${runs.length}` : `${most.tracers} of ${runs.length}`;
+  const rest = others === 0 ? "" : "; the others start from states of their own";
+  return { abundances: state, origin: `the first row of ${who} training tracers${rest}` };
 }

@@ -25,7 +25,7 @@ import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } f
 /** What makes a raw file into a clean one. */
 export interface PreprocessOptions extends WantedColumns, RawColumns {
   inputPath: string;
-  /** Beside it, where they are tables of text or files of UCLCHEM 4: a tracer each. */
+  /** Beside it, of the same kind. */
   moreInputs?: readonly string[];
   inputKey: string;
   outputPath: string;
@@ -93,7 +93,8 @@ export async function preprocessDataset(
   progress: Progress = () => {},
 ): Promise<PreprocessSummary> {
   checkOptions(options);
-  const file = await openInput(pathsOf(options), { key: options.inputKey, log });
+  const tracer = options.columns?.Model;
+  const file = await openInput(pathsOf(options), { key: options.inputKey, tracer, log });
   try {
     const frame = asConfigured(file, options, log);
     log(`read ${frame.path}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {

@@ -25,3 +25,13 @@ export function bestWeightsOfRuns(outputs: string, command: string): string[] {
     .map((folder) => join(folder, "checkpoints", "best.safetensors"))
     .filter((path) => existsSync(path));
 }
+
+/** How TensorBoard knows its files. */
+export const eventFiles = "events.out.tfevents.";
+
+/** Names of a run's event files, in their order. */
+export function eventFilesIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(eventFiles))
+    .sort();
+}

@@ -19,7 +19,7 @@ import { rawFileError } from "./raw-file-errors.ts";
 /** What to emulate, with what, and where to. Relative paths start from `cwd`. */
 export interface EmulateRequest {
   readonly cwd: string;
-  /** A file or a pattern; several where they are tables of text or files of UCLCHEM 4. */
+  /** A file or a pattern; several are one set of tracers. */
   readonly input?: string | readonly string[] | undefined;
   readonly key?: string | undefined;
   readonly physical?: string | undefined;
@@ -93,10 +93,9 @@ export async function openHistories(
   if (request.input === undefined) return arrayHistories(request, surrogate);
   const paths = expandInputs(request.input, (name) => resolve(request.cwd, name));
   const path = paths[0]!;
-  if (paths.length > 1 || !isFrameFile(await detectFile(path))) {
-    return rawHistories({ paths, key: request.key ?? "", request }, surrogate, tools);
-  }
-  const key = request.key ?? (await onlyKey(path));
+  const isFrame = isFrameFile(await detectFile(path));
+  const key = request.key ?? (isFrame ? await onlyKey(path) : "");
+  if (paths.length > 1 || !isFrame) return rawHistories({ paths, key, request }, surrogate, tools);
   const frame = await openFrame(path, key);
   if (!isClean(frame)) {
     frame.close();

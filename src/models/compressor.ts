@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { TensorMap, tf } from "../backend/tf.ts";
+import type { ElementTable } from "../chemistry/element-table.ts";
 import type { UniformSource } from "./initialization.ts";
 import type { ArraySpec, Layout } from "./layout.ts";
 import type { Normalizer } from "./normalization.ts";
@@ -16,6 +17,15 @@ export interface CompressorVectors {
   readonly statistics: Float32Array;
 }
 
+/** What the rows of a training are made of. */
+export interface Composition {
+  readonly table: ElementTable;
+  /** Mean over training rows of log10 of each element's total, [elements]. */
+  readonly meanTotals: readonly number[];
+  readonly log10_lower: number;
+  readonly log10_upper: number;
+}
+
 /** A model between scaled abundances and latents, of given sizes. Everything outside knows it by this. */
 export interface Compressor {
   readonly shape: CompressorShape;
@@ -23,8 +33,11 @@ export interface Compressor {
   readonly layouts: { readonly trainable: Layout; readonly statistics: Layout };
   /** What dropout draws for one row, in the order of drawing. */
   readonly masks: readonly ArraySpec[];
-  /** @param outputMean  mean of each scaled abundance, [species]: where the decoder may begin; null: it begins anywhere */
-  initial(random: UniformSource, outputMean: ArrayLike<number> | null): CompressorVectors;
+  /**
+   * @param outputMean  mean of each scaled abundance, [species]: where the decoder may begin; null: it begins anywhere
+   * @param composition of the training rows; left out where no model asks for it
+   */
+  initial(random: UniformSource, outputMean: ArrayLike<number> | null, composition?: Composition): CompressorVectors;
   /**
    * Scaled abundances → raw latents, [rows, latent].
    * @param x      [rows, species]

@@ -1,4 +1,5 @@
 import type { Compressor, CompressorKind } from "./compressor.ts";
+import { elementalAutoencoder } from "./compressors/elemental-autoencoder.ts";
 import { identity } from "./compressors/identity.ts";
 import { tiedAutoencoder } from "./compressors/tied-autoencoder.ts";
 import { kindNamed } from "./kinds.ts";
@@ -6,6 +7,7 @@ import { kindNamed } from "./kinds.ts";
 /** Every compressor there is, by its `model_name`. */
 export const compressors = {
   autoencoder: tiedAutoencoder,
+  autoencoder_elements: elementalAutoencoder,
   identity,
 } satisfies Record<string, CompressorKind>;
 

@@ -43,6 +43,9 @@ const sizes = {
   output_dim: z.int().positive(),
 };
 
+/** The last so many latents stay what they are at the start: totals that chemistry conserves. Left out: none. */
+const held = z.int().positive().optional();
+
 /** What an evolver may read by itself: the step of a dataset whose step is an input, in years; the radiation field, the extinction. */
 const readable = {
   timestep: parameter.optional(),
@@ -52,7 +55,8 @@ const readable = {
 export type Readable = keyof typeof readable;
 
 /** The sizes of an evolver as a weights file holds them: those that the data give, and its own. */
-export type EvolverShape = z.output<z.ZodObject<typeof sizes & typeof readable>> & Readonly<Record<string, unknown>>;
+export type EvolverShape = z.output<z.ZodObject<typeof sizes & typeof readable & { held: typeof held }>> &
+  Readonly<Record<string, unknown>>;
 
 /** A model that steps latents through time, of given sizes. Everything outside knows it by this. */
 export interface Evolver {
@@ -109,22 +113,30 @@ export function evolver<Widths extends z.ZodRawShape>({
   // What a kind does not read is no part of its shape.
   const { input_dim, output_dim } = sizes;
   const read = Object.fromEntries(reads.map((name) => [name, readable[name]])) as Partial<typeof readable>;
-  const schema = z.strictObject({ input_dim, ...widths, output_dim, ...read });
+  const schema = z.strictObject({ input_dim, ...widths, output_dim, ...read, held });
   return {
     name,
     widths,
     reads,
     of(given) {
-      const shape = schema.parse(given) as z.output<typeof schema>;
-      return {
-        shape: shape as EvolverShape,
-        members: 1,
-        carry: [],
-        masks: [],
-        begin: () => ({}),
-        ...build(shape as never),
-      };
+      const shape = schema.parse(given) as EvolverShape;
+      const built = build(shape as never);
+      const rollout: Evolver["rollout"] = (arrays, drive, start) =>
+        built.rollout(holding(arrays, built.last, shape), drive, start);
+      return { shape, members: 1, carry: [], masks: [], begin: () => ({}), ...built, rollout };
     },
+  };
+}
+
+/** The arrays with those of the last layer 0 where latents are held: what it gives is the change of each. */
+function holding(arrays: TensorMap, last: Evolver["last"], { held: count, output_dim }: EvolverShape): TensorMap {
+  // A layer of another width gives something else than changes.
+  if (count === undefined || arrays[last.weight]!.shape[0] !== output_dim) return arrays;
+  const moves = tf.concat([tf.ones([output_dim - count]), tf.zeros([count])]);
+  return {
+    ...arrays,
+    [last.weight]: tf.mul(arrays[last.weight]!, tf.expandDims(moves, 1)),
+    [last.bias]: tf.mul(arrays[last.bias]!, moves),
   };
 }
 

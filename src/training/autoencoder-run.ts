@@ -28,6 +28,9 @@ import { checkWarmStart } from "./warm-start.ts";
 /** Enough to begin with, few enough to be held in memory. */
 const rowsForMeans = 16_384;
 
+/** Totals of an element that are further apart are those of different starts: far above what solvers and float32 leave. */
+const differentTotals_dex = 0.05;
+
 /** An autoencoder's training, all paths absolute. */
 export interface AutoencoderJob {
   readonly dataset: string;
@@ -154,14 +157,23 @@ async function openBatches(
 }
 
 async function startingWeights(
-  { warmStart, model: { model_name }, seed, columns, recipe }: AutoencoderJob,
+  { warmStart, model: { model_name }, seed, columns, recipe, elementTable: table, clipping }: AutoencoderJob,
   compressor: Compressor,
   trainingRows: RowSource,
   { log }: RunTools,
 ): Promise<CompressorVectors> {
   if (warmStart === null) {
     const random = new RandomStream(derivedSeed(seed, "initial autoencoder"));
-    return compressor.initial(random, recipe.output_bias === "mean" ? await columnMeans(trainingRows) : null);
+    const sample = await evenRows(trainingRows, rowsForMeans);
+    const values = await sample.load(0, sample.rows);
+    const outputMean = recipe.output_bias === "mean" ? columnMeans(values, sample.columns) : null;
+    const scaling = new AbundanceScaling(clipping);
+    const totals = spreadOfTotals(values, table, scaling);
+    const doubt = doubtOfElements(table.elements, totals, "elements" in compressor.shape);
+    if (doubt !== null) log(doubt);
+    const { log10_lower, log10_upper } = scaling;
+    const meanTotals = totals.map(({ mean }) => mean);
+    return compressor.initial(random, outputMean, { table, meanTotals, log10_lower, log10_upper });
   }
   const weights = readAutoencoder(warmStart);
   checkWarmStart(warmStart, weights, { model_name, model: compressor.shape, species: columns.species });
@@ -169,13 +181,52 @@ async function startingWeights(
   return weights;
 }
 
-/** Means of the columns, of rows spread evenly over the source. */
-async function columnMeans(source: RowSource): Promise<Float64Array> {
-  const sample = await evenRows(source, rowsForMeans);
-  const values = await sample.load(0, sample.rows);
-  const sums = new Float64Array(sample.columns);
-  for (let i = 0; i < values.length; i++) sums[i % sample.columns]! += values[i]!;
-  return sums.map((sum) => sum / sample.rows);
+function columnMeans(values: Float32Array, columns: number): Float64Array {
+  const sums = new Float64Array(columns);
+  for (let i = 0; i < values.length; i++) sums[i % columns]! += values[i]!;
+  return sums.map((sum) => sum / (values.length / columns));
+}
+
+/** log10 of an element's total over rows. */
+interface TotalSpread {
+  readonly mean: number;
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/** Of scaled rows, by element. */
+function spreadOfTotals(
+  values: Float32Array,
+  { elements, atoms }: ElementTable,
+  { log10_lower, log10_upper }: AbundanceScaling,
+): TotalSpread[] {
+  const [species, span] = [atoms.length, log10_upper - log10_lower];
+  return elements.map((_, e) => {
+    const holders = [...atoms.keys()].filter((s) => atoms[s]![e]! > 0);
+    let [sum, lower, upper] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let at = 0; at < values.length; at += species) {
+      const total = holders.reduce(
+        (all, s) => all + atoms[s]![e]! * 10 ** (log10_lower + span * values[at + s]!),
+        Number.MIN_VALUE,
+      );
+      const dex = Math.max(Math.log10(total), log10_lower);
+      sum += dex;
+      lower = Math.min(lower, dex);
+      upper = Math.max(upper, dex);
+    }
+    return { mean: (sum * species) / values.length, lower, upper };
+  });
+}
+
+/** A start of bare atoms holds its elements in a few abundances, which a compression loses: said where tracers differ in them. */
+function doubtOfElements(names: readonly string[], totals: readonly TotalSpread[], has: boolean): string | null {
+  const spans = names.map((name, e) => ({ name, span: totals[e]!.upper - totals[e]!.lower }));
+  const [widest] = spans.sort((a, b) => b.span - a.span);
+  if (has || widest === undefined || widest.span < differentTotals_dex) return null;
+  return (
+    `warning: the training tracers differ in their elements (${widest.name} by ${widest.span.toFixed(2)} dex), which the latents of this model ` +
+    "do not tell apart at the start: model=autoencoder_elements does"
+  );
 }
 
 /** What the weights file tells of the training rows: the range of all latents, that of each species in log10. */

@@ -29,7 +29,7 @@ export function autoencoderTrainStep(
     const features = inputs.features as tf.Tensor2D;
     const made = lossAndGradients(layouts.trainable.unpack(state.parameters!), (arrays) => {
       const norm = batchNormalizer(arrays, running);
-      const decoded = trainingForward(compressor, arrays, features, norm, inputs);
+      const decoded = trainingForward(compressor, { ...running, ...arrays }, features, norm, inputs);
       const stoichiometry = state.stoichiometry as tf.Tensor2D;
       const { total, ...parts } = abundanceLoss(decoded, features, stoichiometry, phaseLoss, loss);
       return { loss: total, aside: { ...parts, ...norm.updates } };
@@ -37,7 +37,7 @@ export function autoencoderTrainStep(
     const update = optimizerStep(state, made.gradients, layouts.trainable, inputs, optimizer);
     const { reconstruction, worst, conservation, ...statistics } = made.aside;
     return {
-      state: { ...update.state, statistics: layouts.statistics.pack(statistics) },
+      state: { ...update.state, statistics: layouts.statistics.pack({ ...running, ...statistics }) },
       outputs: {
         total: made.loss,
         reconstruction: reconstruction!,

@@ -174,9 +174,10 @@ function checkAutoencoder(job: EmulatorJob, weights: AutoencoderWeights): void {
     throw new CheckpointError(what, { where: at, fix: again });
   }
   if (model.latent_dim === job.shape.output_dim) return;
+  const kind = weights.model_name === job.compressor.model_name ? "" : `autoencoder=${weights.model_name} `;
   throw new CheckpointError(`${at} has ${model.latent_dim} latents, the configuration ${job.shape.output_dim}`, {
     where: at,
-    fix: `autoencoder.latent_dim=${model.latent_dim}`,
+    fix: `${kind}autoencoder.latent_dim=${model.latent_dim}`,
   });
 }
 

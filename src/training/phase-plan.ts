@@ -32,3 +32,8 @@ export function phaseDeadline(shares: readonly number[], now: number, end: numbe
   const [mine = 1, ...later] = shares;
   return now + ((end - now) * mine) / later.reduce((sum, share) => sum + share, mine);
 }
+
+/** Epochs of all phases together; null where one of them has no limit. */
+export function sumOf(epochs: readonly (number | null)[]): number | null {
+  return epochs.reduce((sum, each) => (sum === null || each === null ? null : sum + each), 0);
+}

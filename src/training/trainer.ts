@@ -7,7 +7,7 @@ import { adamWInputs } from "./adamw.ts";
 import type { EpochRecord, LossParts, TrainingObserver } from "./observer.ts";
 import type { OptimizerSettings } from "./optimizer.ts";
 import { endless, type TrainingPhase, take } from "./phase.ts";
-import { phaseDeadline, planEpochs } from "./phase-plan.ts";
+import { phaseDeadline, planEpochs, sumOf } from "./phase-plan.ts";
 import type { Decision, ScheduleSettings } from "./schedule.ts";
 import { type Steering, steeringOf } from "./steering.ts";
 import { averageOf, TrainerMemory } from "./trainer-memory.ts";
@@ -373,9 +373,4 @@ export abstract class Trainer<Batch> {
 
 function scalarOf(output: HostTensor | undefined): number {
   return output!.data[0]!;
-}
-
-/** Null where one of them has no limit. */
-function sumOf(epochs: readonly (number | null)[]): number | null {
-  return epochs.reduce((sum, each) => (sum === null || each === null ? null : sum + each), 0);
 }

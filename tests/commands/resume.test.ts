@@ -11,6 +11,7 @@ import { type EmulatorWeights, readAutoencoder, readEmulator, writeEmulator } fr
 import { readCheckpoint } from "../../src/training/checkpoint.ts";
 import type { EpochRecord } from "../../src/training/observer.ts";
 import { writeClean } from "../data/clean-sample.ts";
+import { readEvents } from "../helpers/event-files.ts";
 import { testFolder } from "../helpers/folder.ts";
 import { Buffered, temporaryFolder } from "./buffers.ts";
 
@@ -107,12 +108,31 @@ function expectSame(cwd: string, kind: Kind): void {
   expect(epochsIn(join(cwd, log))).toEqual(epochsIn(join(made, log)));
 }
 
+/** Each epoch once, with the numbers of `epochs.jsonl`, in one file a session. */
+function expectEvents(run: string, files: number): void {
+  const events = readEvents(run);
+  expect(new Set(events.map(({ file }) => file)).size).toBe(files);
+  const epochs = events.filter(({ scalars }) => Object.keys(scalars).length > 0);
+  const records = readFileSync(join(run, "epochs.jsonl"), "utf8").trimEnd().split("\n");
+  expect(epochs.map(({ step }) => step)).toEqual(records.map((_, i) => i + 1));
+  const last = JSON.parse(records.at(-1)!);
+  expect(epochs.at(-1)!.scalars).toMatchObject({
+    "train_loss/total": Math.fround(last.train_loss.total),
+    "validation/dex": Math.fround(last.dex),
+    "training/learning_rate": Math.fround(last.learning_rate),
+    "training/items_per_second": Math.fround(last.items_per_second),
+  });
+  const texts = events.flatMap(({ texts }) => texts.hyperparameters ?? []);
+  expect(texts).toContainEqual(expect.stringContaining("| model.batch_size | 4 |"));
+}
+
 const kinds = ["train-autoencoder", "train-emulator"] as const;
 
 describe.each(kinds)("%s --resume", (kind) => {
   it("goes on with the newest unfinished run, in its folder, to the same bits", async () => {
     const cwd = folderFor(kind);
-    const first = await command([kind, ...words[kind]], cwd, { interruptAt: "epoch 2/" });
+    const begun = [kind, ...words[kind], "logger.tensorboard=true"];
+    const first = await command(begun, cwd, { interruptAt: "epoch 2/" });
     expect([first.code, first.stderr]).toEqual([
       143,
       expect.stringContaining(`go on with: astrochem ${kind} --resume`),
@@ -122,8 +142,8 @@ describe.each(kinds)("%s --resume", (kind) => {
     const { state } = readCheckpoint(join(run, "checkpoints/last.safetensors"));
     expect([state.values.epoch, state.values.position?.batch]).toEqual([2, 1]);
     // A second time, to be sure that what was resumed can be resumed.
-    expect((await command([kind, "--resume", ...words[kind]], cwd, { interruptAt: "epoch 4/" })).code).toBe(143);
-    const last = await command([kind, ...words[kind], "--resume"], cwd);
+    expect((await command([...begun, "--resume"], cwd, { interruptAt: "epoch 4/" })).code).toBe(143);
+    const last = await command([...begun, "--resume"], cwd);
     expect([last.code, last.stderr]).toEqual([0, expect.stringContaining("going on with outputs/")]);
     expectSame(cwd, kind);
     expect(runsIn(cwd)).toEqual([run]);
@@ -134,6 +154,24 @@ describe.each(kinds)("%s --resume", (kind) => {
     expect(json(join(run, "summary.json"))).toMatchObject({ outcome: "completed", epochs: 5 });
     expect(json(join(run, "environment.json")).sessions).toHaveLength(2);
     expect(readdirSync(run).filter((name) => name.startsWith("."))).toEqual([]);
+    expectEvents(run, 3);
+  });
+
+  it("logs nothing twice where the last epochs were logged, and their checkpoint is lost", async () => {
+    const cwd = folderFor(kind);
+    const begun = [kind, ...words[kind], "logger.tensorboard=true", "run_dir=run"];
+    await command(begun, cwd, { interruptAt: "epoch 3/" });
+    rmSync(join(cwd, "run/checkpoints"), { recursive: true });
+    const { code, stderr } = await command([...begun, "--resume", "run"], cwd);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("it begins again")]);
+    expect(readFileSync(join(cwd, "run/epochs.jsonl"), "utf8").trimEnd().split("\n")).toHaveLength(5);
+    expectEvents(join(cwd, "run"), 2);
+    // A new run leaves nothing of the earlier one; the logger is of no account for what is resumed.
+    await command([kind, ...words[kind], "run_dir=run"], cwd, { interruptAt: "epoch 3/" });
+    expect(readEvents(join(cwd, "run"))).toEqual([]);
+    expect((await command([...begun, "--resume"], cwd)).code).toBe(0);
+    expect(new Set(readEvents(join(cwd, "run")).map(({ step }) => step))).toEqual(new Set([0, 4, 5]));
+    expectSame(cwd, kind);
   });
 
   it("DIR takes the run's own configuration from anywhere, with limits raised on top", async () => {

@@ -415,7 +415,7 @@ describe("what is wrong is told all at once", () => {
            fix  did you mean \`model.latent_dim\`? known keys of model: model_name, hidden_dims, latent_dim, batch_size, noise, latents_minmax_path, lr, lr_decay, lr_decay_patience, betas, weight_decay, power_weight, conservation_weight, worst_weight, stagnant_epoch_patience, gradient_clipping, dropout, dropout_decay_patience, dropout_reduction_factor, low_dropout_threshold, low_dropout_lr, shuffle_chunk_size, max_epochs, max_minutes, save_model, pretrained_model_path, save_model_path
       11. unknown key \`train_split\`
            at   override "train_split=0.8", column 1
-           fix  did you mean \`dataset.preprocessing.train_split\`? known keys: working_path, device, engine, threads, mode, seed, memory_budget_mb, cache_dir, run_dir, checkpoint_minutes, launcher, dataset, model, recipe"
+           fix  did you mean \`dataset.preprocessing.train_split\`? known keys: working_path, device, engine, threads, mode, seed, memory_budget_mb, cache_dir, run_dir, checkpoint_minutes, logger, launcher, dataset, model, recipe"
     `);
   });
 

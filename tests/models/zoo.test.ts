@@ -174,6 +174,18 @@ describe.each(variants)("$label", ({ label, model_name, model }) => {
     for (const value of kept) expect(Math.abs(value - 0.5)).toBeLessThanOrEqual(0.050001);
   });
 
+  it("keeps the latents that are held, and moves the others", () => {
+    const holder = evolverOf({ model_name, model: { ...model, held: 1 } });
+    const rows = evolver.layout.specs.find(({ name }) => name === evolver.last.weight)!.shape[0];
+    const states = rolled(holder, fresh(holder));
+    const moved = states.map((value, at) => Math.abs(value - start.data[at % (batch * latent)]!));
+    // Where the last layer gives no change of each latent, nothing is held.
+    const isHeld = rows === latent && !["latent_relaxation", "latent_neural_operator"].includes(model_name);
+    expect(Math.max(...moved.filter((_, at) => at % latent === 0))).toBeGreaterThan(1e-4);
+    if (isHeld) expect(Math.max(...moved.filter((_, at) => at % latent === 1))).toBe(0);
+    else expect(["latent_relaxation", "latent_neural_operator"]).toContain(model_name);
+  });
+
   it("has the gradient that finite differences have", () => {
     const vector = fresh(evolver);
     const direction = uniform([vector.length], 9).data.map((value) => value - 0.5);

@@ -71,17 +71,26 @@ function unfinished(lock: "held" | "dead" | null): string | null {
 /** Looks at a file of JSON: an epoch log, or anything else. @throws DataError where it is none */
 export function inspectJson(path: string, bytes: number): EpochsInspection | DocumentInspection {
   const value = parseJson(readText(path), path);
-  const first: unknown = Array.isArray(value) ? value[0] : undefined;
-  if (Array.isArray(value) && typeof objectOf(first).epoch === "number") {
-    checkEpochVersions(value, path);
-    return { kind: "epochs", path, bytes, epochs: summarizeEpochs(value) };
-  }
+  if (isEpochList(value)) return { kind: "epochs", path, bytes, epochs: summarizeEpochs(checkedEpochs(value, path)) };
   return { kind: "document", path, bytes, format: "json", entries: flatten(value) };
 }
 
 /** Looks at a file with one JSON text a line. @throws DataError where it is none */
 export function inspectJsonLines(path: string, bytes: number): EpochsInspection {
   return { kind: "epochs", path, bytes, epochs: summarizeEpochs(epochLines(readText(path), path)) };
+}
+
+/** The records of a log of epochs, as either file holds them. @throws DataError where it is none */
+export function readEpochs(path: string): readonly unknown[] {
+  const text = readText(path);
+  if (path.endsWith(".jsonl")) return epochLines(text, path);
+  const value = parseJson(text, path);
+  if (isEpochList(value)) return checkedEpochs(value, path);
+  throw new DataError(`${path} is no log of epochs`, { where: path });
+}
+
+function isEpochList(value: unknown): value is unknown[] {
+  return Array.isArray(value) && typeof objectOf(value[0]).epoch === "number";
 }
 
 /** @throws ConfigError where it is no mapping, as our own files of settings are */
@@ -121,7 +130,10 @@ function metricsDocument(text: string, where: string): unknown {
 }
 
 function epochLines(text: string, where: string): unknown[] {
-  const records = parseLines(text, where);
+  return checkedEpochs(parseLines(text, where), where);
+}
+
+function checkedEpochs(records: unknown[], where: string): unknown[] {
   checkEpochVersions(records, where);
   return records;
 }

@@ -110,6 +110,23 @@ for (const svg of document.querySelectorAll("figure svg[data-axes]")) {
   pointed(svg, () => (points ??= drawnPoints(svg)));
 }
 
+/* Drawings. */
+const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"];
+const addTo = (parent, name, attributes, text = "") => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  parent.append(element);
+  return element;
+};
+const power = (n) => (Math.abs(n) <= 3 ? String(Number((10 ** n).toPrecision(1))) : "10" + [...String(n)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join(""));
+const ticks = (from, to, most) => {
+  const rough = (to - from) / most || 1;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((each) => each * unit >= rough) * unit;
+  return Array.from({ length: Math.floor(to / step + 1e-9) - Math.ceil(from / step - 1e-9) + 1 }, (_, i) => (Math.ceil(from / step - 1e-9) + i) * step);
+};
+
 /* Tables. */
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const body = table.tBodies[0];
@@ -145,26 +162,11 @@ if (curves) {
   const [tracerInput, nameInput] = [form.querySelector("select"), form.querySelector("input[list]")];
   const [logTime, chips, note] = [form.querySelector("input[type=checkbox]"), form.querySelector(".chips"), form.querySelector("output")];
   const svg = form.querySelector("svg");
-  const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"];
   let [chosen, points] = [[...first], []];
   form.hidden = false;
   form.previousElementSibling.hidden = true;
   /* Differences of hundredths of a dex. */
   const summed = (differences) => { let sum = 0; return differences.map((each) => (each === null ? null : (sum += each) / 100)); };
-  const add = (parent, name, attributes, text = "") => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.textContent = text;
-    parent.append(element);
-    return element;
-  };
-  const power = (n) => (Math.abs(n) <= 3 ? String(Number((10 ** n).toPrecision(1))) : "10" + [...String(n)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join(""));
-  const ticks = (from, to, most) => {
-    const rough = (to - from) / most || 1;
-    const unit = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].find((each) => each * unit >= rough) * unit;
-    return Array.from({ length: Math.floor(to / step + 1e-9) - Math.ceil(from / step - 1e-9) + 1 }, (_, i) => (Math.ceil(from / step - 1e-9) + i) * step);
-  };
   const draw = () => {
     const tracer = tracers[tracerInput.selectedIndex];
     const isLog = logTime.checked;
@@ -183,19 +185,19 @@ if (curves) {
     const y = (log10) => top + ((high - log10) / (high - low)) * (height - top - bottom);
     const text = { fill: "var(--muted)", "font-size": 14 };
     for (const tick of ticks(low, high, 6).filter(Number.isInteger)) {
-      add(svg, "line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "var(--grid)" });
-      add(svg, "text", { ...text, x: left - 6, y: y(tick) + 5, "text-anchor": "end" }, power(tick));
+      addTo(svg, "line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "var(--grid)" });
+      addTo(svg, "text", { ...text, x: left - 6, y: y(tick) + 5, "text-anchor": "end" }, power(tick));
     }
     for (const tick of ticks(start, end, width < 500 ? 4 : 8).filter((each) => !isLog || Number.isInteger(each))) {
-      add(svg, "line", { x1: x(tick), x2: x(tick), y1: height - bottom, y2: height - bottom + 5, stroke: "var(--muted)" });
-      add(svg, "text", { ...text, x: x(tick), y: height - bottom + 19, "text-anchor": "middle" }, isLog ? power(tick) : number(tick));
+      addTo(svg, "line", { x1: x(tick), x2: x(tick), y1: height - bottom, y2: height - bottom + 5, stroke: "var(--muted)" });
+      addTo(svg, "text", { ...text, x: x(tick), y: height - bottom + 19, "text-anchor": "middle" }, isLog ? power(tick) : number(tick));
     }
-    add(svg, "line", { x1: left, x2: width - right, y1: height - bottom, y2: height - bottom, stroke: "var(--muted)" });
-    add(svg, "text", { ...text, fill: "var(--ink)", x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, "time since the start (kyr)");
-    add(svg, "text", { ...text, fill: "var(--ink)", x: 0, y: 0, "text-anchor": "middle", transform: "translate(14 " + (height - bottom) / 2 + ") rotate(-90)" }, "abundance");
+    addTo(svg, "line", { x1: left, x2: width - right, y1: height - bottom, y2: height - bottom, stroke: "var(--muted)" });
+    addTo(svg, "text", { ...text, fill: "var(--ink)", x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, "time since the start (kyr)");
+    addTo(svg, "text", { ...text, fill: "var(--ink)", x: 0, y: 0, "text-anchor": "middle", transform: "translate(14 " + (height - bottom) / 2 + ") rotate(-90)" }, "abundance");
     points = lines.flatMap(({ s, what, colour, values }) => {
       const own = values.flatMap((value, i) => (value === null ? [] : [{ x: x(times[i]), y: y(value), text: () => [species[s] + ", " + what, "time: " + number(tracer.kyr[i]) + " kyr", "abundance: " + (10 ** value).toExponential(2)] }]));
-      if (own.length > 0) add(svg, "path", { d: "M" + own.map((each) => each.x.toFixed(1) + "," + each.y.toFixed(1)).join("L"), fill: "none", stroke: colour, "stroke-width": 2, ...(what === "predicted" ? { "stroke-dasharray": "5 4" } : {}) });
+      if (own.length > 0) addTo(svg, "path", { d: "M" + own.map((each) => each.x.toFixed(1) + "," + each.y.toFixed(1)).join("L"), fill: "none", stroke: colour, "stroke-width": 2, ...(what === "predicted" ? { "stroke-dasharray": "5 4" } : {}) });
       return own;
     });
     chips.replaceChildren(...chosen.map((s, i) => {

@@ -15,7 +15,15 @@ export interface DrawnSection {
   readonly figures: readonly DrawnFigure[];
 }
 
-const script = pageScript + curvesScript;
+/** A page's own parts beside those that all have. */
+export interface PageParts {
+  readonly script: string;
+  readonly style?: string;
+  /** What it may ask for: nothing, or the server that it comes from. */
+  readonly connects?: "'none'" | "'self'";
+}
+
+const reports: PageParts = { script: curvesScript };
 
 /** Data for the page's script: no text in it ends its element. */
 export function embedded(id: string, data: unknown): Html {
@@ -23,25 +31,30 @@ export function embedded(id: string, data: unknown): Html {
   return html`<script type="application/json" id="${id}">${new Html(json)}</script>`;
 }
 
+/** What a page may do: nothing but its very script runs, whatever a name from a file holds. */
+export function pagePolicy({ script, connects = "'none'" }: PageParts = reports): string {
+  const hash = createHash("sha256")
+    .update(pageScript + script)
+    .digest("base64");
+  return `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; img-src data:; connect-src ${connects}; form-action 'none'; base-uri 'none'`;
+}
+
 /** A page that needs nothing but itself. @param command  that writes it, by which it is known again */
-export function page(title: string, command: string, body: Html): string {
-  const hash = createHash("sha256").update(script).digest("base64");
-  // Nothing but this very script runs, whatever a name from a file holds, and nothing is asked for.
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; img-src data:; form-action 'none'; base-uri 'none'`;
+export function page(title: string, command: string, body: Html, parts: PageParts = reports): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="astrochem ${command}">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta http-equiv="Content-Security-Policy" content="${pagePolicy(parts)}">
 <link rel="icon" href="data:,">
 <title>${title}</title>
-<style>${new Html(style)}</style>
+<style>${new Html(style + (parts.style ?? ""))}</style>
 </head>
 <body>
 ${body}
-<script>${new Html(script)}</script>
+<script>${new Html(pageScript + parts.script)}</script>
 </body>
 </html>
 `.text;

@@ -1,3 +1,4 @@
+import { installedKernels } from "../kernels/install.ts";
 import { loadOnnxRuntime } from "../onnx-runtime.ts";
 import { adapters, WebGpu } from "../webgpu.ts";
 import type { NativeKind } from "./paths.ts";
@@ -5,7 +6,7 @@ import { hasNvidiaDevice, installedNative } from "./start.ts";
 
 /** One way to compute: whether it runs here, and if not why not and what to do. */
 export interface BackendState {
-  readonly name: "cuda" | "cpu" | "compiled" | "wasm" | "webgpu";
+  readonly name: "cuda" | "cpu" | "compiled" | "native-c" | "wasm" | "webgpu";
   /** What asks for it in a configuration. */
   readonly request: string;
   readonly runs: boolean;
@@ -14,11 +15,11 @@ export interface BackendState {
 }
 
 /**
- * All ways to compute, in the order in which `device=auto` takes the first that runs, and last the one that it never takes. Native
- * TensorFlow is not loaded for it.
+ * All ways to compute, in the order in which `device=auto` takes the first that runs; then compiled kernels, which it takes for inference
+ * alone, and the one that it never takes. Nothing native is loaded for it.
  */
 export async function listBackends(cache: string): Promise<BackendState[]> {
-  return [native("cuda", cache), await compiled(), native("cpu", cache), wasm, await webGpu()];
+  return [native("cuda", cache), await compiled(), native("cpu", cache), wasm, kernels(cache), await webGpu()];
 }
 
 function native(kind: NativeKind, cache: string): BackendState {
@@ -42,6 +43,14 @@ function native(kind: NativeKind, cache: string): BackendState {
     };
   }
   return { ...row, runs: true, why: `native TensorFlow ${tensorflow.version} in ${where}`, fix: null };
+}
+
+function kernels(cache: string): BackendState {
+  const row = { name: "native-c", request: "engine=native-c" } as const;
+  const installed = installedKernels(cache);
+  if ("why" in installed) return { ...row, runs: false, ...installed };
+  const why = `inference in C compiled by ${installed.compiler.version}, also where nothing is asked for`;
+  return { ...row, runs: true, why, fix: null };
 }
 
 async function compiled(): Promise<BackendState> {

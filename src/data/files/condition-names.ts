@@ -13,16 +13,25 @@ export interface NamedConditions {
   readonly taken: ReadonlyMap<string, TakenColumn>;
 }
 
+/** A file's `Tracer` where a dataset says that another column tells the tracers. */
+export const otherTracer = "Tracer of the file";
+
 /**
  * Gives the conditions among columns our names where theirs leave no doubt; values are to be multiplied where their unit is another. A
  * column of a unit that is not known keeps its name, and so does every other.
+ * @param tracer the column of tracers, where it is known
  */
-export function nameConditions(header: readonly string[]): NamedConditions {
-  const columns = [...header];
+export function nameConditions(header: readonly string[], tracer?: string): NamedConditions {
+  const isTold = header.some((name) => name.trim() === tracer);
+  const columns = header.map((name) => (isTold && name === "Tracer" && tracer !== name ? otherTracer : name));
   const factors = new Map<number, number>();
   const changes: string[] = [];
   const taken = new Map<string, TakenColumn>();
-  const readings = header.map(readColumnName);
+  const readings = header.map((name) => {
+    const reading = readColumnName(name);
+    if (name.trim() === tracer) return { name: "Model", unit: undefined, isOurs: false, isSure: true };
+    return isTold && reading?.name === "Model" ? undefined : reading;
+  });
   for (const role of conditionRoles) {
     const name = role === "Model" ? "Tracer" : role;
     const found = readings.flatMap((reading, position) => {
@@ -30,7 +39,7 @@ export function nameConditions(header: readonly string[]): NamedConditions {
       const factor = reading.unit === undefined ? 1 : unitFactor(role, reading.unit);
       return factor === undefined ? [] : [{ position, factor, isOurs: reading.isOurs }];
     });
-    if (header.includes(name) || (role !== "Model" && found.some(({ isOurs }) => isOurs))) continue;
+    if (columns.includes(name) || (role !== "Model" && found.some(({ isOurs }) => isOurs))) continue;
     // Years beside seconds need no conversion.
     const best = found.find(({ factor }) => factor === 1) ?? found[0];
     if (best === undefined) continue;

@@ -10,17 +10,17 @@ import type { TablePart } from "./table-part.ts";
 const blockValues = 2 ** 20;
 
 /**
- * Tables of text and models of UCLCHEM 4 as one frame, with a column `Tracer` in front: its ids where one file brings them, else numbers
- * from 0 in the order of the parts. A column that some part lacks cannot be read. Takes ownership of the parts.
+ * Several files as one frame (or one table of text, or models of UCLCHEM 4), with a column `Tracer` in front: the files' ids where no two
+ * files share one, else numbers from 0 in the order of the parts. A column that some part lacks cannot be read. Takes ownership of the parts.
  */
 export class JoinedFrame implements Frame {
   readonly path: string;
-  /** Only frames of pandas have keys. */
+  /** A place in it names the key where there is one. */
   readonly key = "";
   readonly columns: readonly string[];
   readonly rows: number;
   readonly blockRows: number;
-  readonly chunkRows = 1;
+  readonly chunkRows: number;
   readonly pandasLines: readonly string[];
   readonly isTracerGuessed: boolean;
   readonly taken: ReadonlyMap<string, TakenColumn>;
@@ -42,6 +42,7 @@ export class JoinedFrame implements Frame {
     for (const { rows } of parts) starts.push(starts.at(-1)! + rows);
     [this.#parts, this.#starts, this.rows, this.pandasLines] = [parts, starts, starts.at(-1)!, pandasLines];
     this.blockRows = Math.max(1, Math.floor(blockValues / this.columns.length));
+    this.chunkRows = Math.max(...parts.map((part) => part.chunkRows ?? 1));
     this.isTracerGuessed = parts.length === 1 && !parts[0]!.columns.includes("Tracer");
     this.taken = new Map(parts.flatMap(({ taken = new Map() }) => [...taken]));
     this.#ids = idsOf(parts, starts);
@@ -71,7 +72,11 @@ export class JoinedFrame implements Frame {
     return (
       this.columns.includes(column) &&
       this.#parts.every(
-        (part) => part.columns.includes(column) && !part.texts.has(column) && !part.problems.has(column),
+        (part) =>
+          part.columns.includes(column) &&
+          !part.texts.has(column) &&
+          !part.problems.has(column) &&
+          part.isNumeric?.(column) !== false,
       )
     );
   }
@@ -148,6 +153,16 @@ export class JoinedFrame implements Frame {
         fix: "correct the column, or leave it out of the file",
       });
     }
+    // A pandas frame says itself why a column is none of numbers.
+    const unreadable = this.#parts.find((part) => part.columns.includes(column));
+    unreadable?.read({
+      start: 0,
+      count: 0,
+      picks: [[unreadable.columns.indexOf(column), 0]],
+      target: new Float64Array(0),
+      width: 1,
+      firstRow: 0,
+    });
     const guess = suggestName(column, this.columns);
     throw new DataError(`no column \`${column}\``, {
       where: this.path,
@@ -166,9 +181,8 @@ function columnsOf(parts: readonly TablePart[]): string[] {
 
 /** The ids of a single file, or of several that share none; else numbers from 0. */
 function idsOf(parts: readonly TablePart[], starts: readonly number[]): Labels {
-  const hasIds = parts.every(({ columns }) => columns.includes("Tracer"));
   const names = parts.flatMap(({ tracers }) => tracers);
-  if (hasIds && new Set(names).size === names.length) {
+  if (haveIds(parts) && sharedId(parts) === undefined) {
     const isText = parts.some(({ texts }) => texts.has("Tracer"));
     const ids = isText ? names : names.map(Number);
     const badId = ids.findIndex((id) => typeof id === "number" && !Number.isFinite(id));
@@ -183,6 +197,18 @@ function idsOf(parts: readonly TablePart[], starts: readonly number[]): Labels {
     return ranked(ids, offsetCodes(parts, starts));
   }
   return { values: names.map((_, k) => k), codes: offsetCodes(parts, starts) };
+}
+
+function haveIds(parts: readonly TablePart[]): boolean {
+  return parts.every(({ columns }) => columns.includes("Tracer"));
+}
+
+/** The first id that two files have; undefined where none is, or where they bring no ids. */
+export function sharedId(parts: readonly TablePart[]): string | undefined {
+  const seen = new Set<string>();
+  return haveIds(parts)
+    ? parts.flatMap(({ tracers }) => tracers).find((id) => seen.size === seen.add(id).size)
+    : undefined;
 }
 
 /** [rows]: the tracers of the parts numbered on. */

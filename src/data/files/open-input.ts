@@ -4,27 +4,31 @@ import { type Frame, openFrame } from "../frame.ts";
 import { openHdf5 } from "../hdf5.ts";
 import { detectFile, isFrameFile } from "./detect-file.ts";
 import type { Detected } from "./detected.ts";
-import { JoinedFrame } from "./joined-frame.ts";
-import { modelLines, textLines } from "./pandas-lines.ts";
+import { FramePart } from "./frame-part.ts";
+import { JoinedFrame, sharedId } from "./joined-frame.ts";
+import { frameLines, modelLines, textLines } from "./pandas-lines.ts";
 import type { TablePart } from "./table-part.ts";
 import { readTextPart } from "./text-part.ts";
 import { ModelPart, uclchemModels } from "./uclchem-hdf5.ts";
 
 /** How an input is opened. */
 export interface OpenOptions {
-  /** Of a pandas frame, or of a model; models are all read where none is called so. */
+  /** Of pandas frames, or of a model; models are all read where none is called so. */
   readonly key: string;
+  /** What the files call the column of tracers, where a dataset says so. */
+  readonly tracer?: string | undefined;
   /** Told what was read under another name, and which tracer is which file, in lines. */
   readonly log?: (message: string) => void;
 }
 
 /**
  * Opens what histories come in as a frame with `Tracer` and `Time`, whatever its form: a pandas frame; tables of text and models of
- * UCLCHEM 4, of which several files may be given, a tracer each.
+ * UCLCHEM 4. Several files are one frame; those of a single history are a tracer each.
  * @param paths as `expandInputs` gives them
  * @throws DataError where a file is missing, damaged or of no form that is read: with what makes one of it
  */
-export async function openInput(paths: readonly string[], { key, log = () => {} }: OpenOptions): Promise<Frame> {
+export async function openInput(paths: readonly string[], options: OpenOptions): Promise<Frame> {
+  const { key, log = () => {} } = options;
   const files: Detected[] = [];
   for (const path of paths) files.push(await detectFile(path));
   const [first] = files;
@@ -34,24 +38,31 @@ export async function openInput(paths: readonly string[], { key, log = () => {} 
   const notes = new Map<string, string[]>();
   try {
     for (const file of files) {
-      if (isFrameFile(file)) throw severalFrames(paths);
-      for (const part of await partsOf(file, key, notes)) parts.push(part);
+      if (isFrameFile(file) !== isFrameFile(first)) throw unlikeFiles(first.path, file.path);
+      for (const part of await partsOf(file, options, notes)) parts.push(part);
     }
     for (const [note, those] of notes)
       log(those.length === 1 ? `${those[0]}: ${note}` : `${those.length} files: ${note}`);
     if (parts.length > 1 || (notes.size === 0 && first.kind === "uclchem-hdf5"))
       log(describeParts(files.length, parts));
+    const shared = sharedId(parts);
+    if (shared !== undefined) log(`tracers are numbered from 0: ${shared} is an id in two files (${numbering(parts)})`);
     const uneven = unevenColumns(parts);
     if (uneven.length > 0) log(`warning: ${uneven.length} columns are not in all files, such as ${uneven[0]}`);
-    return new JoinedFrame(parts, linesOf(files, parts));
+    return new JoinedFrame(parts, linesOf(files, parts, key));
   } catch (error) {
     for (const part of parts) part.close();
     throw error;
   }
 }
 
-async function partsOf(file: Detected, key: string, notes: Map<string, string[]>): Promise<TablePart[]> {
+async function partsOf(
+  file: Detected,
+  { key, tracer }: OpenOptions,
+  notes: Map<string, string[]>,
+): Promise<TablePart[]> {
   const { path, kind, layout, what, fix } = file;
+  if (isFrameFile(file)) return [new FramePart(await openFrame(path, key), tracer)];
   if (kind === "uclchem-hdf5") {
     const opened = await openHdf5(path);
     const models = uclchemModels(opened);
@@ -60,7 +71,7 @@ async function partsOf(file: Detected, key: string, notes: Map<string, string[]>
   }
   if (layout === undefined || fix !== null)
     throw new DataError(`${what}: ${path}`, { where: path, fix: fix ?? undefined });
-  const part = await readTextPart(path, layout);
+  const part = await readTextPart(path, layout, tracer);
   for (const note of part.notes) notes.set(note, [...(notes.get(note) ?? []), path]);
   return [part];
 }
@@ -84,9 +95,21 @@ function describeParts(files: number, parts: readonly TablePart[]): string {
   return `${from}: ${tracers.length} tracer${tracers.length === 1 ? "" : "s"}, in this order: ${shown.join(", ")}`;
 }
 
-function linesOf(files: readonly Detected[], parts: readonly TablePart[]): readonly string[] {
+/** `a.h5: 0 to 52, b.h5: 53 to 79`. */
+function numbering(parts: readonly TablePart[]): string {
+  let next = 0;
+  const ranges = parts.map(({ path, tracers }) => {
+    const first = next;
+    next += tracers.length;
+    return `${basename(path)}: ${first}${next - first > 1 ? ` to ${next - 1}` : ""}`;
+  });
+  return ranges.length <= 4 ? ranges.join(", ") : `${ranges.slice(0, 2).join(", ")}, …, ${ranges.at(-1)!}`;
+}
+
+function linesOf(files: readonly Detected[], parts: readonly TablePart[], key: string): readonly string[] {
   const texts = files.filter(({ layout }) => layout !== undefined);
   const paths = files.map(({ path }) => path);
+  if (isFrameFile(files[0]!)) return frameLines(paths, key, parts[0]!.taken?.get("Model")?.source ?? "Tracer");
   if (texts.length === 0) return modelLines(paths);
   const several = parts.find(({ tracers, columns }) => tracers.length > 1 && !columns.includes("Tracer"));
   const words = [...new Set(parts.flatMap((part) => [...part.texts.keys()]))];
@@ -97,10 +120,9 @@ function linesOf(files: readonly Detected[], parts: readonly TablePart[]): reado
   );
 }
 
-function severalFrames(paths: readonly string[]): DataError {
-  const list = JSON.stringify(paths.length > 4 ? paths.slice(0, 1) : paths);
-  return new DataError("several files, of which one is a pandas frame", {
-    where: paths[0],
-    fix: `join them in Python: import pandas; pandas.concat([pandas.read_hdf(f) for f in ${list}], ignore_index=True).to_hdf("all.h5", key="df")`,
+function unlikeFiles(first: string, other: string): DataError {
+  return new DataError(`pandas frames and tables are not joined: ${basename(first)}, ${basename(other)}`, {
+    where: other,
+    fix: "give files of one kind, or make frames of all of them: frame.to_hdf(…)",
   });
 }

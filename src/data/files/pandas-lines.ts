@@ -58,3 +58,12 @@ export function modelLines(paths: readonly string[]): string[] {
     "frame = pandas.concat([one.assign(Tracer=k) for k, one in enumerate(tables)])",
   ];
 }
+
+/** Lines of Python that make a frame `frame` with `Tracer` of pandas frames, of which two may count from the same id. */
+export function frameLines(paths: readonly string[], key: string, tracer: string): string[] {
+  return [
+    `read = lambda file: pandas.read_hdf(file, ${JSON.stringify(key)}).rename(columns={${JSON.stringify(tracer)}: "Tracer"})`,
+    `frame = pandas.concat([read(f).assign(File=k) for k, f in enumerate(${JSON.stringify(paths)})])`,
+    'frame["Tracer"] = frame.groupby(["File", "Tracer"]).ngroup()',
+  ];
+}

@@ -30,7 +30,7 @@ export interface TablePart {
   readonly tracerOf: Int32Array;
   /** The column that told the tracers of a table without ids apart: of a point's number, or `Time`, which goes back. */
   readonly splitBy?: string | null;
-  /** Of a table of text: columns that have our names here. */
+  /** Columns that were given our names. */
   readonly taken?: ReadonlyMap<string, TakenColumn>;
   /** What the tracers are called. */
   readonly tracers: readonly string[];
@@ -38,6 +38,10 @@ export interface TablePart {
   readonly problems: ReadonlyMap<string, BadCell>;
   /** By column of text: what its codes stand for. */
   readonly texts: ReadonlyMap<string, readonly string[]>;
+  /** Rows that the file stores together; 1 where it is left out. */
+  readonly chunkRows?: number;
+  /** Whether `read` reads a column that has neither problems nor texts; left out: it does. */
+  isNumeric?(column: string): boolean;
   /** `run.dat, line 12`. */
   placeOf(row: number): string;
   read(rows: PartRows): void;

@@ -78,8 +78,8 @@ function doubtOfTimes(times: Float64Array | null): string | null {
  * Reads a table of text from end to end.
  * @throws DataError naming the line where a row has another number of values than the header has names
  */
-export async function readTextPart(path: string, layout: TextLayout): Promise<TextPart> {
-  const named = nameConditions(layout.header);
+export async function readTextPart(path: string, layout: TextLayout, tracer?: string): Promise<TextPart> {
+  const named = nameConditions(layout.header, tracer);
   const rows = new Rows(path, named.columns, named.factors);
   const isBlank = layout.delimiter === " ";
   const input = createReadStream(path, { highWaterMark: 2 ** 20 });

@@ -1,7 +1,7 @@
+import { cFloat } from "../../backend/c/elementwise.ts";
+import { wrapped } from "../../backend/c/emit.ts";
 import { type CheckVectors, checkTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
-import { cFloat } from "./elementwise.ts";
-import { wrapped } from "./emit.ts";
 
 /** `check.c`: computes the vectors again, for one cell, a few and more than a block, and says how far it is. */
 export function checkC(about: Description, vectors: CheckVectors): string {

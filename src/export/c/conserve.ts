@@ -1,6 +1,7 @@
+import { cFloat } from "../../backend/c/elementwise.ts";
+import { wrapped } from "../../backend/c/emit.ts";
+import type { Width } from "../../backend/c/prelude.ts";
 import type { Description } from "./description.ts";
-import { cFloat } from "./elementwise.ts";
-import { type Width, wrapped } from "./emit.ts";
 
 /** What the functions below walk through. */
 export function conserveTables({ conserved: { groups, starts, terms, powers } }: Description): string {

@@ -1,5 +1,5 @@
+import { cFloat } from "../../backend/c/elementwise.ts";
 import type { Description } from "./description.ts";
-import { cFloat } from "./elementwise.ts";
 
 /** The functions of the header that compute. */
 export function publicFunctions({

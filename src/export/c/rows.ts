@@ -1,24 +1,7 @@
+import type { Width } from "../../backend/c/prelude.ts";
 import { sizeOf } from "../../backend/engine.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import type { Description } from "./description.ts";
-import type { Width } from "./emit.ts";
-
-export const movers = `/* Rows of cells to [entry][cell] and back; what is left of a block is filled with its last cell. */
-static inline void sg_gather(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
-{
-  size_t row[SG_BLOCK];
-  for (int b = 0; b < width; b++) row[b] = ((size_t)b < cells ? (size_t)b : cells - 1) * stride;
-  for (int k = 0; k < count; k++) {
-    for (int b = 0; b < width; b++) to[k * width + b] = from[row[b] + (size_t)k];
-  }
-}
-
-static inline void sg_scatter(int width, size_t cells, size_t stride, int count, const float *restrict from, float *restrict to)
-{
-  for (int k = 0; k < count; k++) {
-    for (size_t b = 0; b < cells; b++) to[b * stride + (size_t)k] = from[(size_t)(k * width) + b];
-  }
-}`;
 
 /** Where each carried array lies in the one that callers have. */
 function carryArguments(array: string, carried: readonly PartPort[], { cells }: Width): string {

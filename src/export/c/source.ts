@@ -1,19 +1,13 @@
+import { cFloat } from "../../backend/c/elementwise.ts";
+import { cPrograms, Tables, wrapped } from "../../backend/c/emit.ts";
+import { block, movers, one, widths } from "../../backend/c/prelude.ts";
 import type { Models } from "../onnx-parts.ts";
 import { conserveFunctions, conserveTables } from "./conserve.ts";
 import type { Description } from "./description.ts";
-import { cFloat } from "./elementwise.ts";
-import { cFunction, Tables, type Width, wrapped } from "./emit.ts";
 import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
-import { surrogateParts } from "./parts.ts";
-import { kernels, mathsOf, vectors } from "./prelude.ts";
-import { type CellProgram, cellProgram } from "./program.ts";
-import { movers, oneWidth } from "./rows.ts";
-
-const block: Width = { word: "block", cells: "SG_BLOCK" };
-const narrow: Width = { word: "narrow", cells: "SG_NARROW" };
-const one: Width = { word: "one", cells: "1" };
-const widths = [block, narrow, one];
+import { partProgram, surrogateParts } from "./parts.ts";
+import { oneWidth } from "./rows.ts";
 
 /** A surrogate as C, and what it is. */
 export interface CSurrogate {
@@ -25,23 +19,11 @@ export interface CSurrogate {
 /** @throws AstrochemError for an operation that has no translation */
 export function cSurrogate(name: string, models: Models): CSurrogate {
   const { about, parts, carried } = surrogateParts(name, models);
-  const tables = new Tables();
-  const programs = parts.map(([, part]) => cellProgram(part));
-  const functions = parts.map(([word], k) => {
-    const program = programs[k]!;
-    return widths.map((width) => cFunction(word, program, width, tables)).join("\n\n");
-  });
-  const text = functions.join("\n\n");
-  const used = new Set(Array.from(text.matchAll(/sg_(\w+?)_(?:block|narrow|one)\(/g), ([, word]) => word!));
+  const programs = Object.fromEntries(parts.map(([word, part]) => [word, partProgram(part)]));
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,
     `#include "${name}.h"\n\n#include <math.h>\n#include <string.h>`,
-    vectors,
-    `#define SG_WIDEST ${widest(programs)}`,
-    mathsOf(text),
-    ...widths.map((width) => kernels(width, used)),
-    ...tables.text,
-    text,
+    ...cPrograms(programs, new Tables()),
     flagged(about),
     movers,
     ...(about.conserved.names.length > 0
@@ -52,12 +34,6 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
     queries(about),
   ];
   return { about, source: `${source.map((each) => each.trim()).join("\n\n")}\n` };
-}
-
-/** The largest layer, of inputs or outputs. */
-function widest(programs: readonly CellProgram[]): number {
-  const layers = programs.flatMap(({ statements }) => statements.filter(({ kind }) => kind === "dense"));
-  return Math.max(1, ...layers.flatMap((layer) => (layer.kind === "dense" ? [layer.inner, layer.columns] : [])));
 }
 
 /** What is wrong with the inputs of a cell. */

@@ -3,8 +3,7 @@ import { writeFileAtomic } from "../../formats/atomic-file.ts";
 import { checkVectors } from "../c/check-vectors.ts";
 import type { ExportCRequest, ExportCSummary } from "../c/export-c.ts";
 import { checkName } from "../c/export-c.ts";
-import { surrogateParts } from "../c/parts.ts";
-import { cellProgram } from "../c/program.ts";
+import { partProgram, surrogateParts } from "../c/parts.ts";
 import { withModels } from "../source-models.ts";
 import { pythonModule } from "./module.ts";
 import { PythonTables, pythonFunction } from "./numpy-emit.ts";
@@ -19,7 +18,7 @@ export async function exportPython(request: ExportCRequest, log: (message: strin
   return await withModels(request, log, async (models, inference) => {
     const { about, parts, carried } = surrogateParts(name, models);
     const tables = new PythonTables();
-    const functions = parts.map(([word, part]) => pythonFunction(word, cellProgram(part), tables));
+    const functions = parts.map(([word, part]) => pythonFunction(word, partProgram(part), tables));
     const vectors = await checkVectors(about, models, inference);
     const text = pythonModule(about, carried, functions, tables, vectors);
     const folder = resolve(request.cwd, request.output);

@@ -1,6 +1,6 @@
+import type { CellProgram } from "../../backend/c/program.ts";
+import type { CopyPart, Operand, Buffer as Place, Statement } from "../../backend/c/statements.ts";
 import type { OnnxNode } from "../../backend/onnx-model.ts";
-import type { CellProgram } from "../c/program.ts";
-import type { CopyPart, Operand, Buffer as Place, Statement } from "../c/statements.ts";
 
 /** Numbers that stand in the module as one text: float32, one array after the other. Equal ones stand there once. */
 export class PythonTables {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
@@ -6,13 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compareRuns } from "../../../src/analysis/compare.ts";
 import type { Metrics } from "../../../src/analysis/evaluation-types.ts";
 import { writeComparison, writeReport } from "../../../src/analysis/report/write-report.ts";
+import { chromiumPath } from "../../helpers/chromium.ts";
 import { testFolder } from "../../helpers/folder.ts";
 import { type EvaluationFixture, evaluationFixture } from "../figures/evaluation-fixture.ts";
-
-const browsers = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"];
-const path = (process.env.PATH ?? "").split(":").flatMap((folder) => browsers.map((name) => join(folder, name)));
-const executablePath = process.env.CHROMIUM_PATH ?? path.find((file) => existsSync(file));
-if (executablePath === undefined) process.stderr.write("skipped: no Chromium on the PATH, nor in CHROMIUM_PATH\n");
 
 const folder = testFolder();
 const hostile = `<img src=x onerror="document.title='hacked'">`;
@@ -47,7 +43,7 @@ function runs(metrics: Metrics) {
   }));
 }
 
-describe.skipIf(executablePath === undefined)("the pages in a real browser", () => {
+describe.skipIf(chromiumPath === undefined)("the pages in a real browser", () => {
   let browser: Browser;
   let figures: number;
   const { metrics, samples } = withCurves();
@@ -57,7 +53,7 @@ describe.skipIf(executablePath === undefined)("the pages in a real browser", () 
     const compared = runs(metrics);
     await writeComparison(folder, compareRuns(compared, { resamples: 50, seed: 0 }), compared);
     figures = readdirSync(written.figures).filter((name) => name.endsWith(".svg")).length;
-    browser = await chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] });
+    browser = await chromium.launch({ executablePath: chromiumPath!, args: ["--no-sandbox"] });
   });
   afterAll(() => browser?.close());
 

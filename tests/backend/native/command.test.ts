@@ -20,7 +20,14 @@ describe("astrochem backend", () => {
   it("lists what runs here and the remedy for the rest", async () => {
     const { stdout } = await backend(["--json"]);
     const { backends, auto, cache } = JSON.parse(stdout);
-    expect(backends.map(({ name }: { name: string }) => name)).toEqual(["cuda", "compiled", "cpu", "wasm", "webgpu"]);
+    expect(backends.map(({ name }: { name: string }) => name)).toEqual([
+      "cuda",
+      "compiled",
+      "cpu",
+      "wasm",
+      "native-c",
+      "webgpu",
+    ]);
     expect(backends[2]).toEqual({
       name: "cpu",
       request: "device=cpu engine=eager",
@@ -67,7 +74,7 @@ describe("astrochem backend", () => {
       "2 error: unknown action \`instal\`
         fix  did you mean \`install\`?
       2 error: which one is to be installed?
-        fix  astrochem backend install cpu, or cuda
+        fix  astrochem backend install cpu, cuda or kernels
       2 error: unknown kind \`gpu\`
         fix  did you mean \`cpu\`?
       2 error: \`list\` shows all kinds

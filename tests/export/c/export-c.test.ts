@@ -2,12 +2,13 @@ import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cFloat } from "../../../src/backend/c/elementwise.ts";
 import { tf } from "../../../src/backend/tf.ts";
 import { Conservation } from "../../../src/chemistry/conservation.ts";
 import { tableOfNames } from "../../../src/chemistry/element-table.ts";
-import { cFloat } from "../../../src/export/c/elementwise.ts";
 import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
-import { cellProgram } from "../../../src/export/c/program.ts";
+import { partProgram } from "../../../src/export/c/parts.ts";
+import { Inference } from "../../../src/inference/inference.ts";
 import { parameters, species, variants, writtenModels } from "../../helpers/exported-models.ts";
 import { testFolder } from "../../helpers/folder.ts";
 import { useWasm } from "../../helpers/tensors.ts";
@@ -23,7 +24,6 @@ const has = (program: string): boolean => {
 };
 const hasTools = has("cc") && has("make");
 const hasFortran = has("gfortran");
-
 async function exported(label: string, model_name: string, model: object, name = "surrogate"): Promise<string> {
   const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity");
   await exportC({ cwd: place, name, output: "c", ...paths }, () => {});
@@ -69,6 +69,26 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
     const numbers = execFileSync("./hostile", { cwd: place, maxBuffer: 1 << 26 });
     const conservation = new Conservation(tableOfNames(species));
     const width = species.length;
+    const floats = Float32Array.from({ length: numbers.byteLength / 4 }, (_, k) => numbers.readFloatLE(4 * k));
+    const [weights, steps] = [join(folder, "conserving"), floats.length / width - 1];
+    const inference = await Inference.load({
+      autoencoder: join(weights, "autoencoder.safetensors"),
+      emulator: join(weights, "emulator.safetensors"),
+    });
+    // The conditions of that cell, as hostile.c has them.
+    const physical = Float32Array.from({ length: steps * 3 }, (_, k) => {
+      const t = Math.floor(k / 3);
+      return [1e3 * (6 + t), 100, 1 + t][k % 3]!;
+    });
+    const same = await inference.emulate(
+      { data: physical, shape: [1, steps, 3] },
+      { data: floats.slice(0, width), shape: [1, width] },
+      { conserve: true },
+    );
+    await inference.dispose();
+    for (const [k, x] of same.data.entries()) {
+      expect(Math.abs(Math.log10(x) - Math.log10(floats[width + k]!)) / 20).toBeLessThan(1e-5);
+    }
     const states = Array.from({ length: numbers.byteLength / 4 / width }, (_, k) => {
       const row = Float32Array.from({ length: width }, (_, s) => numbers.readFloatLE(4 * (k * width + s)));
       return conservation.totals(row);
@@ -139,7 +159,7 @@ describe("what is exported as C", () => {
   it("names an operation that it cannot translate", () => {
     const part = { kind: "step", weights: {}, inputs: [{ name: "x", quantity: "carry", shape: [3] }], outputs: [] };
     const step = (_: object, { x }: Record<string, tf.Tensor>) => ({ outputs: { y: tf.argMax(x!, 1) } });
-    expect(() => cellProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
+    expect(() => partProgram({ ...part, step } as never)).toThrow("the operation ArgMax");
   });
 });
 

@@ -74,6 +74,17 @@ except ValueError as error:
     expect(run(place, "-c", script)).toBe(`abundances has shape [2, 3], not [n, ${species.length}]\n`);
   });
 
+  it("is called as docs/export.md shows", async () => {
+    const place = await exported("shown", "emulator", variants[0]!.model);
+    const [, text] = /```python\n([\s\S]*?)```/.exec(readFileSync("docs/export.md", "utf8"))!;
+    const arrays = `
+import numpy as np
+abundances = np.full((5, ${species.length}), 1e-10)
+physical = np.full((5, 3, ${parameters}), (1e4, 100.0, 1.0))
+`;
+    run(place, "-c", `${arrays}${text}\nassert correction.shape == (5,)`);
+  });
+
   it("is found to deviate where a weight is another", async () => {
     const place = await exported("damaged", "emulator", variants[0]!.model);
     const text = readFileSync(join(place, "surrogate.py"), "utf8");

@@ -1,4 +1,4 @@
-import type { OnnxNode } from "../../backend/onnx-model.ts";
+import type { OnnxNode } from "../onnx-model.ts";
 
 /** Numbers of one cell, one after another; what computes many cells keeps as many of each. */
 export interface Buffer {

@@ -1,4 +1,4 @@
-import type { OnnxNode } from "../../backend/onnx-model.ts";
+import type { OnnxNode } from "../onnx-model.ts";
 
 /** An operation on numbers one by one: as this program computes it when a constant is made, and as C. */
 export interface ElementwiseOp {

@@ -1,5 +1,6 @@
 import { cFloat, elementwise } from "./elementwise.ts";
 import { fused, placed, readBy } from "./fuse.ts";
+import { kernels, mathsOf, vectors, type Width, widths } from "./prelude.ts";
 import type { CellProgram } from "./program.ts";
 import type { Buffer, Operand, Statement } from "./statements.ts";
 
@@ -9,10 +10,30 @@ const panel = 16;
 /** The arrays of numbers of a C file: equal ones stand there once. */
 export class Tables {
   readonly #names = new Map<string, string>();
+  readonly #parameter: string | null;
   readonly text: string[] = [];
+  /** What the parameter has to be. */
+  readonly values: number[] = [];
+
+  /** @param parameter  of the functions, through which floats come in; null: they stand in the file */
+  constructor(parameter: string | null = null) {
+    this.#parameter = parameter;
+  }
+
+  /** `const float *…, ` where floats come in through a parameter. */
+  get declared(): string {
+    return this.#parameter === null ? "" : `const float *restrict ${this.#parameter}, `;
+  }
 
   /** @returns the array's name */
   add(values: ArrayLike<number>, type: "float" | "int" = "float"): string {
+    if (this.#parameter !== null && type === "float") {
+      const start = this.values.length;
+      for (let k = 0; k < values.length; k++) this.values.push(values[k]!);
+      // Each begins a line of the cache.
+      while (this.values.length % panel > 0) this.values.push(0);
+      return `(${this.#parameter} + ${start})`;
+    }
     const literals = Array.from(values, type === "int" ? String : cFloat);
     const key = literals.join();
     const known = this.#names.get(key);
@@ -31,14 +52,27 @@ export function wrapped(words: readonly string[], perLine = 8, indent = "  "): s
   return lines.join(",\n");
 }
 
-/** How many cells a function computes at once: a word of its name, and the number as C writes it. */
-export interface Width {
-  readonly word: string;
-  readonly cells: string;
+/** Programs as functions `sg_<name>_<width>`, with all that they need. @param programs  by name */
+export function cPrograms(programs: Readonly<Record<string, CellProgram>>, tables: Tables): string[] {
+  const functions = Object.entries(programs).flatMap(([name, program]) =>
+    widths.map((width) => cFunction(name, program, width, tables)),
+  );
+  const text = functions.join("\n\n");
+  const used = new Set(Array.from(text.matchAll(/sg_(\w+?)_(?:block|narrow|one)\(/g), ([, word]) => word!));
+  const layers = Object.values(programs).flatMap(({ statements }) => statements.filter(({ kind }) => kind === "dense"));
+  const sizes = layers.flatMap((layer) => (layer.kind === "dense" ? [layer.inner, layer.columns] : []));
+  return [
+    vectors,
+    `/* The largest layer, of inputs or outputs. */\n#define SG_WIDEST ${Math.max(1, ...sizes)}`,
+    mathsOf(text),
+    ...widths.map((width) => kernels(width, used)),
+    ...tables.text,
+    text,
+  ];
 }
 
 /** One function: the program for `width` cells. Its arrays are [entry][cell]. */
-export function cFunction(name: string, program: CellProgram, width: Width, tables: Tables): string {
+function cFunction(name: string, program: CellProgram, width: Width, tables: Tables): string {
   const statements = fused(program.statements);
   const { offsets, size } = placed(statements);
   const writer = new Writer(width, offsets, tables);
@@ -46,7 +80,7 @@ export function cFunction(name: string, program: CellProgram, width: Width, tabl
   const outputs = program.outputs.map(({ parameter }) => `float *restrict ${parameter}`);
   const unused = program.inputs.filter((input) => !statements.some((each) => readBy(each).has(input)));
   return [
-    `static void sg_${name}_${width.word}(${[...inputs, ...outputs].join(", ")})`,
+    `static void sg_${name}_${width.word}(${tables.declared}${[...inputs, ...outputs].join(", ")})`,
     "{",
     ...(size > 0 ? [`  float work[${size} * ${width.cells}];`] : []),
     ...unused.map(({ parameter }) => `  (void)${parameter};`),

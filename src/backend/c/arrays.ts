@@ -1,5 +1,5 @@
-import { sizeOf } from "../../backend/engine.ts";
-import type { OnnxNode } from "../../backend/onnx-model.ts";
+import { sizeOf } from "../engine.ts";
+import type { OnnxNode } from "../onnx-model.ts";
 
 /** An array while a program is made: numbers, or references to numbers that are known when it runs. */
 export interface Items {

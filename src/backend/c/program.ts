@@ -1,8 +1,6 @@
-import { sizeOf } from "../../backend/engine.ts";
-import type { OnnxConstant, OnnxNode } from "../../backend/onnx-model.ts";
-import { recordStep } from "../../backend/recorder.ts";
 import { ConfigError } from "../../errors.ts";
-import { inputShapes, type Part } from "../onnx-parts.ts";
+import { type HostTensors, sizeOf } from "../engine.ts";
+import type { OnnxConstant, OnnxGraph, OnnxNode } from "../onnx-model.ts";
 import { broadcastIndex, commonShape, expanded, type Items, movements, transposed } from "./arrays.ts";
 import { elementwise } from "./elementwise.ts";
 import type { Buffer, CopyPart, Operand, Statement } from "./statements.ts";
@@ -18,22 +16,38 @@ export interface CellProgram {
 class UntranslatedError extends ConfigError {
   constructor(op: string, kind: string) {
     super(`the operation ${op}, which the ${kind} of this model needs, has no translation to C`, {
-      fix: "export it with `astrochem export onnx`; src/export/c/elementwise.ts lists the operations that have one",
+      fix: "export it with `astrochem export onnx`; src/backend/c/elementwise.ts lists the operations that have one",
     });
   }
 }
 
-/** The computation of a part, of one cell: what depends on weights alone is computed here. */
-export function cellProgram(part: Part): CellProgram {
-  const shapes = Object.fromEntries(Object.entries(part.weights).map(([name, { shape }]) => [name, shape]));
-  const { graph } = recordStep(part.kind, part.step, shapes, inputShapes(part, 1));
-  const maker = new ProgramMaker(part.kind);
-  for (const [name, { data, shape }] of Object.entries(part.weights)) maker.constant(`state:${name}`, data, shape);
+/** An array that goes in or out: what it is called in the graph, and as a parameter. */
+export interface CellPort {
+  readonly key: string;
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/**
+ * The computation of one cell by a recorded graph: what depends on constants alone is computed here.
+ * @param kind   what it is, for the error
+ * @param state  arrays that are constants beside the graph's own, by their name in the graph
+ * @throws ConfigError for an operation that has no translation
+ */
+export function cellProgram(
+  kind: string,
+  graph: OnnxGraph,
+  state: HostTensors,
+  inputs: readonly CellPort[],
+  outputs: readonly Omit<CellPort, "shape">[],
+): CellProgram {
+  const maker = new ProgramMaker(kind);
+  for (const [name, { data, shape }] of Object.entries(state)) maker.constant(name, data, shape);
   for (const { name, data, shape } of graph.constants) maker.constant(name, data, shape);
-  const inputs = part.inputs.map(({ name, shape }) => maker.input(`input:${name}`, name, [1, ...shape]));
+  const given = inputs.map(({ key, name, shape }) => maker.input(key, name, shape));
   for (const node of graph.nodes) maker.node(node);
-  const outputs = part.outputs.map(({ name }) => maker.output(`output:${name}`, name));
-  return { inputs, outputs, statements: maker.statements };
+  const made = outputs.map(({ key, name }) => maker.output(key, name));
+  return { inputs: given, outputs: made, statements: maker.statements };
 }
 
 /** What a value of the graph is: numbers, or references; those are counted over all buffers, and negative ones lead to numbers. */

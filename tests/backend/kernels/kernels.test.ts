@@ -1,0 +1,220 @@
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chooseEngine } from "../../../src/backend/choose-engine.ts";
+import type { Engine } from "../../../src/backend/engine.ts";
+import { installedKernels, installKernels, kernelsFolder } from "../../../src/backend/kernels/install.ts";
+import { main } from "../../../src/commands/main.ts";
+import { RandomStream } from "../../../src/data/random.ts";
+import { initialEvolver } from "../../../src/models/evolver.ts";
+import { evolverOf } from "../../../src/models/evolvers.ts";
+import { Decoder, Encoder, Roller } from "../../../src/models/runners.ts";
+import type { AutoencoderWeights, EmulatorWeights } from "../../../src/models/weights-file.ts";
+import { testContext } from "../../commands/buffers.ts";
+import { latent, parameters, variants } from "../../helpers/evolver-variants.ts";
+import { testFolder } from "../../helpers/folder.ts";
+import { initialAutoencoder } from "../../helpers/models.ts";
+import { expectClose } from "../../helpers/tensors.ts";
+
+const folder = testFolder();
+const newCache = (): string => mkdtempSync(join(folder, "cache-"));
+const hasCompiler = (() => {
+  try {
+    execFileSync("cc", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+const tools = (env: Record<string, string> = {}) => ({
+  env: { ...process.env, CC: "cc", ...env },
+  signal: AbortSignal.timeout(120_000),
+  say: () => {},
+});
+const random = new RandomStream(5);
+const uniform = (size: number): Float32Array => {
+  const data = new Float32Array(size);
+  random.fillUniform(data, 0, 1);
+  return data;
+};
+/** A compiler that says its version, and then does what the script says; `$out` is the file that is asked for. */
+function fakeCompiler(name: string, script: string): string {
+  const path = join(folder, name);
+  const out = 'while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done';
+  writeFileSync(path, `#!/bin/sh\n[ "$1" = --version ] && echo ${name} 1.0 && exit 0\n${out}\n${script}\n`, {
+    mode: 0o755,
+  });
+  return path;
+}
+/** All files of an installation but for the sources. */
+const made = (cache: string): string[] => readdirSync(kernelsFolder(cache)).filter((name) => !name.endsWith(".c"));
+
+const before = process.env.ASTROCHEM_CACHE;
+afterAll(() => {
+  if (before === undefined) delete process.env.ASTROCHEM_CACHE;
+  else process.env.ASTROCHEM_CACHE = before;
+});
+
+const shape = { input_dim: 21, hidden_dims: [18, 6], latent_dim: 3 } as const;
+const autoencoder = {
+  model_name: "autoencoder",
+  model: shape,
+  abundances_clipping: { lower: 1e-20, upper: 1 },
+  abundance_range: { lower: new Array(21).fill(-18), upper: new Array(21).fill(-1) },
+  ...initialAutoencoder(shape, random),
+} as unknown as AutoencoderWeights;
+
+describe.skipIf(!hasCompiler)("compiled kernels (skipped without cc)", () => {
+  const cache = newCache();
+  let [kernels, reference] = [null as unknown as Engine, null as unknown as Engine];
+  const warnings: string[] = [];
+  beforeAll(async () => {
+    await installKernels(cache, tools());
+    process.env.ASTROCHEM_CACHE = cache;
+    const chosen = await chooseEngine({ engine: "native-c", threads: 2 }, (message) => warnings.push(message));
+    expect(chosen.choice).toMatchObject({ device: "cpu", engine: "native-c", threads: 2 });
+    kernels = chosen.engine;
+    reference = (await chooseEngine({ engine: "compiled" })).engine;
+  }, 120_000);
+
+  it.each(variants)(
+    "roll $label out as the compiled engine does",
+    { timeout: 120_000 },
+    async ({ model_name, model }) => {
+      const evolver = evolverOf({ model_name, model });
+      const weights = {
+        model_name,
+        model: evolver.shape,
+        trainable: initialEvolver(evolver, new RandomStream(3), 0.3),
+        scaled_latent_range: { lower: new Array(latent).fill(0), upper: new Array(latent).fill(1) },
+      } as unknown as EmulatorWeights;
+      const [mine, theirs] = [new Roller(kernels, weights), new Roller(reference, weights)];
+      const steps = 5;
+      for (const batch of [1, 3, 11, 75]) {
+        const [physical, start] = [uniform(batch * steps * parameters), uniform(batch * latent)];
+        const expected = await theirs.rollout(physical, start, batch, steps);
+        expectClose(await mine.rollout(physical, start, batch, steps), expected, { absolute: 1e-5 });
+      }
+      await Promise.all([mine.dispose(), theirs.dispose()]);
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  it("encode and decode any number of rows, by several threads too", async () => {
+    const [encoder, decoder] = [new Encoder(kernels, autoencoder), new Decoder(kernels, autoencoder)];
+    const [ofTheirs, toTheirs] = [new Encoder(reference, autoencoder), new Decoder(reference, autoencoder)];
+    for (const rows of [1, 5, 16, 33, 1000, 70_001]) {
+      const x = uniform(rows * 21);
+      const z = await encoder.encode(x, rows);
+      expectClose(z, await ofTheirs.encode(x, rows), { absolute: 1e-5 });
+      const { scaled } = await decoder.decode(z, rows);
+      expectClose(scaled, (await toTheirs.decode(z, rows)).scaled, { absolute: 1e-5 });
+    }
+    // Calls at the same time do not disturb each other, nor does giving up while they run.
+    const x = uniform(70_000 * 21);
+    const [first, second] = [encoder.encode(x, 70_000), encoder.encode(x.subarray(0, 21), 1)];
+    const all = await first;
+    expectClose(await second, all.slice(0, 3), { absolute: 1e-6 });
+    const last = encoder.encode(x, 70_000);
+    await encoder.dispose();
+    expect((await last).length).toBe(210_000);
+  });
+
+  it("are taken by themselves for inference, not for training, and compiled once for a shape", async () => {
+    expect((await chooseEngine({}, () => {}, { isInference: true })).choice.engine).toBe("native-c");
+    expect((await chooseEngine({})).choice.engine).toBe("compiled");
+    expect((await chooseEngine({ engine: "compiled" }, () => {}, { isInference: true })).choice.engine).toBe(
+      "compiled",
+    );
+    await expect(chooseEngine({ engine: "native-c", device: "wasm" })).rejects.toThrow(
+      "compiled kernels run on the CPU",
+    );
+    const count = made(cache).length;
+    const others = { ...autoencoder, ...initialAutoencoder(shape, random) } as unknown as AutoencoderWeights;
+    const { engine } = await chooseEngine({ engine: "native-c" });
+    const encoder = new Encoder(engine, others);
+    const x = uniform(21 * 4);
+    expectClose(await encoder.encode(x, 4), await new Encoder(reference, others).encode(x, 4), { absolute: 1e-5 });
+    expect(made(cache)).toHaveLength(count);
+  });
+
+  it("fall back to the compiled engine, with one line, where the compiler fails", async () => {
+    const own = newCache();
+    await installKernels(own, tools());
+    const marker = join(kernelsFolder(own), "installed.json");
+    const compiler = {
+      command: fakeCompiler("breaking", "echo 'fatal error: no' >&2; exit 1"),
+      version: "breaking 1.0",
+    };
+    writeFileSync(marker, JSON.stringify({ ...JSON.parse(readFileSync(marker, "utf8")), compiler }));
+    process.env.ASTROCHEM_CACHE = own;
+    const said: string[] = [];
+    const { engine } = await chooseEngine({ engine: "native-c" }, (message) => said.push(message));
+    process.env.ASTROCHEM_CACHE = cache;
+    const encoder = new Encoder(engine, autoencoder);
+    const x = uniform(21 * 4);
+    const expected = await new Encoder(reference, autoencoder).encode(x, 4);
+    expect(await encoder.encode(x, 4)).toEqual(expected);
+    expect(await encoder.encode(x, 4)).toEqual(expected);
+    expect(said).toEqual([expect.stringMatching(/^warning: encode runs without a compiled kernel: .*fatal error: no/)]);
+    expect(made(own).filter((name) => name.startsWith("kernel"))).toHaveLength(1);
+  });
+
+  it("are installed by two at once", async () => {
+    const own = newCache();
+    const [first, second] = await Promise.all([installKernels(own, tools()), installKernels(own, tools())]);
+    expect(second).toMatchObject({ addon: first.addon, compiler: first.compiler });
+    expect(made(own).sort()).toEqual([
+      expect.stringMatching(/^addon-[0-9a-f]{32}\.node$/),
+      "installed.json",
+      expect.stringMatching(/^kernel-[0-9a-f]{32}\.so$/),
+    ]);
+  });
+
+  it("are not there after an installation that was killed half way, and the next one succeeds", async () => {
+    const own = newCache();
+    const CC = fakeCompiler("hanging", 'echo half > "$out"; touch "$(dirname "$0")/reached"; exec sleep 60');
+    const words = ["dist/cli.js", "backend", "install", "kernels", "--prefix", own];
+    const child = spawn(process.execPath, words, { env: { ...process.env, CC }, stdio: "ignore" });
+    await expect.poll(() => existsSync(join(folder, "reached")), { timeout: 30_000 }).toBe(true);
+    child.kill("SIGKILL");
+    await new Promise((done) => child.once("close", done));
+    expect(installedKernels(own)).toMatchObject({ why: "no compiled kernels are installed" });
+    expect(made(own).filter((name) => /^(addon|kernel)-[0-9a-f]{32}\.(node|so)$/.test(name))).toEqual([]);
+    await installKernels(own, tools());
+    expect(installedKernels(own)).toHaveProperty("addon");
+  });
+
+  it("are listed, installed and removed by the command", async () => {
+    const run = async (...words: string[]) => {
+      const context = testContext({ cwd: folder, env: { HOME: folder, PATH: process.env.PATH! } });
+      const code = await main(["backend", ...words], context);
+      return { code, stdout: context.stdout.text, stderr: context.stderr.text };
+    };
+    expect((await run("install", "kernels", "--prefix", "own")).stdout).toMatch(
+      /^the addon works .*\n.*\nruns find it with/,
+    );
+    expect((await run("install", "kernels", "--prefix", "own")).stdout).toMatch(/^it is there and fits/);
+    expect((await run("list", "--prefix", "own")).stdout).toMatch(/native-c +yes +engine=native-c/);
+    expect((await run("remove", "kernels", "--prefix", "own")).stdout).toMatch(/^removed .*kernels\n$/);
+    expect((await run("remove", "kernels", "--prefix", "own")).stdout).toMatch(/^nothing is installed/);
+  });
+});
+
+describe("without a compiler", () => {
+  it("an installation says so, and engine=native-c is refused with the remedy", async () => {
+    const own = newCache();
+    await expect(installKernels(own, tools({ CC: join(folder, "nothing") }))).rejects.toThrow(
+      /no C compiler was found/,
+    );
+    const CC = fakeCompiler("empty", "exit 0");
+    await expect(installKernels(own, tools({ CC }))).rejects.toThrow();
+    expect(installedKernels(own)).toMatchObject({ fix: "astrochem backend install kernels" });
+    const kept = process.env.ASTROCHEM_CACHE;
+    process.env.ASTROCHEM_CACHE = own;
+    await expect(chooseEngine({ engine: "native-c" })).rejects.toThrow(/no compiled kernels are installed/);
+    expect((await chooseEngine({}, () => {}, { isInference: true })).choice.engine).not.toBe("native-c");
+    process.env.ASTROCHEM_CACHE = kept;
+  });
+});
