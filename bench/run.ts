@@ -1,6 +1,6 @@
 /**
  * Measures training and inference beside PyTorch, in turn in one run: median milliseconds, rates, ratios. Writes bench/results.json.
- * Run: npm run bench [-- --rounds 5 --only "encode,decode" --engine compiled|native|wasm --threads 1]
+ * Run: npm run bench [-- --rounds 5 --seconds 0.5 --only "encode,decode" --engine compiled|native|wasm --threads 1]
  */
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ import { Peer } from "./peer.ts";
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "0.5" },
     only: { type: "string" },
     engine: { type: "string", default: "compiled" },
     threads: { type: "string" },
@@ -61,9 +62,9 @@ interface Measured {
   readonly peak_mb: number;
 }
 
-/** Repetitions of a round: about half a second. */
+/** Repetitions of a round: so many seconds, about. */
 function repetitions(milliseconds: number): number {
-  return Math.max(1, Math.min(200, Math.round(500 / milliseconds)));
+  return Math.max(1, Math.min(200, Math.round((1000 * Number(values.seconds)) / milliseconds)));
 }
 
 async function timed(run: () => Promise<unknown>, runs: number): Promise<number> {

@@ -13,6 +13,8 @@ export {
 } from "./data/dataset.ts";
 export { AstrochemError, CheckpointError, ConfigError, DataError, NumericsError } from "./errors.ts";
 export {
+  type Abundances,
+  type DecodeOptions,
   type Emulated,
   type EmulateOptions,
   Inference,

@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import type { RootName } from "../config/schemas.ts";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { findPoints, readPlan, type SweepPlan, sweepPaths, sweepsIn, writePlan } from "../sweeps/folder.ts";
@@ -18,7 +19,8 @@ import { collectAndTell, labelOf } from "./sweep-report.ts";
  */
 export async function multirun(command: Command, context: CommandContext, showsConfig: boolean): Promise<void> {
   const { resume } = context.args;
-  const begun = typeof resume === "string" ? takenUp(resume, context) : begin(command, context, showsConfig);
+  const begun =
+    typeof resume === "string" ? takenUp(resume, command.config!.root, context) : begin(command, context, showsConfig);
   if (begun === null) return;
   const { folder, plan, launcher } = begun;
   const place = relative(context.cwd, folder) || folder;
@@ -106,7 +108,7 @@ function emptyFolder(folder: string): string {
 }
 
 /** The sweep that `--resume` names, or the newest of this command. */
-function takenUp(resume: string, context: CommandContext): Begun {
+function takenUp(resume: string, root: RootName, context: CommandContext): Begun {
   const { command, cwd, overrides, configDirs, env, now } = context;
   const folder = resume === "" ? newestSweep(context) : resolve(cwd, resume);
   const plan = readPlan(folder);
@@ -125,7 +127,7 @@ function takenUp(resume: string, context: CommandContext): Begun {
   if (overrides.length === 0) return { folder, plan, launcher: plan.launcher };
   const words = [...plan.points[0]!.overrides, ...overrides];
   const { launcher } = planSweep(command, {
-    root: rootOf(command),
+    root,
     overrides: words,
     configDirs: [...plan.config_dirs, ...configDirs],
     cwd: plan.cwd,
@@ -136,9 +138,6 @@ function takenUp(resume: string, context: CommandContext): Begun {
   writePlan(folder, { ...plan, launcher });
   return { folder, plan, launcher };
 }
-
-const rootOf = (command: string) =>
-  command === "evaluate" ? "config_evaluate" : command === "train-emulator" ? "config_emulator" : "config";
 
 function newestSweep({ command, cwd }: CommandContext): string {
   const multirunFolder = join(cwd, "multirun");

@@ -1,7 +1,8 @@
 import { existsSync, fstatSync } from "node:fs";
 import { hostname } from "node:os";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { isatty } from "node:tty";
+import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { runFoldersIn } from "../formats/run-folders.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -26,9 +27,13 @@ export const watchCommand: Command = {
       import("./watching/watched-runs.ts"),
     ]);
     const runs = new WatchedRuns(folders, base, () => context.now().getTime());
-    const isEmpty = (await runs.poll()).runs.length === 0;
+    await runs.search();
     const served = await serve(runs, watchPage(shown), port);
-    tell(served, `${shown}${isEmpty ? ": no run is there yet, waiting for one" : ""}`, context);
+    tell(
+      served,
+      `${shown}: ${runs.count > 0 ? counted(runs.count, "run") : "no run is there yet, waiting for one"}`,
+      context,
+    );
     await untilTheEnd(context.signal);
     await served.close();
   },
@@ -50,7 +55,7 @@ function placesOf({ args, cwd }: CommandContext): { folders: () => readonly stri
         fix: "give a run's folder, one with runs below it, or none for the newest runs",
       });
     }
-    return { folders: () => [folder], base: folder, shown: relative(cwd, folder) || folder };
+    return { folders: () => [folder], base: folder, shown: args.folder };
   }
   const roots = ["outputs", "multirun"].map((name) => join(cwd, name));
   const newestDay = (): string[] => {
@@ -61,7 +66,7 @@ function placesOf({ args, cwd }: CommandContext): { folders: () => readonly stri
       .at(-1);
     return days.filter((day) => basename(day) === newest);
   };
-  return { folders: newestDay, base: cwd, shown: "outputs and multirun, the newest day" };
+  return { folders: newestDay, base: cwd, shown: "outputs and multirun (newest day)" };
 }
 
 function tell(served: { url: string; port: number }, what: string, { stdout, json }: CommandContext): void {

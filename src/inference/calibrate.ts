@@ -4,7 +4,7 @@ import { type CleanData, openCleanData } from "../data/clean-data.ts";
 import { checkStepsOf } from "../data/data-facts.ts";
 import type { Frame } from "../data/frame.ts";
 import { derivedSeed, RandomStream } from "../data/random.ts";
-import { DataError } from "../errors.ts";
+import { DataError, NumericsError } from "../errors.ts";
 import { whileWriting } from "../formats/lock.ts";
 import type { Trust } from "../models/trust.ts";
 import { readEmulator, readTraining, writeEmulator } from "../models/weights-file.ts";
@@ -229,6 +229,11 @@ async function trainingFacts(
     }
   }
   const rows: Rows = { data: joined(seen), width: surrogate.physicalParameters.length + surrogate.latentDim };
+  if (!rows.data.every(Number.isFinite)) {
+    throw new NumericsError("emulated training tracers grow without bound: there is nothing to calibrate", {
+      fix: "train the emulator again: weights of formats 1 and 2 know no bounds",
+    });
+  }
   const transform = whitening(rows, [surrogate.physicalParameters.length, surrogate.latentDim]);
   const starts = { data: Float32Array.from(totals), width: surrogate.elements.length };
   return {

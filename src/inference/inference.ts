@@ -28,14 +28,31 @@ import {
   type MatrixInput,
 } from "./arguments.ts";
 import { InputWarnings } from "./input-warnings.ts";
-import type { Abundances, DecodeOptions, Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
-import { type PhysicalParameter, startOf, type TrainedStart, trainedRanges, unknownFacts } from "./training-facts.ts";
+import type {
+  Abundances,
+  DecodeOptions,
+  Emulated,
+  EmulateOptions,
+  InferenceOptions,
+  PhysicalParameter,
+  ScaledOption,
+  TrainedStart,
+} from "./options.ts";
+import { startOf, trainedRanges, unknownFacts } from "./training-facts.ts";
 import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
-export type { Abundances, DecodeOptions, Emulated, EmulateOptions, InferenceOptions, ScaledOption } from "./options.ts";
-export type { PhysicalParameter, TrainedStart } from "./training-facts.ts";
+export type {
+  Abundances,
+  DecodeOptions,
+  Emulated,
+  EmulateOptions,
+  InferenceOptions,
+  PhysicalParameter,
+  ScaledOption,
+  TrainedStart,
+} from "./options.ts";
 
 /**
  * A trained surrogate: linear abundances and physical units in, linear abundances out. Calls may overlap. All that it needs
@@ -253,7 +270,7 @@ export class Inference {
     };
   }
 
-  /** As `emulate`, with all that trust is measured by; for a calibration. */
+  /** @internal As `emulate`, with all that trust is measured by; for a calibration. */
   passed(physical: MatrixInput, abundances: MatrixInput, options: EmulateOptions = {}): Promise<Passed> {
     return this.#call(() => this.#passed(physical, abundances, options));
   }
@@ -276,7 +293,7 @@ export class Inference {
     return { data, passed: { batch, steps, physical: scaled, latents, evolved, starts, times, ...known } };
   }
 
-  /** What measures trust with a calibration; the caller's to dispose. For the calibration itself. */
+  /** @internal What measures trust with a calibration; the caller's to dispose. For the calibration itself. */
   trustMeter(trust: Trust): TrustMeter {
     return new TrustMeter(this.#engine, trust, this);
   }

@@ -1,4 +1,5 @@
 import type { ComputeRequest } from "../backend/compute.ts";
+import type { ScaledParameter } from "../chemistry/scaling.ts";
 import type { Expected } from "../models/trust.ts";
 import type { Matrix, MatrixInput } from "./arguments.ts";
 import type { WarningListener } from "./input-warnings.ts";
@@ -60,4 +61,16 @@ export interface Emulated extends Abundances {
   readonly spread?: Matrix;
   /** With `trust`, [b, t] each: the error in dex that 9 of 10 states do not exceed, and bits of `trustFlags` that say why. */
   readonly trust?: Expected;
+}
+
+/** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
+export interface PhysicalParameter extends ScaledParameter {
+  readonly trained?: readonly [number, number] | undefined;
+}
+
+/** The state that the training tracers start from. */
+export interface TrainedStart {
+  /** Linear, [species]; null where each starts from its own. */
+  readonly abundances: Float64Array | null;
+  readonly origin: string;
 }

@@ -18,7 +18,8 @@ export function meanErrors(
   },
 ): Float64Array {
   const width = species.length;
-  const log = (x: number): number => Math.log10(Math.min(Math.max(x, lower), upper));
+  // What is no number counts as nothing.
+  const log = (x: number): number => Math.log10(x > lower ? Math.min(x, upper) : lower);
   return Float64Array.from({ length: truth.length / width }, (_, row) => {
     let [sum, count] = [0, 0];
     for (let at = row * width; at < (row + 1) * width; at++) {

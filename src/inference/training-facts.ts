@@ -1,18 +1,6 @@
-import type { ScaledParameter } from "../chemistry/scaling.ts";
 import { RangeWatch } from "../data/range-watch.ts";
 import type { EmulatorWeights } from "../models/weights-file.ts";
-
-/** A physical parameter of the emulator, the range that scales it, and what the training rows held where that is known. */
-export interface PhysicalParameter extends ScaledParameter {
-  readonly trained?: readonly [number, number] | undefined;
-}
-
-/** The state that the training tracers start from. */
-export interface TrainedStart {
-  /** Linear, [species]; null where each starts from its own. */
-  readonly abundances: Float64Array | null;
-  readonly origin: string;
-}
+import type { PhysicalParameter, TrainedStart } from "./options.ts";
 
 /** Counts conditions outside of what the surrogate was trained for: of the training rows, or of the configuration where those are not known. */
 export function trainedRanges({

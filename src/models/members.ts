@@ -39,6 +39,7 @@ export function joinMembers(weights: readonly EmulatorWeights[], paths: readonly
     ...first,
     provenance: { data_hash, seed, epoch: null, best_metric: null, ...(metric ? { metric } : {}), versions },
     members: weights.map(({ provenance }) => provenance),
+    trust: undefined,
     trainable,
   };
 }

@@ -22,7 +22,8 @@ import {
   type FrozenStep,
   rolloutStep,
 } from "./forward-steps.ts";
-import { distanceArrays, distanceStep, type Trust } from "./trust.ts";
+import type { Trust } from "./trust.ts";
+import { distanceArrays, distanceStep } from "./trust-distance.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 
 /** What float32 leaves of a residual that is met, and what counts as met. */

@@ -1,9 +1,6 @@
 import { z } from "zod";
-import { type HostTensors, hostTensor } from "../backend/engine.ts";
-import { tf } from "../backend/tf.ts";
 import { CheckpointError } from "../errors.ts";
 import type { NamedTensor } from "../formats/safetensors.ts";
-import type { FrozenStep } from "./forward-steps.ts";
 
 /**
  * The signals: what each says of a state, and its bit among the flags. A bit is set from the first step whose signal exceeds what 99 % of the
@@ -129,35 +126,6 @@ export function trustOf(
   };
 }
 
-/** Arrays of a program's state for `distanceStep`. */
-export function distanceArrays({ matrix, offset, sample }: Trust): HostTensors {
-  const d = offset.length;
-  return {
-    matrix: hostTensor(matrix, [d, d]),
-    offset: hostTensor(offset, [1, d]),
-    sample: hostTensor(sample, [sample.length / d, d]),
-  };
-}
-
-/** From the whitened sample: state of `distanceArrays`; input `seen` [rows, d]; output `distance` [rows], to the nearest of the sample. */
-export function distanceStep(): FrozenStep {
-  return {
-    // |q − s|² = |q|² − (2 q·s − |s|²): one product serves all rows and all of the sample.
-    prepare: ({ matrix, offset, sample }) => ({
-      matrix: matrix!,
-      offset: offset!,
-      twice: tf.mul(tf.transpose(sample!), 2),
-      squares: tf.expandDims(tf.sum(tf.square(sample!), 1), 0),
-    }),
-    batch: { seen: 0 },
-    step: ({ matrix, offset, twice, squares }, { seen }) => {
-      const q = tf.add<tf.Tensor2D>(tf.matMul(seen as tf.Tensor2D, matrix as tf.Tensor2D), offset!);
-      const nearest = tf.max(tf.sub(tf.matMul(q, twice as tf.Tensor2D), squares!), 1);
-      return { outputs: { distance: tf.sqrt(tf.maximum(tf.sub(tf.sum(tf.square(q), 1), nearest), 0)) } };
-    },
-  };
-}
-
 /** The signals of trajectories, step by step; what is left out is not known. */
 export interface Signals {
   readonly batch: number;
@@ -230,8 +198,9 @@ export function expectedErrors(trust: z.output<typeof trustMetadata>, signals: S
 
 /** How far a start is from the nearest of the training's: the largest difference of any element's total, dex. @param totals log10, [elements] */
 export function startDistance({ starts }: Pick<Trust, "starts">, totals: ArrayLike<number>): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let from = 0; from < starts.length; from += totals.length) {
+  // Species without formulas have no totals.
+  let least = totals.length === 0 ? 0 : Number.POSITIVE_INFINITY;
+  for (let from = 0; totals.length > 0 && from < starts.length; from += totals.length) {
     let largest = 0;
     for (let k = 0; k < totals.length; k++) largest = Math.max(largest, Math.abs(starts[from + k]! - totals[k]!));
     least = Math.min(least, largest);

@@ -95,6 +95,15 @@ describe("calibrate", () => {
     expect(readFileSync(weights(cwd)).equals(readFileSync(weights()))).toBe(true);
   });
 
+  it("counts the spread of an ensemble's members", async () => {
+    const cwd = folderWith("clean.h5", "weights");
+    const { code } = await command(cwd, "train-emulator", ...common, ...emulatorWords, "members=2");
+    const { members, trust } = readEmulator(weights(cwd));
+    expect([code, members?.length]).toEqual([0, 2]);
+    expect(trust!.reference.spread).toBeGreaterThan(0);
+    expect(trust!.sample.length).toBe(2 * 6 * 7 * 7);
+  });
+
   it("can be left out of a training", async () => {
     const cwd = folderWith("clean.h5", "weights");
     const { code } = await command(cwd, "train-emulator", ...common, ...emulatorWords, "calibrate=false");

@@ -1,14 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { chooseEngine } from "../../src/backend/choose-engine.ts";
 import { hostTensor } from "../../src/backend/engine.ts";
-import {
-  distanceArrays,
-  distanceStep,
-  expectedErrors,
-  startDistance,
-  type Trust,
-  trustFlags,
-} from "../../src/models/trust.ts";
+import { expectedErrors, startDistance, type Trust, trustFlags } from "../../src/models/trust.ts";
+import { distanceArrays, distanceStep } from "../../src/models/trust-distance.ts";
 import { engineRequest, engines } from "../helpers/tensors.ts";
 
 const trust: Trust = {
@@ -81,6 +75,7 @@ describe("the distance", () => {
   it("of a start is the largest difference of any total from the nearest trained start", () => {
     expect(startDistance(trust, [-4.1, -5.05])).toBeCloseTo(0.1, 5);
     expect(startDistance(trust, [-4.5, -5.2])).toBeCloseTo(0.3, 5);
+    expect(startDistance(trust, [])).toBe(0);
   });
 
   it.each(engines)("of a row is that of the whitened row to the nearest of the sample: %s", async (name) => {

@@ -96,12 +96,12 @@ export async function startCluster(): Promise<Cluster> {
   return cluster;
 }
 
-/** Processes whose command line names something in the folder: batch shells (of the spool), or points of a sweep. */
+/** Processes whose command line names the folder, or something in it: batch shells (of the spool), or points of a sweep. */
 export function tasksOf(folder: string): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => pid !== process.pid && read(`/proc/${pid}/cmdline`).includes(`${folder}/`));
+    .filter((pid) => pid !== process.pid && /^[/\0]/.test(read(`/proc/${pid}/cmdline`).split(folder)[1] ?? ""));
 }
 
 /** Its parent: of a batch shell, Slurm's step daemon. */

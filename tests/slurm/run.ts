@@ -180,13 +180,17 @@ async function killSomething(name: string): Promise<string | null> {
   };
   const task = (): string | undefined =>
     pick(pointsOf(name).flatMap(({ stage, state }) => (stage === "running" && state?.job ? [state.job] : [])));
+  const worker: Killing = () =>
+    one(
+      "a worker was killed",
+      tasksOf(pathOf(name)).filter((pid) => !shells().includes(pid)),
+      "SIGKILL",
+    );
   const kinds: readonly Killing[] = [
-    () =>
-      one(
-        "a worker was killed",
-        tasksOf(pathOf(name)).filter((pid) => !shells().includes(pid)),
-        "SIGKILL",
-      ),
+    // What happens most often: a task takes too much memory.
+    worker,
+    worker,
+    worker,
     () => one("a batch shell was killed", shells(), "SIGKILL"),
     () =>
       one(

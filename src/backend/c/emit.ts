@@ -1,6 +1,6 @@
 import { cFloat, elementwise } from "./elementwise.ts";
 import { fused, placed, readBy } from "./fuse.ts";
-import { kernels, mathsOf, vectors } from "./prelude.ts";
+import { kernels, mathsOf, vectors, type Width, widths } from "./prelude.ts";
 import type { CellProgram } from "./program.ts";
 import type { Buffer, Operand, Statement } from "./statements.ts";
 
@@ -51,16 +51,6 @@ export function wrapped(words: readonly string[], perLine = 8, indent = "  "): s
   for (let k = 0; k < words.length; k += perLine) lines.push(indent + words.slice(k, k + perLine).join(", "));
   return lines.join(",\n");
 }
-
-/** How many cells a function computes at once: a word of its name, and the number as C writes it. */
-export interface Width {
-  readonly word: string;
-  readonly cells: string;
-}
-
-export const block: Width = { word: "block", cells: "SG_BLOCK" };
-export const one: Width = { word: "one", cells: "1" };
-export const widths: readonly Width[] = [block, { word: "narrow", cells: "SG_NARROW" }, one];
 
 /** Programs as functions `sg_<name>_<width>`, with all that they need. @param programs  by name */
 export function cPrograms(programs: Readonly<Record<string, CellProgram>>, tables: Tables): string[] {

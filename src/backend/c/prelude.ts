@@ -1,4 +1,12 @@
-import type { Width } from "./emit.ts";
+/** How many cells a function computes at once: a word of its name, and the number as C writes it. */
+export interface Width {
+  readonly word: string;
+  readonly cells: string;
+}
+
+export const block: Width = { word: "block", cells: "SG_BLOCK" };
+export const one: Width = { word: "one", cells: "1" };
+export const widths: readonly Width[] = [block, { word: "narrow", cells: "SG_NARROW" }, one];
 
 /** Functions of vectors, without branches. */
 const maths = `/* Bits of numbers, and back. */
@@ -129,6 +137,8 @@ static inline void sg_gather(int width, size_t cells, size_t stride, int count, 
   size_t row[SG_BLOCK];
   for (int b = 0; b < width; b++) row[b] = ((size_t)b < cells ? (size_t)b : cells - 1) * stride;
   for (int k = 0; k < count; k++) {
+    /* The rows of the next block: a line of the cache each. */
+    for (int b = 0; k % 16 == 0 && b < width; b++) SG_PREFETCH(from + row[b] + (size_t)width * stride + k);
     for (int b = 0; b < width; b++) to[k * width + b] = from[row[b] + (size_t)k];
   }
 }
@@ -201,6 +211,7 @@ typedef float sg_loose;
 typedef uint32_t sg_words;
 #define SG_ALL(x) (x)
 #define SG_PICK(test, yes, no) ((test) ? (yes) : (no))
+#define SG_PREFETCH(p) (void)0
 #else
 #if defined(__AVX512F__)
 #define SG_LANES 16
@@ -213,6 +224,7 @@ typedef float sg_vector __attribute__((vector_size(SG_LANES * 4)));
 typedef float sg_loose __attribute__((vector_size(SG_LANES * 4), aligned(4), may_alias));
 typedef uint32_t sg_words __attribute__((vector_size(SG_LANES * 4)));
 #define SG_ALL(x) ((x) - (sg_vector){0.0f})
+#define SG_PREFETCH(p) __builtin_prefetch(p)
 #define SG_PICK(test, yes, no) sg_pick((sg_words)(test), yes, no)
 
 static inline sg_vector sg_pick(sg_words test, sg_vector yes, sg_vector no)

@@ -1,5 +1,5 @@
-import { cPrograms, Tables, type Width, widths } from "../c/emit.ts";
-import { movers } from "../c/prelude.ts";
+import { cPrograms, Tables } from "../c/emit.ts";
+import { movers, type Width, widths } from "../c/prelude.ts";
 import { type CellProgram, cellProgram } from "../c/program.ts";
 import type { HostTensors, ProgramOptions, StepFunction } from "../engine.ts";
 import { recordStep, type Shapes } from "../recorder.ts";

@@ -24,6 +24,8 @@ export class FileTail {
   #unfinished: Buffer = Buffer.alloc(0);
   /** When the file was last written; 0 where there is none. */
   modified_ms = 0;
+  /** Whether more is there than was read. */
+  isBehind = false;
 
   constructor(path: string, newest_bytes: number | null = null) {
     this.#path = path;
@@ -33,9 +35,10 @@ export class FileTail {
   async read(): Promise<NewLines> {
     const found = await stat(this.#path).catch(() => null);
     const look = found?.isFile() ? `${found.ino} ${found.size} ${found.mtimeMs}` : "";
-    if (look === this.#look) return { lines: [], isReplaced: false };
+    if (look === this.#look && !this.isBehind) return { lines: [], isReplaced: false };
     this.#look = look;
     this.modified_ms = look === "" ? 0 : found!.mtimeMs;
+    this.isBehind &&= look !== "";
     if (look === "") return { lines: [], isReplaced: this.#begin(0) };
     const file = await open(this.#path).catch(() => null);
     if (file === null) return { lines: [], isReplaced: false };
@@ -53,7 +56,7 @@ export class FileTail {
     const isSkipping = size - this.#end > newest;
     if (isSkipping) this.#begin(size - newest);
     const bytes = await bytesOf(file, this.#end, Math.min(most_bytes, size - this.#end));
-    if (bytes.length < size - this.#end) this.#look = "more";
+    this.isBehind = bytes.length < size - this.#end;
     this.#end += bytes.length;
     this.#before = Buffer.concat([this.#before, bytes]).subarray(-compared_bytes);
     const text = Buffer.concat([this.#unfinished, bytes]);

@@ -114,7 +114,7 @@ export class WatchedRun {
       points.isWhole ||
       log.lines.length > 0;
     this.#head = head;
-    this.#isSettled = this.#outcome !== null;
+    this.#isSettled = this.#outcome !== null && !this.#epochs.isBehind;
     return isNews ? { ...head, isWhole: points.isWhole, points: points.new, log: this.#lines } : null;
   }
 
@@ -154,7 +154,7 @@ export class WatchedRun {
   #addEpochs({ lines, isReplaced }: { lines: readonly string[]; isReplaced: boolean }) {
     const records = lines.flatMap((line) => soundJson(recordSchema, line) ?? []);
     let isWhole = isReplaced;
-    if (isReplaced) [this.#points, this.#before, this.#facts] = [[], [], this.#readFacts()];
+    if (isReplaced) [this.#points, this.#before, this.#best, this.#facts] = [[], [], null, this.#readFacts()];
     const first = this.#points.length;
     for (const record of records) {
       // Those of an ensemble's members are counted on.
@@ -164,18 +164,13 @@ export class WatchedRun {
         isWhole = true;
         this.#points = this.#points.filter((point) => point[0] < epoch);
       }
+      if (record.metric !== null) this.#best = Math.min(this.#best ?? record.metric, record.metric);
       const { train_loss, dex, mean, learning_rate, items_per_second, seconds_training, seconds_validation } = record;
       const seconds = secondsOf(this.#points.at(-1)) + (seconds_training ?? 0) + (seconds_validation ?? 0);
       this.#points.push([epoch, train_loss.total, dex, mean, learning_rate, items_per_second, seconds]);
     }
     // Where an epoch's errors are no numbers they do not tell.
     if (metricOf(records as object[]) === "dex") this.#metric = "dex";
-    // Their places in a point.
-    const values = (isWhole ? this.#points : this.#points.slice(first)).map(
-      (point) => point[this.#metric === "dex" ? 2 : 3],
-    );
-    const known = [isWhole ? null : this.#best, ...values].filter((value) => value !== null && value !== undefined);
-    this.#best = known.length > 0 ? Math.min(...known) : null;
     const fresh = isWhole ? [...this.#points] : this.#points.slice(first);
     // Of a long training every other epoch is as good for the eye.
     if (this.#points.length > mostPoints) this.#points = this.#points.filter((_, i, all) => (all.length - i) % 2 === 1);
@@ -195,9 +190,10 @@ export class WatchedRun {
 
   #stateAt(now: number): RunView["state"] {
     if (this.#outcome !== null) return this.#outcome === "completed" ? "ended" : this.#outcome;
-    const lock = lockOf(this.#folder);
-    const wrote = Math.max(lock.touched_ms, this.#epochs.modified_ms, this.#log.modified_ms);
-    return lock.isHeld && now - wrote < silence_ms ? "running" : "silent";
+    const lock = runLock(this.#folder);
+    const touched = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const wrote = Math.max(touched, this.#epochs.modified_ms, this.#log.modified_ms);
+    return now - wrote < silence_ms && lockState(lock) === "held" ? "running" : "silent";
   }
 
   /** By the ten last epochs: those of another phase take another time. */
@@ -217,15 +213,6 @@ export class WatchedRun {
 
 function secondsOf(point: Point | undefined): number {
   return (point?.at(-1) as number | undefined) ?? 0;
-}
-
-function lockOf(folder: string): { isHeld: boolean; touched_ms: number } {
-  const path = runLock(folder);
-  try {
-    return { isHeld: lockState(path) === "held", touched_ms: statSync(path).mtimeMs };
-  } catch {
-    return { isHeld: false, touched_ms: 0 };
-  }
 }
 
 const levels: Readonly<Record<number, string>> = { 20: "debug: ", 40: "warning: ", 50: "error: ", 60: "error: " };

@@ -30,23 +30,8 @@ export class WatchedRuns {
     [this.#folders, this.#base, this.#now] = [folders, base, now];
   }
 
-  get all(): Changes {
-    return { now: this.#now(), runs: [...this.#runs.values()].map(({ run }) => run.view), gone: [] };
-  }
-
-  /** Looks at all runs, one after the other: network disks are not asked hundreds of things at once. */
-  async poll(): Promise<Changes> {
-    const gone = this.#looks++ % looksPerSearch === 0 ? await this.#search() : [];
-    const now = this.#now();
-    const runs: RunView[] = [];
-    for (const { run } of this.#runs.values()) {
-      const change = await run.poll(now);
-      if (change) runs.push(change);
-    }
-    return { now, runs, gone };
-  }
-
-  async #search(): Promise<number[]> {
+  /** Looks for runs, not at them. @returns ids of those that are gone */
+  async search(): Promise<number[]> {
     const found = new Set<string>();
     for (const folder of this.#folders()) await this.#find(folder, deepest, found);
     const gone = [...this.#runs].filter(([folder]) => !found.has(folder));
@@ -57,6 +42,26 @@ export class WatchedRuns {
       this.#runs.set(folder, { id: this.#ids, run: new WatchedRun(folder, this.#ids++, name) });
     }
     return gone.map(([, { id }]) => id);
+  }
+
+  get count(): number {
+    return this.#runs.size;
+  }
+
+  get all(): Changes {
+    return { now: this.#now(), runs: [...this.#runs.values()].map(({ run }) => run.view), gone: [] };
+  }
+
+  /** Looks at all runs, one after the other: network disks are not asked hundreds of things at once. */
+  async poll(): Promise<Changes> {
+    const gone = this.#looks++ % looksPerSearch === 0 ? await this.search() : [];
+    const now = this.#now();
+    const runs: RunView[] = [];
+    for (const { run } of this.#runs.values()) {
+      const change = await run.poll(now);
+      if (change) runs.push(change);
+    }
+    return { now, runs, gone };
   }
 
   /** A run's folder has an environment.json, and no runs below it. Links are not followed. */

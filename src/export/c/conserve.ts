@@ -1,5 +1,6 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
-import { type Width, wrapped } from "../../backend/c/emit.ts";
+import { wrapped } from "../../backend/c/emit.ts";
+import type { Width } from "../../backend/c/prelude.ts";
 import type { Description } from "./description.ts";
 
 /** What the functions below walk through. */

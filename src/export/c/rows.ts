@@ -1,4 +1,4 @@
-import type { Width } from "../../backend/c/emit.ts";
+import type { Width } from "../../backend/c/prelude.ts";
 import { sizeOf } from "../../backend/engine.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import type { Description } from "./description.ts";

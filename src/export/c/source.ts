@@ -1,6 +1,6 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
-import { block, cPrograms, one, Tables, widths, wrapped } from "../../backend/c/emit.ts";
-import { movers } from "../../backend/c/prelude.ts";
+import { cPrograms, Tables, wrapped } from "../../backend/c/emit.ts";
+import { block, movers, one, widths } from "../../backend/c/prelude.ts";
 import type { Models } from "../onnx-parts.ts";
 import { conserveFunctions, conserveTables } from "./conserve.ts";
 import type { Description } from "./description.ts";

@@ -158,4 +158,16 @@ describe("a run", () => {
     expect(run!.points.length).toBeLessThanOrEqual(2500);
     expect(run!.points.at(-1)![0]).toBe(5000);
   });
+
+  it("is read to its end where it has ended and its log is long", async () => {
+    const folder = temporaryFolder();
+    writeRun(folder);
+    const text = "x".repeat(1500);
+    const lines = Array.from({ length: 5000 }, (_, epoch) => JSON.stringify({ epoch, metric: 5000 - epoch, text }));
+    writeFileSync(join(folder, "epochs.jsonl"), `${lines.join("\n")}\n`);
+    endRun(folder, "completed");
+    const runs = watch(folder);
+    for (let look = 0; look < 3; look++) await runs.poll();
+    expect(runs.all.runs[0]).toMatchObject({ best: 1 });
+  });
 });
