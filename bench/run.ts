@@ -13,12 +13,13 @@ import { writeFileAtomic } from "../src/formats/atomic-file.ts";
 import { packageVersion } from "../src/version.ts";
 import { CPath } from "./c-path.ts";
 import { type BenchCase, benchModels, cases, prepare } from "./cases.ts";
-import { Peer } from "./peer.ts";
+import { type Clock, Peer } from "./peer.ts";
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "0.5" },
+    clock: { type: "string", default: "wall" },
     only: { type: "string" },
     engine: { type: "string", default: "compiled" },
     threads: { type: "string" },
@@ -34,8 +35,11 @@ const asked = {
 } as const;
 const engineName = values.engine as keyof typeof asked;
 if (!(engineName in asked)) throw new Error(`--engine ${values.engine}: one of ${Object.keys(asked).join(", ")}`);
+const clock: Clock = values.clock === "cpu" ? "cpu" : "wall";
+/** Of the repetitions of a round. Of processor time the least: what a busy machine adds to it is its own. */
+const middle = (times: number[]): number => (clock === "cpu" ? Math.min(...times) : median(times));
 const rounds = Number(values.rounds);
-const cores = availableParallelism();
+const cores = clock === "cpu" ? 1 : availableParallelism();
 const allThreads = engineName === "compiled" ? [...new Set([1, cores])] : [engineName === "wasm" ? 1 : cores];
 const threadCounts = values.threads ? [Number(values.threads)] : allThreads;
 
@@ -70,11 +74,12 @@ function repetitions(milliseconds: number): number {
 async function timed(run: () => Promise<unknown>, runs: number): Promise<number> {
   const times: number[] = [];
   for (let k = 0; k < runs; k++) {
-    const started = performance.now();
+    const [started, used] = [performance.now(), process.cpuUsage()];
     await run();
-    times.push(performance.now() - started);
+    const { user, system } = process.cpuUsage(used);
+    times.push(clock === "cpu" ? (user + system) / 1000 : performance.now() - started);
   }
-  return median(times);
+  return middle(times);
 }
 
 /** Something that is timed in turn with the others. */
@@ -108,7 +113,7 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
   const ours = await enginesFor(bench);
   const ofC = c?.has(name) ? [...new Set([1, cores])] : [];
   const inC = ofC.map((threads): Contender => {
-    const run = async (runs: number) => median(await c!.run(name, batch, steps, threads, runs));
+    const run = async (runs: number) => middle(await c!.run(name, batch, steps, threads, runs));
     return { path: "C", threads, times: [], run, dispose: () => {} };
   });
   const all = [...ours, ...inC];
@@ -119,7 +124,7 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
   for (let round = 0; round < rounds; round++) {
     for (const contender of all) contender.times.push(await contender.run(runs));
     for (const { threads, times } of peers) {
-      times.push(median(await peer!.run({ case: name, batch, steps, threads, runs })));
+      times.push(middle(await peer!.run({ case: name, batch, steps, threads, runs })));
     }
     if (!peer || bench.flops === undefined) continue;
     const products: number[] = [];
@@ -149,8 +154,8 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
   });
 }
 
-const peer = Peer.start(values.python);
-const c = CPath.start(benchModels(), values.cc);
+const peer = Peer.start(values.python, clock);
+const c = CPath.start(benchModels(), values.cc, clock);
 const results: Measured[] = [];
 for (const bench of cases) {
   if (values.only && !values.only.split(",").some((only) => bench.name.startsWith(only))) continue;
@@ -173,6 +178,7 @@ const environment = {
   cores,
   rounds,
   engine: engineName,
+  clock,
 };
 writeFileAtomic("bench/results.json", `${JSON.stringify({ environment, results }, null, 1)}\n`);
 process.stdout.write(
