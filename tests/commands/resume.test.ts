@@ -213,6 +213,32 @@ describe.each(kinds)("%s --resume", (kind) => {
   });
 });
 
+describe("--pause-after", () => {
+  it.each(kinds)("%s pauses after so many epochs, and goes on to the same bits", async (kind) => {
+    const cwd = folderFor(kind);
+    const args = [kind, ...words[kind], "run_dir=run"];
+    const epochs = () => readFileSync(join(cwd, "run/epochs.jsonl"), "utf8").trim().split("\n");
+    expect((await command([...args, "--pause-after", "2"], cwd)).code).toBe(0);
+    expect(json(join(cwd, "run/summary.json"))).toMatchObject({ outcome: "interrupted", epochs: 2 });
+    expect(existsSync(join(cwd, `${weightsOf[kind]}.safetensors`))).toBe(false);
+    const second = await command([kind, "--resume", "run", "--pause-after", "3"], cwd);
+    expect([second.code, second.stdout, epochs().length]).toEqual([
+      0,
+      expect.stringContaining("ended: interrupted"),
+      3,
+    ]);
+    const third = await command([kind, "--resume", "run"], cwd);
+    expect([third.code, epochs().length]).toEqual([0, 5]);
+    expect(json(join(cwd, "run/summary.json"))).toMatchObject({ outcome: "completed" });
+    expectSame(cwd, kind);
+  });
+
+  it("is a number of epochs", async () => {
+    const { code, stderr } = await command(["train-autoencoder", "--pause-after", "0"], temporaryFolder());
+    expect([code, stderr]).toEqual([2, expect.stringContaining("--pause-after is no number of epochs")]);
+  });
+});
+
 describe("train-emulator members=2", () => {
   const kind = "train-emulator";
   // A calibration belongs to the whole, not to a member.
