@@ -51,7 +51,11 @@ if (reason !== null) {
   process.exit(0);
 }
 say(`seed ${seed}`);
-const cluster = await startCluster();
+// A Slurm that does not start says nothing of this program.
+const cluster = await startCluster().catch((error: unknown) => {
+  say(`NOT TESTED: sweeps on Slurm: ${(error as Error).message}`);
+  process.exit(0);
+});
 try {
   await test(cluster);
 } finally {
@@ -137,13 +141,13 @@ async function manyTasks(env: NodeJS.ProcessEnv): Promise<void> {
   const open = withQueue(found, queue).filter(({ stage }) => stage === "waiting").length;
   if (open > 0) problems.push(`many: ${open} of 1200 points are in no queue`);
   astrochem(env, "sweep", "cancel", "many");
-  await ended("many", env, 1200);
+  await ended("many", env, 1200, 120_000);
   say(`1200 points: ${queue?.size} tasks in the queue, and none once they are cancelled`);
 }
 
 /** Waits until Slurm has no task of the sweep any more. */
-async function ended(name: string, env: NodeJS.ProcessEnv, points = 2 * seeds): Promise<void> {
-  const limit = performance.now() + 900_000;
+async function ended(name: string, env: NodeJS.ProcessEnv, points = 2 * seeds, ms = 900_000): Promise<void> {
+  const limit = performance.now() + ms;
   for (; performance.now() < limit; await sleep(1000)) {
     const queue = queuedPoints(pathOf(name), points, env);
     if (queue !== null && queue.size === 0) return;
