@@ -4,6 +4,7 @@ import { resolveIn } from "../config/paths.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { counted } from "../counted.ts";
 import type { CachePaths } from "../data/autoencoder-cache.ts";
+import { ConfigError } from "../errors.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
 import type { EpochRecord } from "../training/observer.ts";
@@ -26,6 +27,10 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
     describe:
       "go on with a run: its folder, or nothing for the newest unfinished one of this configuration; with -m the same of a sweep",
   },
+  "pause-after": {
+    type: "number",
+    describe: "pause after so many epochs in all, as an interruption does: --resume goes on to the same bits",
+  },
   strict: strictOption,
   "resume-or-fresh": {
     type: "boolean",
@@ -34,6 +39,14 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
   ...overwriteOption,
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
+
+/** @throws ConfigError for anything but a number of epochs */
+function pauseAfter(args: CommandContext["args"]): number | undefined {
+  const epochs = args["pause-after"];
+  if (epochs === undefined) return undefined;
+  if (Number.isSafeInteger(epochs) && Number(epochs) > 0) return Number(epochs);
+  throw new ConfigError("--pause-after is no number of epochs", { fix: "give a whole number from 1 on" });
+}
 
 /** What a training reads and writes; all paths absolute. */
 interface TrainingFiles {
@@ -111,6 +124,7 @@ export async function runTraining(
       describe: (inputs) => run.writeEnvironment({ inputs }),
       expected: context.repeat?.inputs ?? null,
       maxSteps: context.repeat?.maxSteps,
+      pauseAfter: pauseAfter(context.args),
       checkpoints: {
         folder: join(run.folder, "checkpoints"),
         minutes: config.checkpoint_minutes,

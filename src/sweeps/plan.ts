@@ -17,6 +17,8 @@ export interface PlannedSweep {
   readonly launcher: LauncherConfig;
   /** Folder of the sweep, where the words give one. */
   readonly run_dir: string | null;
+  /** The words of the command alone, as given. */
+  readonly own: readonly string[];
   readonly points: readonly Point[];
   readonly notes: readonly string[];
 }
@@ -26,13 +28,18 @@ const ofSweep = /^\+*(launchers?[.@=]|run_dir=|hydra\.run\.dir=)/;
 /**
  * Composes every point before any is run, so that no mistake is found after hours. Points compute with the threads that their launcher
  * gives them; trainings keep their weights in their run folders; caches that differ lie apart.
+ * @param pointsOf what the points are; the product of all values, where nothing else is said
  * @throws ConfigError where a point cannot be composed, or two would write the same file
  */
-export function planSweep(command: string, options: Omit<LoadOptions<RootName>, "from">): PlannedSweep {
+export function planSweep(
+  command: string,
+  options: Omit<LoadOptions<RootName>, "from">,
+  pointsOf: typeof sweepPoints = sweepPoints,
+): PlannedSweep {
   const { overrides } = options;
   const own = overrides.filter((text) => !ofSweep.test(text));
   if (command === "preprocess") own.push(...sharesOf(own));
-  const points = sweepPoints(own, (key) => optionsOfGroup(key, options));
+  const points = pointsOf(own, (key) => optionsOfGroup(key, options));
   const words = overrides.filter((text) => ofSweep.test(text));
   const { launcher, run_dir } = loadConfig({ ...options, overrides: [...points[0]!.overrides, ...words] }).config;
   const loaded = points.map((point) => loadConfig({ ...options, overrides: point.overrides }));
@@ -47,6 +54,7 @@ export function planSweep(command: string, options: Omit<LoadOptions<RootName>, 
   return {
     launcher,
     run_dir,
+    own,
     points: points.map((point, i) => ({ ...point, overrides: [...point.overrides, ...added, ...caches[i]!] })),
     notes: [...new Set(loaded.flatMap(({ notes }) => notes))],
   };

@@ -31,6 +31,8 @@ export interface RunTools {
   readonly expected?: CheckpointOrigin | null;
   /** Optimizer steps at most, to repeat a training that its time limit ended; absent: no limit. */
   readonly maxSteps?: number | undefined;
+  /** Epochs after which it pauses; absent: it does not. */
+  readonly pauseAfter?: number | undefined;
 }
 
 /** Where a training's state is kept, and where it goes on from. */

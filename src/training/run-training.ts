@@ -65,7 +65,7 @@ export function runTraining<Batch>(
 
 async function train<Batch>(job: TrainingJob, tools: RunTools, training: OpenTraining<Batch>): Promise<TrainingReport> {
   const { origin, phases, validation } = training;
-  const { engine, chooseEngine, now, signal, maxSteps } = tools;
+  const { engine, chooseEngine, now, signal, maxSteps, pauseAfter } = tools;
   const weights = job.model.save_model ? job.weights : null;
   const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
   const resumed = resumedState(tools, origin);
@@ -83,6 +83,7 @@ async function train<Batch>(job: TrainingJob, tools: RunTools, training: OpenTra
     keeper: keeperOf(tools, origin, (path, made) => training.write(path, bestOf(made.state), encodeCheckpoint(made))),
     resumed,
     maxSteps,
+    pauseAfter,
   });
   let outcome: TrainingOutcome;
   try {

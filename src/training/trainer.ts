@@ -54,6 +54,8 @@ export interface TrainerOptions<Batch> {
   readonly resumed?: TrainingState | undefined;
   /** Optimizer steps after which the training ends its epoch, as if its time were up. */
   readonly maxSteps?: number | undefined;
+  /** Epochs after which the training pauses, as an interruption does: it can go on from its checkpoint, to the same bits. */
+  readonly pauseAfter?: number | undefined;
 }
 
 /** How a training ended. */
@@ -164,7 +166,8 @@ export abstract class Trainer<Batch> {
   }
 
   get #interrupted(): boolean {
-    return this.options.signal?.aborted ?? false;
+    const { signal, pauseAfter } = this.options;
+    return signal?.aborted === true || (pauseAfter !== undefined && this.#memory.log.length >= pauseAfter);
   }
 
   /** @param position  of the same phase, to go on from */
