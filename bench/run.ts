@@ -1,7 +1,8 @@
 /**
  * Measures training and inference beside PyTorch, in turn in one run: median milliseconds, rates, ratios. Writes bench/results.json.
- * Run: npm run bench [-- --rounds 5 --seconds 0.5 --only "encode,decode" --engine compiled|native|wasm --threads 1]
+ * Run: npm run bench [-- --rounds 5 --seconds 0.5 --only "encode,decode" --engine compiled|native|wasm --threads 1 --history]
  */
+import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { median } from "../src/analysis/prediction-metrics.ts";
@@ -13,6 +14,7 @@ import { writeFileAtomic } from "../src/formats/atomic-file.ts";
 import { packageVersion } from "../src/version.ts";
 import { CPath } from "./c-path.ts";
 import { type BenchCase, benchModels, cases, prepare } from "./cases.ts";
+import { appendHistory, type HistoryEntry, readHistory, slowerThanBefore } from "./history.ts";
 import { type Clock, Peer } from "./peer.ts";
 
 const { values } = parseArgs({
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     engine: { type: "string", default: "compiled" },
     threads: { type: "string" },
+    history: { type: "boolean", default: false },
     cc: { type: "string", default: process.env.CC ?? "cc" },
     python: { type: "string", default: process.env.PYTHON ?? "python3" },
   },
@@ -53,6 +56,8 @@ interface Measured {
   readonly path: string;
   readonly threads: number;
   readonly milliseconds: number;
+  /** Milliseconds, one number a round. */
+  readonly rounds: readonly number[];
   readonly rate: number;
   /** Of the peer at its best thread setting. */
   readonly peer_milliseconds: number | null;
@@ -143,6 +148,7 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
       path,
       threads,
       milliseconds,
+      rounds: times,
       rate: (1000 * bench.items) / milliseconds,
       peer_milliseconds: best ? median(best.times) : null,
       peer_threads: best?.threads ?? null,
@@ -198,3 +204,40 @@ process.stdout.write(
     results,
   )}\n`,
 );
+if (values.history) tellHistory("bench/history.jsonl");
+
+/** Keeps the results and prints what became slower; what goes wrong with it is told and fails nothing. */
+function tellHistory(path: string): void {
+  const git = (...args: string[]): string | null => {
+    const { status, stdout } = spawnSync("git", args, { encoding: "utf8" });
+    return status === 0 ? stdout.trim() : null;
+  };
+  const common = {
+    time: new Date().toISOString(),
+    commit: git("rev-parse", "HEAD"),
+    dirty: Boolean(git("status", "--porcelain", "--untracked-files=no")),
+    cpu: cpus()[0]?.model ?? "unknown",
+    // Of the machine: `--clock cpu` uses one of them.
+    cores: availableParallelism(),
+    node: process.versions.node,
+    clock,
+  };
+  const entries = results.map(
+    ({ case: name, path, threads, rounds, peer_milliseconds }): HistoryEntry => ({
+      ...common,
+      case: name,
+      path,
+      threads,
+      rounds,
+      peer_milliseconds,
+    }),
+  );
+  try {
+    const { entries: earlier, unreadable } = readHistory(path);
+    if (unreadable > 0) process.stderr.write(`${path}: ${unreadable} unreadable lines passed over\n`);
+    process.stdout.write(`${slowerThanBefore(earlier, entries).join("\n")}\n`);
+    appendHistory(path, entries);
+  } catch (error) {
+    process.stderr.write(`warning: no history: ${(error as Error).message}\n`);
+  }
+}

@@ -11,6 +11,10 @@ const largestStep = 2;
 export const roundedCharge = 1e-6;
 /** The least normal float32. */
 const leastNormal = 2 ** -126;
+/** A weight is the eighth root of a species' share: so many square roots, one in the other. None is smaller than the other number. */
+export const [shareRoots, leastWeight] = [3, 0.2];
+/** Iterations with weights. States that need more are far off: there those of a small weight would drive the others out of all bounds. */
+export const weightedIterations = 8;
 /** What a pivot of the scaled matrix may fall to before its constraint counts as one of the others. */
 const dependent = 1e-13;
 
@@ -25,8 +29,10 @@ export interface Correction {
 }
 
 /**
- * Exact conservation: the abundances closest in relative entropy that have given totals of every element and of the charge,
- * x' = x · exp(A λ) with Aᵀ x' = b, in float64: total by total from afar, by Newton's method near by. They stay positive. See docs/trust.md.
+ * Exact conservation: the abundances closest in weighted relative entropy that have given totals of every element and of the charge,
+ * x' = x · exp(w A λ) with Aᵀ x' = b, in float64, by Newton's method. They stay positive. The weight w of a species grows with its
+ * share in what it is made of: trace species cannot be what is wrong with a total. From afar all weights are 1, and totals are met one by one
+ * first. See docs/trust.md.
  */
 export class Conservation {
   /** The elements of some species, then `charge` where some are charged: the columns of the totals. */
@@ -37,6 +43,7 @@ export class Conservation {
   readonly #starts: Int32Array;
   readonly #columns: Int32Array;
   readonly #counts: Float64Array;
+  readonly #state: Float64Array;
   readonly #weights: Float64Array;
   readonly #totals: Float64Array;
   readonly #holders: Float64Array;
@@ -71,6 +78,7 @@ export class Conservation {
       Float64Array.from(counts),
     ];
     const n = this.names.length;
+    this.#state = new Float64Array(this.species);
     this.#weights = new Float64Array(this.species);
     this.#moves = new Float64Array(this.species);
     [this.#totals, this.#holders, this.#step, this.#row] = [n, n, n, n].map((length) => new Float64Array(length)) as [
@@ -88,7 +96,7 @@ export class Conservation {
    * of an ionised start is as large as all the charges of a dense core.
    */
   totals(abundances: ArrayLike<number>): Float64Array {
-    this.#weights.set(abundances);
+    this.#state.set(abundances);
     this.#sum();
     const sums = this.#totals.slice();
     const k = this.names.indexOf("charge");
@@ -98,7 +106,7 @@ export class Conservation {
 
   /** How far a state's totals are from those wanted, [names]: relative to them, of the charge to all charges; 0 of what is wanted to be 0. */
   off(abundances: ArrayLike<number>, wanted: ArrayLike<number>): Float64Array {
-    this.#weights.set(abundances);
+    this.#state.set(abundances);
     this.#sum();
     return this.#totals.map((total, k) => {
       const size = this.names[k] === "charge" ? this.#holders[k]! : wanted[k]!;
@@ -123,7 +131,7 @@ export class Conservation {
    * @param totals      [names]
    */
   project(abundances: Float32Array, totals: ArrayLike<number>): Correction {
-    const x = this.#weights;
+    const x = this.#state;
     x.set(abundances);
     this.#sum();
     let absent = 0;
@@ -132,16 +140,20 @@ export class Conservation {
       this.#isAsked[k] = this.#holders[k]! > 0 && (isCharge || totals[k]! > 0) ? 1 : 0;
       absent += 1 - this.#isAsked[k]!;
     }
+    this.#weigh();
     let residual = this.#residual(totals);
-    for (let i = 0; residual > tolerance && i < mostIterations; i++) {
-      if (residual > near && i < sweeps) {
-        for (let k = 0; k < this.names.length; k++) if (this.#isAsked[k]) this.#scaleTo(k, totals[k]!);
-      } else {
-        this.#factor();
-        this.#solve(totals);
-        this.#move();
-      }
+    for (let i = 0; residual > tolerance && i < weightedIterations; i++) residual = this.#newton(totals);
+    if (!(residual <= tolerance)) {
+      x.set(abundances);
+      this.#weights.fill(1);
       residual = this.#residual(totals);
+      for (let i = 0; residual > tolerance && i < mostIterations; i++) {
+        if (residual <= near || i >= sweeps) residual = this.#newton(totals);
+        else {
+          for (let k = 0; k < this.names.length; k++) if (this.#isAsked[k]) this.#scaleTo(k, totals[k]!);
+          residual = this.#residual(totals);
+        }
+      }
     }
     if (!(residual <= 1e-6)) return { mean_dex: 0, residual, absent };
     let sum = 0;
@@ -153,10 +165,10 @@ export class Conservation {
     return { mean_dex: sum / (this.species * Math.LN10), residual, absent };
   }
 
-  /** Totals of the weights, and what holds each: |counts| · abundances. */
+  /** Totals of the state, and what holds each: |counts| · abundances. */
   #sum(): void {
     const [x, starts, columns, counts, totals, holders] = [
-      ...[this.#weights, this.#starts, this.#columns, this.#counts, this.#totals, this.#holders],
+      ...[this.#state, this.#starts, this.#columns, this.#counts, this.#totals, this.#holders],
     ] as [Float64Array, Int32Array, Int32Array, Float64Array, Float64Array, Float64Array];
     totals.fill(0);
     holders.fill(0);
@@ -166,6 +178,27 @@ export class Conservation {
         totals[columns[i]!]! += amount;
         holders[columns[i]!]! += Math.abs(amount);
       }
+    }
+  }
+
+  /** One step, and the residual after it. */
+  #newton(wanted: ArrayLike<number>): number {
+    this.#factor();
+    this.#solve(wanted);
+    this.#move();
+    return this.#residual(wanted);
+  }
+
+  /** How far each species may move: by its share in its totals, added up. */
+  #weigh(): void {
+    for (let s = 0; s < this.species; s++) {
+      let share = 0;
+      for (let i = this.#starts[s]!; i < this.#starts[s + 1]!; i++) {
+        const k = this.#columns[i]!;
+        if (this.#isAsked[k]) share += (Math.abs(this.#counts[i]!) * this.#state[s]!) / this.#holders[k]!;
+      }
+      for (let i = 0; i < shareRoots; i++) share = Math.sqrt(share);
+      this.#weights[s] = Math.max(share, leastWeight);
     }
   }
 
@@ -180,17 +213,17 @@ export class Conservation {
     return largest;
   }
 
-  /** Cholesky's factor of Aᵀ diag(x) A, scaled on both sides to ones on its diagonal: elements differ by 1e7. */
+  /** Cholesky's factor of Aᵀ diag(w x) A, scaled on both sides to ones on its diagonal: elements differ by 1e7. */
   #factor(): void {
     const n = this.names.length;
     const [x, starts, columns, counts, m, scales] = [
-      ...[this.#weights, this.#starts, this.#columns, this.#counts, this.#matrix, this.#row],
+      ...[this.#state, this.#starts, this.#columns, this.#counts, this.#matrix, this.#row],
     ] as [Float64Array, Int32Array, Int32Array, Float64Array, Float64Array, Float64Array];
     m.fill(0);
     for (let s = 0; s < x.length; s++) {
       const end = starts[s + 1]!;
       for (let i = starts[s]!; i < end; i++) {
-        const amount = counts[i]! * x[s]!;
+        const amount = counts[i]! * x[s]! * this.#weights[s]!;
         for (let j = starts[s]!; j <= i; j++) m[columns[i]! * n + columns[j]!]! += amount * counts[j]!;
       }
     }
@@ -222,17 +255,17 @@ export class Conservation {
     for (let i = 0; i < n; i++) y[i]! *= scales[i]!;
   }
 
-  /** x · exp(A step), cut so that no abundance moves too far at once. */
+  /** x · exp(w A step), cut so that no abundance moves too far at once. */
   #move(): void {
     const [x, starts, columns, counts, step, moves] = [
-      ...[this.#weights, this.#starts, this.#columns, this.#counts, this.#step, this.#moves],
+      ...[this.#state, this.#starts, this.#columns, this.#counts, this.#step, this.#moves],
     ] as [Float64Array, Int32Array, Int32Array, Float64Array, Float64Array, Float64Array];
     let furthest = 0;
     for (let s = 0; s < x.length; s++) {
       let by = 0;
       for (let i = starts[s]!; i < starts[s + 1]!; i++) by += counts[i]! * step[columns[i]!]!;
-      moves[s] = by;
-      furthest = Math.max(furthest, Math.abs(by));
+      moves[s] = by * this.#weights[s]!;
+      furthest = Math.max(furthest, Math.abs(moves[s]!));
     }
     for (let s = 0; s < x.length; s++)
       x[s]! *= Math.exp((furthest > largestStep ? largestStep / furthest : 1) * moves[s]!);
@@ -240,7 +273,7 @@ export class Conservation {
 
   /** Gives what holds one total a factor exp(count · t) that meets it: t is found in logarithms, of the positive and the negative part. */
   #scaleTo(k: number, wanted: number): void {
-    const [x, { species, counts }] = [this.#weights, this.#holding[k]!];
+    const [x, { species, counts }] = [this.#state, this.#holding[k]!];
     let t = 0;
     for (let i = 0; i < mostIterations; i++) {
       let [gained, lost, gaining, losing] = [Math.max(-wanted, 0), Math.max(wanted, 0), 0, 0];

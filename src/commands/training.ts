@@ -1,4 +1,5 @@
 import { join, relative } from "node:path";
+import type { ComputeChoice } from "../backend/compute.ts";
 import { resolveIn } from "../config/paths.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { counted } from "../counted.ts";
@@ -94,23 +95,26 @@ export async function runTraining(
     if (resumed && !start) goOn([]);
     const log = run.tell;
     log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
-    const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
+    const [{ chooseEngine }, { engineByProbe }, { keepReplaced }] = await Promise.all([
       import("../backend/choose-engine.ts"),
+      import("../backend/probe.ts"),
       import("./replaced-weights.ts"),
     ]);
-    const { engine, choice } = await chooseEngine(config, log);
-    run.describeBackend({
-      name: `${choice.engine} on ${choice.device}, ${counted(choice.threads, "thread")}`,
-      reason: choice.reason,
-      threads: choice.threads,
-    });
+    const chosen = await chooseEngine(config, log);
+    let backend = "";
+    const tellBackend = ({ engine, device, threads, reason }: ComputeChoice): void => {
+      backend = `${engine} on ${device}, ${counted(threads, "thread")}`;
+      run.describeBackend({ name: backend, reason, threads });
+    };
+    tellBackend(chosen.choice);
     const { model, mode, working_path } = config;
     const isKept = model.save_model && mode !== "preprocess";
     const weights = resolveIn(working_path, model.save_model_path);
     const places = { command: context.command, outputs: join(context.cwd, "outputs") };
     const settle = isKept ? keepReplaced(weights, places, log) : () => {};
     const report = await train({
-      engine,
+      engine: chosen.engine,
+      chooseEngine: chosen.rival && engineByProbe(chosen, tellBackend),
       observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes, events }),
       log,
       signal: context.signal,
@@ -135,7 +139,7 @@ export async function runTraining(
       const folder = relative(context.cwd, run.folder) || run.folder;
       run.log.info(`go on with: astrochem ${context.command} --resume ${folder}`);
     }
-    return report ?? {};
+    return { ...report, backend };
   }
 }
 

@@ -1,6 +1,6 @@
 import { type HostTensors, hostTensor } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
-import { type Conservation, roundedCharge } from "../chemistry/conservation.ts";
+import { type Conservation, leastWeight, roundedCharge, shareRoots } from "../chemistry/conservation.ts";
 
 /** Iterations, and those of them that take a tangent of their own; the others are chords. */
 interface Iterations {
@@ -92,6 +92,10 @@ function conserved(
     tf.logicalAnd(tf.greater(holders, 1e-30), tf.greater(tf.maximum(isCharge, wanted), 0)),
     "float32",
   ) as tf.Tensor2D;
+  // A species' share in what it is made of, added up over its totals, and a root of it.
+  let weights: tf.Tensor2D = tf.mul(abundances, tf.matMul(tf.div(isAsked, holders), tf.abs(counts), true, false));
+  for (let i = 0; i < shareRoots; i++) weights = tf.sqrt(weights);
+  weights = tf.maximum(weights, leastWeight);
   let x = abundances;
   // The first step in logarithms of the elements' totals, which large corrections are better met in.
   const ratio = tf.div(tf.maximum(wanted, least), holders);
@@ -104,7 +108,7 @@ function conserved(
   let shift!: tf.Tensor2D;
   for (let i = 0; i < iterations.all; i++) {
     if (i < iterations.tangents) {
-      const matrix: tf.Tensor3D = tf.reshape(sums(x, products), [n, n, rows]);
+      const matrix: tf.Tensor3D = tf.reshape(sums(tf.mul(x, weights), products), [n, n, rows]);
       scale = tf.div(isAsked, tf.sqrt(tf.maximum<tf.Tensor2D>(diagonal(matrix), least)));
       inverse = swept(tf.mul(matrix, tf.mul(tf.expandDims(scale, 1), tf.expandDims(scale, 0))));
     }
@@ -112,7 +116,7 @@ function conserved(
     const taken = tf.sum(tf.mul(inverse!, tf.expandDims(right, 0)), 1);
     const step = tf.mul<tf.Tensor2D>(tf.sub(tf.mul(right, 2), taken), scale);
     lambda = lambda ? tf.add<tf.Tensor2D>(lambda, step) : step;
-    shift = tf.matMul(lambda, counts, true, false);
+    shift = tf.mul(weights, tf.matMul(lambda, counts, true, false));
     x = tf.mul(abundances, tf.exp(shift));
     missing = tf.mul(tf.sub(wanted, sums(x, counts)), isAsked);
   }

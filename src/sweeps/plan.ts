@@ -38,6 +38,7 @@ export function planSweep(
 ): PlannedSweep {
   const { overrides } = options;
   const own = overrides.filter((text) => !ofSweep.test(text));
+  if (command === "preprocess") own.push(...sharesOf(own));
   const points = pointsOf(own, (key) => optionsOfGroup(key, options));
   const words = overrides.filter((text) => ofSweep.test(text));
   const { launcher, run_dir } = loadConfig({ ...options, overrides: [...points[0]!.overrides, ...words] }).config;
@@ -68,6 +69,24 @@ function optionsOfGroup(
   return source.options(group ?? key);
 }
 
+const ofShard = /^\+*dataset\.preprocessing\.shard=/;
+
+/** `shards=4` makes a point of each shard. */
+function sharesOf(own: readonly string[]): string[] {
+  const count = own.flatMap((text) => /^\+*dataset\.preprocessing\.shards=(\d+)$/.exec(text)?.[1] ?? []).at(-1);
+  return count === undefined || own.some((text) => ofShard.test(text))
+    ? []
+    : [`dataset.preprocessing.shard=range(0,${count})`];
+}
+
+/** What joins the shards that the points of a sweep made: the words of a run for each clean file; none where no shards were made. */
+export function joiningOf({ points }: { readonly points: readonly Pick<Point, "overrides">[] }): readonly string[][] {
+  const kinds = points
+    .filter(({ overrides }) => overrides.some((text) => ofShard.test(text)))
+    .map(({ overrides }) => JSON.stringify(overrides.filter((text) => !ofShard.test(text))));
+  return [...new Set(kinds)].map((kind) => JSON.parse(kind) as string[]);
+}
+
 /** The cores of the machine, divided; of Slurm, what a task asks for. */
 function threadsOf(launcher: LauncherConfig, points: number): number {
   if (launcher.name === "slurm") return launcher.cpus;
@@ -84,12 +103,14 @@ function checkApart(loaded: readonly LoadedConfig[], key: string): void {
   const seen = new Map<string, number>();
   for (const [i, { config }] of loaded.entries()) {
     const path = resolveIn(config.working_path, String(valueAt(config, key)));
-    const other = seen.get(path);
+    const { shard } = config.dataset.preprocessing;
+    const file = shard === null ? path : `${path}, shard ${shard}`;
+    const other = seen.get(file);
     if (other !== undefined) {
       const fix = `name what is swept over in it: '${key}=…/\${dataset.preprocessing.seed}.h5'`;
-      throw new ConfigError(`points ${other} and ${i} would both write ${path}`, { where: key, fix });
+      throw new ConfigError(`points ${other} and ${i} would both write ${file}`, { where: key, fix });
     }
-    seen.set(path, i);
+    seen.set(file, i);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Engine } from "../backend/engine.ts";
+import type { ProbePreparation } from "../backend/probe.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { whileWriting } from "../formats/lock.ts";
 import type { Provenance } from "../models/weights-file.ts";
@@ -12,6 +13,8 @@ import type { Snapshot, TrainingState } from "./training-state.ts";
 /** The effects of a training, handed in by whoever starts it. */
 export interface RunTools {
   readonly engine: Engine;
+  /** Chooses the engine of the training steps by their time, once a job; absent: `engine`. */
+  readonly chooseEngine?: ((prepare: ProbePreparation) => Promise<Engine>) | undefined;
   readonly observer: TrainingObserver;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
   readonly signal: AbortSignal;

@@ -9,9 +9,11 @@ import { FrameWriter, openFrame } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
 import { Inference } from "../../src/inference/inference.ts";
 import type { Layout } from "../../src/models/layout.ts";
+import { joinMembers } from "../../src/models/members.ts";
 import {
   type AutoencoderWeights,
   autoencoderHash,
+  readEmulator,
   writeAutoencoder,
   writeEmulator,
 } from "../../src/models/weights-file.ts";
@@ -207,6 +209,30 @@ describe("with the totals of the starts", () => {
     expect(Math.max(...check!.totals.map(({ worst }) => worst.before))).toBeGreaterThan(0.1);
     for (const { worst } of check!.totals) expect(worst.after).toBeLessThan(1e-6);
     expect(check!.correction_dex!.max).toBeGreaterThan(0);
+  });
+
+  it("an ensemble is scored as the mean of its members, before and after", async () => {
+    // The second member adds half as much to the latent.
+    const one = readEmulator(path("emulator.safetensors"));
+    const half = one.trainable.map((value, at) =>
+      at === one.trainable.findLastIndex((w) => w !== 0) ? value / 2 : value,
+    );
+    writeEmulator(path("ensemble.safetensors"), joinMembers([one, { ...one, trainable: half }], []));
+    const both = await Inference.load({
+      ...{ engine: "eager", autoencoder: path("autoencoder.safetensors"), emulator: path("ensemble.safetensors") },
+    });
+    try {
+      const { metrics } = await evaluate({ surrogate: both, conserve: true });
+      const plain = (await evaluate({ surrogate: both })).metrics.predictions.emulation!;
+      const { emulation, persistence } = metrics.predictions;
+      const alone = (await evaluate()).metrics.predictions.emulation!.overall.all.dex.mean;
+      expect(plain.overall.all.dex.mean).not.toBeCloseTo(alone, 3);
+      expect(metrics.conservation_check!.dex.before).toBeCloseTo(plain.overall.all.dex.mean, 5);
+      expect(emulation!.overall.all.dex.mean).toBeCloseTo(persistence!.overall.all.dex.mean, 4);
+      for (const { worst } of metrics.conservation_check!.totals) expect(worst.after).toBeLessThan(1e-6);
+    } finally {
+      await both.dispose();
+    }
   });
 });
 

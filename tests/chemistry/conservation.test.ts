@@ -3,14 +3,29 @@ import { describe, expect, it } from "vitest";
 import { Conservation } from "../../src/chemistry/conservation.ts";
 
 describe("Conservation", () => {
-  it("finds the state of the totals that is nearest in relative entropy", () => {
-    // x · exp(A λ) with y = e^λ: y + 2 y² = 6, so y = 1.5.
-    const conservation = new Conservation({ elements: ["C"], atoms: [[1], [2]], charges: [0, 0] });
-    const state = Float32Array.of(1, 1);
-    const { residual, mean_dex, absent } = conservation.project(state, [6]);
-    expect([...state]).toEqual([1.5, 2.25]);
+  const carbon = new Conservation({ elements: ["C"], atoms: [[1], [2], [1]], charges: [0, 0, 0] });
+
+  it("moves species by the eighth root of their share, and trace species least", () => {
+    // Shares 1/3, 2/3 and none: x · exp(w A λ) with weights (1/3)^⅛, (2/3)^⅛ and 0.2.
+    const state = Float32Array.of(1, 1, 1e-12);
+    const { residual, mean_dex, absent } = carbon.project(state, [6]);
     expect([residual < 1e-10, absent]).toEqual([true, 0]);
-    expect(mean_dex).toBeCloseTo(1.5 * Math.log10(1.5), 6);
+    const [one, two, trace] = [...state.map((x, s) => Math.log(x / [1, 1, Math.fround(1e-12)][s]!))] as [
+      number,
+      number,
+      number,
+    ];
+    expect(one + Math.log1p(2 * Math.exp(two - one))).toBeCloseTo(Math.log(6), 6);
+    expect(two / one).toBeCloseTo(2 * 2 ** (1 / 8), 5);
+    expect(trace / one).toBeCloseTo(0.2 * 3 ** (1 / 8), 5);
+    expect(mean_dex).toBeCloseTo((one + two + trace) / (3 * Math.LN10), 6);
+  });
+
+  it("finds from afar the state of the totals that is nearest in relative entropy", () => {
+    // x · exp(A λ) with y = e^λ: y + 2 y² = 2,001,000, so y = 1000.
+    const state = Float32Array.of(1, 1, 0);
+    expect(carbon.project(state, [2_001_000]).residual).toBeLessThan(1e-10);
+    expect([...state.subarray(0, 2)]).toEqual([1000, 1e6]);
   });
 
   const network = new Conservation({

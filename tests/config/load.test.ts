@@ -92,6 +92,8 @@ describe("the package's configurations", () => {
         seed: 42,
         min_radfield: 1e-4,
         uneven_steps: "error",
+        shards: null,
+        shard: null,
       },
     });
     expect(config.model).toEqual({

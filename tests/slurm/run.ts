@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { compareTrainings } from "../../src/commands/compare-runs.ts";
 import { type FoundPoint, findPoints, readPlan, sweepPaths } from "../../src/sweeps/folder.ts";
 import { queuedPoints, withQueue } from "../../src/sweeps/slurm.ts";
+import { hdf5Content } from "../faults/hdf5-content.ts";
 import { streamOf } from "../faults/kill.ts";
 import { type Cluster, killPid, parentOf, startCluster, tasksOf, whyNoCluster } from "./cluster.ts";
 
@@ -66,6 +67,7 @@ say(`${problems.length} problems`);
 process.exit(problems.length > 0 ? 1 : 0);
 
 async function test({ env }: Cluster): Promise<void> {
+  await shards(env);
   astrochem(env, "preprocess", "dataset=sample");
   astrochem(env, "train-autoencoder", ...quick, "model=autoencoder_sample", "model.max_epochs=1");
   const sweep = [
@@ -95,6 +97,24 @@ async function test({ env }: Cluster): Promise<void> {
     await manyTasks(env);
   }
   say(`${done} kills in ${round} sweeps of ${2 * seeds} points, the same bits after --resume`);
+}
+
+/** Raw files with the same ids as an array of shards, and a job that joins them: the file of one process. */
+async function shards(env: NodeJS.ProcessEnv): Promise<void> {
+  const raw = fileURLToPath(new URL("../fixtures/golden/preprocess/raw.h5", import.meta.url));
+  for (let k = 0; k < 6; k++) copyFileSync(raw, pathOf(`raw${k}.h5`));
+  const own = ["dataset.start=configured", "dataset.preprocessing.uneven_steps=allow", "input_path=raw*.h5"];
+  astrochem(env, "preprocess", ...own, "output_path=one.h5");
+  const started = performance.now();
+  const words = [...own, "output_path=joined.h5", "shards=4", "run_dir=shards", "launcher=slurm"];
+  astrochem(env, "preprocess", "-m", ...words);
+  if (!(await appears(join(folder, "shards", "joined-0", "summary.json"), 300_000)))
+    problems.push("no job joined the shards");
+  else {
+    const [one, joined] = await Promise.all(["one.h5", "joined.h5"].map((name) => hdf5Content(pathOf(name), folder)));
+    if (one !== joined) problems.push("the shards, joined, are not the file of one process");
+    say(`4 shards of 6 files and a job that joins them in ${seconds(started)} s`);
+  }
 }
 
 /** A training that is longer than its time limit. */

@@ -1,22 +1,23 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
 import type { Width } from "../../backend/c/prelude.ts";
+import { leastWeight, shareRoots, weightedIterations } from "../../chemistry/conservation.ts";
 import type { Description } from "./description.ts";
 
 /** What the functions below walk through. */
 export function conserveTables({ conserved: { groups, starts, terms, powers } }: Description): string {
+  const ofSpecies = groups.map((group) => terms.slice(starts[group], starts[group + 1]));
+  const begin = [0];
+  for (const held of ofSpecies) begin.push(begin.at(-1)! + held.length);
   const ints = (name: string, values: readonly number[]): string =>
     `static const int ${name}[] = {\n${wrapped(values.map(String), 16)}\n};`;
   return `/* Cells whose totals are met at once. */
 #define SG_KEPT SG_NARROW
 
-/* Species of the same atoms and charge are scaled alike: the group of each. The terms of group g are sg_terms[sg_starts[g]] to
- * sg_terms[sg_starts[g + 1]]; each is sg_counts of the total sg_of_total. */
-${ints("sg_groups", groups)}
+/* The terms of species s are sg_terms[sg_starts[s]] to sg_terms[sg_starts[s + 1]]; each is sg_counts of the total sg_of_total. */
+${ints("sg_starts", begin)}
 
-${ints("sg_starts", starts)}
-
-${ints("sg_terms", terms)}
+${ints("sg_terms", ofSpecies.flat())}
 
 ${ints(
   "sg_of_total",
@@ -33,8 +34,8 @@ ${wrapped(
 
 /** Totals, and the projection on them: `Conservation` for SG_KEPT cells of a block at once, or for one cell. */
 export function conserveFunctions({ species, conserved, clipping }: Description, { word }: Width): string {
-  const { names, starts, powers } = conserved;
-  const [T, G, S, P] = [names.length, starts.length - 1, species.length, powers.length];
+  const { names } = conserved;
+  const [T, S] = [names.length, species.length];
   const charge = names.indexOf("charge");
   const cells = word === "one" ? "1" : "SG_KEPT";
   const type = `sg_lanes_${word}`;
@@ -45,20 +46,20 @@ export function conserveFunctions({ species, conserved, clipping }: Description,
   const [low, high] = [cFloat(clipping.lower), cFloat(clipping.upper)];
   return `typedef double ${type}[${cells}];
 
-/* Totals of the groups' abundances, and what holds the charge. */
+/* Totals of abundances, and what holds the charge. */
 static void sg_sums_${word}(const ${type} *restrict value, ${type} *restrict sum, ${type} *restrict charges)
 {
   for (int k = 0; k < ${T}; k++) {
     ${lanes("sum[k][l] = 0.0;")}
   }
   ${lanes("charges[0][l] = 0.0;")}
-  for (int g = 0; g < ${G}; g++) {
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
+  for (int s = 0; s < ${S}; s++) {
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
       const int k = sg_of_total[sg_terms[e]];
       const double count = sg_counts[sg_terms[e]];
-      ${lanes("sum[k][l] += count * value[g][l];")}
+      ${lanes("sum[k][l] += count * value[s][l];")}
       if (k == ${charge}) {
-        ${lanes("charges[0][l] += fabs(count) * value[g][l];")}
+        ${lanes("charges[0][l] += fabs(count) * value[s][l];")}
       }
     }
   }
@@ -67,13 +68,12 @@ static void sg_sums_${word}(const ${type} *restrict value, ${type} *restrict sum
 /* Of ${cells} cells, clipped as \`encode\` does it: x[species][stride] -> totals[total][stride]. A net charge that is rounding is 0. */
 static void sg_totals_lanes_${word}(size_t stride, const float *restrict x, float *restrict totals)
 {
-  ${type} value[${G}], sum[${T}], charges[1];
-  memset(value, 0, sizeof value);
+  ${type} value[${S}], sum[${T}], charges[1];
   for (int s = 0; s < ${S}; s++) {
     ${lanes(
       "const float v = x[(size_t)s * stride + (size_t)l];",
       `const float raised = (v < ${low}) ? ${low} : v;`,
-      `value[sg_groups[s]][l] += (double)((raised > ${high}) ? ${high} : raised);`,
+      `value[s][l] = (double)((raised > ${high}) ? ${high} : raised);`,
     )}
   }
   sg_sums_${word}((const ${type} *)value, sum, charges);
@@ -82,31 +82,35 @@ static void sg_totals_lanes_${word}(size_t stride, const float *restrict x, floa
   }
 }
 
-/* The terms of each group, summed over what \`of\` says of each total: the largest size over the groups. */
-static void sg_furthest_${word}(const ${type} *restrict of, double *restrict furthest)
+/* weight times the terms of each species, summed over what \`of\` says of each total, and the largest size over the species. */
+static void sg_moves_${word}(const ${type} *restrict of, const ${type} *restrict weight, ${type} *restrict move, double *restrict furthest)
 {
   ${lanes("furthest[l] = 0.0;")}
-  for (int g = 0; g < ${G}; g++) {
-    double by[${cells}] = {0.0};
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
+  for (int s = 0; s < ${S}; s++) {
+    ${lanes("move[s][l] = 0.0;")}
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
       const int k = sg_of_total[sg_terms[e]];
       const double count = sg_counts[sg_terms[e]];
-      ${lanes("by[l] += count * of[k][l];")}
+      ${lanes("move[s][l] += count * of[k][l];")}
     }
-    ${lanes("by[l] = fabs(by[l]);", "furthest[l] = (furthest[l] < by[l]) ? by[l] : furthest[l];")}
+    ${lanes(
+      "move[s][l] *= weight[s][l];",
+      "const double size = fabs(move[s][l]);",
+      "furthest[l] = (furthest[l] < size) ? size : furthest[l];",
+    )}
   }
 }
 
-/* L D Lt of counts' products weighed by \`value\`, below the diagonal L D; a pivot of what follows from other totals is left out. */
-static void sg_factor_${word}(const ${type} *restrict value, const ${type} *restrict asked, ${type} m[][${T}], ${type} *restrict inverse)
+/* L D Lt of counts' products weighed by \`value\` and \`weight\`, below the diagonal L D; a pivot of what follows from other totals is left out. */
+static void sg_factor_${word}(const ${type} *restrict value, const ${type} *restrict weight, const ${type} *restrict asked, ${type} m[][${T}], ${type} *restrict inverse)
 {
   ${type} size[${T}];
   memset(m, 0, sizeof(${type}) * ${T * T});
-  for (int g = 0; g < ${G}; g++) {
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
+  for (int s = 0; s < ${S}; s++) {
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
       double amount[${cells}];
-      ${lanes("amount[l] = sg_counts[sg_terms[e]] * value[g][l];")}
-      for (int f = sg_starts[g]; f <= e; f++) {
+      ${lanes("amount[l] = sg_counts[sg_terms[e]] * weight[s][l] * value[s][l];")}
+      for (int f = sg_starts[s]; f <= e; f++) {
         double *restrict entry = m[sg_of_total[sg_terms[e]]][sg_of_total[sg_terms[f]]];
         const double count = sg_counts[sg_terms[f]];
         ${lanes("entry[l] += count * amount[l];")}
@@ -141,32 +145,22 @@ static void sg_solve_${word}(${type} m[][${T}], const ${type} *restrict inverse,
   }
 }
 
-/* Gives ${cells} cells their totals: of all positive abundances with them, those closest to x[species][stride] in relative entropy,
- * x exp(A lambda), by Newton's method. A total of 0 is not asked for, that of the charge is always. A cell whose totals cannot be had stays as it is.
+/* Gives ${cells} cells their totals: of all positive abundances with them, those closest to x[species][stride] in weighted relative entropy,
+ * x exp(w A lambda), by Newton's method. The weight w of a species grows with its share in its totals; from afar, after some iterations, all
+ * are 1. A total of 0 is not asked for, that of the charge is always. A cell whose totals cannot be had stays as it is.
  * residual: what is left, relative to what holds an element; largest, or NULL: the largest change of an abundance, as a power of e. */
 static void sg_conserve_lanes_${word}(size_t stride, const float *restrict totals, float *restrict x, double *restrict residual,
                         double *restrict largest)
 {
-  ${type} weight[${G}], value[${G}], power[${P}], sum[${T}], charges[1], asked[${T}], missing[${T}], step[${T}], lambda[${T}];
+  ${type} value[${S}], weight[${S}], move[${S}], sum[${T}], charges[1], asked[${T}], missing[${T}], step[${T}], lambda[${T}];
   ${type} m[${T}][${T}], inverse[${T}];
   double furthest[${cells}];
-  memset(weight, 0, sizeof weight);
   memset(lambda, 0, sizeof lambda);
   for (int s = 0; s < ${S}; s++) {
-    ${lanes("weight[sg_groups[s]][l] += (double)x[(size_t)s * stride + (size_t)l];")}
-  }
-  for (int p = 0; p < ${P}; p++) {
-    ${lanes("power[p][l] = 1.0;")}
+    ${lanes("value[s][l] = (double)x[(size_t)s * stride + (size_t)l];")}
   }
   for (int iteration = 0; ; iteration++) {
     int is_met = 1;
-    int is_near = 1;
-    memcpy(value, weight, sizeof value);
-    for (int g = 0; g < ${G}; g++) {
-      for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
-        ${lanes("value[g][l] *= power[sg_terms[e]][l];")}
-      }
-    }
     sg_sums_${word}((const ${type} *)value, sum, charges);
     ${lanes("residual[l] = 0.0;")}
     for (int k = 0; k < ${T}; k++) {
@@ -180,27 +174,43 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
         "residual[l] = (relative > residual[l] || !(relative >= 0.0)) ? relative : residual[l];",
       )}
     }
-    for (int l = 0; l < ${cells}; l++) is_met = is_met && !(residual[l] > 1e-8);
-    if (is_met || iteration == 40) break;
-    sg_factor_${word}((const ${type} *)value, (const ${type} *)asked, m, inverse);
-    memcpy(step, missing, sizeof step);
-    sg_solve_${word}(m, (const ${type} *)inverse, step);
-    ${lanes("furthest[l] = 0.0;")}
-    for (int p = 0; p < ${P}; p++) {
-      ${lanes("furthest[l] += fabs(sg_counts[p] * step[sg_of_total[p]][l]);")}
-    }
-    is_near = 1;
-    for (int l = 0; l < ${cells}; l++) is_near = is_near && furthest[l] <= 2.0;
-    if (!is_near) {
-      sg_furthest_${word}((const ${type} *)step, furthest);
-      for (int p = 0; p < ${P}; p++) {
-        /* One term alone may go further, as far as the power below is one. */
+    if (iteration == 0) {
+      for (int s = 0; s < ${S}; s++) {
+        ${lanes("weight[s][l] = 0.0;")}
+        for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
+          const int k = sg_of_total[sg_terms[e]];
+          const double *held = (k == ${charge}) ? charges[0] : sum[k];
+          const double size = fabs(sg_counts[sg_terms[e]]);
+          ${lanes(
+            "const double share = size * value[s][l] / held[l];",
+            "weight[s][l] += (asked[k][l] > 0.0) ? share : 0.0;",
+          )}
+        }
         ${lanes(
-          "const double alone = fabs(sg_counts[p] * step[sg_of_total[p]][l]) / 8.0;",
-          "furthest[l] = (furthest[l] < alone) ? alone : furthest[l];",
+          `const double root = ${"sqrt(".repeat(shareRoots)}weight[s][l]${")".repeat(shareRoots)};`,
+          `weight[s][l] = (root > ${leastWeight}) ? root : ${leastWeight};`,
         )}
       }
     }
+    for (int l = 0; l < ${cells}; l++) is_met = is_met && !(residual[l] > 1e-8);
+    if (is_met || iteration == 49) break;
+    if (iteration == ${weightedIterations}) {
+      for (int s = 0; s < ${S}; s++) {
+        ${lanes(
+          "const double given = (double)x[(size_t)s * stride + (size_t)l];",
+          "value[s][l] = (residual[l] > 1e-8) ? given : value[s][l];",
+          "weight[s][l] = (residual[l] > 1e-8) ? 1.0 : weight[s][l];",
+        )}
+      }
+      for (int k = 0; k < ${T}; k++) {
+        ${lanes("lambda[k][l] = (residual[l] > 1e-8) ? 0.0 : lambda[k][l];")}
+      }
+      continue;
+    }
+    sg_factor_${word}((const ${type} *)value, (const ${type} *)weight, (const ${type} *)asked, m, inverse);
+    memcpy(step, missing, sizeof step);
+    sg_solve_${word}(m, (const ${type} *)inverse, step);
+    sg_moves_${word}((const ${type} *)step, (const ${type} *)weight, move, furthest);
     for (int k = 0; k < ${T}; k++) {
       ${lanes(
         "const double far = 2.0 / furthest[l];",
@@ -209,25 +219,23 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
         "lambda[k][l] += step[k][l];",
       )}
     }
-    for (int p = 0; p < ${P}; p++) {
+    for (int s = 0; s < ${S}; s++) {
       ${lanes(
-        "const double y = sg_counts[p] * step[sg_of_total[p]][l] * 0x1p-6;",
+        "const double far = 2.0 / furthest[l];",
+        "const double cut = (furthest[l] > 2.0) ? far : 1.0;",
+        "const double y = ((residual[l] > 1e-8) ? cut * move[s][l] : 0.0) * 0x1p-6;",
         "double e = 1.0 + y * (1.0 + y * (0.5 + y * (1.0 / 6.0 + y * (1.0 / 24.0))));",
         "for (int i = 0; i < 6; i++) e *= e;",
-        "power[p][l] *= e;",
+        "value[s][l] *= e;",
       )}
     }
   }
-  for (int g = 0; g < ${G}; g++) {
-    ${lanes("value[g][l] = 1.0;")}
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
-      ${lanes("value[g][l] *= power[sg_terms[e]][l];")}
-    }
-    ${lanes("value[g][l] = (residual[l] <= 1e-6) ? value[g][l] : 1.0;")}
-  }
   for (int s = 0; s < ${S}; s++) {
-    ${lanes("x[(size_t)s * stride + (size_t)l] *= (float)value[sg_groups[s]][l];")}
+    ${lanes(
+      "float *at = x + ((size_t)s * stride + (size_t)l);",
+      "*at = (residual[l] <= 1e-6) ? (float)value[s][l] : *at;",
+    )}
   }
-  if (largest != NULL) sg_furthest_${word}((const ${type} *)lambda, largest);
+  if (largest != NULL) sg_moves_${word}((const ${type} *)lambda, (const ${type} *)weight, move, largest);
 }`;
 }

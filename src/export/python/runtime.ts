@@ -1,3 +1,5 @@
+import { leastWeight, weightedIterations } from "../../chemistry/conservation.ts";
+
 /** What the functions of every `surrogate.py` call: blocks of cells, flags and warnings, conservation, and what numpy lacks. */
 export const runtime = `def _matrix(name, values, width, rows=None):
     values = _np.ascontiguousarray(values, _np.float32)
@@ -51,7 +53,7 @@ def _told(result, flags, return_flags):
 
 
 def _conserve(abundances, totals):
-    """In place, x exp(A lambda) by Newton's method; returns the largest change in dex."""
+    """In place, x exp(w A lambda) by Newton's method; returns the largest change in dex."""
     if not TOTALS:
         return _np.zeros(len(abundances), _np.float32)
     correction = _np.empty(len(abundances), _np.float32)
@@ -67,22 +69,29 @@ def _conserve_block(abundances, totals):
     start = abundances.astype(_np.float64)
     wanted = totals.astype(_np.float64)
     shift = _np.zeros((len(start), len(TOTALS)))
-    asked = ((start @ sizes) > 0) & (is_charge | (wanted > 0))
+    held = start @ sizes
+    asked = (held > 0) & (is_charge | (wanted > 0))
+    # A species may move by its share in its totals; from afar, after some iterations, all alike.
+    shares = start * (_np.where(asked, 1.0 / held, 0.0) @ sizes.T)
+    weights = _np.maximum(shares ** 0.125, ${leastWeight})
     residual = _np.zeros(len(start))
     todo = _np.arange(len(start))
-    for iteration in range(41):
-        x = start[todo] * _np.exp(shift[todo] @ _COUNTS.T)
+    for iteration in range(50):
+        x = start[todo] * _np.exp(weights[todo] * (shift[todo] @ _COUNTS.T))
         missing = _np.where(asked[todo], wanted[todo] - x @ _COUNTS, 0.0)
         residual[todo] = _np.where(asked[todo], _np.abs(missing) / (x @ sizes), 0.0).max(axis=1)
         going = residual[todo] > 1e-8
         todo, x, missing = todo[going], x[going], missing[going]
-        if len(todo) == 0 or iteration == 40:
+        if len(todo) == 0 or iteration == 49:
             break
-        step = _solve((x @ _PAIRS).reshape(-1, len(TOTALS), len(TOTALS)), missing, asked[todo])
-        furthest = _np.abs(step @ _COUNTS.T).max(axis=1)
+        if iteration == ${weightedIterations}:
+            shift[todo], weights[todo] = 0.0, 1.0
+            continue
+        step = _solve(((x * weights[todo]) @ _PAIRS).reshape(-1, len(TOTALS), len(TOTALS)), missing, asked[todo])
+        furthest = _np.abs(weights[todo] * (step @ _COUNTS.T)).max(axis=1)
         shift[todo] += step * _np.minimum(1.0, 2.0 / _np.maximum(furthest, 1e-300))[:, None]
     met = residual <= 1e-6
-    powers = shift @ _COUNTS.T
+    powers = weights * (shift @ _COUNTS.T)
     abundances[met] = (start[met] * _np.exp(powers[met])).astype(_np.float32)
     return _np.where(met, _np.abs(powers).max(axis=1) / _np.log(10.0), _np.inf)
 
