@@ -232,8 +232,7 @@ export abstract class Trainer<Batch> {
 
   /** @returns null where it was interrupted */
   async #runEpoch(run: PhaseRun<Batch>, maxEpochs: number | null): Promise<EpochRecord | null> {
-    const { observer, seed } = this.options;
-    const memory = this.#memory;
+    const [{ observer, seed }, memory] = [this.options, this.#memory];
     const epoch = memory.log.length;
     memory.epoch ??= EpochProgress.begin(epoch, derivedSeed(seed, "dropout and noise", epoch));
     const { batch, items } = memory.epoch;
