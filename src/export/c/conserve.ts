@@ -28,6 +28,14 @@ ${wrapped(
   powers.map(({ count }) => count.toFixed(1)),
   16,
 )}
+};
+
+/* Species of each group. */
+static const double sg_members[] = {
+${wrapped(
+  starts.slice(1).map((_, g) => groups.filter((group) => group === g).length.toFixed(1)),
+  16,
+)}
 };`;
 }
 
@@ -97,6 +105,21 @@ static void sg_furthest_${word}(const ${type} *restrict of, double *restrict fur
   }
 }
 
+/* The same, the mean over the species. */
+static void sg_mean_${word}(const ${type} *restrict of, double *restrict mean)
+{
+  ${lanes("mean[l] = 0.0;")}
+  for (int g = 0; g < ${G}; g++) {
+    double by[${cells}] = {0.0};
+    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
+      const int k = sg_of_total[sg_terms[e]];
+      const double count = sg_counts[sg_terms[e]];
+      ${lanes("by[l] += count * of[k][l];")}
+    }
+    ${lanes(`mean[l] += fabs(by[l]) * (sg_members[g] / ${S}.0);`)}
+  }
+}
+
 /* L D Lt of counts' products weighed by \`value\`, below the diagonal L D; a pivot of what follows from other totals is left out. */
 static void sg_factor_${word}(const ${type} *restrict value, const ${type} *restrict asked, ${type} m[][${T}], ${type} *restrict inverse)
 {
@@ -143,9 +166,9 @@ static void sg_solve_${word}(${type} m[][${T}], const ${type} *restrict inverse,
 
 /* Gives ${cells} cells their totals: of all positive abundances with them, those closest to x[species][stride] in relative entropy,
  * x exp(A lambda), by Newton's method. A total of 0 is not asked for, that of the charge is always. A cell whose totals cannot be had stays as it is.
- * residual: what is left, relative to what holds an element; largest, or NULL: the largest change of an abundance, as a power of e. */
+ * residual: what is left, relative to what holds an element; mean, or NULL: the mean change of the abundances, as a power of e. */
 static void sg_conserve_lanes_${word}(size_t stride, const float *restrict totals, float *restrict x, double *restrict residual,
-                        double *restrict largest)
+                        double *restrict mean)
 {
   ${type} weight[${G}], value[${G}], power[${P}], sum[${T}], charges[1], asked[${T}], missing[${T}], step[${T}], lambda[${T}];
   ${type} m[${T}][${T}], inverse[${T}];
@@ -228,6 +251,6 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
   for (int s = 0; s < ${S}; s++) {
     ${lanes("x[(size_t)s * stride + (size_t)l] *= (float)value[sg_groups[s]][l];")}
   }
-  if (largest != NULL) sg_furthest_${word}((const ${type} *)lambda, largest);
+  if (mean != NULL) sg_mean_${word}((const ${type} *)lambda, mean);
 }`;
 }
