@@ -40,7 +40,7 @@ static void some(char kind, size_t from, size_t n, size_t batch, size_t steps)
       }
       break;
     case 'b': /* both: rollout and decode */
-      surrogate_emulate(n, steps, physical + from * steps * P, abundances + from * S, SURROGATE_AS_DECODED, made + from * steps * S, NULL);
+      surrogate_emulate(n, steps, physical + from * steps * P, abundances + from * S, SURROGATE_AS_DECODED, made + from * steps * S, NULL, NULL);
       break;
     default: /* a column of cells */
       surrogate_encode(n, abundances + from * S, latents + from * L, NULL);

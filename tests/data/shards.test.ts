@@ -117,7 +117,14 @@ describe("shards of a preprocessing, joined", () => {
       ],
       5,
     ],
-    ["one shard", [[1, 5, 4], [2, 3]], 1],
+    [
+      "one shard",
+      [
+        [1, 5, 4],
+        [2, 3],
+      ],
+      1,
+    ],
   ])("are byte for byte the file of one process: pandas frames with %s", async (_, ids, count) => {
     const paths: string[] = [];
     for (const [k, own] of ids.entries()) paths.push(await writeDoubles(`frame${k}.h5`, histories(own)));
