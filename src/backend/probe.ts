@@ -35,6 +35,14 @@ export function engineByProbe(
   };
 }
 
+/** A run that goes on stays on its device, without a probe: the other may be faster today, and would give other bits. */
+export async function engineAsBefore(chosen: ChosenEngine, backend: string): Promise<ChosenEngine> {
+  const { rival, ...cpu } = chosen;
+  const gpu = backend.includes(" on webgpu") && rival ? await rival() : null;
+  if (!gpu || "why" in gpu) return cpu;
+  return { ...gpu, choice: { ...gpu.choice, reason: `as before (${gpu.choice.reason})` } };
+}
+
 async function faster(cpu: ChosenEngine, prepare: ProbePreparation): Promise<ChosenEngine> {
   const onCpu = (why: string): ChosenEngine => ({
     ...cpu,

@@ -1,10 +1,12 @@
 import { join, relative } from "node:path";
+import { z } from "zod";
 import type { ComputeChoice } from "../backend/compute.ts";
 import { resolveIn } from "../config/paths.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { counted } from "../counted.ts";
 import type { CachePaths } from "../data/autoencoder-cache.ts";
 import { ConfigError } from "../errors.ts";
+import { soundFile } from "../formats/checked-content.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
 import type { EpochRecord } from "../training/observer.ts";
@@ -95,12 +97,14 @@ export async function runTraining(
     if (resumed && !start) goOn([]);
     const log = run.tell;
     log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
-    const [{ chooseEngine }, { engineByProbe }, { keepReplaced }] = await Promise.all([
+    const [{ chooseEngine }, { engineAsBefore, engineByProbe }, { keepReplaced }] = await Promise.all([
       import("../backend/choose-engine.ts"),
       import("../backend/probe.ts"),
       import("./replaced-weights.ts"),
     ]);
-    const chosen = await chooseEngine(config, log);
+    const before = start && backendBefore(run.folder);
+    const fresh = await chooseEngine(config, log);
+    const chosen = before === null ? fresh : await engineAsBefore(fresh, before);
     let backend = "";
     const tellBackend = ({ engine, device, threads, reason }: ComputeChoice): void => {
       backend = `${engine} on ${device}, ${counted(threads, "thread")}`;
@@ -141,6 +145,12 @@ export async function runTraining(
     }
     return { ...report, backend };
   }
+}
+
+/** What computed a run that goes on; null where its environment.json does not tell. */
+function backendBefore(folder: string): string | null {
+  const schema = z.looseObject({ backend: z.looseObject({ name: z.string() }) });
+  return soundFile(schema, join(folder, "environment.json"))?.backend.name ?? null;
 }
 
 function printReport(report: TrainingReport | null, run: Run, { stdout, json, cwd }: CommandContext): void {

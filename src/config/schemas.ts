@@ -19,7 +19,7 @@ const shared = {
     .enum(["auto", "cuda", "webgpu", "cpu", "wasm"])
     .default("auto")
     .describe(
-      "Where to compute: auto takes CUDA or the CPU, never webgpu: any GPU with a Vulkan, Metal or Direct3D driver, which pays for large batches only. Any but auto is an error where it cannot run.",
+      "Where to compute: auto takes CUDA or the CPU, and for training on Linux a GPU by webgpu where the job's own step is a tenth faster there. webgpu: any GPU with a Vulkan, Metal or Direct3D driver, which pays for large batches only. Any but auto is an error where it cannot run.",
     ),
   engine: z
     .enum(["auto", "compiled", "native-c", "eager"])

@@ -92,4 +92,6 @@ it.runIf(engines.includes("webgpu"))("without a device asked for the GPU and the
   expect(stderr).toMatch(told);
   const summary = JSON.parse(readFileSync(join(folder, "timed/summary.json"), "utf8"));
   expect(summary.backend).toBe(environment.backend.name);
+  const resumed = await astrochem(["train-autoencoder", "--resume", "timed", "model.max_epochs=2"]);
+  expect(resumed).toEqual({ code: 0, stderr: expect.not.stringMatching(told) });
 });

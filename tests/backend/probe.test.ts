@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { type ChosenEngine, chooseEngine } from "../../src/backend/choose-engine.ts";
 import type { ComputeChoice } from "../../src/backend/compute.ts";
 import type { Engine } from "../../src/backend/engine.ts";
-import { engineByProbe, type ProbePreparation } from "../../src/backend/probe.ts";
+import { engineAsBefore, engineByProbe, type ProbePreparation } from "../../src/backend/probe.ts";
 import { mayHaveGpu } from "../../src/backend/webgpu.ts";
 import { testFolder } from "../helpers/folder.ts";
 
@@ -87,6 +87,14 @@ describe("device=auto takes", () => {
     expect((await absent.choose()).name).toBe("cpu");
     expect([absent.told[0]!.reason, absent.events]).toEqual(["ONNX Runtime finds no GPU: none; 2 threads", []]);
   });
+});
+
+it("a run that goes on stays on its device without a probe, on the CPU where the GPU has gone", async () => {
+  const both = { ...chosen("cpu", "2 threads"), rival: async () => chosen("webgpu", "A") };
+  expect(await engineAsBefore(both, "compiled on cpu, 2 threads")).toEqual(chosen("cpu", "2 threads"));
+  expect(await engineAsBefore(both, "compiled on webgpu, 2 threads")).toMatchObject(chosen("webgpu", "as before (A)"));
+  const gone = { ...both, rival: async () => ({ why: "it is gone", fix: "" }) };
+  expect(await engineAsBefore(gone, "compiled on webgpu, 2 threads")).toEqual(chosen("cpu", "2 threads"));
 });
 
 describe.runIf(process.platform === "linux")("a GPU is looked for", () => {

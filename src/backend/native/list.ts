@@ -16,7 +16,7 @@ export interface BackendState {
 
 /**
  * All ways to compute, in the order in which `device=auto` takes the first that runs; then compiled kernels, which it takes for inference
- * alone, and the one that it never takes. Nothing native is loaded for it.
+ * alone, and WebGPU, which it takes for trainings whose step is faster there. Nothing native is loaded for it.
  */
 export async function listBackends(cache: string): Promise<BackendState[]> {
   return [native("cuda", cache), await compiled(), native("cpu", cache), wasm, kernels(cache), await webGpu()];
