@@ -6,18 +6,18 @@ import type { Description } from "./description.ts";
 
 /** What the functions below walk through. */
 export function conserveTables({ conserved: { groups, starts, terms, powers } }: Description): string {
+  const ofSpecies = groups.map((group) => terms.slice(starts[group], starts[group + 1]));
+  const begin = [0];
+  for (const held of ofSpecies) begin.push(begin.at(-1)! + held.length);
   const ints = (name: string, values: readonly number[]): string =>
     `static const int ${name}[] = {\n${wrapped(values.map(String), 16)}\n};`;
   return `/* Cells whose totals are met at once. */
 #define SG_KEPT SG_NARROW
 
-/* The group of each species: those of the same atoms and charge. The terms of group g are sg_terms[sg_starts[g]] to
- * sg_terms[sg_starts[g + 1]]; each is sg_counts of the total sg_of_total. */
-${ints("sg_groups", groups)}
+/* The terms of species s are sg_terms[sg_starts[s]] to sg_terms[sg_starts[s + 1]]; each is sg_counts of the total sg_of_total. */
+${ints("sg_starts", begin)}
 
-${ints("sg_starts", starts)}
-
-${ints("sg_terms", terms)}
+${ints("sg_terms", ofSpecies.flat())}
 
 ${ints(
   "sg_of_total",
@@ -34,8 +34,8 @@ ${wrapped(
 
 /** Totals, and the projection on them: `Conservation` for SG_KEPT cells of a block at once, or for one cell. */
 export function conserveFunctions({ species, conserved, clipping }: Description, { word }: Width): string {
-  const { names, starts } = conserved;
-  const [T, G, S] = [names.length, starts.length - 1, species.length];
+  const { names } = conserved;
+  const [T, S] = [names.length, species.length];
   const charge = names.indexOf("charge");
   const cells = word === "one" ? "1" : "SG_KEPT";
   const type = `sg_lanes_${word}`;
@@ -46,20 +46,20 @@ export function conserveFunctions({ species, conserved, clipping }: Description,
   const [low, high] = [cFloat(clipping.lower), cFloat(clipping.upper)];
   return `typedef double ${type}[${cells}];
 
-/* Totals of the groups' abundances, and what holds the charge. */
+/* Totals of abundances, and what holds the charge. */
 static void sg_sums_${word}(const ${type} *restrict value, ${type} *restrict sum, ${type} *restrict charges)
 {
   for (int k = 0; k < ${T}; k++) {
     ${lanes("sum[k][l] = 0.0;")}
   }
   ${lanes("charges[0][l] = 0.0;")}
-  for (int g = 0; g < ${G}; g++) {
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
+  for (int s = 0; s < ${S}; s++) {
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
       const int k = sg_of_total[sg_terms[e]];
       const double count = sg_counts[sg_terms[e]];
-      ${lanes("sum[k][l] += count * value[g][l];")}
+      ${lanes("sum[k][l] += count * value[s][l];")}
       if (k == ${charge}) {
-        ${lanes("charges[0][l] += fabs(count) * value[g][l];")}
+        ${lanes("charges[0][l] += fabs(count) * value[s][l];")}
       }
     }
   }
@@ -68,13 +68,12 @@ static void sg_sums_${word}(const ${type} *restrict value, ${type} *restrict sum
 /* Of ${cells} cells, clipped as \`encode\` does it: x[species][stride] -> totals[total][stride]. A net charge that is rounding is 0. */
 static void sg_totals_lanes_${word}(size_t stride, const float *restrict x, float *restrict totals)
 {
-  ${type} value[${G}], sum[${T}], charges[1];
-  memset(value, 0, sizeof value);
+  ${type} value[${S}], sum[${T}], charges[1];
   for (int s = 0; s < ${S}; s++) {
     ${lanes(
       "const float v = x[(size_t)s * stride + (size_t)l];",
       `const float raised = (v < ${low}) ? ${low} : v;`,
-      `value[sg_groups[s]][l] += (double)((raised > ${high}) ? ${high} : raised);`,
+      `value[s][l] = (double)((raised > ${high}) ? ${high} : raised);`,
     )}
   }
   sg_sums_${word}((const ${type} *)value, sum, charges);
@@ -83,36 +82,35 @@ static void sg_totals_lanes_${word}(size_t stride, const float *restrict x, floa
   }
 }
 
-/* The terms of each group, summed over what \`of\` says of each total, and the largest size over the species, times the weight. */
+/* weight times the terms of each species, summed over what \`of\` says of each total, and the largest size over the species. */
 static void sg_moves_${word}(const ${type} *restrict of, const ${type} *restrict weight, ${type} *restrict move, double *restrict furthest)
 {
   ${lanes("furthest[l] = 0.0;")}
-  for (int g = 0; g < ${G}; g++) {
-    ${lanes("move[g][l] = 0.0;")}
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
+  for (int s = 0; s < ${S}; s++) {
+    ${lanes("move[s][l] = 0.0;")}
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
       const int k = sg_of_total[sg_terms[e]];
       const double count = sg_counts[sg_terms[e]];
-      ${lanes("move[g][l] += count * of[k][l];")}
+      ${lanes("move[s][l] += count * of[k][l];")}
     }
-  }
-  for (int s = 0; s < ${S}; s++) {
     ${lanes(
-      "const double size = fabs(weight[s][l] * move[sg_groups[s]][l]);",
+      "move[s][l] *= weight[s][l];",
+      "const double size = fabs(move[s][l]);",
       "furthest[l] = (furthest[l] < size) ? size : furthest[l];",
     )}
   }
 }
 
-/* L D Lt of counts' products weighed by \`value\`, below the diagonal L D; a pivot of what follows from other totals is left out. */
-static void sg_factor_${word}(const ${type} *restrict value, const ${type} *restrict asked, ${type} m[][${T}], ${type} *restrict inverse)
+/* L D Lt of counts' products weighed by \`value\` and \`weight\`, below the diagonal L D; a pivot of what follows from other totals is left out. */
+static void sg_factor_${word}(const ${type} *restrict value, const ${type} *restrict weight, const ${type} *restrict asked, ${type} m[][${T}], ${type} *restrict inverse)
 {
   ${type} size[${T}];
   memset(m, 0, sizeof(${type}) * ${T * T});
-  for (int g = 0; g < ${G}; g++) {
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) {
+  for (int s = 0; s < ${S}; s++) {
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
       double amount[${cells}];
-      ${lanes("amount[l] = sg_counts[sg_terms[e]] * value[g][l];")}
-      for (int f = sg_starts[g]; f <= e; f++) {
+      ${lanes("amount[l] = sg_counts[sg_terms[e]] * weight[s][l] * value[s][l];")}
+      for (int f = sg_starts[s]; f <= e; f++) {
         double *restrict entry = m[sg_of_total[sg_terms[e]]][sg_of_total[sg_terms[f]]];
         const double count = sg_counts[sg_terms[f]];
         ${lanes("entry[l] += count * amount[l];")}
@@ -154,7 +152,7 @@ static void sg_solve_${word}(${type} m[][${T}], const ${type} *restrict inverse,
 static void sg_conserve_lanes_${word}(size_t stride, const float *restrict totals, float *restrict x, double *restrict residual,
                         double *restrict largest)
 {
-  ${type} value[${S}], weight[${S}], all[${G}], weighed[${G}], move[${G}], sum[${T}], charges[1], asked[${T}], missing[${T}], step[${T}], lambda[${T}];
+  ${type} value[${S}], weight[${S}], move[${S}], sum[${T}], charges[1], asked[${T}], missing[${T}], step[${T}], lambda[${T}];
   ${type} m[${T}][${T}], inverse[${T}];
   double furthest[${cells}];
   memset(lambda, 0, sizeof lambda);
@@ -163,11 +161,7 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
   }
   for (int iteration = 0; ; iteration++) {
     int is_met = 1;
-    memset(all, 0, sizeof all);
-    for (int s = 0; s < ${S}; s++) {
-      ${lanes("all[sg_groups[s]][l] += value[s][l];")}
-    }
-    sg_sums_${word}((const ${type} *)all, sum, charges);
+    sg_sums_${word}((const ${type} *)value, sum, charges);
     ${lanes("residual[l] = 0.0;")}
     for (int k = 0; k < ${T}; k++) {
       const double *held = (k == ${charge}) ? charges[0] : sum[k];
@@ -183,7 +177,7 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
     if (iteration == 0) {
       for (int s = 0; s < ${S}; s++) {
         ${lanes("weight[s][l] = 0.0;")}
-        for (int e = sg_starts[sg_groups[s]]; e < sg_starts[sg_groups[s] + 1]; e++) {
+        for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
           const int k = sg_of_total[sg_terms[e]];
           const double *held = (k == ${charge}) ? charges[0] : sum[k];
           const double size = fabs(sg_counts[sg_terms[e]]);
@@ -213,11 +207,7 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
       }
       continue;
     }
-    memset(weighed, 0, sizeof weighed);
-    for (int s = 0; s < ${S}; s++) {
-      ${lanes("weighed[sg_groups[s]][l] += weight[s][l] * value[s][l];")}
-    }
-    sg_factor_${word}((const ${type} *)weighed, (const ${type} *)asked, m, inverse);
+    sg_factor_${word}((const ${type} *)value, (const ${type} *)weight, (const ${type} *)asked, m, inverse);
     memcpy(step, missing, sizeof step);
     sg_solve_${word}(m, (const ${type} *)inverse, step);
     sg_moves_${word}((const ${type} *)step, (const ${type} *)weight, move, furthest);
@@ -233,7 +223,7 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
       ${lanes(
         "const double far = 2.0 / furthest[l];",
         "const double cut = (furthest[l] > 2.0) ? far : 1.0;",
-        "const double y = ((residual[l] > 1e-8) ? cut * weight[s][l] * move[sg_groups[s]][l] : 0.0) * 0x1p-6;",
+        "const double y = ((residual[l] > 1e-8) ? cut * move[s][l] : 0.0) * 0x1p-6;",
         "double e = 1.0 + y * (1.0 + y * (0.5 + y * (1.0 / 6.0 + y * (1.0 / 24.0))));",
         "for (int i = 0; i < 6; i++) e *= e;",
         "value[s][l] *= e;",
