@@ -49,7 +49,7 @@ int ${name}_totals(size_t n, const float *abundances, float *totals);
 /* With \`totals\` the abundances get them (see \`conserve\`); NULL: they are as decoded. */
 int ${name}_decode(size_t n, const float *latents, const float *totals, float *abundances, uint32_t *flags);
 
-/* Gives abundances their totals, in place, to 1e-6: the closest ones, all positive. An element with a total of 0
+/* Gives abundances their totals, in place, to 1e-6: the closest ones in relative entropy, all positive. An element with a total of 0
  * is left alone. correction[n], or NULL: the largest change of any abundance, in dex; infinite where totals cannot be had. */
 int ${name}_conserve(size_t n, const float *totals, float *abundances, float *correction, uint32_t *flags);
 ${
