@@ -7,6 +7,7 @@ import { cSurrogate } from "../src/export/c/source.ts";
 import type { Models } from "../src/export/onnx-parts.ts";
 import type { CaseName } from "./cases.ts";
 import { Lines } from "./lines.ts";
+import type { Clock } from "./peer.ts";
 
 const kinds: Partial<Record<CaseName, string>> = {
   encode: "e",
@@ -22,13 +23,13 @@ export class CPath {
   readonly #folder: string;
   readonly #lines: Lines;
 
-  private constructor(folder: string, compiler: string) {
+  private constructor(folder: string, compiler: string, clock: Clock) {
     [this.#folder, this.compiler] = [folder, compiler];
-    this.#lines = new Lines(spawn(join(folder, "path"), { env: { ...process.env, OMP_STACKSIZE: "16M" } }));
+    this.#lines = new Lines(spawn(join(folder, "path"), [clock], { env: { ...process.env, OMP_STACKSIZE: "16M" } }));
   }
 
   /** Null, with the reason on stderr, where it cannot be compiled. */
-  static start(models: Models, cc: string): CPath | null {
+  static start(models: Models, cc: string, clock: Clock): CPath | null {
     const folder = mkdtempSync(join(tmpdir(), "astrochem-bench-"));
     const { about, source } = cSurrogate("surrogate", models);
     writeFileSync(join(folder, "surrogate.h"), headerFile(about));
@@ -38,7 +39,7 @@ export class CPath {
     try {
       const version = execFileSync(cc, ["--version"], { encoding: "utf8" }).split("\n")[0]!;
       execFileSync(cc, [...flags, "path.c", "surrogate.c", "-lm", "-o", "path"], { cwd: folder });
-      return new CPath(folder, version);
+      return new CPath(folder, version, clock);
     } catch (error) {
       process.stderr.write(`no C: ${(error as Error).message.split("\n")[0]}\n`);
       rmSync(folder, { recursive: true });

@@ -1,20 +1,27 @@
 import { spawn, spawnSync } from "node:child_process";
 import { Lines } from "./lines.ts";
 
+/** What is counted: time that passes, or that the processors work for the process. */
+export type Clock = "wall" | "cpu";
+
 /** The peer process: PyTorch, driven line by line. */
 export class Peer {
   readonly version: string;
   readonly #lines: Lines;
 
-  private constructor(python: string, version: string) {
+  private constructor(python: string, version: string, clock: Clock) {
     this.version = version;
-    this.#lines = new Lines(spawn(python, [new URL("peer.py", import.meta.url).pathname]));
+    this.#lines = new Lines(
+      spawn(python, [new URL("peer.py", import.meta.url).pathname, clock], {
+        env: { ...process.env, ...(clock === "cpu" && { OPENBLAS_NUM_THREADS: "1" }) },
+      }),
+    );
   }
 
   /** Starts the peer; null, with the reason on stderr, where that Python has no PyTorch. */
-  static start(python: string): Peer | null {
+  static start(python: string, clock: Clock): Peer | null {
     const found = spawnSync(python, ["-c", "import torch; print(torch.__version__)"], { encoding: "utf8" });
-    if (found.status === 0) return new Peer(python, found.stdout.trim());
+    if (found.status === 0) return new Peer(python, found.stdout.trim(), clock);
     process.stderr.write(`no peer: ${python} cannot import torch; see bench/README.md\n`);
     return null;
   }

@@ -1,7 +1,8 @@
 /**
  * Measures training and inference beside PyTorch, in turn in one run: median milliseconds, rates, ratios. Writes bench/results.json.
- * Run: npm run bench [-- --rounds 5 --seconds 0.5 --only "encode,decode" --engine compiled|native|wasm --threads 1]
+ * Run: npm run bench [-- --rounds 5 --seconds 0.5 --only "encode,decode" --engine compiled|native|wasm --threads 1 --history]
  */
+import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { median } from "../src/analysis/prediction-metrics.ts";
@@ -13,15 +14,18 @@ import { writeFileAtomic } from "../src/formats/atomic-file.ts";
 import { packageVersion } from "../src/version.ts";
 import { CPath } from "./c-path.ts";
 import { type BenchCase, benchModels, cases, prepare } from "./cases.ts";
-import { Peer } from "./peer.ts";
+import { appendHistory, type HistoryEntry, readHistory, slowerThanBefore } from "./history.ts";
+import { type Clock, Peer } from "./peer.ts";
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "0.5" },
+    clock: { type: "string", default: "wall" },
     only: { type: "string" },
     engine: { type: "string", default: "compiled" },
     threads: { type: "string" },
+    history: { type: "boolean", default: false },
     cc: { type: "string", default: process.env.CC ?? "cc" },
     python: { type: "string", default: process.env.PYTHON ?? "python3" },
   },
@@ -34,8 +38,11 @@ const asked = {
 } as const;
 const engineName = values.engine as keyof typeof asked;
 if (!(engineName in asked)) throw new Error(`--engine ${values.engine}: one of ${Object.keys(asked).join(", ")}`);
+const clock: Clock = values.clock === "cpu" ? "cpu" : "wall";
+/** Of the repetitions of a round. Of processor time the least: what a busy machine adds to it is its own. */
+const middle = (times: number[]): number => (clock === "cpu" ? Math.min(...times) : median(times));
 const rounds = Number(values.rounds);
-const cores = availableParallelism();
+const cores = clock === "cpu" ? 1 : availableParallelism();
 const allThreads = engineName === "compiled" ? [...new Set([1, cores])] : [engineName === "wasm" ? 1 : cores];
 const threadCounts = values.threads ? [Number(values.threads)] : allThreads;
 
@@ -49,6 +56,8 @@ interface Measured {
   readonly path: string;
   readonly threads: number;
   readonly milliseconds: number;
+  /** Milliseconds, one number a round. */
+  readonly rounds: readonly number[];
   readonly rate: number;
   /** Of the peer at its best thread setting. */
   readonly peer_milliseconds: number | null;
@@ -70,11 +79,12 @@ function repetitions(milliseconds: number): number {
 async function timed(run: () => Promise<unknown>, runs: number): Promise<number> {
   const times: number[] = [];
   for (let k = 0; k < runs; k++) {
-    const started = performance.now();
+    const [started, used] = [performance.now(), process.cpuUsage()];
     await run();
-    times.push(performance.now() - started);
+    const { user, system } = process.cpuUsage(used);
+    times.push(clock === "cpu" ? (user + system) / 1000 : performance.now() - started);
   }
-  return median(times);
+  return middle(times);
 }
 
 /** Something that is timed in turn with the others. */
@@ -108,7 +118,7 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
   const ours = await enginesFor(bench);
   const ofC = c?.has(name) ? [...new Set([1, cores])] : [];
   const inC = ofC.map((threads): Contender => {
-    const run = async (runs: number) => median(await c!.run(name, batch, steps, threads, runs));
+    const run = async (runs: number) => middle(await c!.run(name, batch, steps, threads, runs));
     return { path: "C", threads, times: [], run, dispose: () => {} };
   });
   const all = [...ours, ...inC];
@@ -119,7 +129,7 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
   for (let round = 0; round < rounds; round++) {
     for (const contender of all) contender.times.push(await contender.run(runs));
     for (const { threads, times } of peers) {
-      times.push(median(await peer!.run({ case: name, batch, steps, threads, runs })));
+      times.push(middle(await peer!.run({ case: name, batch, steps, threads, runs })));
     }
     if (!peer || bench.flops === undefined) continue;
     const products: number[] = [];
@@ -138,6 +148,7 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
       path,
       threads,
       milliseconds,
+      rounds: times,
       rate: (1000 * bench.items) / milliseconds,
       peer_milliseconds: best ? median(best.times) : null,
       peer_threads: best?.threads ?? null,
@@ -149,8 +160,8 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
   });
 }
 
-const peer = Peer.start(values.python);
-const c = CPath.start(benchModels(), values.cc);
+const peer = Peer.start(values.python, clock);
+const c = CPath.start(benchModels(), values.cc, clock);
 const results: Measured[] = [];
 for (const bench of cases) {
   if (values.only && !values.only.split(",").some((only) => bench.name.startsWith(only))) continue;
@@ -173,6 +184,7 @@ const environment = {
   cores,
   rounds,
   engine: engineName,
+  clock,
 };
 writeFileAtomic("bench/results.json", `${JSON.stringify({ environment, results }, null, 1)}\n`);
 process.stdout.write(
@@ -192,3 +204,40 @@ process.stdout.write(
     results,
   )}\n`,
 );
+if (values.history) tellHistory("bench/history.jsonl");
+
+/** Keeps the results and prints what became slower; what goes wrong with it is told and fails nothing. */
+function tellHistory(path: string): void {
+  const git = (...args: string[]): string | null => {
+    const { status, stdout } = spawnSync("git", args, { encoding: "utf8" });
+    return status === 0 ? stdout.trim() : null;
+  };
+  const common = {
+    time: new Date().toISOString(),
+    commit: git("rev-parse", "HEAD"),
+    dirty: Boolean(git("status", "--porcelain", "--untracked-files=no")),
+    cpu: cpus()[0]?.model ?? "unknown",
+    // Of the machine: `--clock cpu` uses one of them.
+    cores: availableParallelism(),
+    node: process.versions.node,
+    clock,
+  };
+  const entries = results.map(
+    ({ case: name, path, threads, rounds, peer_milliseconds }): HistoryEntry => ({
+      ...common,
+      case: name,
+      path,
+      threads,
+      rounds,
+      peer_milliseconds,
+    }),
+  );
+  try {
+    const { entries: earlier, unreadable } = readHistory(path);
+    if (unreadable > 0) process.stderr.write(`${path}: ${unreadable} unreadable lines passed over\n`);
+    process.stdout.write(`${slowerThanBefore(earlier, entries).join("\n")}\n`);
+    appendHistory(path, entries);
+  } catch (error) {
+    process.stderr.write(`warning: no history: ${(error as Error).message}\n`);
+  }
+}

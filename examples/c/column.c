@@ -133,7 +133,9 @@ int main(int argc, char **argv)
     fprintf(stderr, "no memory\n");
     return 1;
   }
-  for (size_t i = 0; i < (to - from) * CHUNK; i++) start_of(abundances + i * S);
+  float start[S];
+  start_of(start);
+  for (size_t i = 0; i < (to - from) * CHUNK; i++) memcpy(abundances + i * S, start, sizeof start);
 
   unsigned long solved = 0, hash = 0;
   const double started = now();

@@ -2,6 +2,7 @@ import { Conservation } from "../chemistry/conservation.ts";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { Inference } from "../inference/inference.ts";
 import { cappedDex } from "./error-groups.ts";
+import { mainly } from "./plain-numbers.ts";
 
 /** The emulated rows before their totals were kept, and after. */
 export interface ConservationCheck {
@@ -104,7 +105,7 @@ type Side = (typeof sides)[number];
 
 /** What came of it, in a sentence. */
 export function describeConservation({ dex, totals, correction_dex, rows, unmet }: ConservationCheck): string {
-  const worst = (side: Side): string => Math.max(...totals.map((total) => total.worst[side])).toExponential(1);
+  const worst = (side: Side): string => mainly(Math.max(...totals.map((total) => total.worst[side])));
   const moved =
     correction_dex === null
       ? ""

@@ -12,12 +12,14 @@ import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import { tf } from "./tf.ts";
 import { chooseThreads, type ThreadChoice } from "./threads.ts";
 import { installFastMatMul } from "./wasm-kernels.ts";
-import { adapters, WebGpu } from "./webgpu.ts";
+import { adapters, mayHaveGpu, WebGpu } from "./webgpu.ts";
 
 /** What computes, ready. */
 export interface ChosenEngine {
   readonly engine: Engine;
   readonly choice: ComputeChoice;
+  /** Starts a GPU that may be faster, where nothing was asked for: a probe of the job's own step has to tell (`probe.ts`). */
+  readonly rival?: () => Promise<ChosenEngine | Unavailable>;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function chooseEngine(
       const fix = "leave engine out, or device=cpu";
       throw new ConfigError("device=webgpu runs compiled steps only, not engine=eager", { where: "engine", fix });
     }
-    return orRefuse(await webGpu(threads, note), "device");
+    return orRefuse(await webGpu(threads, `device=webgpu was asked for (${adapters().join(", ")})`, note), "device");
   }
   if (device === "wasm") return wasm("device=wasm was asked for");
   if (device === "cuda") return orRefuse(await native("cuda", threads, "device=cuda was asked for"), "device");
@@ -66,11 +68,13 @@ export async function chooseEngine(
     if (made && "engine" in made) return made;
     if (made) note(`warning: ${made.why}`);
   }
-  if (device === "cpu" || engine === "compiled") {
-    const what = engine === "compiled" ? "engine" : "device";
-    return orRefuse(await compiled(threads, "ONNX Runtime, the fastest on the CPU", note), what);
-  }
-  return automatic(engine, threads, note);
+  const what = engine === "compiled" ? "engine" : "device";
+  const chosen =
+    device === "cpu" || engine === "compiled"
+      ? orRefuse(await compiled(threads, "ONNX Runtime, the fastest on the CPU", note), what)
+      : await automatic(engine, threads, note);
+  if (device !== "auto" || isInference || chosen.choice.engine !== "compiled" || !mayHaveGpu()) return chosen;
+  return { ...chosen, rival: () => webGpu(threads, adapters().join(", "), note) };
 }
 
 /** The first that runs: CUDA, compiled, native, WASM; with `engine=eager` without the compiled one. */
@@ -141,12 +145,15 @@ async function compiled(
 }
 
 /** The same steps on a GPU. */
-async function webGpu({ threads }: ThreadChoice, note: (message: string) => void): Promise<ChosenEngine | Unavailable> {
+async function webGpu(
+  { threads }: ThreadChoice,
+  reason: string,
+  note: (message: string) => void,
+): Promise<ChosenEngine | Unavailable> {
   const runtime = await loadOnnxRuntime();
   if (runtime instanceof Error) return notLoaded(runtime);
   const device = await WebGpu.start(runtime);
   if ("why" in device) return device;
-  const reason = `device=webgpu was asked for (${adapters().join(", ")})`;
   const choice: ComputeChoice = { device: "webgpu", engine: "compiled", threads, reason };
   return { engine: new CompiledEngine(runtime, { threads, device, fallback, note }), choice };
 }

@@ -65,9 +65,14 @@ export class WebGpu {
       return await session.run(feeds, fetches);
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
-      throw new ConfigError(`the GPU has stopped computing: ${shortReason(cause)}`, {
+      const reason = shortReason(cause);
+      // So ONNX Runtime 1.30 tells it, at the next copy to the host: "MapAsyncStatus value: 4, message: [Device] is lost."
+      const isLost = /device\]? is lost/i.test(reason);
+      throw new ConfigError(`the GPU ${isLost ? "was lost" : "has stopped computing"}: ${reason}`, {
         where: "device=webgpu",
-        fix: "look into the driver's log (`dmesg`), free the card's memory or make batches smaller; a training goes on with --resume, or device=cpu",
+        fix:
+          "go on from the last checkpoint with --resume (and device=cpu if the GPU does not come back); the driver's log (`dmesg`) may tell why: " +
+          "where its memory was full, make batches smaller",
         cause,
       });
     }
@@ -105,6 +110,17 @@ export function adapters(env: Readonly<Record<string, string | undefined>> = pro
     (card) => /Model:\s*(.*)/.exec(readFileSync(join(card, "information"), "utf8"))?.[1] ?? card,
   );
   return [...models, ...manifests.map((path) => basename(path))];
+}
+
+/**
+ * Whether it is worth a look for a GPU, told by files alone: Mesa's manifests lie on machines without one, too, where they stand for a software
+ * GPU. Linux only: elsewhere nothing has been tried, and `device=webgpu` asks for it.
+ */
+export function mayHaveGpu(env: Readonly<Record<string, string | undefined>> = process.env, devices = "/dev"): boolean {
+  if (process.platform !== "linux" || adapters(env).length === 0) return false;
+  if (env.VK_DRIVER_FILES ?? env.VK_ICD_FILENAMES) return true;
+  const nodes = [devices, join(devices, "dri")].flatMap(filesIn).map((path) => basename(path));
+  return nodes.some((name) => /^(renderD\d+|nvidia\d+|dxg)$/.test(name));
 }
 
 function filesIn(folder: string): string[] {

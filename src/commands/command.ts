@@ -25,6 +25,8 @@ export interface Command {
   readonly config?: CommandConfig;
   /** Whether `-m` runs it for every combination of values. */
   readonly canSweep?: boolean;
+  /** Whether it runs another command many times: it takes `launcher=…` and `--resume`, and answers `--cfg` itself. */
+  readonly runsMany?: boolean;
   /** Does the work. Everything heavy is imported here, so that the help is there at once. */
   run(context: CommandContext): Promise<void>;
 }

@@ -78,6 +78,7 @@ async function runCommand(
     debug: debug === true,
   };
   try {
+    if (command.runsMany) return await command.run({ ...context, args: { ...args, cfg } });
     checkSweepWords(context);
     if (args.multirun === true) await (await import("./multirun.ts")).multirun(command, context, cfg !== undefined);
     else if (cfg !== undefined && command.config) await printConfig(command.config.root, context, resolve === true);

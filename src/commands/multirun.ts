@@ -98,7 +98,7 @@ function flagsOf({ args, debug }: CommandContext): string[] {
   });
 }
 
-function emptyFolder(folder: string): string {
+export function emptyFolder(folder: string): string {
   makeFolder(folder);
   if (readdirSync(folder).length === 0) return folder;
   throw new ConfigError(`${folder} is not empty`, {
@@ -110,7 +110,7 @@ function emptyFolder(folder: string): string {
 /** The sweep that `--resume` names, or the newest of this command. */
 function takenUp(resume: string, root: RootName, context: CommandContext): Begun {
   const { command, cwd, overrides, configDirs, env, now } = context;
-  const folder = resume === "" ? newestSweep(context) : resolve(cwd, resume);
+  const folder = resume === "" ? newestSweep(command, join(cwd, "multirun")) : resolve(cwd, resume);
   const plan = readPlan(folder);
   if (plan.command !== command) {
     throw new ConfigError(`that is a sweep of ${plan.command}`, {
@@ -139,9 +139,9 @@ function takenUp(resume: string, root: RootName, context: CommandContext): Begun
   return { folder, plan, launcher };
 }
 
-function newestSweep({ command, cwd }: CommandContext): string {
-  const multirunFolder = join(cwd, "multirun");
-  const found = sweepsIn(multirunFolder).find((folder) => {
+/** @param parent where the sweeps lie, by date and time */
+export function newestSweep(command: string, parent: string): string {
+  const found = sweepsIn(parent).find((folder) => {
     try {
       return readPlan(folder).command === command;
     } catch {
@@ -150,7 +150,7 @@ function newestSweep({ command, cwd }: CommandContext): string {
   });
   if (found !== undefined) return found;
   throw new ConfigError(`no sweep of ${command} is there`, {
-    where: multirunFolder,
+    where: parent,
     fix: "give the sweep's folder: --resume DIR",
   });
 }

@@ -1,15 +1,18 @@
 import { statSync } from "node:fs";
+import { shellWord } from "../analysis/inspection/shell-word.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { resolveIn, resolveInput } from "../config/paths.ts";
 import { displayPath } from "../config/search-path.ts";
-import type { PreprocessOptions, PreprocessSummary } from "../data/preprocess.ts";
+import type { PreprocessSummary } from "../data/preprocess.ts";
+import type { PreprocessOptions } from "../data/preprocess-options.ts";
+import type { ShardSummary } from "../data/preprocess-shards.ts";
 import { splitNames } from "../data/splits.ts";
 import { whileWriting } from "../formats/lock.ts";
 import { strictOption } from "./check-options.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
-import { withRun } from "./run-folder.ts";
+import { type Run, withRun } from "./run-folder.ts";
 import { formatTable } from "./tables.ts";
 import { cut, drawBar } from "./terminal-text.ts";
 
@@ -31,6 +34,8 @@ export const preprocess: Command = {
       test_split: "dataset.preprocessing.test_split",
       min_radfield: "dataset.preprocessing.min_radfield",
       seed: "dataset.preprocessing.seed",
+      shards: "dataset.preprocessing.shards",
+      shard: "dataset.preprocessing.shard",
     },
   },
   canSweep: true,
@@ -48,11 +53,18 @@ export const preprocess: Command = {
       // The split's seed is the only one that plays a part here.
       run.writeEnvironment({ seed: loaded.config.dataset.preprocessing.seed });
       const { preprocessDataset } = await import("../data/preprocess.ts");
-      const options = { ...(await optionsFrom(loaded, run.tell)), strict: context.args.strict === true };
+      const { shards: count, shard } = loaded.config.dataset.preprocessing;
+      const command = (index: number) => commandOfShard(index, context);
+      const options = {
+        ...(await optionsFrom(loaded, run.tell)),
+        strict: context.args.strict === true,
+        shards: count === null ? null : { count, command },
+      };
       const { tablesOf } = await import("./jobs.ts");
       const inputs = [options.inputPath, ...(options.moreInputs ?? []), ...tablesOf(loaded)];
       const overwrite = context.args.overwrite === true;
       await checkDestination({ path: options.outputPath, kind: "clean", inputs, overwrite });
+      if (count !== null && shard !== null) return makeShard(options, { index: shard, count }, run, context);
       const summary = await whileWriting(options.outputPath, () =>
         preprocessDataset(options, run.tell, showRows(context)),
       );
@@ -62,6 +74,31 @@ export const preprocess: Command = {
     });
   },
 };
+
+/** One shard; the clean file stays as it is. */
+async function makeShard(
+  options: PreprocessOptions,
+  shard: { readonly index: number; readonly count: number },
+  run: Run,
+  context: CommandContext,
+): Promise<ShardSummary> {
+  const [{ writeShard }, { shardPath }] = await Promise.all([
+    import("../data/preprocess-shards.ts"),
+    import("../data/shard-format.ts"),
+  ]);
+  const path = shardPath(options.outputPath, shard.index, shard.count);
+  const summary = await whileWriting(path, () => writeShard(options, shard, run.tell, showRows(context)));
+  context.statusLine.clear();
+  const text = `shard ${shard.index} of ${shard.count}: ${displayPath(path, context.cwd)}`;
+  context.stdout.write(`${context.json ? JSON.stringify({ ...summary, run: run.folder }) : text}\n`);
+  return summary;
+}
+
+/** The words of this run that make a shard. */
+function commandOfShard(index: number, { commandLine }: CommandContext): string {
+  const words = commandLine.filter((word) => !/^\+*(run_dir|(dataset\.preprocessing\.)?shard)=/.test(word));
+  return ["astrochem", ...words, `shard=${index}`].map(shellWord).join(" ");
+}
 
 async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string) => void): Promise<PreprocessOptions> {
   const [{ chemistryOf }, { readNpy }, { expandInputs }] = await Promise.all([

@@ -91,6 +91,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./sweep.ts")).sweepCommand,
   },
   {
+    name: "tune",
+    usage: "<training> [overrides..]",
+    summary: "find better values for the keys of a training",
+    load: async () => (await import("./tune.ts")).tuneCommand,
+  },
+  {
     name: "reproduce",
     usage: "<run>",
     summary: "run again what a run folder holds, and compare",

@@ -167,7 +167,9 @@ async function workIn(run: Run, context: CommandContext, work: (run: Run) => Pro
   try {
     const results = await work(run);
     context.statusLine.clear();
-    run.finish(context.signal.aborted ? "interrupted" : "completed", results);
+    // A training that pauses ends as one that was interrupted.
+    const isCutOff = context.signal.aborted || (results as { reason?: unknown }).reason === "interrupted";
+    run.finish(isCutOff ? "interrupted" : "completed", results);
   } catch (error) {
     context.statusLine.clear();
     const isInterrupted = context.signal.aborted && error === context.signal.reason;

@@ -76,16 +76,20 @@ async function workOn({ folder, index, plan, lock }: Work, context: CommandConte
   // A node that died held the run's folder, too, and may have touched that lock last.
   if (before !== null) await withLock(runLock(sweepPaths.run(folder, index)), lock, async () => {});
   const code = await whileNotCancelled(folder, () =>
-    context.runProgram!(wordsOf(folder, index, plan, before), plan.cwd),
+    context.runProgram!(wordsOf({ folder, index, plan, before }, context.args["pause-after"]), plan.cwd),
   );
   const isDone = isCompleted(folder, index);
-  const outcome = isDone ? "completed" : context.signal.aborted ? "interrupted" : "failed";
+  // One that paused has ended well, and goes on later.
+  const outcome = isDone ? "completed" : context.signal.aborted || code === 0 ? "interrupted" : "failed";
   writeState(folder, index, { ...state, ...ended(outcome, isDone ? 0 : code, context) });
   return isDone ? 0 : code;
 }
 
 /** The command line of a point. */
-function wordsOf(folder: string, index: number, plan: SweepPlan, before: PointState | null): string[] {
+function wordsOf(
+  { folder, index, plan, before }: Pick<Work, "folder" | "index" | "plan"> & { readonly before: PointState | null },
+  pauseAfter: unknown,
+): string[] {
   const { command, flags, config_dirs, points } = plan;
   // Anew where it failed: whatever it had come to may be why.
   const goesOn = command.startsWith("train-") && before !== null && before.state !== "failed";
@@ -94,6 +98,7 @@ function wordsOf(folder: string, index: number, plan: SweepPlan, before: PointSt
     ...flags,
     ...config_dirs.flatMap((each) => ["--config-dir", each]),
     ...(goesOn ? ["--resume-or-fresh"] : []),
+    ...(pauseAfter === undefined ? [] : ["--pause-after", String(pauseAfter)]),
     ...points[index]!.overrides,
     `run_dir=${printValue(sweepPaths.run(folder, index))}`,
   ];

@@ -1,6 +1,9 @@
 import { join, relative } from "node:path";
+import { printValue } from "../config/override-values.ts";
 import { SweepError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
+import { isCompletedRun, readPlan, sweepPaths } from "../sweeps/folder.ts";
+import { joiningOf } from "../sweeps/plan.ts";
 import { collectSweep, type PointResult, type SweepResults, writeResults } from "../sweeps/results.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./printable.ts";
@@ -31,7 +34,7 @@ export async function collectAndTell(folder: string, context: CommandContext): P
   else stdout.write(`${forTerminal(printable(`${describe(results)}\n\n${place}/sweep.html`), stdout)}\n`);
   const missing = results.points.filter(({ state }) => state !== "completed");
   const failed = missing.filter(({ state }) => state === "failed");
-  if (missing.length === 0) return;
+  if (missing.length === 0) return joinShards(folder, context);
   const lines = missing.slice(0, 20).map(({ point, values, state, exit_code, log }) => {
     const how = state === "failed" ? `exit code ${exit_code}, ${relative(cwd, log)}` : state;
     return `  point ${point} (${labelOf(values)}): ${how}`;
@@ -41,6 +44,30 @@ export async function collectAndTell(folder: string, context: CommandContext): P
   throw new SweepError([what, ...lines].join("\n"), failed[0]?.exit_code || 3, {
     fix: `see the logs; then astrochem ${results.command} -m --resume ${place}`,
   });
+}
+
+/**
+ * Joins the shards of a preprocessing, which are all there, unless that is done.
+ * @throws SweepError with the exit code of the run that joins them
+ */
+async function joinShards(folder: string, context: CommandContext): Promise<void> {
+  const plan = readPlan(folder);
+  for (const [i, words] of joiningOf(plan).entries()) {
+    const run = sweepPaths.joining(folder, i);
+    if (isCompletedRun(run)) continue;
+    const configs = plan.config_dirs.flatMap((each) => ["--config-dir", each]);
+    const own = [
+      ...plan.flags,
+      ...configs,
+      ...words,
+      `run_dir=${printValue(run)}`,
+      ...(context.json ? ["--json"] : []),
+    ];
+    const code = await context.runProgram!([plan.command, ...own], plan.cwd);
+    if (code === 0) continue;
+    const fix = `see above; then astrochem sweep collect ${relative(context.cwd, folder) || folder}`;
+    throw new SweepError("the shards could not be joined", code, { fix });
+  }
 }
 
 function describe({ points, groups, keys, objective }: SweepResults): string {

@@ -19,7 +19,7 @@ export const sweepCommand: Command = {
     folder: "the sweep's folder: multirun/<date>/<time>",
     point: "of run: the number of the point",
   },
-  options: {},
+  options: { "pause-after": { type: "number", describe: "of run: epochs after which a training pauses" } },
   examples: [
     ['astrochem sweep status "$(ls -d multirun/*/* | tail -1)"', "how many points are done, run, failed, are lost"],
     [

@@ -1,8 +1,10 @@
 import { join, relative } from "node:path";
+import type { ComputeChoice } from "../backend/compute.ts";
 import { resolveIn } from "../config/paths.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { counted } from "../counted.ts";
 import type { CachePaths } from "../data/autoencoder-cache.ts";
+import { ConfigError } from "../errors.ts";
 import type { AutoencoderJob } from "../training/autoencoder-run.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
 import type { EpochRecord } from "../training/observer.ts";
@@ -25,6 +27,10 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
     describe:
       "go on with a run: its folder, or nothing for the newest unfinished one of this configuration; with -m the same of a sweep",
   },
+  "pause-after": {
+    type: "number",
+    describe: "pause after so many epochs in all, as an interruption does: --resume goes on to the same bits",
+  },
   strict: strictOption,
   "resume-or-fresh": {
     type: "boolean",
@@ -33,6 +39,14 @@ export const trainingOptions: Readonly<Record<string, OptionSpec>> = {
   ...overwriteOption,
   fresh: { type: "boolean", describe: "start from random weights (the default)" },
 };
+
+/** @throws ConfigError for anything but a number of epochs */
+function pauseAfter(args: CommandContext["args"]): number | undefined {
+  const epochs = args["pause-after"];
+  if (epochs === undefined) return undefined;
+  if (Number.isSafeInteger(epochs) && Number(epochs) > 0) return Number(epochs);
+  throw new ConfigError("--pause-after is no number of epochs", { fix: "give a whole number from 1 on" });
+}
 
 /** What a training reads and writes; all paths absolute. */
 interface TrainingFiles {
@@ -81,23 +95,26 @@ export async function runTraining(
     if (resumed && !start) goOn([]);
     const log = run.tell;
     log(`run folder: ${relative(context.cwd, run.folder) || run.folder}`);
-    const [{ chooseEngine }, { keepReplaced }] = await Promise.all([
+    const [{ chooseEngine }, { engineByProbe }, { keepReplaced }] = await Promise.all([
       import("../backend/choose-engine.ts"),
+      import("../backend/probe.ts"),
       import("./replaced-weights.ts"),
     ]);
-    const { engine, choice } = await chooseEngine(config, log);
-    run.describeBackend({
-      name: `${choice.engine} on ${choice.device}, ${counted(choice.threads, "thread")}`,
-      reason: choice.reason,
-      threads: choice.threads,
-    });
+    const chosen = await chooseEngine(config, log);
+    let backend = "";
+    const tellBackend = ({ engine, device, threads, reason }: ComputeChoice): void => {
+      backend = `${engine} on ${device}, ${counted(threads, "thread")}`;
+      run.describeBackend({ name: backend, reason, threads });
+    };
+    tellBackend(chosen.choice);
     const { model, mode, working_path } = config;
     const isKept = model.save_model && mode !== "preprocess";
     const weights = resolveIn(working_path, model.save_model_path);
     const places = { command: context.command, outputs: join(context.cwd, "outputs") };
     const settle = isKept ? keepReplaced(weights, places, log) : () => {};
     const report = await train({
-      engine,
+      engine: chosen.engine,
+      chooseEngine: chosen.rival && engineByProbe(chosen, tellBackend),
       observer: observeRun(run, context, { unit, maxMinutes: config.model.max_minutes, events }),
       log,
       signal: context.signal,
@@ -107,6 +124,7 @@ export async function runTraining(
       describe: (inputs) => run.writeEnvironment({ inputs }),
       expected: context.repeat?.inputs ?? null,
       maxSteps: context.repeat?.maxSteps,
+      pauseAfter: pauseAfter(context.args),
       checkpoints: {
         folder: join(run.folder, "checkpoints"),
         minutes: config.checkpoint_minutes,
@@ -121,7 +139,7 @@ export async function runTraining(
       const folder = relative(context.cwd, run.folder) || run.folder;
       run.log.info(`go on with: astrochem ${context.command} --resume ${folder}`);
     }
-    return report ?? {};
+    return { ...report, backend };
   }
 }
 

@@ -255,7 +255,9 @@ class ValueParser {
   #refuse(character: string, before: string, isSweep: boolean): void {
     if (character === "(" && /^(choice|range|interval|glob|sort|shuffle|tag|extend_list)\s*$/.test(before)) {
       const what = isSweep ? "is none of what a sweep knows" : "sweeps over values, and one run takes one value";
-      const fix = isSweep ? "give choice(…), range(…), glob(…), or values with commas, one of these alone" : sweepFix;
+      const fix = isSweep
+        ? "give choice(…), range(…), glob(…), or values with commas, one of these alone; astrochem tune takes interval(…)"
+        : sweepFix;
       throw this.#error(`${before.trim()}(…) ${what}`, this.#at, fix);
     }
     if ("([{".includes(character) || character === ")") {

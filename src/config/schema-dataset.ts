@@ -81,6 +81,16 @@ const Preprocessing = z
       .enum(["error", "allow"])
       .default("error")
       .describe("Rows that are not one step apart, by more than 1 % of the median: an error, or taken as they are."),
+    shards: PositiveInteger.nullable()
+      .default(null)
+      .describe(
+        "Shards that the raw files are shared out among: with -m all are made and joined; with `shard` one is made; else those that are there are joined.",
+      ),
+    shard: z.int().min(0).nullable().default(null).describe("Which of the `shards` to make, from 0; null: join them."),
+  })
+  .refine(({ shards, shard }) => shard === null || (shards !== null && shard < shards), {
+    path: ["shard"],
+    message: "must be below `shards`",
   })
   .refine(({ train_split, test_split }) => (train_split === 0 ? test_split === 1 : train_split + test_split < 1), {
     path: ["train_split"],

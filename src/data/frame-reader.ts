@@ -40,6 +40,8 @@ export interface Frame {
   readonly pandasLines?: readonly string[];
   /** Whether the column `Tracer` is not the file's: a dataset may know better. */
   readonly isTracerGuessed?: boolean;
+  /** What a column was called before a dataset renamed it; left out: the same. */
+  rawName?(column: string): string;
   /** By our name: columns that were renamed, and converted where their names have a unit, when the file was read. */
   readonly taken?: ReadonlyMap<string, TakenColumn>;
   /** Closes the file. */

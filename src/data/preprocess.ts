@@ -1,51 +1,28 @@
-import { existsSync, realpathSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { indexOfRole, timestepColumn } from "../chemistry/physical-parameters.ts";
 import { counted } from "../counted.ts";
-import { ConfigError, DataError } from "../errors.ts";
+import { DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import { openInput } from "./files/open-input.ts";
 import { type Frame, FrameWriter } from "./frame.ts";
 import { placeOfFrame } from "./frame-reader.ts";
 import { createHdf5, type Hdf5File } from "./hdf5.ts";
 import { legacyShuffle } from "./mt19937.ts";
-import { type ColumnPlan, planColumns, type WantedColumns } from "./preprocess-columns.ts";
+import { openShards } from "./open-shards.ts";
+import { type ColumnPlan, planColumns } from "./preprocess-columns.ts";
+import { checkOptions, type PreprocessOptions, pathsOf } from "./preprocess-options.ts";
 import { type Log, logColumns, logTracers, Meter, type Progress } from "./preprocess-report.ts";
 import { openSortedRows, rowsToScatter, type SortedRows } from "./preprocess-sorted-rows.ts";
 import { type RowRules, SplitOutput } from "./preprocess-tracers.ts";
 import { RangeWatch } from "./range-watch.ts";
 import { boundsOf, indexRows, type RawIndex, timesOf } from "./raw-index.ts";
-import { asConfigured, type RawColumns } from "./respelt-frame.ts";
+import { asConfigured } from "./respelt-frame.ts";
 import { type SplitName, splitNames } from "./splits.ts";
-import { checkStartState, decideStarts, type StartMode, type StartRows, type StartState } from "./start-rows.ts";
+import { decideStarts, type StartRows } from "./start-rows.ts";
 import { RawRanges } from "./strict-ranges.ts";
 import { checkEvenSteps, StepWatch, type TimeSteps, timeStepAttribute, years } from "./time-steps.ts";
-
-/** What makes a raw file into a clean one. */
-export interface PreprocessOptions extends WantedColumns, RawColumns {
-  inputPath: string;
-  /** Beside it, of the same kind. */
-  moreInputs?: readonly string[];
-  inputKey: string;
-  outputPath: string;
-  /** The state at Time 0 of tracers that do not bring their own; null where none is known. */
-  startState: StartState | null;
-  start: StartMode;
-  /** Rows that are not one step apart: an error, told, or the caller's to check. Where `phys` names `Timestep` they need not be. */
-  unevenSteps: "error" | "allow" | "unchecked";
-  clipping: { lower: number; upper: number };
-  /** Share of the tracers that train. */
-  trainSplit: number;
-  /** Share of the tracers that test; 0 where it is left out. With 1, the file holds nothing else. */
-  testSplit?: number;
-  seed: number;
-  minRadfield: number;
-  /** Conditions outside are told, one line a parameter; those without a range are not looked at. */
-  physicalRanges?: Readonly<Record<string, readonly [number, number]>>;
-  /** Conditions outside are an error. */
-  strict?: boolean;
-}
 
 /** One split of the clean file. */
 export interface SplitSummary {
@@ -94,8 +71,10 @@ export async function preprocessDataset(
 ): Promise<PreprocessSummary> {
   checkOptions(options);
   const tracer = options.columns?.Model;
-  const file = await openInput(pathsOf(options), { key: options.inputKey, tracer, log });
+  const shards = options.shards ? await openShards(options, options.shards) : null;
+  let file: Frame | undefined;
   try {
+    file = await openInput(pathsOf(options), { key: options.inputKey, tracer, log, partsOf: shards?.partsOf });
     const frame = asConfigured(file, options, log);
     log(`read ${frame.path}: ${counted(frame.rows, "row")} × ${frame.columns.length} columns`, {
       rows: frame.rows,
@@ -104,10 +83,11 @@ export async function preprocessDataset(
     const plan = planColumns(frame.columns, options, placeOfFrame(frame));
     logColumns(plan, log);
     const meter = new Meter(frame.rows, progress);
-    const ranges = options.strict ? new RawRanges(options) : undefined;
+    // The rows of shards are looked at on their way out.
+    const ranges = options.strict && shards === null ? new RawRanges(options) : undefined;
     const checks = { bounds: boundsOf(options.phys), lower: options.clipping.lower, ranges };
-    const index = await indexRows(frame, plan, checks, meter.advance);
-    for (const note of index.notes) log(note);
+    const index = await indexRows(frame, plan, shards === null ? checks : null, meter.advance);
+    for (const note of shards?.notes ?? index.notes) log(note);
     const sources = plan.sources.slice(1 + options.phys.length);
     const isInput = options.phys.includes(timestepColumn);
     const starts = decideStarts(
@@ -120,7 +100,8 @@ export async function preprocessDataset(
     meter.expect(rowsToScatter(frame, index.order));
     return await writeClean({ options, frame, plan, index, isAdded: starts.isAdded, timeSteps, log, meter });
   } finally {
-    file.close();
+    file?.close();
+    shards?.close();
   }
 }
 
@@ -375,25 +356,4 @@ function checkSpace(path: string, rows: number, scatteredRows: number, width: nu
 
 function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6)} MB`;
-}
-
-function pathsOf({ inputPath, moreInputs = [] }: Pick<PreprocessOptions, "inputPath" | "moreInputs">): string[] {
-  return [inputPath, ...moreInputs];
-}
-
-function checkOptions({ startState, species, outputPath, clipping, ...input }: PreprocessOptions): void {
-  if (startState !== null) checkStartState(startState, species);
-  if (!(clipping.lower > 0 && clipping.lower < clipping.upper)) {
-    throw new ConfigError(
-      `abundances_clipping: lower ${clipping.lower} must be above 0 and below upper ${clipping.upper}`,
-    );
-  }
-  const replaced = pathsOf(input).find(
-    (path) => existsSync(outputPath) && existsSync(path) && realpathSync(outputPath) === realpathSync(path),
-  );
-  if (replaced !== undefined) {
-    throw new ConfigError(`the output would replace the input: ${replaced}`, {
-      fix: "give another dataset.preprocessing.output_path",
-    });
-  }
 }

@@ -120,6 +120,7 @@ function renamed(
       }
     },
     isNumeric: (column) => frame.isNumeric(sources.get(column) ?? column),
+    rawName: (column) => sources.get(column) ?? column,
     labels: (column) => frame.labels(sources.get(column) ?? column),
     attribute: (name) => frame.attribute(name),
     ...(frame.placeOf ? { placeOf: (row: number) => frame.placeOf!(row) } : {}),

@@ -95,6 +95,7 @@ const meaning: Record<Quantity, string> = {
   correction:
     "how far the state was moved to have the totals of the elements and the charge of `abundances`: mean over species of |change of log10 x|; " +
     "infinite where it was not, as with an element that is absent at the start",
+  distance: "to the nearest of the calibration's rows, whitened",
   carry: "what the model remembers beside the latents, as the start and the step give it",
   "physical units": "physical parameters in their units, in the order of physical_parameters",
   "scaled physical parameters":

@@ -44,7 +44,8 @@ export type Quantity =
   | "scaled physical parameters"
   | "carry"
   | "spread"
-  | "correction";
+  | "correction"
+  | "distance";
 
 /** An input or output of a file. */
 export interface PartPort {

@@ -1,5 +1,5 @@
 import { type HostTensors, hostTensor } from "../backend/engine.ts";
-import { tf } from "../backend/tf.ts";
+import { type TensorMap, tf } from "../backend/tf.ts";
 import type { FrozenStep } from "./forward-steps.ts";
 import type { Trust } from "./trust.ts";
 
@@ -24,10 +24,14 @@ export function distanceStep(): FrozenStep {
       squares: tf.expandDims(tf.sum(tf.square(sample!), 1), 0),
     }),
     batch: { seen: 0 },
-    step: ({ matrix, offset, twice, squares }, { seen }) => {
-      const q = tf.add<tf.Tensor2D>(tf.matMul(seen as tf.Tensor2D, matrix as tf.Tensor2D), offset!);
-      const nearest = tf.max(tf.sub(tf.matMul(q, twice as tf.Tensor2D), squares!), 1);
-      return { outputs: { distance: tf.sqrt(tf.maximum(tf.sub(tf.sum(tf.square(q), 1), nearest), 0)) } };
-    },
+    step: (arrays, { seen }) => ({ outputs: { distance: nearestOf(arrays, seen as tf.Tensor2D) } }),
   };
+}
+
+/** [rows], from rows [rows, d] with what `distanceStep` prepares; NaN where a row has it: it is no distance 0. */
+export function nearestOf({ matrix, offset, twice, squares }: TensorMap, seen: tf.Tensor2D): tf.Tensor1D {
+  const q = tf.add<tf.Tensor2D>(tf.matMul(seen, matrix as tf.Tensor2D), offset!);
+  const nearest = tf.max(tf.sub(tf.matMul(q, twice as tf.Tensor2D), squares!), 1);
+  const size = tf.sum<tf.Tensor1D>(tf.square(q), 1);
+  return tf.add(tf.sqrt(tf.maximum(tf.sub(size, nearest), 0)), tf.mul(size, 0));
 }

@@ -26,9 +26,9 @@ export const trustFlags = Object.fromEntries(trustSignals.map(({ name, bit }) =>
  * Signals in dex, and what an excess over the reference weighs. An abundance goes with the product of the two that it is made from: twice the
  * start's. A correction is about as large as the error that called for it. 9 of 10 values lie within some 2 deviations.
  */
-const excessWeights = { start: 2, correction: 1, spread: 2 } as const;
+export const excessWeights = { start: 2, correction: 1, spread: 2 } as const;
 /** dex: what no abundance is off by. */
-const mostError = 20;
+export const mostError = 20;
 const dexSignals = ["start", "correction", "spread"] as const;
 
 const positive = z.number().positive();

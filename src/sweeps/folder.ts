@@ -64,6 +64,8 @@ export const sweepPaths = {
   log: (folder: string, index: number): string => join(folder, "logs", `${index}.log`),
   state: (folder: string, index: number): string => join(folder, "points", `${index}.json`),
   claim: (folder: string, index: number): string => join(folder, "points", `${index}.lock`),
+  /** The run that joins the shards of a preprocessing. */
+  joining: (folder: string, index: number): string => join(folder, `joined-${index}`),
   cancel: (folder: string): string => join(folder, "cancelled"),
 };
 
@@ -125,7 +127,11 @@ function findPoint(folder: string, index: number): FoundPoint {
 }
 
 export function isCompleted(folder: string, index: number): boolean {
-  return readJson(join(sweepPaths.run(folder, index), "summary.json"))?.outcome === "completed";
+  return isCompletedRun(sweepPaths.run(folder, index));
+}
+
+export function isCompletedRun(run: string): boolean {
+  return readJson(join(run, "summary.json"))?.outcome === "completed";
 }
 
 export function findPoints(folder: string, { points }: Pick<SweepPlan, "points">): FoundPoint[] {

@@ -15,6 +15,8 @@ export interface LocalOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted: every point saves its state and ends, and none is begun. */
   readonly signal: AbortSignal;
+  /** Flags of `sweep run` for a point; absent: none. */
+  readonly flags?: (index: number) => readonly string[];
   /** A point's process has ended; null where a signal ended it. */
   readonly ended: (index: number, exitCode: number | null) => void;
 }
@@ -35,7 +37,7 @@ export async function runLocally(folder: string, points: readonly number[], opti
   signal.throwIfAborted();
 }
 
-function runProcess(folder: string, index: number, { env, signal }: LocalOptions): Promise<number | null> {
+function runProcess(folder: string, index: number, { env, signal, flags }: LocalOptions): Promise<number | null> {
   const log = sweepPaths.log(folder, index);
   const descriptor = guarded(log, () => {
     mkdirSync(dirname(log), { recursive: true });
@@ -43,7 +45,7 @@ function runProcess(folder: string, index: number, { env, signal }: LocalOptions
   });
   const [program, ...words] = programWords();
   return new Promise((done, fail) => {
-    const child = spawn(program!, [...words, "sweep", "run", folder, String(index)], {
+    const child = spawn(program!, [...words, "sweep", "run", folder, String(index), ...(flags?.(index) ?? [])], {
       env,
       stdio: ["ignore", descriptor, descriptor],
       // A group of its own: the terminal's Ctrl-C comes here alone, and is passed on once. A second one would end it unsaved.

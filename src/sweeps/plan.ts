@@ -17,6 +17,8 @@ export interface PlannedSweep {
   readonly launcher: LauncherConfig;
   /** Folder of the sweep, where the words give one. */
   readonly run_dir: string | null;
+  /** The words of the command alone, as given. */
+  readonly own: readonly string[];
   readonly points: readonly Point[];
   readonly notes: readonly string[];
 }
@@ -26,12 +28,18 @@ const ofSweep = /^\+*(launchers?[.@=]|run_dir=|hydra\.run\.dir=)/;
 /**
  * Composes every point before any is run, so that no mistake is found after hours. Points compute with the threads that their launcher
  * gives them; trainings keep their weights in their run folders; caches that differ lie apart.
+ * @param pointsOf what the points are; the product of all values, where nothing else is said
  * @throws ConfigError where a point cannot be composed, or two would write the same file
  */
-export function planSweep(command: string, options: Omit<LoadOptions<RootName>, "from">): PlannedSweep {
+export function planSweep(
+  command: string,
+  options: Omit<LoadOptions<RootName>, "from">,
+  pointsOf: typeof sweepPoints = sweepPoints,
+): PlannedSweep {
   const { overrides } = options;
   const own = overrides.filter((text) => !ofSweep.test(text));
-  const points = sweepPoints(own, (key) => optionsOfGroup(key, options));
+  if (command === "preprocess") own.push(...sharesOf(own));
+  const points = pointsOf(own, (key) => optionsOfGroup(key, options));
   const words = overrides.filter((text) => ofSweep.test(text));
   const { launcher, run_dir } = loadConfig({ ...options, overrides: [...points[0]!.overrides, ...words] }).config;
   const loaded = points.map((point) => loadConfig({ ...options, overrides: point.overrides }));
@@ -46,6 +54,7 @@ export function planSweep(command: string, options: Omit<LoadOptions<RootName>, 
   return {
     launcher,
     run_dir,
+    own,
     points: points.map((point, i) => ({ ...point, overrides: [...point.overrides, ...added, ...caches[i]!] })),
     notes: [...new Set(loaded.flatMap(({ notes }) => notes))],
   };
@@ -58,6 +67,24 @@ function optionsOfGroup(
   const source = searchPath(configDirs, ["configs", packageConfigs], cwd);
   const group = compose(source, root, [], []).groups[key];
   return source.options(group ?? key);
+}
+
+const ofShard = /^\+*dataset\.preprocessing\.shard=/;
+
+/** `shards=4` makes a point of each shard. */
+function sharesOf(own: readonly string[]): string[] {
+  const count = own.flatMap((text) => /^\+*dataset\.preprocessing\.shards=(\d+)$/.exec(text)?.[1] ?? []).at(-1);
+  return count === undefined || own.some((text) => ofShard.test(text))
+    ? []
+    : [`dataset.preprocessing.shard=range(0,${count})`];
+}
+
+/** What joins the shards that the points of a sweep made: the words of a run for each clean file; none where no shards were made. */
+export function joiningOf({ points }: { readonly points: readonly Pick<Point, "overrides">[] }): readonly string[][] {
+  const kinds = points
+    .filter(({ overrides }) => overrides.some((text) => ofShard.test(text)))
+    .map(({ overrides }) => JSON.stringify(overrides.filter((text) => !ofShard.test(text))));
+  return [...new Set(kinds)].map((kind) => JSON.parse(kind) as string[]);
 }
 
 /** The cores of the machine, divided; of Slurm, what a task asks for. */
@@ -76,12 +103,14 @@ function checkApart(loaded: readonly LoadedConfig[], key: string): void {
   const seen = new Map<string, number>();
   for (const [i, { config }] of loaded.entries()) {
     const path = resolveIn(config.working_path, String(valueAt(config, key)));
-    const other = seen.get(path);
+    const { shard } = config.dataset.preprocessing;
+    const file = shard === null ? path : `${path}, shard ${shard}`;
+    const other = seen.get(file);
     if (other !== undefined) {
       const fix = `name what is swept over in it: '${key}=…/\${dataset.preprocessing.seed}.h5'`;
-      throw new ConfigError(`points ${other} and ${i} would both write ${path}`, { where: key, fix });
+      throw new ConfigError(`points ${other} and ${i} would both write ${file}`, { where: key, fix });
     }
-    seen.set(path, i);
+    seen.set(file, i);
   }
 }
 

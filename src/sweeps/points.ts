@@ -19,7 +19,7 @@ export function sweepPoints(overrides: readonly string[], optionsOf: (key: strin
     const equals = text.indexOf("=");
     const head = text.slice(0, equals + 1);
     const key = head.slice(0, -1).replace(/^\+*/, "");
-    const values = equals < 0 ? null : valuesOf(text, equals + 1, key, optionsOf);
+    const values = equals < 0 ? null : sweptValues(text, equals + 1, key, optionsOf);
     if (values === null) {
       points = points.map((point) => ({ ...point, overrides: [...point.overrides, text] }));
       continue;
@@ -38,8 +38,8 @@ export function sweepPoints(overrides: readonly string[], optionsOf: (key: strin
   return points;
 }
 
-/** Null where there is one value and no more. */
-function valuesOf(
+/** What an override sweeps over, from `offset` on; null where there is one value and no more. @throws ConfigError */
+export function sweptValues(
   text: string,
   offset: number,
   key: string,

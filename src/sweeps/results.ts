@@ -147,15 +147,18 @@ function student(degrees: number): number {
 /** A line for each point: what was swept over, then all results that some point has. */
 function csvOf({ keys, points }: SweepResults): string {
   const names = [...new Set(points.flatMap(({ results }) => Object.keys(results)))];
-  const cell = (value: unknown): string => {
-    const text = String(value ?? "");
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
   const rows = points.map(({ point, state, exit_code, attempts, values, results, run }) => [
     ...[point, state, exit_code, attempts, ...keys.map((key) => values[key])],
     ...[...names.map((name) => results[name]), run],
   ]);
-  return [["point", "state", "exit_code", "attempts", ...keys, ...names, "run"], ...rows]
-    .map((row) => `${row.map(cell).join(",")}\n`)
-    .join("");
+  return csvText([["point", "state", "exit_code", "attempts", ...keys, ...names, "run"], ...rows]);
+}
+
+/** Rows of a table as CSV; what is not there is empty. */
+export function csvText(rows: readonly (readonly unknown[])[]): string {
+  const cell = (value: unknown): string => {
+    const text = String(value ?? "");
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return rows.map((row) => `${row.map(cell).join(",")}\n`).join("");
 }

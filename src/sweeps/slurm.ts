@@ -129,7 +129,11 @@ export function queuedPoints(folder: string, points: number, env: Env): Readonly
   const name = jobName(folder);
   let said: string;
   try {
-    said = slurm("squeue", ["--noheader", "--array", "--format=%j %K %T", nameFilter(folder, points, env)], env);
+    said = slurm(
+      "squeue",
+      ["--noheader", "--array", "--format=%j %K %T", `--name=${jobNames(folder, points, env).join(",")}`],
+      env,
+    );
   } catch {
     return null;
   }
@@ -144,18 +148,19 @@ export function queuedPoints(folder: string, points: number, env: Env): Readonly
 /** Takes the sweep's jobs out of the queue. @returns false where Slurm cannot be asked */
 export function cancelJobs(folder: string, points: number, env: Env): boolean {
   try {
-    slurm("scancel", [nameFilter(folder, points, env)], env);
+    // Unlike squeue it takes one name at a time.
+    for (const name of jobNames(folder, points, env)) slurm("scancel", [`--name=${name}`], env);
     return true;
   } catch {
     return false;
   }
 }
 
-/** Slurm filters by whole names: those that the jobs of a sweep of so many points may have. */
-function nameFilter(folder: string, points: number, env: Env): string {
+/** The names of the jobs that a sweep of so many points may have: Slurm's programs ask for whole names. */
+function jobNames(folder: string, points: number, env: Env): string[] {
   const longest = longestArray(env);
   const offsets = Array.from({ length: Math.ceil(points / longest) }, (_, chunk) => chunk * longest);
-  return `--name=${[...offsets, "collect"].map((each) => `${jobName(folder)}-${each}`).join(",")}`;
+  return [...offsets, "collect"].map((each) => `${jobName(folder)}-${each}`);
 }
 
 /** Points with what the queue knows: one that waits there is `queued`, one that says it runs there and does not is `lost`. */

@@ -1,10 +1,11 @@
-import { type EngineState, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
+import { type Engine, type HostTensors, hostTensor } from "../backend/engine.ts";
 import type { AutoencoderBatch } from "../data/autoencoder-batches.ts";
 import type { RandomStream } from "../data/random.ts";
 import type { Compressor, CompressorVectors } from "../models/compressor.ts";
 import type { LossSettings } from "../models/losses.ts";
 import type { PhaseLoss } from "../models/recipe-loss.ts";
 import { autoencoderTrainStep, autoencoderValidationStep } from "./autoencoder-steps.ts";
+import type { BoundSteps } from "./bound-steps.ts";
 import { drawnMasks } from "./dropout.ts";
 import { Trainer, type TrainerOptions } from "./trainer.ts";
 
@@ -31,9 +32,6 @@ export interface AutoencoderPhaseSettings {
 
 /** Trains the autoencoder to reproduce scaled abundances. */
 export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
-  protected override readonly state: EngineState;
-  protected override readonly trainPrograms: readonly Program[];
-  protected override readonly validationProgram: Program;
   protected override readonly weightNames = ["parameters", "statistics"];
   override readonly parameterCount: number;
   readonly #training: AutoencoderTraining;
@@ -41,21 +39,25 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
   constructor(options: TrainerOptions<AutoencoderBatch>, training: AutoencoderTraining) {
     super(options);
     this.#training = training;
-    const { compressor, loss, initial, stoichiometry } = training;
-    const size = compressor.layouts.trainable.size;
-    this.parameterCount = size;
-    this.state = options.engine.state({
+    this.parameterCount = training.compressor.layouts.trainable.size;
+  }
+
+  protected override bind(engine: Engine): BoundSteps {
+    const { compressor, loss, initial, stoichiometry, phases } = this.#training;
+    const { settings } = this.options;
+    const size = this.parameterCount;
+    const state = engine.state({
       parameters: hostTensor(initial.trainable, [size]),
       statistics: hostTensor(initial.statistics, [initial.statistics.length]),
       first_moment: hostTensor(new Float32Array(size), [size]),
       second_moment: hostTensor(new Float32Array(size), [size]),
       stoichiometry,
     });
-    const { engine, settings } = options;
-    this.trainPrograms = training.phases.map((phase) =>
+    const trainPrograms = phases.map((phase) =>
       engine.program("autoencoder training step", autoencoderTrainStep(compressor, loss, settings, phase.loss)),
     );
-    this.validationProgram = engine.program("autoencoder validation", autoencoderValidationStep(compressor, loss));
+    const validationProgram = engine.program("autoencoder validation", autoencoderValidationStep(compressor, loss));
+    return { state, trainPrograms, validationProgram };
   }
 
   protected override itemsIn(batch: AutoencoderBatch): number {

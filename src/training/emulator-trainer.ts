@@ -1,6 +1,7 @@
-import { type EngineState, type HostTensor, type HostTensors, hostTensor, type Program } from "../backend/engine.ts";
+import { type Engine, type HostTensor, type HostTensors, hostTensor } from "../backend/engine.ts";
 import type { EmulatorBatch } from "../data/emulator-batches.ts";
 import type { RandomStream } from "../data/random.ts";
+import type { BoundSteps } from "./bound-steps.ts";
 import { drawnMasks } from "./dropout.ts";
 import {
   type EmulatorLoss,
@@ -33,9 +34,6 @@ export interface EmulatorPhaseSettings {
 
 /** Trains the emulator through the frozen decoder, over whole windows, step by step. */
 export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
-  protected override readonly state: EngineState;
-  protected override readonly trainPrograms: readonly Program[];
-  protected override readonly validationProgram: Program;
   protected override readonly weightNames = ["parameters"];
   override readonly parameterCount: number;
   readonly #training: EmulatorTraining;
@@ -43,10 +41,15 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
   constructor(options: TrainerOptions<EmulatorBatch>, training: EmulatorTraining) {
     super(options);
     this.#training = training;
-    const { frozen, initial, stoichiometry } = training;
-    const size = training.evolver.layout.size;
-    this.parameterCount = size;
-    this.state = options.engine.state({
+    this.parameterCount = training.evolver.layout.size;
+  }
+
+  protected override bind(engine: Engine): BoundSteps {
+    const training = this.#training;
+    const { frozen, initial, stoichiometry, phases } = training;
+    const { settings } = this.options;
+    const size = this.parameterCount;
+    const state = engine.state({
       parameters: hostTensor(initial, [size]),
       first_moment: hostTensor(new Float32Array(size), [size]),
       second_moment: hostTensor(new Float32Array(size), [size]),
@@ -54,11 +57,11 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
       decoder_statistics: hostTensor(frozen.statistics, [frozen.statistics.length]),
       stoichiometry,
     });
-    const { engine, settings } = options;
-    this.trainPrograms = training.phases.map(({ loss }) =>
+    const trainPrograms = phases.map(({ loss }) =>
       engine.program("emulator training step", emulatorTrainStep(training, settings, loss)),
     );
-    this.validationProgram = engine.program("emulator validation", emulatorValidationStep(training));
+    const validationProgram = engine.program("emulator validation", emulatorValidationStep(training));
+    return { state, trainPrograms, validationProgram };
   }
 
   protected override itemsIn(batch: EmulatorBatch): number {

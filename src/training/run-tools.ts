@@ -1,4 +1,5 @@
 import type { Engine } from "../backend/engine.ts";
+import type { ProbePreparation } from "../backend/probe.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { whileWriting } from "../formats/lock.ts";
 import type { Provenance } from "../models/weights-file.ts";
@@ -12,6 +13,8 @@ import type { Snapshot, TrainingState } from "./training-state.ts";
 /** The effects of a training, handed in by whoever starts it. */
 export interface RunTools {
   readonly engine: Engine;
+  /** Chooses the engine of the training steps by their time, once a job; absent: `engine`. */
+  readonly chooseEngine?: ((prepare: ProbePreparation) => Promise<Engine>) | undefined;
   readonly observer: TrainingObserver;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
   readonly signal: AbortSignal;
@@ -28,6 +31,8 @@ export interface RunTools {
   readonly expected?: CheckpointOrigin | null;
   /** Optimizer steps at most, to repeat a training that its time limit ended; absent: no limit. */
   readonly maxSteps?: number | undefined;
+  /** Epochs after which it pauses; absent: it does not. */
+  readonly pauseAfter?: number | undefined;
 }
 
 /** Where a training's state is kept, and where it goes on from. */

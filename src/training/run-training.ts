@@ -65,13 +65,14 @@ export function runTraining<Batch>(
 
 async function train<Batch>(job: TrainingJob, tools: RunTools, training: OpenTraining<Batch>): Promise<TrainingReport> {
   const { origin, phases, validation } = training;
-  const { engine, now, signal, maxSteps } = tools;
+  const { engine, chooseEngine, now, signal, maxSteps, pauseAfter } = tools;
   const weights = job.model.save_model ? job.weights : null;
   const checkpoint = checkpointPaths(tools.checkpoints.folder).best;
   const resumed = resumedState(tools, origin);
   if (resumed) tools.done?.(resumed.values.log);
   const trainer = await training.trainer({
     engine,
+    chooseEngine,
     phases,
     validation,
     settings: trainerSettings(job.model, job.recipe),
@@ -82,6 +83,7 @@ async function train<Batch>(job: TrainingJob, tools: RunTools, training: OpenTra
     keeper: keeperOf(tools, origin, (path, made) => training.write(path, bestOf(made.state), encodeCheckpoint(made))),
     resumed,
     maxSteps,
+    pauseAfter,
   });
   let outcome: TrainingOutcome;
   try {

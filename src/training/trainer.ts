@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Engine, EngineState, HostTensor, HostTensors, Program } from "../backend/engine.ts";
+import type { Engine, HostTensor, HostTensors } from "../backend/engine.ts";
+import type { ProbePreparation } from "../backend/probe.ts";
 import type { BatchSource } from "../data/batch-source.ts";
-import { derivedSeed, type RandomStream } from "../data/random.ts";
+import { derivedSeed, RandomStream } from "../data/random.ts";
 import { NumericsError } from "../errors.ts";
 import { adamWInputs } from "./adamw.ts";
+import { type BoundSteps, disposeSteps, probeStep } from "./bound-steps.ts";
 import type { EpochRecord, LossParts, TrainingObserver } from "./observer.ts";
 import type { OptimizerSettings } from "./optimizer.ts";
 import { endless, type TrainingPhase, take } from "./phase.ts";
@@ -33,6 +35,8 @@ export interface TrainerSettings extends ScheduleSettings, OptimizerSettings {
 /** What a trainer works with. All effects come in here. */
 export interface TrainerOptions<Batch> {
   readonly engine: Engine;
+  /** Chooses another engine by the time of a training step; absent: `engine` computes. */
+  readonly chooseEngine?: ((prepare: ProbePreparation) => Promise<Engine>) | undefined;
   readonly phases: readonly TrainingPhase<Batch>[];
   readonly validation: BatchSource<Batch>;
   readonly settings: TrainerSettings;
@@ -50,6 +54,8 @@ export interface TrainerOptions<Batch> {
   readonly resumed?: TrainingState | undefined;
   /** Optimizer steps after which the training ends its epoch, as if its time were up. */
   readonly maxSteps?: number | undefined;
+  /** Epochs after which the training pauses, as an interruption does: it can go on from its checkpoint, to the same bits. */
+  readonly pauseAfter?: number | undefined;
 }
 
 /** How a training ended. */
@@ -91,16 +97,14 @@ export abstract class Trainer<Batch> {
   protected readonly options: TrainerOptions<Batch>;
   /** Made when it runs: the state is the subclass's. */
   #memory!: TrainerMemory;
+  #bound: BoundSteps | null = null;
 
   constructor(options: TrainerOptions<Batch>) {
     this.options = options;
   }
 
-  /** Everything the programs read and change; `parameters`, `first_moment` and `second_moment` among it. */
-  protected abstract readonly state: EngineState;
-  /** One for each phase. */
-  protected abstract readonly trainPrograms: readonly Program[];
-  protected abstract readonly validationProgram: Program;
+  /** The starting state and the programs, on an engine; the receiver disposes of them. */
+  protected abstract bind(engine: Engine): BoundSteps;
   /** The arrays of the state that are the weights: saved when best, loaded back by the schedule. */
   protected abstract readonly weightNames: readonly string[];
   /** What the errors of a batch are averaged over: rows or windows. */
@@ -117,12 +121,13 @@ export abstract class Trainer<Batch> {
    * @throws NumericsError naming epoch and batch where a loss is no longer finite; the best snapshot stays as it was
    */
   async run(): Promise<TrainingOutcome> {
-    const { settings, phases, now, resumed } = this.options;
+    const { settings, phases, now, resumed, engine, chooseEngine } = this.options;
+    this.#bound = this.bind(chooseEngine ? await chooseEngine(await this.#probe()) : engine);
     const plan = planEpochs(
       phases.map((phase) => phase.settings.epochs),
       settings.max_epochs,
     );
-    const memory = new TrainerMemory(this.state, this.weightNames, now());
+    const memory = new TrainerMemory(this.#steps.state, this.weightNames, now());
     this.#memory = memory;
     if (resumed) await memory.read(resumed, now());
     let reason: StopReason = "max_epochs";
@@ -137,12 +142,32 @@ export abstract class Trainer<Batch> {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([...this.trainPrograms, this.validationProgram].map((program) => program.dispose()));
-    this.state.dispose();
+    if (this.#bound) await disposeSteps(this.#bound);
+  }
+
+  get #steps(): BoundSteps {
+    return this.#bound!;
+  }
+
+  /** The first training step of the phase that comes next; nothing of the training changes. */
+  async #probe(): Promise<ProbePreparation> {
+    const { phases, settings, seed, resumed } = this.options;
+    const index = resumed?.values.phase.index ?? 0;
+    const { learning_rate, dropout } = steeringOf(phases[index]!.settings, settings, Number.POSITIVE_INFINITY).at(0);
+    const random = new RandomStream(derivedSeed(seed, "probe"));
+    for await (const batch of phases[index]!.train.epoch(0)) {
+      const inputs = {
+        ...this.trainingInputs(batch, index, dropout, random),
+        ...adamWInputs(settings, learning_rate, 1),
+      };
+      return (engine) => probeStep(this.bind(engine), index, inputs);
+    }
+    throw new Error("there are no batches to train on");
   }
 
   get #interrupted(): boolean {
-    return this.options.signal?.aborted ?? false;
+    const { signal, pauseAfter } = this.options;
+    return signal?.aborted === true || (pauseAfter !== undefined && this.#memory.log.length >= pauseAfter);
   }
 
   /** @param position  of the same phase, to go on from */
@@ -260,14 +285,14 @@ export abstract class Trainer<Batch> {
     [progress.learningRate, progress.dropout] = [learning_rate, dropout];
     this.#memory.steps += 1;
     run.steps += 1;
-    const outputs = await this.trainPrograms[run.index]!.run(this.state, {
+    const outputs = await this.#steps.trainPrograms[run.index]!.run(this.#steps.state, {
       ...this.trainingInputs(batch, run.index, dropout, progress.random),
       ...adamWInputs(this.options.settings, learning_rate, this.#memory.steps),
     });
     if (this.#isSound(outputs, progress.epoch, progress.batch)) {
       const losses = Object.fromEntries(lossNames.map((name) => [name, scalarOf(outputs[name])]));
       progress.add(losses, this.itemsIn(batch));
-      await run.average?.update(this.state);
+      await run.average?.update(this.#steps.state);
     } else {
       progress.skipped += 1;
     }
@@ -299,7 +324,7 @@ export abstract class Trainer<Batch> {
     const { observer, validation, settings } = this.options;
     const { epoch, secondsTraining, items } = progress;
     const [learning_rate, dropout] = [progress.learningRate, progress.dropout];
-    await run.average?.apply(this.state);
+    await run.average?.apply(this.#steps.state);
     if (!(await this.#validate(progress, run))) return null;
     const errors = validationErrors(progress, validation.items, epoch);
     const metric = settings.metric === "dex" ? errors.dex : errors.mean;
@@ -325,7 +350,7 @@ export abstract class Trainer<Batch> {
       this.options.onImproved?.(best, record);
     }
     // The next phase goes on from the mean.
-    run.average?.putBack(this.state, run.done + 1 === run.epochs);
+    run.average?.putBack(this.#steps.state, run.done + 1 === run.epochs);
     const loaded = decision.revert ? this.#memory.loadBest() : null;
     if (loaded) observer.note?.("best weights loaded back", { epoch: loaded.epoch + 1 });
     if (run.steering.endsEarly) this.#noteChanges(run.steering, { learning_rate, dropout });
@@ -337,7 +362,7 @@ export abstract class Trainer<Batch> {
     const { validation, observer, now, keeper } = this.options;
     const started = now() - 1000 * progress.secondsValidation;
     observer.validationStarted?.(validation.batches);
-    const validating = { program: this.validationProgram, state: this.state, source: validation };
+    const validating = { program: this.#steps.validationProgram, state: this.#steps.state, source: validation };
     const goesOn = async (): Promise<boolean> => {
       await nextTurn();
       progress.secondsValidation = (now() - started) / 1000;

@@ -123,9 +123,9 @@ it("a GPU that is lost ends the step with an error that says so", async () => {
     for (let k = 0; k < 5; k++) await program.run(state, {});
   };
   expect(await thrownBy(steps, folder)).toMatchInlineSnapshot(`
-    "ConfigError: the GPU has stopped computing: Device is lost.
+    "ConfigError: the GPU was lost: Device is lost.
       at   device=webgpu
-      fix  look into the driver's log (\`dmesg\`), free the card's memory or make batches smaller; a training goes on with --resume, or device=cpu"
+      fix  go on from the last checkpoint with --resume (and device=cpu if the GPU does not come back); the driver's log (\`dmesg\`) may tell why: where its memory was full, make batches smaller"
   `);
   state.dispose();
 });

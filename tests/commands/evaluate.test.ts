@@ -103,8 +103,10 @@ describe("evaluate", () => {
       { data: abundances.subarray(0, 333), shape: [1, 333] },
     );
     surrogate.dispose();
+    // States that get their totals may leave the clipping range, to which abundances are clipped before they are compared.
+    const clipped = data.map((value) => Math.min(Math.max(value, 1e-20), 1));
     const dex =
-      data.reduce((sum, value, at) => sum + Math.abs(Math.log10(value / abundances[at + 333]!)), 0) / data.length;
+      clipped.reduce((sum, value, at) => sum + Math.abs(Math.log10(value / abundances[at + 333]!)), 0) / data.length;
     expect(tracers[0]!.errors.emulation![0] / dex).toBeCloseTo(1, 4);
   });
 

@@ -514,7 +514,7 @@ describe("emulate", () => {
   it("writes a frame with the columns of the clean file: the given first rows, then the emulated ones", async () => {
     const out = await readFrame(join(made, "clean-out.h5"), "emulated", columns);
     const clean = await readFrame(join(made, "clean.h5"), "val", columns);
-    expect([...out.columns].sort()).toEqual([...clean.columns].sort());
+    expect([...out.columns].sort()).toEqual([...clean.columns, "expected_error_dex", "trust_flags"].sort());
     expect([out.rows, out.models]).toEqual([clean.rows, clean.models]);
     const width = columns.length;
     for (let row = 0; row < out.rows; row++) {

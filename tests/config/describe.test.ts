@@ -41,12 +41,13 @@ describe("describeConfig", () => {
       env: {},
       now: new Date(0),
     });
-    const { dataset, autoencoder, model, recipe, launcher, ...top } = config;
+    const { dataset, autoencoder, model, recipe, launcher, logger, ...top } = config;
     const { preprocessing, abundances_clipping, ...rest } = dataset;
     const phases = recipe.phases.flatMap(({ loss, ...phase }) => [loss, phase]);
     for (const part of [
       top,
       launcher,
+      logger,
       rest,
       preprocessing,
       abundances_clipping,

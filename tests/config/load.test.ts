@@ -92,6 +92,8 @@ describe("the package's configurations", () => {
         seed: 42,
         min_radfield: 1e-4,
         uneven_steps: "error",
+        shards: null,
+        shard: null,
       },
     });
     expect(config.model).toEqual({
@@ -493,7 +495,7 @@ describe("what is wrong is told all at once", () => {
 
   it("for a model of the other root", () => {
     expect(failure("config", ["model=emulator"])).toMatchInlineSnapshot(`
-      "\`model.model_name\` must be autoencoder | identity, got emulator
+      "\`model.model_name\` must be autoencoder | autoencoder_elements | identity, got emulator
         at   <package>/configs/models/emulator.yaml:7:1"
     `);
   });

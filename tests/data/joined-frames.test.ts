@@ -6,7 +6,8 @@ import { commonStart } from "../../src/data/data-facts.ts";
 import { openInput } from "../../src/data/files/open-input.ts";
 import { FrameWriter, openFrame } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
-import { type PreprocessOptions, preprocessDataset } from "../../src/data/preprocess.ts";
+import { preprocessDataset } from "../../src/data/preprocess.ts";
+import type { PreprocessOptions } from "../../src/data/preprocess-options.ts";
 import { testFolder } from "../helpers/folder.ts";
 import { type RawRow, writeRawRows } from "../helpers/raw-frame.ts";
 

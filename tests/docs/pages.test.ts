@@ -8,6 +8,7 @@ import { parseCommandLine } from "../../src/commands/command-line.ts";
 import { composeConfig } from "../../src/commands/compose.ts";
 import { commands } from "../../src/commands/registry.ts";
 import { sweepPoints } from "../../src/sweeps/points.ts";
+import { drawTrials } from "../../src/sweeps/space.ts";
 
 const pages = execFileSync("git", ["ls-files", "*.md"], { encoding: "utf8" }).trim().split("\n");
 const read = (page: string): string => readFileSync(page, "utf8");
@@ -116,13 +117,16 @@ describe("the pages", () => {
       });
       if (request.kind === "text" || !request.command.config) continue;
       const { args } = request;
-      // Of a sweep the first point.
+      // Of a sweep the first point, of a tuning the first trial.
       const overrides = args.multirun
         ? sweepPoints(request.overrides, () => ["emulator"])[0]!.overrides
-        : request.overrides;
+        : request.name === "tune" && args.resume === undefined
+          ? drawTrials(request.overrides, () => ["emulator"], { count: 1, seed: 0 })[1]!.overrides
+          : request.overrides;
+      const root = args.training === "train-autoencoder" ? "config" : request.command.config.root;
       const configDirs = (args["config-dir"] as string[] | undefined) ?? [];
       const context = { cwd: process.cwd(), env: {}, now: () => new Date(0), overrides, configDirs };
-      await composeConfig(request.command.config.root, context as unknown as Parameters<typeof composeConfig>[1]);
+      await composeConfig(root, context as unknown as Parameters<typeof composeConfig>[1]);
     }
   });
 

@@ -1,6 +1,6 @@
 // Loaded into a child with `--import`: makes one of its writes below the current folder fail. `FAULT` says which:
 // { at, code, stays } the at-th write (from 1) fails with that error, and all after it where `stays`; { at, code: "VANISH" }
-// removes the folder that is written to; { } counts only. The count goes to stderr at the end.
+// removes the folder that is written to, "KILL" the process; { } counts only. The count goes to stderr at the end.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { dirname, resolve, sep } from "node:path";
@@ -23,6 +23,7 @@ function meet(operation, path) {
     if (folder !== root) original.rmSync(folder, { recursive: true, force: true });
     return;
   }
+  if (fault.code === "KILL") process.kill(process.pid, "SIGKILL");
   const message = `${fault.code}: made to fail, ${operation} '${path}'`;
   throw Object.assign(new Error(message), { code: fault.code, errno: -1, syscall: operation, path });
 }

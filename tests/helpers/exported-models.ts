@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { RandomStream } from "../../src/data/random.ts";
 import { initialEvolver } from "../../src/models/evolver.ts";
 import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
+import type { Trust } from "../../src/models/trust.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
 import { initialAutoencoder } from "./models.ts";
 
@@ -35,8 +36,28 @@ const plain = {
   statistics: new Float32Array(0),
 };
 
+/** A calibration of rows all over the ranges: with enough of them errors are told by the distance alone. */
+function calibration(latents: number): Trust {
+  const [d, rows, random] = [parameters + latents, 512, new RandomStream(8)];
+  const [matrix, sample, raw] = [new Float32Array(d * d), new Float32Array(rows * d), new Float32Array(rows * d)];
+  for (let j = 0; j < d; j++) for (let i = 0; i <= j; i++) matrix[i * d + j] = i === j ? 2 : 0.3;
+  const offset = new Float32Array(d).fill(-0.5);
+  random.fillUniform(raw, 0, 1);
+  for (let k = 0; k < rows * d; k++) {
+    const [row, j] = [k - (k % d), k % d];
+    sample[k] = offset[j]!;
+    for (let i = 0; i < d; i++) sample[k]! += raw[row + i]! * matrix[i * d + j]!;
+  }
+  return {
+    ...{ matrix, offset, sample, starts: Float32Array.from([-9.5, -9.7, -9.3, -9.9, -9.5, -9.7, -9.3, -9.9]) },
+    ...{ level: 0.9, intercept: 0.02, slope: 0.03, ignorance: 1.5, change: 0.1, steps: 2, tracers: 3, rows: 40 },
+    reference: { distance: 0.4, start: 0.2, correction: 0.05 },
+    left_out: null,
+  };
+}
+
 /** Weights of one model, as files. `identity`: the latents are the abundances. */
-export function writtenModels(place: string, model_name: string, model: object, identity = false) {
+export function writtenModels(place: string, model_name: string, model: object, identity = false, calibrated = false) {
   mkdirSync(place, { recursive: true });
   const paths = { autoencoder: join(place, "autoencoder.safetensors"), emulator: join(place, "emulator.safetensors") };
   const evolver = evolverOf({ model_name, model });
@@ -67,6 +88,7 @@ export function writtenModels(place: string, model_name: string, model: object, 
     scaled_latent_range: { lower: ends.fill(0), upper: ends.map(() => 1) },
     time_step_yr: null,
     autoencoder_hash: autoencoderHash(autoencoder as never),
+    ...(calibrated ? { trust: calibration(ends.length) } : {}),
   } as never);
   return { place, paths };
 }

@@ -117,7 +117,10 @@ describe("the queue", () => {
     expect(queuedPoints(folder, 1500, fakes({ squeue }))).toEqual(new Map([[3, "PENDING"], [1004, "RUNNING"]])); // biome-ignore format: one line
     expect(queuedPoints(folder, 1500, fakes({}))).toBe(null);
     expect(queuedPoints(folder, 1500, fakes({ squeue: "exit 1" }))).toBe(null);
-    expect(cancelJobs(folder, 1, fakes({ scancel: "exit 0" }))).toBe(true);
+    const scancel = `echo "$@" >>${folder}/cancelled`;
+    expect(cancelJobs(folder, 1500, fakes({ scancel }))).toBe(true);
+    const cancelled = readFileSync(join(folder, "cancelled"), "utf8").replaceAll(/astrochem-[0-9a-f]{8}/g, "");
+    expect(cancelled).toBe("--name=-0\n--name=-1000\n--name=-collect\n");
     expect(cancelJobs(folder, 1, fakes({}))).toBe(false);
   });
 

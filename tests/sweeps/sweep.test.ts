@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../commands/buffers.ts";
+import { hdf5Content } from "../faults/hdf5-content.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const program = process.env.ASTROCHEM_SKIP_BUILD
@@ -131,5 +132,40 @@ describe("a sweep on this machine", () => {
     const { code, stderr } = await astrochem(cwd, ...words);
     expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
     expect(readdirSync(cwd)).toEqual([]);
+  });
+});
+
+describe("shards of a preprocessing", () => {
+  /** Files whose ids clash, in a folder of their own. */
+  function threeFiles(): { cwd: string; words: string[] } {
+    const cwd = temporaryFolder();
+    for (const k of [0, 1, 2]) copyFileSync(raw, join(cwd, `raw${k}.h5`));
+    const [command, , ...others] = preprocess;
+    return { cwd, words: [command!, "input_path=raw*.h5", ...others.slice(0, -1)] };
+  }
+
+  it("are made side by side and joined to the file of one process, but for those that were killed", async () => {
+    const { cwd, words } = threeFiles();
+    expect((await astrochem(cwd, ...words, "output_path=one.h5")).code).toBe(0);
+    const sharded = [...words, "output_path=clean.h5", "shards=4"];
+    const killed = await run(cwd, [...sharded, "shard=2"], { at: 14, code: "KILL" });
+    const shards = (): string[] => readdirSync(join(cwd, "clean.h5.shards")).sort();
+    expect([killed.code, shards()]).toEqual([
+      null,
+      expect.arrayContaining([expect.stringMatching(/^\.2-of-4.*part$/)]),
+    ]);
+    const first = await astrochem(cwd, ...sharded);
+    expect([first.code, first.stderr]).toEqual([3, expect.stringContaining("shard 0 of 4 is missing")]);
+    expect(first.stderr).toContain("output_path=clean.h5 shards=4 shard=0\n");
+
+    const second = await astrochem(cwd, ...sharded, "-m", "run_dir=sweep", "launcher.jobs=2");
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.stdout).toContain("clean.h5 (");
+    const contents = await Promise.all(["one.h5", "clean.h5"].map((name) => hdf5Content(join(cwd, name), cwd)));
+    expect(contents[1]).toEqual(contents[0]);
+    expect(shards()).toEqual([0, 1, 2, 3].map((index) => `${index}-of-4.h5`));
+    const before = readFileSync(join(cwd, "sweep/joined-0/summary.json"), "utf8");
+    expect((await astrochem(cwd, "sweep", "collect", "sweep")).code).toBe(0);
+    expect(readFileSync(join(cwd, "sweep/joined-0/summary.json"), "utf8")).toBe(before);
   });
 });

@@ -102,6 +102,8 @@ interface Setup {
   readonly recipe?: "original" | "curriculum";
   /** Of the autoencoder, in place of the original's. */
   readonly phases?: readonly AutoencoderPhase[];
+  /** Widths of the hidden layers, in place of a few. */
+  readonly width?: number;
 }
 
 function optionsOf({ engine, seed = 7, settings, options }: Setup) {
@@ -120,7 +122,8 @@ function optionsOf({ engine, seed = 7, settings, options }: Setup) {
 }
 
 function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
-  const { features = smoothRows(), seed = 7, recipe } = setup;
+  const { features = smoothRows(), seed = 7, recipe, width } = setup;
+  const sizes = width === undefined ? shape : { ...shape, hidden_dims: [width, width] as const };
   const usual = recipe === "curriculum" ? curriculum.autoencoder : [original.autoencoder];
   const { phases = usual } = setup;
   const batchesOf = (data: Float32Array, order: number | null) =>
@@ -135,9 +138,9 @@ function autoencoderTrainer(setup: Setup): AutoencoderTrainer {
     phases: phases.map((settings) => ({ settings, train: batchesOf(features, seed) })),
     validation: batchesOf(smoothRows().subarray(0, 16 * species.length), null),
   };
-  const initial = initialAutoencoder(shape, new RandomStream(seed));
+  const initial = initialAutoencoder(sizes, new RandomStream(seed));
   return new AutoencoderTrainer(options, {
-    compressor: autoencoderOf(shape),
+    compressor: autoencoderOf(sizes),
     loss,
     noise: 0.1,
     phases,
@@ -177,7 +180,7 @@ function emulatorTrainer(setup: Setup): EmulatorTrainerSequential {
     phases: phases.map((settings) => ({ settings, train: batchesOf(seed, settings.loss.of) })),
     validation: batchesOf(null),
   };
-  const emulator = { input_dim: physical + latent, hidden_dim: 7, output_dim: latent };
+  const emulator = { input_dim: physical + latent, hidden_dim: setup.width ?? 7, output_dim: latent };
   return new EmulatorTrainerSequential(options, {
     compressor: autoencoderOf(shape),
     evolver: emulatorOf(emulator),
@@ -355,6 +358,27 @@ describe.each(cases)("training the %s on the %s engine", (kind, name) => {
   });
 });
 
+it.runIf(engines.includes("webgpu")).each(["autoencoder", "emulator"] as const)(
+  "200 training steps of the %s on a GPU keep memory flat",
+  async (kind) => {
+    const engine = await engineNamed("webgpu");
+    const megabytes: number[] = [];
+    const observer = { batchDone: () => megabytes.push(process.memoryUsage.rss() / 1e6) };
+    const trainer = kinds[kind]({ engine, width: 128, settings: { max_epochs: 67 }, options: { observer } });
+    // 50 steps for shaders and pools of buffers; then its slope by least squares.
+    await trainer.run().finally(() => trainer.dispose());
+    const later = megabytes.slice(50);
+    const middle = (later.length - 1) / 2;
+    const squares = later.reduce((sum, _, k) => sum + (k - middle) ** 2, 0);
+    const slope = later.reduce((sum, rss, k) => sum + (k - middle) * rss, 0) / squares;
+    expect(later.length).toBeGreaterThanOrEqual(150);
+    // A step that kept its weights and moments would add 12 bytes a parameter.
+    expect(trainer.parameterCount * 12).toBeGreaterThan(0.15e6);
+    expect(slope, `MB a step; ${megabytes[0]} … ${megabytes.at(-1)}`).toBeLessThan(0.1);
+  },
+  300_000,
+);
+
 it.each(engines)("a learning rate beyond all reason ends the training on the %s engine", async (name) => {
   const engine = await engineNamed(name);
   const error = await failure(trained("autoencoder", { engine, settings: { lr: 1e30 } }));
@@ -388,6 +412,26 @@ it("a device that is lost half way ends the training with its error, and the epo
   const resumed = await trained("autoencoder", { engine, settings, options: { resumed: kept.at(-1)! } });
   expect(resumed.best!.arrays).toEqual(whole.best!.arrays);
 });
+
+it.each(["autoencoder", "emulator"] as const)(
+  "a probe of the step changes no bit of the %s's training",
+  async (kind) => {
+    const engine = await engineNamed("compiled");
+    const probed: Engine[] = [];
+    const chooseEngine: TrainerOptions<unknown>["chooseEngine"] = async (prepare) => {
+      const step = prepare(engine);
+      for (let k = 0; k < 3; k++) await step.run();
+      await step.dispose();
+      probed.push(engine);
+      return engine;
+    };
+    const settings = { max_epochs: 2 };
+    const plain = await trained(kind, { engine, settings });
+    const idle: Engine = { name: "idle", state: () => expect.unreachable(), program: () => expect.unreachable() };
+    expect(await trained(kind, { engine: idle, settings, options: { chooseEngine } })).toEqual(plain);
+    expect(probed).toHaveLength(1);
+  },
+);
 
 describe("the training loop", () => {
   it("ends after max_epochs", async () => {

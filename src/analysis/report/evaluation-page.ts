@@ -4,6 +4,7 @@ import { type ConservationCheck, describeConservation } from "../conservation-ch
 import type { PredictionMetrics } from "../error-types.ts";
 import type { FileReference, Metrics } from "../evaluation-types.ts";
 import { predictionStyles, scoredSplit } from "../figures/prediction-style.ts";
+import { percent } from "../plain-numbers.ts";
 import { describeReliability, type Reliability } from "../reliability.ts";
 import type { EvaluationSamples } from "../sample-types.ts";
 import { describeTraining, meanErrors } from "../training-check.ts";
@@ -144,7 +145,6 @@ function training({ baselines, training_check, predictions }: Metrics): Html {
 /** What keeping the totals did to the emulated rows. */
 function conservation({ conservation_check: check }: Metrics): Html | null {
   if (!check) return null;
-  const percent = (value: number): string => `${(100 * value).toPrecision(2)} %`;
   const columns: Column<ConservationCheck["totals"][number]>[] = [
     { title: "total", value: ({ element }) => element, isText: true },
     { title: "mean, as decoded", value: ({ mean }) => percent(mean.before) },

@@ -24,26 +24,27 @@ export class JoinedFrame implements Frame {
   readonly pandasLines: readonly string[];
   readonly isTracerGuessed: boolean;
   readonly taken: ReadonlyMap<string, TakenColumn>;
-  readonly #parts: readonly TablePart[];
+  readonly parts: readonly TablePart[];
   /** First row of each part, and the end of the last. */
   readonly #starts: readonly number[];
   readonly #ids: Labels;
 
   /**
    * @param pandasLines make the same frame in Python
+   * @param areSome     whether more files belong to it that are read elsewhere
    * @throws DataError where an id is no number
    */
-  constructor(parts: readonly TablePart[], pandasLines: readonly string[]) {
+  constructor(parts: readonly TablePart[], pandasLines: readonly string[], areSome = false) {
     const paths = [...new Set(parts.map(({ path }) => path))];
     this.path =
       paths.length === 1 ? paths[0]! : `${paths[0]} and ${paths.length - 1} more file${paths.length === 2 ? "" : "s"}`;
     this.columns = ["Tracer", ...columnsOf(parts).filter((name) => name !== "Tracer")];
     const starts = [0];
     for (const { rows } of parts) starts.push(starts.at(-1)! + rows);
-    [this.#parts, this.#starts, this.rows, this.pandasLines] = [parts, starts, starts.at(-1)!, pandasLines];
+    [this.parts, this.#starts, this.rows, this.pandasLines] = [parts, starts, starts.at(-1)!, pandasLines];
     this.blockRows = Math.max(1, Math.floor(blockValues / this.columns.length));
     this.chunkRows = Math.max(...parts.map((part) => part.chunkRows ?? 1));
-    this.isTracerGuessed = parts.length === 1 && !parts[0]!.columns.includes("Tracer");
+    this.isTracerGuessed = parts.length === 1 && !areSome && !parts[0]!.columns.includes("Tracer");
     this.taken = new Map(parts.flatMap(({ taken = new Map() }) => [...taken]));
     this.#ids = idsOf(parts, starts);
   }
@@ -55,7 +56,7 @@ export class JoinedFrame implements Frame {
     if (target.length < count * width) throw new RangeError(`${count} × ${width} values do not fit`);
     for (const column of columns) this.#check(column);
     this.#readIds(start, count, columns, target);
-    for (const [k, part] of this.#parts.entries()) {
+    for (const [k, part] of this.parts.entries()) {
       const from = Math.max(start, this.#starts[k]!);
       const end = Math.min(start + count, this.#starts[k + 1]!);
       if (from >= end) continue;
@@ -71,7 +72,7 @@ export class JoinedFrame implements Frame {
     if (column === "Tracer") return typeof this.#ids.values[0] === "number";
     return (
       this.columns.includes(column) &&
-      this.#parts.every(
+      this.parts.every(
         (part) =>
           part.columns.includes(column) &&
           !part.texts.has(column) &&
@@ -83,12 +84,12 @@ export class JoinedFrame implements Frame {
 
   labels(column: string): Labels {
     if (column === "Tracer") return this.#ids;
-    const names = [...new Set(this.#parts.flatMap((part) => part.texts.get(column) ?? []))].sort();
-    if (names.length === 0 || !this.#parts.every(({ columns }) => columns.includes(column)))
+    const names = [...new Set(this.parts.flatMap((part) => part.texts.get(column) ?? []))].sort();
+    if (names.length === 0 || !this.parts.every(({ columns }) => columns.includes(column)))
       return this.#numberLabels(column);
     const rank = new Map(names.map((name, k) => [name, k]));
     const codes = new Int32Array(this.rows);
-    for (const [k, part] of this.#parts.entries()) {
+    for (const [k, part] of this.parts.entries()) {
       const own = new Float64Array(part.rows);
       const picks = [[part.columns.indexOf(column), 0]] as const;
       part.read({ start: 0, count: part.rows, picks, target: own, width: 1, firstRow: 0 });
@@ -104,11 +105,11 @@ export class JoinedFrame implements Frame {
 
   placeOf(row: number): string {
     const k = this.#starts.findIndex((start) => start > row) - 1;
-    return this.#parts[k]!.placeOf(row - this.#starts[k]!);
+    return this.parts[k]!.placeOf(row - this.#starts[k]!);
   }
 
   close(): void {
-    for (const part of this.#parts) part.close();
+    for (const part of this.parts) part.close();
   }
 
   #numberLabels(column: string): Labels {
@@ -125,7 +126,7 @@ export class JoinedFrame implements Frame {
 
   #check(column: string): void {
     if (this.isNumeric(column)) return;
-    for (const part of this.#parts) {
+    for (const part of this.parts) {
       const bad = part.problems.get(column);
       if (bad === undefined) continue;
       const { what, fix } = cellProblem(bad.text, column);
@@ -138,14 +139,14 @@ export class JoinedFrame implements Frame {
         },
       );
     }
-    const lacking = this.#parts.find((part) => !part.columns.includes(column));
+    const lacking = this.parts.find((part) => !part.columns.includes(column));
     if (this.columns.includes(column) && lacking !== undefined) {
       throw new DataError(`column \`${column}\` is not in all files: ${lacking.path} lacks it`, {
         where: lacking.placeOf(0),
         fix: "give files of one network and one kind of output",
       });
     }
-    const wordy = this.#parts.find(({ texts }) => texts.has(column));
+    const wordy = this.parts.find(({ texts }) => texts.has(column));
     if (wordy !== undefined) {
       const word = JSON.stringify(wordy.texts.get(column)![0]!.slice(0, 40));
       throw new DataError(`column \`${column}\` holds text, expected numbers: ${word} in ${wordy.placeOf(0)}`, {
@@ -154,7 +155,7 @@ export class JoinedFrame implements Frame {
       });
     }
     // A pandas frame says itself why a column is none of numbers.
-    const unreadable = this.#parts.find((part) => part.columns.includes(column));
+    const unreadable = this.parts.find((part) => part.columns.includes(column));
     unreadable?.read({
       start: 0,
       count: 0,

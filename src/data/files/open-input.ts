@@ -19,6 +19,8 @@ export interface OpenOptions {
   readonly tracer?: string | undefined;
   /** Told what was read under another name, and which tracer is which file, in lines. */
   readonly log?: (message: string) => void;
+  /** Gives the rows of a file in place of the file itself: shards. */
+  readonly partsOf?: ((file: Detected) => readonly TablePart[]) | undefined;
 }
 
 /**
@@ -28,18 +30,31 @@ export interface OpenOptions {
  * @throws DataError where a file is missing, damaged or of no form that is read: with what makes one of it
  */
 export async function openInput(paths: readonly string[], options: OpenOptions): Promise<Frame> {
+  const [path] = paths;
+  if (path === undefined) throw new DataError("no file was given", { fix: "give a file's path" });
+  if (paths.length === 1 && isFrameFile(await detectFile(path))) return openFrame(path, options.key);
+  return openJoined(paths, options);
+}
+
+/**
+ * The same of files that are several, or some of several.
+ * @param areSome whether more files belong to them that are read elsewhere
+ */
+export async function openJoined(
+  paths: readonly string[],
+  options: OpenOptions,
+  areSome = false,
+): Promise<JoinedFrame> {
   const { key, log = () => {} } = options;
   const files: Detected[] = [];
   for (const path of paths) files.push(await detectFile(path));
-  const [first] = files;
-  if (first === undefined) throw new DataError("no file was given", { fix: "give a file's path" });
-  if (files.length === 1 && isFrameFile(first)) return openFrame(first.path, key);
+  const first = files[0]!;
   const parts: TablePart[] = [];
   const notes = new Map<string, string[]>();
   try {
     for (const file of files) {
       if (isFrameFile(file) !== isFrameFile(first)) throw unlikeFiles(first.path, file.path);
-      for (const part of await partsOf(file, options, notes)) parts.push(part);
+      for (const part of options.partsOf?.(file) ?? (await partsOf(file, options, notes))) parts.push(part);
     }
     for (const [note, those] of notes)
       log(those.length === 1 ? `${those[0]}: ${note}` : `${those.length} files: ${note}`);
@@ -49,7 +64,7 @@ export async function openInput(paths: readonly string[], options: OpenOptions):
     if (shared !== undefined) log(`tracers are numbered from 0: ${shared} is an id in two files (${numbering(parts)})`);
     const uneven = unevenColumns(parts);
     if (uneven.length > 0) log(`warning: ${uneven.length} columns are not in all files, such as ${uneven[0]}`);
-    return new JoinedFrame(parts, linesOf(files, parts, key));
+    return new JoinedFrame(parts, linesOf(files, parts, key), areSome);
   } catch (error) {
     for (const part of parts) part.close();
     throw error;

@@ -1,6 +1,6 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
-import { type CheckVectors, checkTolerance } from "./check-vectors.ts";
+import { type CheckVectors, checkTolerance, trustTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
 
 /** `check.c`: computes the vectors again, for one cell, a few and more than a block, and says how far it is. */
@@ -44,8 +44,15 @@ ${[
   table("conserved", vectors.conserved),
   doubles("shift", shift),
   doubles("scale", scale),
+  ...(vectors.trusted
+    ? [
+        table("near_physical", vectors.trusted.physical),
+        table("near_abundances", vectors.trusted.abundances),
+        table("expected_errors", vectors.trusted.expected),
+      ]
+    : []),
 ].join("\n")}
-static double worst = 0.0;
+static double worst = 0.0${vectors.trusted ? ", worst_error = 0.0" : ""};
 static int failures = 0;
 
 static void fail(const char *what)
@@ -103,6 +110,7 @@ static void *reserve(size_t count)
   return place;
 }
 
+${vectors.trusted ? trustCheck(about) : uncalibrated(name)}
 /* n cells, which repeat the vectors. */
 static void check(size_t n)
 {
@@ -125,11 +133,11 @@ static void check(size_t n)
     if (${name}_step(n, at, z, ${carry > 0 ? "carry, " : ""}flags) != ${upper}_OK) fail("step returned an error");
     for (size_t i = 0; i < n; i++) compare_latents("step", z + i * L, stepped + ((i % CELLS) * STEPS + t) * L);
   }
-  if (${name}_emulate(n, STEPS, drive, start, ${upper}_AS_DECODED, out, flags) != ${upper}_OK) fail("emulate returned an error");
+  if (${name}_emulate(n, STEPS, drive, start, ${upper}_AS_DECODED, out, NULL, flags) != ${upper}_OK) fail("emulate returned an error");
   for (size_t i = 0; i < n; i++) {
     compare_abundances("emulate", STEPS * S, out + i * STEPS * S, evolved + (i % CELLS) * STEPS * S);
   }
-  if (${name}_emulate(n, STEPS, drive, start, 0, out, flags) != ${upper}_OK) fail("emulate returned an error");
+  if (${name}_emulate(n, STEPS, drive, start, 0, out, NULL, flags) != ${upper}_OK) fail("emulate returned an error");
   if (${name}_totals(n, start, totals) != ${upper}_OK) fail("totals returned an error");
   for (size_t i = 0; i < n && T > 0; i++) {
     for (size_t t = 0; t < STEPS; t++) {
@@ -185,13 +193,83 @@ int main(void)
   check(1);
   check(3);
   check(133);
+  check_trust(1);
+  check_trust(3);
+  check_trust(133);
   if (${name}_encode(0, NULL, NULL, NULL) != ${upper}_OK) fail("no cells are an error");
   if (${name}_encode(1, NULL, NULL, NULL) != ${upper}_NULL_ARRAY) fail("NULL is no error");
-  if (${name}_emulate(1, 1, physical, abundances, 2u, x_of_one, NULL) != ${upper}_BAD_OPTION) fail("an unknown option is no error");
+  if (${name}_emulate(1, 1, physical, abundances, 2u, x_of_one, NULL, NULL) != ${upper}_BAD_OPTION) fail("an unknown option is no error");
   if (${name}_species(-1) != NULL || ${name}_species(S) != NULL) fail("there are more species than there should be");
   if (${name}_species_index(${name}_species(S - 1)) != S - 1) fail("a species is not found by its name");
   printf("%s: the largest deviation is %.1e in scaled units; %.0e is allowed\\n", failures ? "FAILED" : "ok", worst, tolerance);
-  return failures ? 1 : 0;
+${vectors.trusted ? `  printf("expected errors: the largest deviation is %.1e of them; ${trustTolerance.toExponential()} is allowed\\n", worst_error);\n` : ""}  return failures ? 1 : 0;
+}
+`;
+}
+
+/** Expected errors of the rollout, and of a program that steps by itself. */
+function trustCheck({ name, carry }: Description): string {
+  const upper = name.toUpperCase();
+  const memory = carry > 0 ? "carry, " : "";
+  return `static void compare_error(const char *what, double found, double expected)
+{
+  double deviation = fabs(found - expected) / expected;
+  if (deviation > worst_error) worst_error = deviation;
+  if (!(deviation <= ${trustTolerance.toExponential()})) {
+    printf("%s: %.9g dex in place of %.9g\\n", what, found, expected);
+    fail(what);
+  }
+}
+
+static void check_trust(size_t n)
+{
+  float *start = reserve(n * S), *drive = reserve(n * STEPS * P), *at = reserve(n * P), *z = reserve(n * L);
+  float *x = reserve(n * S), *out = reserve(n * STEPS * S), *totals = reserve(n * T + 1), *error = reserve(n * STEPS);
+  float *now = reserve(n), *correction = reserve(n), *trust = reserve(n * ${upper}_TRUST);${carry > 0 ? `\n  float *carry = reserve(n * ${upper}_CARRY);` : ""}
+  uint32_t *flags = reserve(n), *told = reserve(n);
+  for (size_t i = 0; i < n; i++) {
+    memcpy(start + i * S, near_abundances + (i % CELLS) * S, S * sizeof(float));
+    memcpy(drive + i * STEPS * P, near_physical + (i % CELLS) * STEPS * P, STEPS * P * sizeof(float));
+  }
+  if (${name}_emulate(n, STEPS, drive, start, 0, out, error, flags) != ${upper}_OK) fail("emulate returned an error");
+  for (size_t k = 0; k < n * STEPS && failures < 10; k++) compare_error("emulate", error[k], expected_errors[k % (CELLS * STEPS)]);
+  if (${name}_totals(n, start, totals) != ${upper}_OK) fail("totals returned an error");
+  if (${name}_encode(n, start, z, NULL) != ${upper}_OK) fail("encode returned an error");
+  if (${name}_trust_begin(n, start, trust) != ${upper}_OK) fail("trust_begin returned an error");${
+    carry > 0 ? `\n  if (${name}_start(n, z, carry) != ${upper}_OK) fail("start returned an error");` : ""
+  }
+  for (size_t t = 0; t < STEPS; t++) {
+    for (size_t i = 0; i < n; i++) memcpy(at + i * P, drive + (i * STEPS + t) * P, P * sizeof(float));
+    if (${name}_trust_step(n, at, z, trust, NULL, NULL) != ${upper}_OK) fail("trust_step returned an error");
+    if (${name}_step(n, at, z, ${memory}NULL) != ${upper}_OK) fail("step returned an error");
+    if (${name}_decode(n, z, NULL, x, NULL) != ${upper}_OK) fail("decode returned an error");
+    if (${name}_conserve(n, totals, x, correction, NULL) != ${upper}_OK) fail("conserve returned an error");
+    if (${name}_trust_correct(n, correction, trust, now, told) != ${upper}_OK) fail("trust_correct returned an error");
+    for (size_t i = 0; i < n && failures < 10; i++) compare_error("trust_step", now[i], expected_errors[(i % CELLS) * STEPS + t]);
+  }
+  /* What is no number, or outside, is not to be believed. */
+  at[n * P - 1] = (float)NAN;
+  start[(n - 1) * S] = (float)NAN;
+  if (${name}_trust_step(n, at, z, trust, now, told) != ${upper}_OK || now[n - 1] != 20.0f) fail("NaN is believed");
+  if (!(told[n - 1] & ${upper}_TRUST_CONDITIONS) || !(told[n - 1] & ${upper}_TRUST_DISTANCE)) fail("NaN is not flagged");
+  if (${name}_trust_begin(n, start, trust) != ${upper}_OK || !(isinf(trust[(n - 1) * ${upper}_TRUST + 1]) || T == 0)) fail("a start that is NaN is believed");
+  if (${name}_trust_begin(1, NULL, trust) != ${upper}_NULL_ARRAY || ${name}_trust_begin(0, NULL, NULL) != ${upper}_OK) fail("NULL");
+  free(start), free(drive), free(at), free(z), free(x), free(out), free(totals), free(error), free(now), free(correction), free(trust);
+  free(flags), free(told)${carry > 0 ? ", free(carry)" : ""};
+}
+`;
+}
+
+/** Where the weights are not calibrated. */
+function uncalibrated(name: string): string {
+  const upper = name.toUpperCase();
+  return `static void check_trust(size_t n)
+{
+  float error[STEPS], trust[${upper}_TRUST], out[STEPS * S];
+  (void)n;
+  if (${name}_emulate(1, STEPS, physical, abundances, 0, out, error, NULL) != ${upper}_NOT_CALIBRATED) fail("an error is told");
+  if (${name}_trust_begin(1, abundances, trust) != ${upper}_NOT_CALIBRATED) fail("an error is told");
+  if (!isnan(${name}_trust_level())) fail("an error is told");
 }
 `;
 }

@@ -1,4 +1,4 @@
-import { type CheckVectors, checkTolerance } from "./check-vectors.ts";
+import { type CheckVectors, checkTolerance, trustTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
 
 /** Cells that Fortran computes again: the C check has all; this one is for the module. */
@@ -10,7 +10,7 @@ export function checkFortran(about: Description, vectors: CheckVectors): string 
   const { steps, span_dex } = vectors;
   const [S, P, L] = [about.species.length, about.conditions.length, about.latents];
   const T = about.conserved.names.length;
-  const filled = (of: string, values: Float32Array): string => {
+  const filled: Filled = (of, values) => {
     const used = Array.from(values.subarray(0, (values.length / vectors.cells) * cells), fortranReal);
     const lines: string[] = [];
     for (let k = 0; k < used.length; k += 4) {
@@ -35,6 +35,8 @@ program check
   real(${name}_real) :: scale(${L}), offset(${L}), totals(${name}_totals, cells), totals_wanted(${name}_totals, cells)
   real(${name}_real) :: correction(cells), doubtful(${S}, cells)
   real(${name}_real) :: z(${L}, cells), out(${S}, steps, cells), wide(2 * ${S}, cells)
+  real(${name}_real) :: near_physical(${P}, steps, cells), near_abundances(${S}, cells)
+  real(${name}_real) :: wanted_errors(steps, cells), errors(2 * steps, cells), trust(${name}_trust_size, cells), now(cells)
 ${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells), told(cells)
   real(${name}_real) :: worst
   double precision :: lower, upper
@@ -94,6 +96,7 @@ ${carry > 0 ? `  call ${name}_start(z, memory, status)\n` : ""}  do t = 1, steps
   call expect(len_trim(${name}_parameter_name(1)) > 0, 'a parameter has no name')
   call ${name}_parameter_range(1, lower, upper)
   call expect(lower < upper, 'a parameter has no range')
+${trustLines(about, vectors, filled)}
   print '(a, es8.1, a)', 'Fortran: the largest deviation is ', worst, ' in scaled units'
   if (failed) stop 1
 
@@ -136,6 +139,41 @@ contains
 end program check
 `;
 }
+
+/** Expected errors, or that there are none. */
+function trustLines({ name, carry }: Description, { trusted }: CheckVectors, filled: Filled): string {
+  if (trusted === null) {
+    return `  call ${name}_trust_begin(abundances, trust, status)
+  call expect(status == ${name}_not_calibrated, 'an error is told')
+  call ${name}_emulate(physical, abundances, out, status=status, expected_error=errors(1::2, :))
+  call expect(status == ${name}_not_calibrated, 'an error is told')`;
+  }
+  const expectErrors = (of: string, wanted: string, what: string): string =>
+    `call expect(all(abs(${of} - ${wanted}) <= ${trustTolerance.toExponential()} * ${wanted}), '${what} has other errors')`;
+  return `${filled("near_physical", trusted.physical)}
+${filled("near_abundances", trusted.abundances)}
+${filled("wanted_errors", trusted.expected)}
+  call ${name}_emulate(near_physical, near_abundances, out, flags, status, errors(1::2, :))
+  call expect(status == ${name}_ok, 'emulate returned an error')
+  ${expectErrors("errors(1::2, :)", "wanted_errors", "emulate")}
+  call ${name}_totals_of(near_abundances, totals, status)
+  call ${name}_encode(near_abundances, z, status=status)
+  call ${name}_trust_begin(near_abundances, trust, status)
+  call expect(status == ${name}_ok, 'trust_begin returned an error')
+${carry > 0 ? `  call ${name}_start(z, memory, status)\n` : ""}  do t = 1, steps
+    call ${name}_trust_step(near_physical(:, t, :), z, trust, told, status, now)
+    call expect(status == ${name}_ok, 'trust_step returned an error')
+    call ${name}_step(near_physical(:, t, :), z, ${carry > 0 ? "memory, " : ""}status=status)
+    call ${name}_decode(z, wide(1::2, :))
+    call ${name}_conserve(totals, wide(1::2, :), correction=correction)
+    call ${name}_trust_correct(correction, trust, told, status, now)
+    ${expectErrors("now", "wanted_errors(t, :)", "trust_step")}
+  end do
+  call expect(all(told == iand(flags, not(255_${name}_flag))), 'emulate and trust_step have other flags')
+  call expect(${name}_trust_level() > 0, 'there is no level')`;
+}
+
+type Filled = (of: string, values: Float32Array) => string;
 
 /** A literal of the kind of c_float, which default real is wherever this is compiled. */
 function fortranReal(value: number): string {

@@ -1,7 +1,9 @@
 import { Conservation } from "../../chemistry/conservation.ts";
 import { tableOfWeights } from "../../chemistry/element-table.ts";
+import { PhysicalScaling } from "../../chemistry/scaling.ts";
 import { derivedSeed, RandomStream } from "../../data/random.ts";
 import type { Inference } from "../../inference/inference.ts";
+import type { Trust } from "../../models/trust.ts";
 import type { Models, PartPort } from "../onnx-parts.ts";
 import { Samples } from "../onnx-samples.ts";
 import type { Description } from "./description.ts";
@@ -23,6 +25,8 @@ export interface CheckVectors {
   readonly doubtful: Float32Array;
   /** [cells, species]: what `Conservation` makes of it. */
   readonly conserved: Float32Array;
+  /** Trajectories near the stored rows, and what to expect of them; null where the weights are not calibrated. */
+  readonly trusted: TrustVectors | null;
   /** A scaled latent is (raw − shift) / scale, [latents]. */
   readonly shift: readonly number[];
   readonly scale: readonly number[];
@@ -30,7 +34,17 @@ export interface CheckVectors {
   readonly span_dex: number;
 }
 
+/** [cells, steps, conditions], [cells, species], and dex, [cells, steps], as `Inference.emulate` tells with the totals kept. */
+export interface TrustVectors {
+  readonly physical: Float32Array;
+  readonly abundances: Float32Array;
+  readonly expected: Float32Array;
+}
+
 const [cells, steps] = [5, 4];
+
+/** How far expected errors may be from those of `Inference`, relative to them. */
+export const trustTolerance = 1e-4;
 
 /** How far the C code may be from `Inference`, in scaled units. */
 export const checkTolerance = 1e-5;
@@ -55,10 +69,51 @@ export async function checkVectors(about: Description, models: Models, inference
     Array.from({ length: latent }, (_, k) => values[k % values.length]!);
   return {
     ...{ cells, steps, physical, abundances, latents: latents.data, decoded, stepped, evolved, ...kept },
+    trusted: about.trust && (await trustVectors(about.trust, models, inference, { physical, abundances })),
     shift: each(affine.shift),
     scale: each(affine.scale),
     span_dex: Math.log10(about.clipping.upper) - Math.log10(about.clipping.lower),
   };
+}
+
+/** Of stored rows, those that are first among the farthest, and of the last cell that is all over the ranges. */
+async function trustVectors(
+  trust: Trust,
+  { emulator }: Models,
+  inference: Inference,
+  far: Pick<TrustVectors, "physical" | "abundances">,
+): Promise<TrustVectors> {
+  const [P, L, S] = [inference.physicalParameters.length, inference.latentDim, inference.species.length];
+  const scaling = PhysicalScaling.of(emulator!.weights.physical_parameters);
+  const [physical, abundances] = [far.physical.slice(), far.abundances.slice()];
+  const count = Math.min(cells - 1, trust.sample.length / (P + L));
+  const latents = new Float32Array(count * L);
+  for (let cell = 0; cell < count; cell++) {
+    const row = unwhitened(trust, cell * Math.floor(trust.sample.length / (P + L) / count));
+    const conditions = Float32Array.from(row.subarray(0, P), (x) => Math.min(Math.max(x, 0), 1));
+    scaling.unscaleInto(conditions, conditions);
+    for (let t = 0; t < steps; t++) physical.set(conditions, (cell * steps + t) * P);
+    latents.set(row.subarray(P), cell * L);
+  }
+  abundances.set((await inference.decode({ data: latents, shape: [count, L] })).data);
+  const { trust: told } = await inference.emulate(
+    { data: physical, shape: [cells, steps, P] },
+    { data: abundances, shape: [cells, S] },
+    { trust: true },
+  );
+  return { physical, abundances, expected: told!.expectedError };
+}
+
+/** A row of the sample before it was whitened, by a matrix that is 0 below its diagonal. */
+function unwhitened({ matrix, offset, sample }: Trust, index: number): Float32Array {
+  const d = offset.length;
+  const row = new Float32Array(d);
+  for (let j = 0; j < d; j++) {
+    let left = sample[index * d + j]! - offset[j]!;
+    for (let i = 0; i < j; i++) left -= row[i]! * matrix[i * d + j]!;
+    row[j] = left / matrix[j * d + j]!;
+  }
+  return row;
 }
 
 function conservedVectors(autoencoder: Models["autoencoder"]): Pick<CheckVectors, "totals" | "doubtful" | "conserved"> {

@@ -29,6 +29,14 @@ ${wrapped(
   powers.map(({ count }) => count.toFixed(1)),
   16,
 )}
+};
+
+/* Species of each group. */
+static const double sg_members[] = {
+${wrapped(
+  starts.slice(1).map((_, g) => groups.filter((group) => group === g).length.toFixed(1)),
+  16,
+)}
 };`;
 }
 
@@ -101,6 +109,21 @@ static void sg_moves_${word}(const ${type} *restrict of, const ${type} *restrict
   }
 }
 
+/* The size of the same without the products, its mean over the species. */
+static void sg_mean_${word}(const ${type} *restrict of, const ${type} *restrict weight, double *restrict mean)
+{
+  ${lanes("mean[l] = 0.0;")}
+  for (int s = 0; s < ${S}; s++) {
+    double by[${cells}] = {0.0};
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) {
+      const int k = sg_of_total[sg_terms[e]];
+      const double count = sg_counts[sg_terms[e]];
+      ${lanes("by[l] += count * of[k][l];")}
+    }
+    ${lanes(`mean[l] += fabs(by[l] * weight[s][l]) / ${S}.0;`)}
+  }
+}
+
 /* L D Lt of counts' products weighed by \`value\` and \`weight\`, below the diagonal L D; a pivot of what follows from other totals is left out. */
 static void sg_factor_${word}(const ${type} *restrict value, const ${type} *restrict weight, const ${type} *restrict asked, ${type} m[][${T}], ${type} *restrict inverse)
 {
@@ -148,9 +171,9 @@ static void sg_solve_${word}(${type} m[][${T}], const ${type} *restrict inverse,
 /* Gives ${cells} cells their totals: of all positive abundances with them, those closest to x[species][stride] in weighted relative entropy,
  * x exp(w A lambda), by Newton's method. The weight w of a species grows with its share in its totals; from afar, after some iterations, all
  * are 1. A total of 0 is not asked for, that of the charge is always. A cell whose totals cannot be had stays as it is.
- * residual: what is left, relative to what holds an element; largest, or NULL: the largest change of an abundance, as a power of e. */
+ * residual: what is left, relative to what holds an element; mean, or NULL: the mean change of the abundances, as a power of e. */
 static void sg_conserve_lanes_${word}(size_t stride, const float *restrict totals, float *restrict x, double *restrict residual,
-                        double *restrict largest)
+                        double *restrict mean)
 {
   ${type} value[${S}], weight[${S}], move[${S}], sum[${T}], charges[1], asked[${T}], missing[${T}], step[${T}], lambda[${T}];
   ${type} m[${T}][${T}], inverse[${T}];
@@ -236,6 +259,6 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
       "*at = (residual[l] <= 1e-6) ? (float)value[s][l] : *at;",
     )}
   }
-  if (largest != NULL) sg_moves_${word}((const ${type} *)lambda, (const ${type} *)weight, move, largest);
+  if (mean != NULL) sg_mean_${word}((const ${type} *)lambda, (const ${type} *)weight, mean);
 }`;
 }

@@ -1,3 +1,5 @@
+import { tableOfWeights } from "../../chemistry/element-table.ts";
+import type { Trust } from "../../models/trust.ts";
 import { autoencoderHash } from "../../models/weights-file.ts";
 import { packageVersion } from "../../version.ts";
 import type { Models } from "../onnx-parts.ts";
@@ -23,6 +25,10 @@ export interface Description {
   readonly conserved: Conserved;
   /** Null where it varies or is not known. */
   readonly stepYears: number | null;
+  /** How far to believe it; null where the weights are not calibrated. */
+  readonly trust: Trust | null;
+  /** log10 totals of the training starts, [starts, elements of `conserved`]; empty where the weights are not calibrated. */
+  readonly totalsOfStarts: readonly number[];
   readonly provenance: readonly string[];
 }
 
@@ -43,6 +49,8 @@ export function describe(name: string, models: Models, carry: number): Descripti
     carry,
     conserved: conservedBy(autoencoder),
     clipping: autoencoder.abundances_clipping,
+    trust: weights.trust ?? null,
+    totalsOfStarts: totalsOfStarts(autoencoder, weights.trust),
     stepYears: weights.time_step_found === "input" ? null : weights.time_step_yr,
     provenance: [
       `written by astrochem ${packageVersion}`,
@@ -52,6 +60,13 @@ export function describe(name: string, models: Models, carry: number): Descripti
       `seed ${seed ?? "not known"}, epoch ${epoch ?? "not known"}, validation error ${best_metric ?? "not known"}`,
     ],
   };
+}
+
+/** Of the elements that species hold: others have no total to differ in. */
+function totalsOfStarts(autoencoder: Models["autoencoder"], trust: Trust | undefined): number[] {
+  const { elements, atoms } = tableOfWeights(autoencoder);
+  const held = elements.map((_, e) => atoms.some((row) => row[e] !== 0));
+  return Array.from(trust?.starts ?? []).filter((_, k) => held[k % elements.length]);
 }
 
 /** Text in quotes, as C and Fortran with doubled quotes take it. */

@@ -1,4 +1,5 @@
 import type { Description } from "./description.ts";
+import { exportedSignals, trustSize } from "./trust.ts";
 
 /** An array of a wrapper: how C takes it, and what its dimensions are in Fortran. */
 interface Argument {
@@ -25,6 +26,8 @@ export function fortranModule(about: Description): string {
     string,
   ];
   const memory = carry > 0 ? [array("carry", "inout", C, "n")] : [];
+  const trust = (intent: Argument["intent"]): Argument => array("trust", intent, `${name}_trust_size`, "n");
+  const expectedError: Argument = { ...array("expected_error", "out", "n"), optional: true };
   const wrappers = [
     wrapper(name, "encode", [array("abundances", "in", S, "n"), array("latents", "out", L, "n")]),
     wrapper(name, "decode", [
@@ -46,7 +49,16 @@ export function fortranModule(about: Description): string {
       array("physical", "in", P, "steps", "n"),
       array("abundances", "in", S, "n"),
       array("evolved", "out", S, "steps", "n"),
+      { ...array("expected_error", "out", "steps", "n"), optional: true },
     ]),
+    wrapper(name, "trust_begin", [array("abundances", "in", S, "n"), trust("out")], false),
+    wrapper(name, "trust_step", [
+      array("physical", "in", P, "n"),
+      array("latents", "in", L, "n"),
+      trust("inout"),
+      expectedError,
+    ]),
+    wrapper(name, "trust_correct", [array("correction", "in", "n"), trust("inout"), expectedError]),
   ];
   const longest = Math.max(
     ...species.map((each) => each.length),
@@ -61,6 +73,10 @@ export function fortranModule(about: Description): string {
     ...(carry > 0 ? ["start"] : []),
     "step",
     "emulate",
+    "trust_begin",
+    "trust_step",
+    "trust_correct",
+    "trust_level",
     "name",
     "parameter_name",
     "parameter_range",
@@ -83,14 +99,19 @@ module ${name}
   integer, parameter, public :: ${name}_latents = ${latents}
   integer, parameter, public :: ${name}_carry = ${carry}
   integer, parameter, public :: ${name}_totals = ${conserved.names.length}
+  integer, parameter, public :: ${name}_trust_size = ${trustSize}
   ! Statuses.
   integer, parameter, public :: ${name}_ok = 0
   integer, parameter, public :: ${name}_bad_shape = 3
+  integer, parameter, public :: ${name}_not_calibrated = 5
   ! Bits of a cell's flags, for iand.
   integer(c_int32_t), parameter, public :: ${name}_out_of_range = 1
   integer(c_int32_t), parameter, public :: ${name}_clipped = 2
   integer(c_int32_t), parameter, public :: ${name}_not_finite = 4
   integer(c_int32_t), parameter, public :: ${name}_not_conserved = 8
+
+  ! The same, from the step on that a trajectory shows what 1 % of the validation's states exceed.
+${exportedSignals.map((each) => `  integer(c_int32_t), parameter, public :: ${name}_trust_${each.name} = ${each.bit}`).join("\n")}
 
 ${publics.map((each) => `  public :: ${name}_${each}`).join("\n")}
 
@@ -121,6 +142,11 @@ ${wrappers.map(({ c }) => c).join("\n\n")}
       integer(c_int), value :: index
       type(c_ptr) :: text
     end function c_total
+
+    function c_trust_level() bind(c, name="${name}_trust_level") result(level)
+      import :: c_double
+      real(c_double) :: level
+    end function c_trust_level
 
     function c_step_years() bind(c, name="${name}_step_years") result(years)
       import :: c_double
@@ -179,6 +205,12 @@ ${wrappers.map(({ fortran }) => fortran).join("\n\n")}
     years = c_step_years()
   end function ${name}_step_years
 
+  ! The part of states that an expected error covers; NaN where the weights are not calibrated.
+  function ${name}_trust_level() result(level)
+    real(c_double) :: level
+    level = c_trust_level()
+  end function ${name}_trust_level
+
   function text_of(address) result(name)
     type(c_ptr), intent(in) :: address
     character(len=${longest}) :: name
@@ -197,6 +229,9 @@ end module ${name}
 `;
 }
 
+/** A dimension as a default integer. */
+const counted = (length: string): string => (length === "n" || length === "steps" ? `int(${length})` : length);
+
 /** A C function as Fortran knows it, and the subroutine before it: what may be absent comes last there. */
 function wrapper(
   name: string,
@@ -213,7 +248,8 @@ function wrapper(
   const all = [...counts, ...cArgs, ...(hasFlags ? ["flags"] : [])];
   const bound = word === "totals_of" ? "totals" : word;
   const c = [
-    `    function c_${word}(${all.join(", ")}) bind(c, name="${name}_${bound}") result(status)`,
+    `    function c_${word}(${all.join(", ")}) &`,
+    `      bind(c, name="${name}_${bound}") result(status)`,
     "      import :: c_int, c_size_t, c_float, c_ptr",
     `      integer(c_size_t), value :: ${counts.join(", ")}`,
     ...needed.map(({ name: of, intent }) => `      real(c_float), intent(${intent}) :: ${of}(*)`),
@@ -226,10 +262,7 @@ function wrapper(
   const first = needed[0]!;
   const last = first.dimensions.length;
   const lengths = ({ name: of, dimensions }: Argument): (readonly [string, string])[] =>
-    dimensions.map(
-      (length, k) =>
-        [`size(${of}, ${k + 1})`, length === "n" ? "int(n)" : length === "steps" ? "int(steps)" : length] as const,
-    );
+    dimensions.map((length, k) => [`size(${of}, ${k + 1})`, counted(length)] as const);
   const wrong = needed
     .flatMap(lengths)
     .filter(([size, length]) => !(size === `size(${first.name}, ${last})` && length === "int(n)"));
@@ -270,11 +303,9 @@ function wrapper(
       `  ${each.name}_place = c_null_ptr`,
       `  if (present(${each.name})) then`,
       ...lengths(each).map(([size, length]) => `    if (${size} /= ${length}) goto 1`),
-      `    allocate(the_${each.name}(${each.dimensions.map((length) => (length === "n" ? "max(1, int(n))" : `max(1, ${length})`)).join(", ")}))`,
+      `    allocate(the_${each.name}(${each.dimensions.map((length) => `max(1, ${counted(length)})`).join(", ")}))`,
       ...(each.intent === "in"
-        ? [
-            `    the_${each.name}(${each.dimensions.map((length) => (length === "n" ? "1:int(n)" : `1:${length}`)).join(", ")}) = ${each.name}`,
-          ]
+        ? [`    the_${each.name}(${each.dimensions.map((length) => `1:${counted(length)}`).join(", ")}) = ${each.name}`]
         : []),
       `    ${each.name}_place = c_loc(the_${each.name}(${each.dimensions.map(() => "1").join(", ")}))`,
       "  end if",
@@ -294,10 +325,13 @@ function wrapper(
       ...args.flatMap(({ name: of, optional }) => [...beforeEvolved(of), optional ? `${of}_place` : of]),
       ...(hasFlags ? ["place"] : []),
     ].join(", ")}))`,
-    ...(hasFlags ? ["  if (present(flags)) flags = told(1:int(n))"] : []),
+    ...(hasFlags ? [`  if (code == ${name}_ok .and. present(flags)) flags = told(1:int(n))`] : []),
     ...extra
       .filter(({ intent }) => intent === "out")
-      .map(({ name: of }) => `  if (present(${of})) ${of} = the_${of}(1:int(n))`),
+      .map(
+        ({ name: of, dimensions }) =>
+          `  if (code == ${name}_ok .and. allocated(the_${of})) ${of} = the_${of}(${dimensions.map((length) => `1:${counted(length)}`).join(", ")})`,
+      ),
   ];
   const fortran = `${lines.map((line) => `  ${line}`).join("\n")}
 1   continue

@@ -1,16 +1,10 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import type { Description } from "./description.ts";
+import { publicTrust } from "./trust.ts";
 
 /** The functions of the header that compute. */
-export function publicFunctions({
-  name,
-  species,
-  conditions,
-  latents,
-  carry,
-  conserved,
-  clipping,
-}: Description): string {
+export function publicFunctions(about: Description): string {
+  const { name, species, conditions, latents, carry, conserved, clipping, trust } = about;
   const upper = name.toUpperCase();
   const [S, P, L, T] = [species.length, conditions.length, latents, conserved.names.length];
   /** @param arrays  name, its numbers a cell, and `?` where it may be NULL */
@@ -21,6 +15,7 @@ export function publicFunctions({
     { before = "", told = "", changes = "", first = "" } = {},
   ): string => {
     const rows = arrays.map(([array, size, optional]) => {
+      if (array === "NULL") return array;
       const place = `${array} + cell * ${size}`;
       return optional ? `(${array} == NULL) ? NULL : ${place}` : place;
     });
@@ -59,7 +54,7 @@ ${told && `  if (flags != NULL) {\n    for (size_t i = 0; i < n; i++) ${told}\n 
     made(
       "decode",
       "const float *latents, const float *totals, float *abundances, uint32_t *flags",
-      [["latents", L], ["totals", T, "?"], ["abundances", S], flags],
+      [["latents", L], ["totals", T, "?"], ["abundances", S], ["NULL", 0, "?"], flags],
       { told: `flags[i] = sg_not_finite(${L}, latents + i * ${L})${ofTotals};` },
     ),
     ...(T > 0
@@ -95,10 +90,16 @@ ${told && `  if (flags != NULL) {\n    for (size_t i = 0; i < n; i++) ${told}\n 
     ),
     made(
       "emulate",
-      "size_t steps, const float *physical, const float *abundances, unsigned options, float *evolved, uint32_t *flags",
-      [["physical", `steps * ${P}`], ["abundances", S], ["evolved", `steps * ${S}`], flags],
+      "size_t steps, const float *physical, const float *abundances, unsigned options, float *evolved, float *expected_error, uint32_t *flags",
+      [
+        ["physical", `steps * ${P}`],
+        ["abundances", S],
+        ["evolved", `steps * ${S}`],
+        ["expected_error", "steps", "?"],
+        flags,
+      ],
       {
-        before: `  const int is_kept = !(options & ${upper}_AS_DECODED);\n  if (options & ~${upper}_AS_DECODED) return ${upper}_BAD_OPTION;\n`,
+        before: `  const int is_kept = !(options & ${upper}_AS_DECODED);\n  if (options & ~${upper}_AS_DECODED) return ${upper}_BAD_OPTION;\n${trust === null ? `  if (expected_error != NULL) return ${upper}_NOT_CALIBRATED;\n` : ""}`,
         told: `{
       flags[i] = sg_flags_of_abundances(abundances + i * ${S});
       for (size_t t = 0; t < steps; t++) flags[i] |= sg_flags_of_physical(physical + (i * steps + t) * ${P});
@@ -106,6 +107,7 @@ ${told && `  if (flags != NULL) {\n    for (size_t i = 0; i < n; i++) ${told}\n 
         first: "steps, is_kept, ",
       },
     ),
+    publicTrust(about),
   ].join("\n\n");
 }
 

@@ -1,4 +1,5 @@
 import { cText, type Description } from "./description.ts";
+import { exportedSignals, trustSize } from "./trust.ts";
 
 /** `surrogate.h`. */
 export function headerFile(about: Description): string {
@@ -22,6 +23,7 @@ extern "C" {
 #define ${upper}_LATENTS ${latents}
 #define ${upper}_CARRY ${carry}
 #define ${upper}_TOTALS ${conserved.names.length}
+#define ${upper}_TRUST ${trustSize}
 
 /* What the functions return. */
 #define ${upper}_OK 0
@@ -29,12 +31,16 @@ extern "C" {
 #define ${upper}_NO_SUCH_INDEX 2
 #define ${upper}_BAD_SHAPE 3 /* of the Fortran module */
 #define ${upper}_BAD_OPTION 4
+#define ${upper}_NOT_CALIBRATED 5 /* the weights hold no calibration: nothing tells an error to expect */
 
 /* Bits of the flags of a cell. */
 #define ${upper}_OUT_OF_RANGE 1u /* a condition outside of the trained range */
 #define ${upper}_CLIPPED 2u      /* an abundance that was clipped */
 #define ${upper}_NOT_FINITE 4u   /* an input that is NaN or infinite; what comes out of that cell means nothing */
 #define ${upper}_NOT_CONSERVED 8u /* no positive abundances have the totals: the cell is as it was decoded */
+
+/* The same, from the step on that a trajectory shows what 1 % of the validation's states exceed; with expected errors only. */
+${exportedSignals.map((each) => `#define ${upper}_TRUST_${each.name.toUpperCase()} ${each.bit}u /* ${each.tells} */`).join("\n")}
 
 /* Options of \`emulate\`, a sum; 0: none. */
 #define ${upper}_AS_DECODED 1u /* totals are not kept */
@@ -50,7 +56,7 @@ int ${name}_totals(size_t n, const float *abundances, float *totals);
 int ${name}_decode(size_t n, const float *latents, const float *totals, float *abundances, uint32_t *flags);
 
 /* Gives abundances their totals, in place, to 1e-6: the closest ones in relative entropy, all positive. An element with a total of 0
- * is left alone. correction[n], or NULL: the largest change of any abundance, in dex; infinite where totals cannot be had. */
+ * is left alone. correction[n], or NULL: how far the abundances were moved, the mean over the species in dex; infinite where totals cannot be had. */
 int ${name}_conserve(size_t n, const float *totals, float *abundances, float *correction, uint32_t *flags);
 ${
   carry > 0
@@ -64,9 +70,12 @@ int ${name}_start(size_t n, const float *latents, float *carry);
 int ${name}_step(size_t n, const float *physical, float *latents${carried}, uint32_t *flags);
 
 /* Encodes, steps and decodes, and gives every state the totals of the start: physical[n][steps][${upper}_PARAMETERS], abundances[n][${upper}_SPECIES] of the start,
- * evolved[n][steps][${upper}_SPECIES]; entry t is the state after the conditions of row t have acted for one step. */
+ * evolved[n][steps][${upper}_SPECIES]; entry t is the state after the conditions of row t have acted for one step.
+ * expected_error[n][steps], or NULL: dex, see below; then the flags of a cell have the bits of ${upper}_TRUST_… of its last step, too. */
 int ${name}_emulate(size_t n, size_t steps, const float *physical, const float *abundances, unsigned options,
-${" ".repeat(name.length + 13)}float *evolved, uint32_t *flags);
+${" ".repeat(name.length + 13)}float *evolved, float *expected_error, uint32_t *flags);
+
+${trustHeader(about)}
 
 /* Names by index from 0; NULL where there is none. */
 int ${name}_species_count(void);
@@ -93,6 +102,33 @@ const char *${name}_error(int code);
 
 #endif
 `;
+}
+
+/** What tells how far to believe a state. */
+function trustHeader({ name, trust }: Description): string {
+  const upper = name.toUpperCase();
+  const level =
+    trust === null
+      ? ""
+      : ` ${Number((100 * trust.level).toFixed(1))} % of states like those of the training are off by no more.`;
+  return `/* How far to believe a state: the error to expect, in dex, the mean of |log10 x - log10 truth| over the species above 1e-12.${level}
+ * The formula is that of astrochem's docs/trust.md ("The formula"). Along a trajectory it never falls: trust[n][${upper}_TRUST] remembers what
+ * it went through; it is the caller's. expected_error[n] and flags[n] may be NULL.${
+   trust === null
+     ? `\n * THESE WEIGHTS ARE NOT CALIBRATED: the functions return ${upper}_NOT_CALIBRATED and change nothing.`
+     : ""
+ }
+ * At the start of a trajectory, and where a solver took a cell: the abundances that are encoded. */
+int ${name}_trust_begin(size_t n, const float *abundances, float *trust);
+
+/* Before each \`${name}_step\`, with what it is given; tells of the state after it. */
+int ${name}_trust_step(size_t n, const float *physical, const float *latents, float *trust, float *expected_error, uint32_t *flags);
+
+/* After \`${name}_conserve\` of the decoded state, where it is called: correction[n] of it. */
+int ${name}_trust_correct(size_t n, const float *correction, float *trust, float *expected_error, uint32_t *flags);
+
+/* The part of states that an expected error covers; NaN where the weights are not calibrated. */
+double ${name}_trust_level(void);`;
 }
 
 /** The functions that tell of the surrogate. */
@@ -187,6 +223,8 @@ const char *${name}_error(int code)
       return "there is nothing with that index";
     case ${upper}_BAD_SHAPE:
       return "an array has another shape than the surrogate or the other arrays";
+    case ${upper}_NOT_CALIBRATED:
+      return "the weights are not calibrated: run astrochem calibrate, and export again";
     case ${upper}_BAD_OPTION:
       return "an option that there is not";
     default:

@@ -1,13 +1,18 @@
 import { type CellProgram, cellProgram } from "../../backend/c/program.ts";
-import { sizeOf } from "../../backend/engine.ts";
+import { hostTensor, type StepFunction, sizeOf } from "../../backend/engine.ts";
 import { recordStep } from "../../backend/recorder.ts";
+import { tf } from "../../backend/tf.ts";
+import { PhysicalScaling } from "../../chemistry/scaling.ts";
+import { scaledTensor } from "../../models/scale-tensors.ts";
+import type { Trust } from "../../models/trust.ts";
+import { nearestOf } from "../../models/trust-distance.ts";
 import { inputShapes, type Models, type Part, type PartPort, partOf } from "../onnx-parts.ts";
 import { type Description, describe } from "./description.ts";
 
 /** The computations that source is written of, by the words that its functions are called. */
 export interface SurrogateParts {
   readonly about: Description;
-  readonly parts: readonly (readonly ["encode" | "start" | "step" | "decode", Part])[];
+  readonly parts: readonly (readonly ["encode" | "start" | "step" | "decode" | "distance", Part])[];
   /** What a trajectory remembers beside its latents, in the order of one array that holds it all. */
   readonly carried: readonly PartPort[];
 }
@@ -26,8 +31,33 @@ export function surrogateParts(name: string, models: Models): SurrogateParts {
     ...(about.carry > 0 ? ([["start", partOf("start", models, options)]] as const) : []),
     ["step", step],
     ["decode", partOf("decoder", models, options)],
+    ...(about.trust ? ([["distance", distancePart(step, models, about.trust)]] as const) : []),
   ] as const;
   return { about, parts, carried };
+}
+
+/** How far conditions, in physical units, and the raw latents that they act on are from the nearest stored row; NaN where one of them is. */
+function distancePart({ inputs, options }: Part, models: Models, { matrix, offset, sample }: Trust): Part {
+  const [d, scale] = [offset.length, PhysicalScaling.of(models.emulator!.weights.physical_parameters)];
+  const count = sample.length / d;
+  const squares = Float32Array.from({ length: count }, (_, s) =>
+    sample.subarray(s * d, (s + 1) * d).reduce((sum, x) => sum + x * x, 0),
+  );
+  const weights = {
+    matrix: hostTensor(matrix, [d, d]),
+    offset: hostTensor(offset, [1, d]),
+    twice: hostTensor(
+      Float32Array.from({ length: d * count }, (_, k) => 2 * sample[(k % count) * d + Math.floor(k / count)]!),
+      [d, count],
+    ),
+    squares: hostTensor(squares, [1, count]),
+  };
+  const step: StepFunction = (arrays, { physical, latents }) => {
+    const seen = tf.concat([scaledTensor(physical!, scale), latents!], 1) as tf.Tensor2D;
+    return { outputs: { distance: nearestOf(arrays, seen) } };
+  };
+  const outputs: PartPort[] = [{ name: "distance", quantity: "distance", shape: [] }];
+  return { kind: "step", options, step, weights, inputs: inputs.slice(0, 2), outputs };
 }
 
 /** The computation of a part, of one cell. */

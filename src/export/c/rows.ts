@@ -2,6 +2,7 @@ import type { Width } from "../../backend/c/prelude.ts";
 import { sizeOf } from "../../backend/engine.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import type { Description } from "./description.ts";
+import { trustSize } from "./trust.ts";
 
 /** Where each carried array lies in the one that callers have. */
 function carryArguments(array: string, carried: readonly PartPort[], { cells }: Width): string {
@@ -17,7 +18,7 @@ function carryArguments(array: string, carried: readonly PartPort[], { cells }: 
 
 /** The functions for a block of cells or for one, on rows. */
 export function oneWidth(
-  { name, species, conditions, latents, carry, conserved }: Description,
+  { name, species, conditions, latents, carry, conserved, trust }: Description,
   width: Width,
   carried: readonly PartPort[],
 ): string {
@@ -55,13 +56,13 @@ export function oneWidth(
       `sg_encode_${word}(rows, z);`,
       store(L, "z", "latents"),
     ]),
-    rows("decode", "const float *latents, const float *totals, float *abundances, uint32_t *flags", [
+    rows("decode", "const float *latents, const float *totals, float *abundances, float *correction, uint32_t *flags", [
       array("z", L),
       array("rows", S),
       load(L, "latents", "z"),
       `sg_decode_${word}(z, rows);`,
-      ...ifKept("totals != NULL", array("kept", T), load(T, "totals", "kept"), keep("NULL")),
-      ...(T === 0 ? ["(void)totals, (void)flags;"] : []),
+      ...ifKept("totals != NULL", array("kept", T), load(T, "totals", "kept"), keep("correction")),
+      ...(T === 0 ? ["(void)totals, (void)correction, (void)flags;"] : []),
       store(S, "rows", "abundances"),
     ]),
     ...(T > 0
@@ -80,6 +81,17 @@ export function oneWidth(
             load(T, "totals", "kept"),
             keep("correction"),
             store(S, "rows", "abundances"),
+          ]),
+        ]
+      : []),
+    ...(trust
+      ? [
+          rows("distance", "const float *physical, const float *latents, float *distance", [
+            ...[array("x", P), array("z", L), array("d", 1)],
+            load(P, "physical", "x"),
+            load(L, "latents", "z"),
+            `sg_distance_${word}(x, z, d);`,
+            store(1, "d", "distance"),
           ]),
         ]
       : []),
@@ -105,10 +117,11 @@ export function oneWidth(
     ]),
     rows(
       "emulate",
-      "size_t steps, int is_kept, const float *physical, const float *abundances, float *evolved, uint32_t *flags",
+      "size_t steps, int is_kept, const float *physical, const float *abundances, float *evolved, float *expected_error, uint32_t *flags",
       [
         ...[array("rows", S), array("x", P), array("z", L), array("next", L), ...memory],
         T > 0 ? array("kept", T) : "(void)is_kept, (void)flags;",
+        ...trustStart(trust !== null, width, [S, T]),
         load(S, "abundances", "rows"),
         ...(T > 0 ? [`if (is_kept) sg_totals_${word}(rows, kept);`] : []),
         `sg_encode_${word}(rows, z);`,
@@ -118,25 +131,35 @@ export function oneWidth(
               "for (size_t t = 0; t < steps; t++) {",
               ...[
                 load(P, `physical + t * ${P}`, "x", `steps * ${P}`),
+                ...(trust ? [`if (expected_error != NULL) sg_distance_${word}(x, z, distance);`] : []),
                 stepCall,
                 ...turn,
                 `sg_decode_${word}(z, rows);`,
-                ...(T > 0 ? [`if (is_kept) ${keep("NULL")}`] : []),
+                ...(T > 0
+                  ? [`if (is_kept) ${keep(trust ? "(expected_error == NULL) ? NULL : correction" : "NULL")}`]
+                  : []),
+                ...(trust ? trustOfBlock(P, T) : []),
                 store(S, "rows", `evolved + t * ${S}`, `steps * ${S}`),
               ].map((line) => `  ${line}`),
               "}",
             ]
-          : stepsOfOne(S, P, L, T, [stepCall, ...turn])),
+          : stepsOfOne([S, P, L, T], [stepCall, ...turn], trust !== null)),
       ],
     ),
   ].join("\n\n");
 }
 
 /** The steps of one cell, decoded as a block of cells. */
-function stepsOfOne(S: number, P: number, L: number, T: number, step: readonly string[]): string[] {
+function stepsOfOne(
+  [S, P, L, T]: readonly [number, number, number, number],
+  step: readonly string[],
+  hasTrust: boolean,
+): string[] {
   const totals = T > 0 ? "is_kept ? totals : NULL" : "NULL";
+  const corrected = (place: string): string => (hasTrust ? `(expected_error == NULL) ? NULL : ${place}` : "NULL");
   return [
     `float some[SG_BLOCK * ${L}];`,
+    ...(hasTrust ? [`float seen[SG_BLOCK * ${L}];`] : []),
     "uint32_t told[SG_BLOCK];",
     ...(T > 0
       ? [
@@ -150,19 +173,61 @@ function stepsOfOne(S: number, P: number, L: number, T: number, step: readonly s
     "  const size_t count = (steps - t < SG_BLOCK) ? steps - t : SG_BLOCK;",
     "  for (size_t i = 0; i < count; i++) {",
     `    memcpy(x, physical + (t + i) * ${P}, sizeof x);`,
+    ...(hasTrust ? [`    memcpy(seen + i * ${L}, z, sizeof z);`] : []),
     ...step.map((line) => `    ${line}`),
     `    memcpy(some + i * ${L}, z, sizeof z);`,
     "    told[i] = 0u;",
     "  }",
     "  if (count * 4 >= SG_BLOCK) {",
-    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, told);`,
+    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, told);`,
     "  } else {",
-    `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, told + i);`,
+    `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, ${corrected("correction + i")}, told + i);`,
     "  }",
     "  for (size_t i = 0; i < count; i++) {",
     "    if (flags != NULL) *flags |= told[i];",
     "  }",
+    ...(hasTrust
+      ? [
+          "  if (expected_error != NULL) {",
+          `    sg_distances(count, physical + t * ${P}, seen, distance);`,
+          "    for (size_t i = 0; i < count; i++) {",
+          "      uint32_t why = 0u;",
+          `      sg_trust_see(trust, physical + (t + i) * ${P}, distance[i]);`,
+          ...(T > 0 ? ["      if (is_kept) sg_trust_correct(trust, correction[i]);"] : []),
+          "      expected_error[t + i] = sg_trust_error(trust, &why);",
+          "      if (flags != NULL) *flags |= why;",
+          "    }",
+          "  }",
+        ]
+      : []),
     "  t += count;",
+    "}",
+  ];
+}
+
+/** What the trust of trajectories begins with. */
+function trustStart(hasTrust: boolean, { word }: Width, [S, T]: readonly [number, number]): string[] {
+  if (!hasTrust) return ["(void)expected_error;"];
+  const isBlock = word !== "one";
+  const begin = (at: string): string => `trust[${at}1] = sg_start_distance(abundances${isBlock ? ` + i * ${S}` : ""});`;
+  return [
+    `float distance[SG_BLOCK]${isBlock && T === 0 ? "" : ", correction[SG_BLOCK]"};`,
+    `float trust[${trustSize}${isBlock ? " * SG_BLOCK" : ""}] = {0.0f};`,
+    ...(isBlock
+      ? [`for (size_t i = 0; i < cells && expected_error != NULL; i++) ${begin(`i * ${trustSize} + `)}`]
+      : [`if (expected_error != NULL) ${begin("")}`]),
+  ];
+}
+
+/** The expected errors of a block of cells after step t. */
+function trustOfBlock(P: number, T: number): string[] {
+  return [
+    "for (size_t i = 0; i < cells && expected_error != NULL; i++) {",
+    "  uint32_t why = 0u;",
+    `  sg_trust_see(trust + i * ${trustSize}, physical + (i * steps + t) * ${P}, distance[i]);`,
+    ...(T > 0 ? [`  if (is_kept) sg_trust_correct(trust + i * ${trustSize}, correction[i]);`] : []),
+    `  expected_error[i * steps + t] = sg_trust_error(trust + i * ${trustSize}, &why);`,
+    "  if (flags != NULL) flags[i] |= why;",
     "}",
   ];
 }
@@ -185,13 +250,13 @@ static void sg_conserve_${word}(${cells}const float *restrict kept, float *restr
 {
 ${body(
   each(
-    `double residual[${lanes}], largest[${lanes}];`,
+    `double residual[${lanes}], mean[${lanes}];`,
     ...(isBlock ? ["if (b >= cells) break;"] : []),
-    `sg_conserve_lanes_${ofLanes}(${stride}, kept${at}, rows${at}, residual, (correction == NULL) ? NULL : largest);`,
+    `sg_conserve_lanes_${ofLanes}(${stride}, kept${at}, rows${at}, residual, (correction == NULL) ? NULL : mean);`,
     `for (size_t l = 0; l < ${lanes}${isBlock ? " && b + l < cells" : ""}; l++) {`,
     "  const int is_met = residual[l] <= 1e-6;",
     `  if (flags != NULL && !is_met) flags[l${at}] |= ${upper}_NOT_CONSERVED;`,
-    `  if (correction != NULL) correction[l${at}] = is_met ? (float)(0.43429448190325182 * largest[l]) : INFINITY;`,
+    `  if (correction != NULL) correction[l${at}] = is_met ? (float)(0.43429448190325182 * mean[l]) : INFINITY;`,
     "}",
   ),
 )}

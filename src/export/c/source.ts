@@ -8,6 +8,7 @@ import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
 import { partProgram, surrogateParts } from "./parts.ts";
 import { oneWidth } from "./rows.ts";
+import { trustFunctions } from "./trust.ts";
 
 /** A surrogate as C, and what it is. */
 export interface CSurrogate {
@@ -29,11 +30,12 @@ export function cSurrogate(name: string, models: Models): CSurrogate {
     ...(about.conserved.names.length > 0
       ? [conserveTables(about), ...[block, one].map((width) => conserveFunctions(about, width))]
       : []),
+    trustFunctions(about),
     ...widths.map((width) => oneWidth(about, width, carried)),
     publicFunctions(about),
     queries(about),
   ];
-  return { about, source: `${source.map((each) => each.trim()).join("\n\n")}\n` };
+  return { about, source: `${source.flatMap((each) => each.trim() || []).join("\n\n")}\n` };
 }
 
 /** What is wrong with the inputs of a cell. */

@@ -44,7 +44,7 @@ static void hostile(float value, uint32_t wanted)
 {
   fill();
   start[77][1] = value;
-  must(gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &threaded[0][0][0], flags) == GAS_OK, "a bad value is an error");
+  must(gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &threaded[0][0][0], NULL, flags) == GAS_OK, "a bad value is an error");
   must((flags[77] & wanted) == wanted, "a bad value is not flagged");
   for (size_t i = 0; i < CELLS; i++) {
     if (i == 77) continue;
@@ -53,7 +53,7 @@ static void hostile(float value, uint32_t wanted)
   }
   fill();
   physical[77][3][2] = value;
-  must(gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &threaded[0][0][0], flags) == GAS_OK, "a bad condition is an error");
+  must(gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &threaded[0][0][0], NULL, flags) == GAS_OK, "a bad condition is an error");
   must(flags[77] != 0, "a bad condition is not flagged");
   fill();
   must(gas_totals(CELLS, &start[0][0], &totals[0][0]) == GAS_OK, "totals");
@@ -66,7 +66,7 @@ static void hostile(float value, uint32_t wanted)
 int main(void)
 {
   fill();
-  must(gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &serial[0][0][0], flags) == GAS_OK, "emulate");
+  must(gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &serial[0][0][0], NULL, flags) == GAS_OK, "emulate");
   for (size_t i = 0; i < CELLS; i++) must(flags[i] == 0, "a good cell is flagged");
   fwrite(start[5], sizeof start[5], 1, stdout);
   fwrite(serial[5], sizeof serial[5], 1, stdout);
@@ -75,7 +75,7 @@ int main(void)
 #pragma omp parallel for schedule(dynamic, 1) reduction(+ : different) num_threads(4)
   for (int round = 0; round < 8; round++) {
     float(*own)[STEPS][S] = malloc(sizeof serial);
-    gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &own[0][0][0], NULL);
+    gas_emulate(CELLS, STEPS, &physical[0][0][0], &start[0][0], 0, &own[0][0][0], NULL, NULL);
     different += memcmp(own, serial, sizeof serial) != 0;
     free(own);
   }
@@ -108,13 +108,13 @@ int main(void)
   must(gas_encode(0, NULL, NULL, NULL) == GAS_OK && gas_decode(0, NULL, NULL, NULL, NULL) == GAS_OK, "no cells");
   must(gas_step(0, NULL, NULL, NULL, NULL) == GAS_OK && gas_start(0, NULL, NULL) == GAS_OK, "no cells");
   must(gas_totals(0, NULL, NULL) == GAS_OK && gas_conserve(0, NULL, NULL, NULL, NULL) == GAS_OK, "no cells");
-  must(gas_emulate(0, 3, NULL, NULL, 0, NULL, NULL) == GAS_OK, "no cells");
-  must(gas_emulate(1, 0, &physical[0][0][0], &start[0][0], 0, &threaded[0][0][0], flags) == GAS_OK, "no steps");
+  must(gas_emulate(0, 3, NULL, NULL, 0, NULL, NULL, NULL) == GAS_OK, "no cells");
+  must(gas_emulate(1, 0, &physical[0][0][0], &start[0][0], 0, &threaded[0][0][0], NULL, flags) == GAS_OK, "no steps");
   must(gas_decode(1, NULL, NULL, start[0], NULL) == GAS_NULL_ARRAY && gas_totals(1, NULL, totals[0]) == GAS_NULL_ARRAY, "NULL");
   must(gas_conserve(1, totals[0], NULL, NULL, NULL) == GAS_NULL_ARRAY && gas_encode(1, start[0], NULL, NULL) == GAS_NULL_ARRAY, "NULL");
   must(gas_step(1, NULL, latents[0], memory[0], NULL) == GAS_NULL_ARRAY, "NULL");
-  must(gas_emulate(1, 1, NULL, start[0], 0, &threaded[0][0][0], NULL) == GAS_NULL_ARRAY, "NULL");
-  must(gas_emulate(1, 1, NULL, start[0], 6u, &threaded[0][0][0], NULL) == GAS_BAD_OPTION, "an option");
+  must(gas_emulate(1, 1, NULL, start[0], 0, &threaded[0][0][0], NULL, NULL) == GAS_NULL_ARRAY, "NULL");
+  must(gas_emulate(1, 1, NULL, start[0], 6u, &threaded[0][0][0], NULL, NULL) == GAS_BAD_OPTION, "an option");
   must(gas_total(-1) == NULL && gas_total(T) == NULL && strcmp(gas_total(T - 1), "charge") == 0, "names of totals");
   must(gas_parameter_range(P, NULL, NULL) == GAS_NULL_ARRAY && gas_species_index(NULL) == -1, "queries");
   return 0;

@@ -1,0 +1,180 @@
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { load } from "js-yaml";
+import { beforeAll, describe, expect, it } from "vitest";
+import { main } from "../../src/commands/main.ts";
+import { Buffered, temporaryFolder } from "../commands/buffers.ts";
+import { program } from "../commands/child.ts";
+import { writeClean } from "../data/clean-sample.ts";
+import { testFolder } from "../helpers/folder.ts";
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** @param killAt  SIGKILL to the program once stderr has that text; the trials that it began live on */
+function astrochem(cwd: string, words: readonly string[], killAt?: string): Promise<Outcome> {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, [...program, ...words], { cwd });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+      if (killAt !== undefined && stderr.includes(killAt)) child.kill("SIGKILL");
+    });
+    child.on("close", (code) => done({ code, stdout, stderr }));
+  });
+}
+
+const made = testFolder();
+const fixed = [
+  ...["dataset.dataset_path=clean.h5", "dataset.species_path=species.txt", "dataset.phys=[Density, Av]"],
+  "~dataset.physical_parameter_ranges",
+  "+dataset.physical_parameter_ranges={Density: [1e-9, 1], Av: [1e-9, 1]}",
+  ...["recipe=original", "model.batch_size=4", "model.max_epochs=3", "threads=1"],
+];
+const autoencoder = [...fixed, "model.hidden_dims=[4,3]", "model.latent_dim=2"];
+const tuned = ["model.lr=tag(log, interval(1e-4, 1e-2))", "recipe.weight_decay=choice(0,0.1)"];
+const tune = ["tune", "train-autoencoder", ...autoencoder, ...tuned, "--trials", "4", "launcher.jobs=2", "--json"];
+
+beforeAll(async () => {
+  await writeClean(made, "clean.h5", { tracers: [7, 6, 8] }, { tracers: [6] });
+  writeFileSync(join(made, "species.txt"), "H\nH2\nCO\n");
+});
+
+function folderOf(): string {
+  const cwd = temporaryFolder();
+  for (const name of ["clean.h5", "species.txt"]) cpSync(join(made, name), join(cwd, name));
+  return cwd;
+}
+
+interface Results {
+  readonly best: number;
+  readonly is_over: boolean;
+  readonly front: number[];
+  readonly rungs: object[];
+  readonly commands: Record<string, string>;
+  readonly trials: { trial: number; state: string; epochs: number; dex: number; cost_us: number | null; run: string }[];
+}
+const results = ({ code, stdout, stderr }: Outcome): Results => {
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+};
+const weights = (folder: string) => readFileSync(join(folder, "checkpoints/best.safetensors"));
+
+/** Without their times. */
+const epochs = (folder: string): string =>
+  readFileSync(join(folder, "epochs.jsonl"), "utf8").replaceAll(/"(seconds_\w+|items_per_second)":[^,}]+/g, "");
+
+describe("tune", () => {
+  it("ends with the same trials after a kill, and with a configuration that trains the best one again, bit for bit", async () => {
+    const cwd = folderOf();
+    const whole = results(await astrochem(cwd, [...tune, "run_dir=whole"]));
+    expect(whole.rungs).toEqual([
+      { trials: 4, epochs: 1 },
+      { trials: 1, epochs: 3 },
+    ]);
+    const { trials } = whole;
+    expect(trials.map(({ epochs }) => epochs).toSorted()).toEqual([1, 1, 1, 3, 3]);
+    expect(trials[0]).toMatchObject({
+      state: "completed",
+      epochs: 3,
+      values: { "recipe.weight_decay": expect.any(String) },
+    });
+    // Of those that were stopped after an epoch none was better then than the one that went on.
+    const winner = trials.findIndex(({ trial, state }) => trial > 0 && state === "completed");
+    const [first] = readFileSync(join(trials[winner]!.run, "epochs.jsonl"), "utf8").split("\n");
+    const stopped = trials.filter(({ state }) => state === "stopped").map(({ dex }) => dex);
+    expect(stopped).toHaveLength(3);
+    expect(Math.min(...stopped)).toBeGreaterThanOrEqual(JSON.parse(first!).dex);
+
+    const killed = await astrochem(cwd, [...tune, "run_dir=killed"], "trial 1 (");
+    expect(killed.code).toBe(null);
+    const again = results(await astrochem(cwd, ["tune", "train-autoencoder", "--resume", "killed", "--json"]));
+    expect(again).toEqual(JSON.parse(JSON.stringify(whole).replaceAll("whole", "killed")));
+    for (const { trial, state } of trials) {
+      expect(epochs(join(cwd, `killed/${trial}`))).toBe(epochs(join(cwd, `whole/${trial}`)));
+      // Those of a trial that was stopped hold its state, and with it times.
+      if (state === "completed")
+        expect(weights(join(cwd, `killed/${trial}`))).toEqual(weights(join(cwd, `whole/${trial}`)));
+    }
+
+    // A trial that went on from rung to rung is a plain training.
+    const command = Object.values(
+      results(await astrochem(cwd, ["tune", "train-autoencoder", "--resume", "whole", "--json"])).commands,
+    )[0];
+    const words = command === undefined ? [] : command.match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ""));
+    if (whole.best === 0) expect(words).toEqual([]);
+    else {
+      const plain = await astrochem(cwd, [...words.slice(1), "run_dir=plain"]);
+      expect(plain.code, plain.stderr).toBe(0);
+      expect(load(readFileSync(join(cwd, `whole/configs/models/tuned-${whole.best}.yaml`), "utf8"))).toMatchObject({
+        defaults: ["autoencoder", "_self_"],
+      });
+      expect(epochs(join(cwd, "plain"))).toBe(epochs(join(cwd, `whole/${whole.best}`)));
+      expect(weights(join(cwd, "plain"))).toEqual(weights(join(cwd, `whole/${whole.best}`)));
+    }
+    const [head, ...rows] = readFileSync(join(cwd, "whole/trials.csv"), "utf8").trim().split("\n");
+    expect(head).toBe("trial,state,epochs,dex,cost_us,model.lr,recipe.weight_decay,run");
+    expect(rows).toHaveLength(5);
+  });
+
+  it("measures what a step takes, lists the front, and tells what there is when the time is over", async () => {
+    const cwd = folderOf();
+    mkdirSync(join(cwd, "weights/grav"), { recursive: true });
+    const trained = await astrochem(cwd, ["train-autoencoder", ...autoencoder]);
+    expect(trained.code, trained.stderr).toBe(0);
+    const words = [
+      ...["tune", "train-emulator", ...fixed, "autoencoder.latent_dim=2", "model.window_size=3"],
+      ...["model.hidden_dim=choice(4,64)", "--trials", "2", "--objective", "both", "--json", "run_dir=both"],
+    ];
+    const early = results(await astrochem(cwd, [...words, "--minutes", "0.001"]));
+    expect([early.is_over, early.best]).toEqual([false, null]);
+    const { front, trials } = results(await astrochem(cwd, ["tune", "train-emulator", "--resume", "both", "--json"]));
+    expect(trials.map(({ state }) => state)).toEqual(["completed", "completed", "completed"]);
+    const best = trials.toSorted((a, b) => a.dex - b.dex);
+    expect(front[0]).toBe(best[0]!.trial);
+    for (const { cost_us } of trials) expect(cost_us).toBeGreaterThan(0);
+    expect(readdirSync(join(cwd, "both/costs")).sort()).toEqual(["0.json", "1.json", "2.json"]);
+  });
+
+  it("tells a trial that diverged, and does not run it again", async () => {
+    const cwd = folderOf();
+    const words = [...autoencoder, "model.lr=choice(1e30,1e-3)", "run_dir=t", "--trials", "2", "--json"];
+    const { trials, is_over } = results(await astrochem(cwd, ["tune", "train-autoencoder", ...words]));
+    expect(is_over).toBe(true);
+    const states = trials.slice(1).map(({ state }) => state);
+    expect(states.toSorted()).toEqual(["completed", "failed"]);
+    const log = join(cwd, `t/logs/${states.indexOf("failed") + 1}.log`);
+    const before = readFileSync(log, "utf8");
+    expect(before).toContain("no longer finite");
+    results(await astrochem(cwd, ["tune", "train-autoencoder", "--resume", "t", "--json"]));
+    expect(readFileSync(log, "utf8")).toBe(before);
+  });
+
+  it.each([
+    [["train"], "tune cannot run train"],
+    [["train-autoencoder"], "nothing to tune"],
+    [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "recipe=original"], "are ended by epochs"],
+    [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "model.max_minutes=1"], "are ended by epochs"],
+    [["train-emulator", "model.lr=interval(1e-3,1e-2)", "members=2"], "an ensemble is not tuned"],
+    [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "launcher=slurm"], "on this machine only"],
+    [["train-autoencoder", "model.lr=interval(-2,1e-2)", "--trials", "9"], "model.lr"],
+    [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "--trials", "0"], "--trials"],
+    [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "--minutes", "-1"], "--minutes"],
+    [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "--objective", "speed"], "objective"],
+    [["train-autoencoder", "--resume"], "no sweep of train-autoencoder"],
+  ])("%j is refused before anything runs: %s", async (words, text) => {
+    const cwd = folderOf();
+    const [stdout, stderr] = [new Buffered(), new Buffered()];
+    const signal = new AbortController().signal;
+    const code = await main(["tune", ...words], { cwd, env: {}, now: () => new Date(), stdout, stderr, signal });
+    expect([code, stderr.text]).toEqual([2, expect.stringContaining(text)]);
+    expect(existsSync(join(cwd, "tuning"))).toBe(false);
+  });
+});
