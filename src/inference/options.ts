@@ -25,7 +25,7 @@ export interface ScaledOption {
 /** What `emulate` takes beside the arrays. */
 export interface EmulateOptions extends ScaledOption {
   /**
-   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in relative entropy that do.
+   * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in weighted relative entropy that do.
    * False: abundances as the networks give them. Default: true.
    */
   readonly conserve?: boolean | undefined;

@@ -123,7 +123,8 @@ function conserved(
   return {
     abundances: x,
     correction: tf.mul(tf.mean(tf.abs(shift), 1), 1 / Math.LN10),
-    residual: tf.max(tf.abs(tf.div(missing, holders)), 0),
+    // Of what is there at the end: after a large correction that is another amount.
+    residual: tf.max(tf.abs(tf.div(missing, tf.maximum(sums(x, tf.abs(counts)), least))), 0),
   };
 }
 

@@ -68,7 +68,7 @@ call ${name}_decode(latents, abundances) ! totals=totals: with these totals
 \`conserve=.false.\`: not). Programs that step themselves take \`${name}_totals\` of the start (Fortran: \`${name}_totals_of\`), or
 totals of their own, and give them to \`${name}_decode\`. \`${name}_conserve\` gives them to any abundances in place, such
 as advected ones, and says how large the largest change was, in dex. Of all positive abundances with those totals it
-takes the closest in relative entropy. An element with a total of 0 is left alone.
+takes the closest in weighted relative entropy. An element with a total of 0 is left alone.
 
 Double precision is converted by \`real(x, ${name}_real)\`. Sections of arrays that are not contiguous are copied.
 
