@@ -3,7 +3,6 @@ import { printValue } from "../config/override-values.ts";
 import { SweepError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { isCompletedRun, readPlan, sweepPaths } from "../sweeps/folder.ts";
-import { joiningOf } from "../sweeps/plan.ts";
 import { collectSweep, type PointResult, type SweepResults, writeResults } from "../sweeps/results.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./printable.ts";
@@ -51,6 +50,7 @@ export async function collectAndTell(folder: string, context: CommandContext): P
  * @throws SweepError with the exit code of the run that joins them
  */
 async function joinShards(folder: string, context: CommandContext): Promise<void> {
+  const { joiningOf } = await import("../sweeps/plan.ts");
   const plan = readPlan(folder);
   for (const [i, words] of joiningOf(plan).entries()) {
     const run = sweepPaths.joining(folder, i);
