@@ -106,7 +106,7 @@ static void sg_furthest_${word}(const ${type} *restrict of, double *restrict fur
 }
 
 /* The same, the mean over the species. */
-static void sg_mean_${word}(const ${type} *restrict of, double *restrict mean)
+static void sg_moved_${word}(const ${type} *restrict of, double *restrict mean)
 {
   ${lanes("mean[l] = 0.0;")}
   for (int g = 0; g < ${G}; g++) {
@@ -251,6 +251,6 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
   for (int s = 0; s < ${S}; s++) {
     ${lanes("x[(size_t)s * stride + (size_t)l] *= (float)value[sg_groups[s]][l];")}
   }
-  if (mean != NULL) sg_mean_${word}((const ${type} *)lambda, mean);
+  if (mean != NULL) sg_moved_${word}((const ${type} *)lambda, mean);
 }`;
 }
