@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { tableOfNames } from "../../src/chemistry/element-table.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { initialEvolver } from "../../src/models/evolver.ts";
 import { evolverOf, evolvers } from "../../src/models/evolvers.ts";
@@ -48,10 +49,13 @@ function calibration(latents: number): Trust {
     sample[k] = offset[j]!;
     for (let i = 0; i < d; i++) sample[k]! += raw[row + i]! * matrix[i * d + j]!;
   }
+  const { elements, atoms } = tableOfNames(species);
+  const held = elements.map((_, e) => atoms.some((row) => row[e] !== 0));
+  const starts = Float32Array.from([-9.5, -9.3].flatMap((total) => held.map((isHeld) => (isHeld ? total : -20))));
   return {
-    ...{ matrix, offset, sample, starts: Float32Array.from([-9.5, -9.7, -9.3, -9.9, -9.5, -9.7, -9.3, -9.9]) },
+    ...{ matrix, offset, sample, starts },
     ...{ level: 0.9, intercept: 0.02, slope: 0.03, ignorance: 1.5, change: 0.1, steps: 2, tracers: 3, rows: 40 },
-    reference: { distance: 0.4, start: 0.2, correction: 0.05 },
+    reference: { distance: 0.8, start: 0.2, correction: 0.05 },
     left_out: null,
   };
 }

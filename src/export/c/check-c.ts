@@ -2,6 +2,7 @@ import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
 import { type CheckVectors, checkTolerance, trustTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
+import { trustBit } from "./trust.ts";
 
 /** `check.c`: computes the vectors again, for one cell, a few and more than a block, and says how far it is. */
 export function checkC(about: Description, vectors: CheckVectors): string {
@@ -10,6 +11,8 @@ export function checkC(about: Description, vectors: CheckVectors): string {
   const { cells, steps, shift, scale, span_dex } = vectors;
   const table = (of: string, values: ArrayLike<number>): string =>
     `static const float ${of}[] = {\n${wrapped(Array.from(values, cFloat))}\n};\n`;
+  const bits = (of: string, values: readonly number[]): string =>
+    `static const uint32_t ${of}[] = {${values.map((each) => `${each * trustBit}u`).join(", ")}};\n`;
   const doubles = (of: string, values: readonly number[]): string =>
     `static const double ${of}[] = {\n${wrapped(
       values.map((each) => each.toExponential()),
@@ -49,6 +52,8 @@ ${[
         table("near_physical", vectors.trusted.physical),
         table("near_abundances", vectors.trusted.abundances),
         table("expected_errors", vectors.trusted.expected),
+        bits("why", vectors.trusted.flags),
+        bits("sure", vectors.trusted.sure),
       ]
     : []),
 ].join("\n")}
@@ -233,6 +238,9 @@ static void check_trust(size_t n)
   }
   if (${name}_emulate(n, STEPS, drive, start, 0, out, error, flags) != ${upper}_OK) fail("emulate returned an error");
   for (size_t k = 0; k < n * STEPS && failures < 10; k++) compare_error("emulate", error[k], expected_errors[k % (CELLS * STEPS)]);
+  for (size_t i = 0; i < n; i++) {
+    if ((flags[i] & sure[i % CELLS]) != (why[i % CELLS] & sure[i % CELLS])) fail("emulate tells other reasons");
+  }
   if (${name}_totals(n, start, totals) != ${upper}_OK) fail("totals returned an error");
   if (${name}_encode(n, start, z, NULL) != ${upper}_OK) fail("encode returned an error");
   if (${name}_trust_begin(n, start, trust) != ${upper}_OK) fail("trust_begin returned an error");${

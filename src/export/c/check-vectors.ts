@@ -3,7 +3,7 @@ import { tableOfWeights } from "../../chemistry/element-table.ts";
 import { PhysicalScaling } from "../../chemistry/scaling.ts";
 import { derivedSeed, RandomStream } from "../../data/random.ts";
 import type { Inference } from "../../inference/inference.ts";
-import type { Trust } from "../../models/trust.ts";
+import { expectedErrors, type Trust } from "../../models/trust.ts";
 import type { Models, PartPort } from "../onnx-parts.ts";
 import { Samples } from "../onnx-samples.ts";
 import type { Description } from "./description.ts";
@@ -39,6 +39,9 @@ export interface TrustVectors {
   readonly physical: Float32Array;
   readonly abundances: Float32Array;
   readonly expected: Float32Array;
+  /** Bits after the last step, [cells], and which of them rounding does not decide. */
+  readonly flags: readonly number[];
+  readonly sure: readonly number[];
 }
 
 const [cells, steps] = [5, 4];
@@ -96,12 +99,21 @@ async function trustVectors(
     latents.set(row.subarray(P), cell * L);
   }
   abundances.set((await inference.decode({ data: latents, shape: [count, L] })).data);
-  const { trust: told } = await inference.emulate(
+  const { passed } = await inference.passed(
     { data: physical, shape: [cells, steps, P] },
     { data: abundances, shape: [cells, S] },
-    { trust: true },
   );
-  return { physical, abundances, expected: told!.expectedError };
+  const meter = inference.trustMeter(trust);
+  const signals = await meter.signals(passed);
+  await meter.dispose();
+  const told = (by: number) => {
+    const { distance, start, correction } = trust.reference;
+    const reference = { distance: distance * by, start: start * by, correction: correction && correction * by };
+    const { expectedError, flags } = expectedErrors({ ...trust, reference }, signals);
+    return { expected: expectedError, flags: Array.from({ length: cells }, (_, i) => flags[(i + 1) * steps - 1]!) };
+  };
+  const [lower, upper] = [told(0.999).flags, told(1.001).flags];
+  return { physical, abundances, ...told(1), sure: lower.map((bits, i) => 127 & ~(bits ^ upper[i]!)) };
 }
 
 /** A row of the sample before it was whitened, by a matrix that is 0 below its diagonal. */

@@ -308,6 +308,8 @@ function wrapper(
         ? [`    the_${each.name}(${each.dimensions.map((length) => `1:${counted(length)}`).join(", ")}) = ${each.name}`]
         : []),
       `    ${each.name}_place = c_loc(the_${each.name}(${each.dimensions.map(() => "1").join(", ")}))`,
+      "  else",
+      `    allocate(the_${each.name}(${each.dimensions.map(() => "1").join(", ")})) ! gfortran warns of what it cannot follow`,
       "  end if",
     ]),
     ...(hasFlags
@@ -330,7 +332,7 @@ function wrapper(
       .filter(({ intent }) => intent === "out")
       .map(
         ({ name: of, dimensions }) =>
-          `  if (code == ${name}_ok .and. allocated(the_${of})) ${of} = the_${of}(${dimensions.map((length) => `1:${counted(length)}`).join(", ")})`,
+          `  if (code == ${name}_ok .and. present(${of})) ${of} = the_${of}(${dimensions.map((length) => `1:${counted(length)}`).join(", ")})`,
       ),
   ];
   const fortran = `${lines.map((line) => `  ${line}`).join("\n")}

@@ -1,4 +1,5 @@
 import type { Description } from "./description.ts";
+import { exportedSignals } from "./trust.ts";
 
 /** `README.md`. */
 export function readmeFile(about: Description): string {
@@ -67,7 +68,7 @@ call ${name}_decode(latents, abundances) ! totals=totals: with these totals
 \`${name}_emulate\` gives every state the totals of its start, to 1e-6 (\`${upper}_AS_DECODED\`, in Fortran
 \`conserve=.false.\`: not). Programs that step themselves take \`${name}_totals\` of the start (Fortran: \`${name}_totals_of\`), or
 totals of their own, and give them to \`${name}_decode\`. \`${name}_conserve\` gives them to any abundances in place, such
-as advected ones, and says how large the largest change was, in dex. Of all positive abundances with those totals it
+as advected ones, and says how large the mean change was, in dex. Of all positive abundances with those totals it
 takes the closest in weighted relative entropy. An element with a total of 0 is left alone.
 
 Double precision is converted by \`real(x, ${name}_real)\`. Sections of arrays that are not contiguous are copied.
@@ -91,9 +92,21 @@ give many cells a call. Other compilers than gcc, clang and their kin compute wi
 Link with \`lib${name}.a -lm\`, or add \`${name}.c\` (and \`${name}.f90\`) to your program. gcc and clang want
 \`-O3 -march=native -ffp-contract=fast\`; \`-ffast-math\` gains nothing, and loses the flags of NaN.
 
-## What is not here
+## The error to expect
 
-- No estimate of the error: it is not calibrated. The flags say where a result is not to be trusted, not how good it is elsewhere.
+${
+  about.trust === null
+    ? `These weights are not calibrated: the functions \`${name}_trust_…\` return \`${upper}_NOT_CALIBRATED\`. The flags say where a result is
+not to be trusted, not how good it is elsewhere. \`astrochem calibrate\`, and export again.`
+    : `\`expected_error\`, in dex: ${Number((100 * about.trust.level).toFixed(1))} % of states like those of the training are off by no more (mean of |log10 x − log10 truth| over
+the species above 1e-12). The formula is that of astrochem's docs/trust.md, "The formula". \`${name}_emulate\` gives it of every state; a
+program that steps itself keeps \`trust[n][${upper}_TRUST]\` (Fortran: \`trust(${name}_trust_size, n)\`), calls \`${name}_trust_begin\` with the
+abundances that it encodes, \`${name}_trust_step\` before each step, and \`${name}_trust_correct\` after \`${name}_conserve\`. Their flags:
+
+| bit | C | what |
+|---|---|---|
+${exportedSignals.map(({ name: of, bit, tells }) => `| ${bit} | \`${upper}_TRUST_${of.toUpperCase()}\` | ${tells} |`).join("\n")}`
+}
 
 ## Species
 

@@ -6,10 +6,13 @@ import type { Description } from "./description.ts";
 /** Numbers of a trajectory that its expected error is made of: largest distance, start, largest correction (dex), steps, and 1 once conditions were outside. */
 export const trustSize = 5;
 
-/** The signals that exported source has, and their bits: those of `trustFlags`, beyond the other flags of a cell. */
+/** What the bits of `trustFlags` are multiplied by, beyond the other flags of a cell. */
+export const trustBit = 256;
+
+/** The signals that exported source has, and their bits. */
 export const exportedSignals = trustSignals
   .filter(({ name }) => name !== "spread" && name !== "time_step")
-  .map(({ name, bit, tells }) => ({ name, bit: bit * 256, tells }));
+  .map(({ name, bit, tells }) => ({ name, bit: bit * trustBit, tells }));
 
 const number = (value: number): string => {
   const text = String(value);

@@ -134,7 +134,7 @@ def totals(abundances):
 def conserve(abundances, totals, return_flags=False):
     """Gives abundances [n, species] the totals [n, TOTALS]: of all positive ones with them, the closest in weighted relative entropy.
 
-    An element with a total of 0 is left alone. Returns them, and the largest change of any abundance in dex, [n], which is
+    An element with a total of 0 is left alone. Returns them, and the mean change over the species in dex, [n], which is
     infinite where the totals cannot be had.
     """
     abundances = _matrix("abundances", abundances, len(SPECIES)).copy()

@@ -53,7 +53,7 @@ def _told(result, flags, return_flags):
 
 
 def _conserve(abundances, totals):
-    """In place, x exp(w A lambda) by Newton's method; returns the largest change in dex."""
+    """In place, x exp(w A lambda) by Newton's method; returns the mean change in dex."""
     if not TOTALS:
         return _np.zeros(len(abundances), _np.float32)
     correction = _np.empty(len(abundances), _np.float32)
@@ -93,7 +93,7 @@ def _conserve_block(abundances, totals):
     met = residual <= 1e-6
     powers = weights * (shift @ _COUNTS.T)
     abundances[met] = (start[met] * _np.exp(powers[met])).astype(_np.float32)
-    return _np.where(met, _np.abs(powers).max(axis=1) / _np.log(10.0), _np.inf)
+    return _np.where(met, _np.abs(powers).mean(axis=1) / _np.log(10.0), _np.inf)
 
 
 def _solve(m, y, asked):

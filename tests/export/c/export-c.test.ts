@@ -24,8 +24,14 @@ const has = (program: string): boolean => {
 };
 const hasTools = has("cc") && has("make");
 const hasFortran = has("gfortran");
-async function exported(label: string, model_name: string, model: object, name = "surrogate"): Promise<string> {
-  const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity");
+async function exported(
+  label: string,
+  model_name: string,
+  model: object,
+  name = "surrogate",
+  calibrated = false,
+): Promise<string> {
+  const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity", calibrated);
   await exportC({ cwd: place, name, output: "c", ...paths }, () => {});
   return join(place, "c");
 }
@@ -54,6 +60,31 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
     make(place, "check_c", ...strict);
     expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
   });
+
+  it.each(["emulator", "latent_rnn"])(
+    "of calibrated weights has the expected errors and flags of Inference: %s",
+    async (label) => {
+      const { model_name, model } = variants.find((each) => each.label === label)!;
+      const place = await exported(`calibrated-${label}`, model_name, model, "gas", true);
+      const args = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-O1"];
+      const sanitized = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+      for (const compiler of ["cc", "clang"].filter(has)) {
+        execFileSync(compiler, [...args, ...sanitized, "check.c", "gas.c", "-lm", "-o", "checked"], {
+          cwd: place,
+          stdio: "pipe",
+        });
+        const said = execFileSync("./checked", { cwd: place, encoding: "utf8" });
+        expect(said).toMatch(/expected errors: the largest deviation/);
+      }
+      const check = readFileSync(join(place, "check.c"), "utf8");
+      // Not all are the most that an error can be, and not all are flagged.
+      const [, errors] = /expected_errors\[\] = \{([^}]*)/.exec(check)!;
+      expect(new Set(errors!.split(",").map((each) => each.trim())).size).toBeGreaterThan(4);
+      const [, why] = /why\[\] = \{([^}]*)/.exec(check)!;
+      expect(why!.split(", ").some((each) => (Number.parseInt(each, 10) & 512) === 0)).toBe(true);
+      expect(new Set(why!.split(", ")).size).toBeGreaterThan(1);
+    },
+  );
 
   it("gives states the totals of their start, with the same bits in threads, and takes hostile input", async () => {
     const place = await exported(
@@ -106,7 +137,8 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
     "of %s has a Fortran module with the same numbers (left out without gfortran)",
     async (model_name) => {
       const model = variants.find((each) => each.label === model_name)!.model;
-      const place = await exported(`fortran-${model_name}`, model_name, model, "chem_2");
+      // One of them is calibrated.
+      const place = await exported(`fortran-${model_name}`, model_name, model, "chem_2", model_name === "emulator");
       const said = make(place, "check", ...strict);
       expect(said).toContain("Fortran: the largest deviation");
       expect(said).toContain("ok: the largest deviation");
