@@ -44,7 +44,7 @@ export function temporaryName(path: string): string {
 const swept = new Set<string>();
 
 /** Removes what killed processes of this machine left of a file; once a process and file is enough. */
-function removeLeftovers(path: string): void {
+export function removeLeftovers(path: string): void {
   if (swept.has(path)) return;
   swept.add(path);
   const start = `.${basename(path)}.${host}-`;

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import { guarded, temporaryName } from "./atomic-file.ts";
+import { guarded, removeLeftovers, temporaryName } from "./atomic-file.ts";
 import { soundJson } from "./checked-content.ts";
 import { here, isAlive, isHere } from "./process-place.ts";
 
@@ -85,6 +85,7 @@ function tryAcquire(path: string): string | Holder {
   const text = JSON.stringify(self);
   return guarded(path, () => {
     mkdirSync(dirname(path), { recursive: true });
+    removeLeftovers(path);
     try {
       writeFileSync(mine, text);
       for (let attempt = 0; attempt < 100; attempt++) {
