@@ -1,7 +1,7 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
 import type { Width } from "../../backend/c/prelude.ts";
-import { leastWeight, shareRoots, weightedIterations } from "../../chemistry/conservation.ts";
+import { leastWeight, roundedCharge, shareRoots, weightedIterations } from "../../chemistry/conservation.ts";
 import type { Description } from "./description.ts";
 
 /** What the functions below walk through. */
@@ -27,14 +27,6 @@ ${ints(
 static const double sg_counts[] = {
 ${wrapped(
   powers.map(({ count }) => count.toFixed(1)),
-  16,
-)}
-};
-
-/* Species of each group. */
-static const double sg_members[] = {
-${wrapped(
-  starts.slice(1).map((_, g) => groups.filter((group) => group === g).length.toFixed(1)),
   16,
 )}
 };`;
@@ -86,7 +78,7 @@ static void sg_totals_lanes_${word}(size_t stride, const float *restrict x, floa
   }
   sg_sums_${word}((const ${type} *)value, sum, charges);
   for (int k = 0; k < ${T}; k++) {
-    ${lanes(`totals[(size_t)k * stride + (size_t)l] = (k == ${charge} && fabs(sum[k][l]) <= 1e-4 * charges[0][l]) ? 0.0f : (float)sum[k][l];`)}
+    ${lanes(`totals[(size_t)k * stride + (size_t)l] = (k == ${charge} && fabs(sum[k][l]) <= ${roundedCharge} * charges[0][l]) ? 0.0f : (float)sum[k][l];`)}
   }
 }
 
@@ -110,7 +102,7 @@ static void sg_moves_${word}(const ${type} *restrict of, const ${type} *restrict
 }
 
 /* The size of the same without the products, its mean over the species. */
-static void sg_mean_${word}(const ${type} *restrict of, const ${type} *restrict weight, double *restrict mean)
+static void sg_moved_${word}(const ${type} *restrict of, const ${type} *restrict weight, double *restrict mean)
 {
   ${lanes("mean[l] = 0.0;")}
   for (int s = 0; s < ${S}; s++) {
@@ -259,6 +251,6 @@ static void sg_conserve_lanes_${word}(size_t stride, const float *restrict total
       "*at = (residual[l] <= 1e-6) ? (float)value[s][l] : *at;",
     )}
   }
-  if (mean != NULL) sg_mean_${word}((const ${type} *)lambda, (const ${type} *)weight, mean);
+  if (mean != NULL) sg_moved_${word}((const ${type} *)lambda, (const ${type} *)weight, mean);
 }`;
 }

@@ -106,8 +106,7 @@ static float sg_start_distance(const float *x)
 {
   double sum[${names.length}] = {0.0}, least = (double)INFINITY;
   for (int s = 0; s < ${S}; s++) {
-    const int g = sg_groups[s];
-    for (int e = sg_starts[g]; e < sg_starts[g + 1]; e++) sum[sg_of_total[sg_terms[e]]] += sg_counts[sg_terms[e]] * (double)x[s];
+    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) sum[sg_of_total[sg_terms[e]]] += sg_counts[sg_terms[e]] * (double)x[s];
   }
   for (int k = 0; k < ${elements}; k++) {
     if (!isfinite(sum[k])) return INFINITY;

@@ -1,3 +1,4 @@
+import { roundedCharge } from "../../chemistry/conservation.ts";
 import { type CheckVectors, checkTolerance } from "../c/check-vectors.ts";
 import type { Description } from "../c/description.ts";
 import type { PartPort } from "../onnx-parts.ts";
@@ -127,7 +128,7 @@ def totals(abundances):
     sums = x @ _COUNTS
     if "charge" in TOTALS:
         k = TOTALS.index("charge")
-        sums[:, k] = _np.where(_np.abs(sums[:, k]) <= 1e-4 * (x @ _np.abs(_COUNTS[:, k])), 0.0, sums[:, k])
+        sums[:, k] = _np.where(_np.abs(sums[:, k]) <= ${roundedCharge} * (x @ _np.abs(_COUNTS[:, k])), 0.0, sums[:, k])
     return sums.astype(_np.float32)
 
 
