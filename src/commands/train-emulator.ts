@@ -1,5 +1,7 @@
 import type { ComputeRequest } from "../backend/compute.ts";
 import { AstrochemError } from "../errors.ts";
+import type { Trust } from "../models/trust.ts";
+import type { EmulatorWeights } from "../models/weights-file.ts";
 import type { EmulatorJob } from "../training/emulator-run.ts";
 import type { RunTools } from "../training/run-tools.ts";
 import type { Command } from "./command.ts";
@@ -37,43 +39,36 @@ export const trainEmulatorCommand: Command = {
     const inputs = [job.autoencoder, job.dataset, ...tablesOf(start.loaded)];
     const caches = data.emulatorCachePaths(job.cacheFolder);
     await checkOutputs(job, { kind: "emulator", inputs, caches }, context);
-    await runTraining(start, context, "windows", async (tools) => {
-      const report = await trainEmulator(job, tools);
-      if (report?.weights && report.reason !== "interrupted" && start.loaded.config.calibrate)
-        await calibrateTrained(job, report.weights, tools, start.loaded.config);
-      return report;
+    await runTraining(start, context, "windows", (tools) => {
+      const { config } = start.loaded;
+      const calibrate = (weights: EmulatorWeights) => calibrationAfter(job, weights, tools, config);
+      return trainEmulator(job, { ...tools, calibrate: config.calibrate ? calibrate : undefined });
     });
   },
 };
 
-/** Calibrates weights where they are and in the run's folder. What was trained for hours is not lost where that cannot be done. */
-async function calibrateTrained(
+/** The calibration of weights that were trained; undefined where that cannot be done: what was trained for hours is not lost. */
+async function calibrationAfter(
   job: EmulatorJob,
-  weights: string,
-  { checkpoints, log, signal }: RunTools,
+  weights: EmulatorWeights,
+  { log, signal }: RunTools,
   { device, engine, threads }: ComputeRequest,
-): Promise<void> {
-  const [{ calibrateFile, describeCalibration }, { checkpointPaths }] = await Promise.all([
-    import("../inference/calibrate.ts"),
-    import("../training/checkpoint-keeper.ts"),
-  ]);
-  const { best } = checkpointPaths(checkpoints.folder);
+): Promise<Trust | undefined> {
+  const { calibrationOf, describeCalibration } = await import("../inference/calibrate.ts");
   log("calibrating");
+  const compute = { device, engine, threads: threads ?? undefined };
+  const { autoencoder, dataset, weights: emulator } = job;
   try {
-    const trust = await calibrateFile(
-      {
-        autoencoder: job.autoencoder,
-        emulator: weights,
-        copies: weights === best ? [] : [best],
-        dataset: job.dataset,
-        ignoreTimeStep: true,
-        compute: { device, engine, threads: threads ?? undefined },
-      },
+    const trust = await calibrationOf(
+      weights,
+      { autoencoder, emulator, dataset, ignoreTimeStep: true, compute },
       { log, signal },
     );
     log(describeCalibration(trust));
+    return trust;
   } catch (error) {
     if (!(error instanceof AstrochemError)) throw error;
-    log(`warning: not calibrated: ${error.message.split("\n")[0]}; then: astrochem calibrate ${job.dataset}`);
+    log(`warning: not calibrated: ${error.message.split("\n")[0]}; then: astrochem calibrate ${dataset}`);
+    return undefined;
   }
 }

@@ -7,7 +7,7 @@ import { derivedSeed, RandomStream } from "../data/random.ts";
 import { DataError, NumericsError } from "../errors.ts";
 import { whileWriting } from "../formats/lock.ts";
 import type { Trust } from "../models/trust.ts";
-import { readEmulator, readTraining, writeEmulator } from "../models/weights-file.ts";
+import { type EmulatorWeights, readEmulator, readTraining, writeEmulator } from "../models/weights-file.ts";
 import {
   farthest,
   largestDifference,
@@ -34,10 +34,8 @@ const mostLeftOut = 32;
 /** What to calibrate and on what; absolute paths. */
 export interface CalibrationRequest {
   readonly autoencoder: string;
-  /** Written anew. */
+  /** Where the emulator's weights are, or will be. */
   readonly emulator: string;
-  /** Further files of the same weights that are written, too. */
-  readonly copies?: readonly string[];
   /** Clean file: `/train` as the weights were trained with, `/val`. */
   readonly dataset: string;
   /** Take rows for steps of the surrogate, however far apart. */
@@ -51,15 +49,28 @@ export interface CalibrationTools {
   readonly signal: AbortSignal;
 }
 
+/** Calibrates the emulator's file, and writes it anew. @throws CheckpointError, DataError, ConfigError */
+export async function calibrateFile(request: CalibrationRequest, tools: CalibrationTools): Promise<Trust> {
+  const { emulator } = request;
+  const trust = await calibrationOf(readEmulator(emulator), request, tools);
+  await whileWriting(emulator, async () =>
+    writeEmulator(emulator, { ...readEmulator(emulator), trust }, readTraining(emulator)),
+  );
+  return trust;
+}
+
 /**
- * Finds what the expected error of a state is made of, from training tracers and from validation tracers, and writes it into the emulator's file.
+ * Finds what the expected error of a state is made of, from training tracers and from validation tracers.
  * @throws CheckpointError, DataError, ConfigError
  */
-export async function calibrateFile(request: CalibrationRequest, tools: CalibrationTools): Promise<Trust> {
+export async function calibrationOf(
+  weights: EmulatorWeights,
+  request: CalibrationRequest,
+  tools: CalibrationTools,
+): Promise<Trust> {
   const { autoencoder, emulator, dataset, compute } = request;
-  const weights = readEmulator(emulator);
   const onWarning = (message: string, kind: string) => kind === "compute" && tools.log(`warning: ${message}`);
-  const surrogate = await Inference.load({ ...compute, autoencoder, emulator, onWarning });
+  const surrogate = await Inference.of({ ...compute, autoencoder, emulator, onWarning }, weights);
   try {
     const columns = {
       metadata: ["Model", "Time"],
@@ -75,12 +86,7 @@ export async function calibrateFile(request: CalibrationRequest, tools: Calibrat
       const { data_hash } = weights.provenance;
       if (data_hash !== null && data_hash !== clean.hash)
         tools.log("warning: the weights were trained with another file: tracers that trained them calibrate nothing");
-      const trust = await calibration(surrogate, clean, tools);
-      await whileWriting(emulator, async () => {
-        for (const path of [emulator, ...(request.copies ?? [])])
-          writeEmulator(path, { ...readEmulator(path), trust }, readTraining(path));
-      });
-      return trust;
+      return await calibration(surrogate, clean, tools);
     } finally {
       clean.close();
     }

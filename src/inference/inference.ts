@@ -151,11 +151,15 @@ export class Inference {
    * @throws ConfigError for a device that cannot run here
    */
   static async load(options: InferenceOptions): Promise<Inference> {
+    return Inference.of(options, options.emulator === undefined ? null : readEmulator(options.emulator));
+  }
+
+  /** @internal The same with an emulator that no file need hold yet. */
+  static async of(options: InferenceOptions, weights: EmulatorWeights | null): Promise<Inference> {
     const autoencoder = readAutoencoder(options.autoencoder);
     let emulator: LoadedEmulator | null = null;
-    if (options.emulator !== undefined) {
-      const weights = readEmulator(options.emulator);
-      checkPair({ path: options.autoencoder, weights: autoencoder }, { path: options.emulator, weights });
+    if (weights !== null) {
+      checkPair({ path: options.autoencoder, weights: autoencoder }, { path: options.emulator ?? "", weights });
       emulator = { weights, latents: latentsOf(options.autoencoder, autoencoder, weights) };
     }
     const warnings = new InputWarnings(options.onWarning);

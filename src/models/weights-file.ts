@@ -157,7 +157,7 @@ export function writeAutoencoder(path: string, weights: AutoencoderWeights, trai
     const counter = name.replace("running_mean", "num_batches_tracked");
     tensors.set(counter, { dtype: "I64", shape: [], data: BigInt64Array.of(BigInt(weights.steps)) });
   }
-  writeWith(path, tensors, encodeMetadata({ kind: "autoencoder", ...metadata }), training);
+  writeWith(path, tensors, encodeMetadata(autoencoderMetadata, { kind: "autoencoder", ...metadata }), training);
 }
 
 export function writeEmulator(path: string, weights: EmulatorWeights, training?: SafetensorsContent): void {
@@ -166,7 +166,7 @@ export function writeEmulator(path: string, weights: EmulatorWeights, training?:
   writeWith(
     path,
     tensors,
-    encodeMetadata({ kind: "emulator", ...metadata, trust: trust && trustFacts(trust) }),
+    encodeMetadata(emulatorMetadata, { kind: "emulator", ...metadata, trust: trust && trustFacts(trust) }),
     training,
   );
 }
@@ -343,9 +343,13 @@ function arraysOf(layout: Layout, vector: Float32Array): [string, NamedTensor][]
   ]);
 }
 
-/** safetensors knows strings only: one JSON text a key. */
-function encodeMetadata(metadata: object): Record<string, string> {
-  const all = { format: "pt", format_version: weightsFormatVersion, ...metadata };
+/** safetensors knows strings only: one JSON text a key, in the order of the schema, so that the same weights are the same bytes. */
+function encodeMetadata(
+  { shape }: z.ZodObject,
+  { kind, ...metadata }: { readonly kind: string } & Readonly<Record<string, unknown>>,
+): Record<string, string> {
+  const ordered = Object.keys(shape).flatMap((key) => (key in metadata ? [[key, metadata[key]] as const] : []));
+  const all = { format: "pt", format_version: weightsFormatVersion, kind, ...Object.fromEntries(ordered) };
   return Object.fromEntries(
     Object.entries(all)
       .filter(([, value]) => value !== undefined)

@@ -25,6 +25,7 @@ import { type Evolver, type EvolverShape, initialEvolver } from "../models/evolv
 import { evolverOf, kindOfEvolver } from "../models/evolvers.ts";
 import { memberCount, memberOf } from "../models/members.ts";
 import { Encoder } from "../models/runners.ts";
+import type { Trust } from "../models/trust.ts";
 import {
   type AutoencoderWeights,
   autoencoderHash,
@@ -277,11 +278,12 @@ function trainingOf(
   autoencoder: AutoencoderWeights,
   facts: TrainingFacts,
   tools: RunTools,
-): Pick<OpenTraining<EmulatorBatch>, "origin" | "trainer" | "write"> {
+): Pick<OpenTraining<EmulatorBatch>, "origin" | "trainer" | "measure" | "write"> {
   const { model, recipe, seed } = job;
   const { model_name, window_size } = model;
   const evolver = evolverFor(job, facts);
   const autoencoder_hash = autoencoderHash(autoencoder);
+  let trust: Trust | undefined;
   const weightsOf = (best: Snapshot): EmulatorWeights => ({
     model_name,
     model: evolver.shape,
@@ -291,6 +293,7 @@ function trainingOf(
     autoencoder_hash,
     provenance: provenanceOf(best, { dataHash: facts.dataHash, seed, metric: recipe.metric }),
     trainable: best.arrays.parameters!,
+    ...(trust ? { trust } : {}),
   });
   const origin = { dataset: facts.dataHash, autoencoder: autoencoder_hash, seed, model: evolver.shape, window_size };
   return {
@@ -306,6 +309,9 @@ function trainingOf(
         initial: startingWeights(job, evolver, tools),
         phases: recipe.phases,
       }),
+    measure: async (best, forGood) => {
+      if (forGood) trust = await tools.calibrate?.(weightsOf(best));
+    },
     write: (path, best, training) => writeEmulator(path, weightsOf(best), training),
   };
 }

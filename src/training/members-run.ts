@@ -76,7 +76,7 @@ export function trainMembers<Job extends MembersJob>(
       writeFileAtomic(reportPath(weights), JSON.stringify(report));
       trained.push(readTrained(weights, member));
     }
-    return { ...joinedReport(trained), weights: writeJoined(job, tools, trained) };
+    return { ...joinedReport(trained), weights: await writeJoined(job, tools, trained) };
   });
 }
 
@@ -105,6 +105,8 @@ function toolsOf(
   const { members: _, ...origin } = expected ?? {};
   return {
     ...tools,
+    // The ensemble is calibrated, not a member.
+    calibrate: undefined,
     observer: { ...observer, epochEnded: (record) => observer.epochEnded?.(numbered(record)) },
     done: (epochs) => done?.([...before, ...epochs.map(numbered)]),
     describe: (own) => describe?.({ ...own, seed: first, members }),
@@ -114,10 +116,12 @@ function toolsOf(
 }
 
 /** @returns where the ensemble is */
-function writeJoined(job: MembersJob, { checkpoints }: RunTools, trained: readonly Trained[]): string {
+async function writeJoined(job: MembersJob, tools: RunTools, trained: readonly Trained[]): Promise<string> {
   const paths = trained.map(({ report }) => report.weights!);
-  const ensemble = joinMembers(paths.map(readEmulator), paths);
-  const { best } = checkpointPaths(checkpoints.folder);
+  const joined = joinMembers(paths.map(readEmulator), paths);
+  const trust = await tools.calibrate?.(joined);
+  const ensemble = trust ? { ...joined, trust } : joined;
+  const { best } = checkpointPaths(tools.checkpoints.folder);
   writeEmulator(best, ensemble);
   if (!job.model.save_model) return best;
   writeFileAtomic(

@@ -2,7 +2,8 @@ import type { Engine } from "../backend/engine.ts";
 import type { ProbePreparation } from "../backend/probe.ts";
 import type { CacheMode } from "../data/cache.ts";
 import { whileWriting } from "../formats/lock.ts";
-import type { Provenance } from "../models/weights-file.ts";
+import type { Trust } from "../models/trust.ts";
+import type { EmulatorWeights, Provenance } from "../models/weights-file.ts";
 import { packageVersion } from "../version.ts";
 import { type Checkpoint, type CheckpointOrigin, checkOrigin } from "./checkpoint.ts";
 import { CheckpointKeeper } from "./checkpoint-keeper.ts";
@@ -33,6 +34,8 @@ export interface RunTools {
   readonly maxSteps?: number | undefined;
   /** Epochs after which it pauses; absent: it does not. */
   readonly pauseAfter?: number | undefined;
+  /** Finds how far to believe a finished emulator, before its weights are written for good; undefined: they are written without. */
+  readonly calibrate?: ((weights: EmulatorWeights) => Promise<Trust | undefined>) | undefined;
 }
 
 /** Where a training's state is kept, and where it goes on from. */

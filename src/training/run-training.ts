@@ -34,8 +34,8 @@ export interface OpenTraining<Batch> {
   readonly phases: TrainerOptions<Batch>["phases"];
   readonly validation: TrainerOptions<Batch>["validation"];
   trainer(options: TrainerOptions<Batch>): Promise<Trainer<Batch>>;
-  /** Measures what only the best weights tell, before they are written for good. */
-  measure?(best: Snapshot): Promise<void>;
+  /** Measures what only the best weights tell, before they are written. @param forGood  whether they go to their place */
+  measure?(best: Snapshot, forGood: boolean): Promise<void>;
   /** Writes weights. @param training  the state of the training, to be kept with them */
   write(path: string, best: Snapshot, training?: SafetensorsContent): void;
   /** Called once the weights are in their place. */
@@ -93,7 +93,7 @@ async function train<Batch>(job: TrainingJob, tools: RunTools, training: OpenTra
   }
   const { best } = outcome;
   if (best) {
-    await training.measure?.(best);
+    await training.measure?.(best, isFinished(outcome));
     // Of a training that goes on later its state is kept beside the weights, which can be used meanwhile.
     training.write(checkpoint, best, isFinished(outcome) ? undefined : readTraining(checkpoint));
     if (weights !== null && isFinished(outcome)) {

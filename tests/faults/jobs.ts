@@ -57,7 +57,7 @@ export const jobs: readonly Job[] = [
   {
     name: "train-emulator",
     inputs: ["clean.h5", "weights/grav/autoencoder.safetensors"],
-    words: ["train-emulator", "calibrate=false", ...training, ...emulatorShape, phases],
+    words: ["train-emulator", ...training, ...emulatorShape, phases],
     resume: ["--resume-or-fresh"],
     artefacts: [
       ...["weights/grav/emulator.safetensors", "weights/grav/emulator.json", ...runFiles],
