@@ -3,7 +3,8 @@ import { join, relative, resolve } from "node:path";
 import type { RootName } from "../config/schemas.ts";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
-import { findPoints, readPlan, type SweepPlan, sweepPaths, sweepsIn, writePlan } from "../sweeps/folder.ts";
+import { runFoldersIn } from "../formats/run-folders.ts";
+import { findPoints, readPlan, type SweepPlan, sweepPaths, writePlan } from "../sweeps/folder.ts";
 import { runLocally } from "../sweeps/local.ts";
 import { jobsOf, type PlannedSweep, planSweep } from "../sweeps/plan.ts";
 import { queuedPoints, submitSweep, withQueue } from "../sweeps/slurm.ts";
@@ -62,7 +63,7 @@ interface Begun {
 
 /** The folder of a new sweep, with its plan in it; null where only the configuration was asked for. */
 function begin({ config }: Command, context: CommandContext, showsConfig: boolean): Begun | null {
-  const { command, args, overrides, configDirs, cwd, env, now, commandLine, stdout } = context;
+  const { command, args, overrides, configDirs, cwd, env, now, stdout } = context;
   const unfit = ["resume-or-fresh", "fresh"].find((name) => args[name] === true);
   if (unfit) throw new ConfigError(`--${unfit} is for one run, not for a sweep`, { fix: "--resume takes up a sweep" });
   const started = now();
@@ -73,20 +74,32 @@ function begin({ config }: Command, context: CommandContext, showsConfig: boolea
     for (const { overrides: words } of points) stdout.write(`${words.join(" ")}\n`);
     return null;
   }
-  const folder =
-    run_dir === null ? makeFreshFolder(join(cwd, "multirun"), started, undefined) : emptyFolder(resolve(cwd, run_dir));
+  const what = { command, flags: flagsOf(context), launcher, points };
+  return { ...newSweep("multirun", started, run_dir, what, context), launcher };
+}
+
+/**
+ * The folder of a new sweep, below `parent` or as `run_dir` says, with its plan in it.
+ * @throws ConfigError where `run_dir` holds something
+ */
+export function newSweep(
+  parent: "multirun" | "tuning",
+  started: Date,
+  run_dir: string | null,
+  { points, ...what }: Pick<PlannedSweep, "points" | "launcher"> & Pick<SweepPlan, "command" | "flags">,
+  { cwd, configDirs, commandLine }: CommandContext,
+): Pick<Begun, "folder" | "plan"> {
+  const folder = run_dir === null ? makeFreshFolder(join(cwd, parent), started) : emptyFolder(resolve(cwd, run_dir));
   const plan: SweepPlan = {
-    command,
+    ...what,
     command_line: ["astrochem", ...commandLine],
     created_at: started.toISOString(),
     cwd,
     config_dirs: configDirs.map((each) => resolve(cwd, each)),
-    flags: flagsOf(context),
-    launcher,
-    points: points.map(({ overrides: words, values }) => ({ overrides: [...words], values })),
+    points: points.map(({ overrides, values }) => ({ overrides: [...overrides], values })),
   };
   writePlan(folder, plan);
-  return { folder, plan, launcher };
+  return { folder, plan };
 }
 
 /** The flags of each point: those of the sweep that are not the sweep's own. */
@@ -98,12 +111,12 @@ function flagsOf({ args, debug }: CommandContext): string[] {
   });
 }
 
-export function emptyFolder(folder: string): string {
+function emptyFolder(folder: string): string {
   makeFolder(folder);
   if (readdirSync(folder).length === 0) return folder;
   throw new ConfigError(`${folder} is not empty`, {
     where: "run_dir",
-    fix: `to take up a sweep: -m --resume ${folder}`,
+    fix: `give a folder that is new or empty, or take up what it holds: --resume ${folder}`,
   });
 }
 
@@ -141,7 +154,7 @@ function takenUp(resume: string, root: RootName, context: CommandContext): Begun
 
 /** @param parent where the sweeps lie, by date and time */
 export function newestSweep(command: string, parent: string): string {
-  const found = sweepsIn(parent).find((folder) => {
+  const found = runFoldersIn(parent).find((folder) => {
     try {
       return readPlan(folder).command === command;
     } catch {

@@ -7,7 +7,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
 import { AstrochemError, CheckpointError, ConfigError } from "../errors.ts";
 import { soundFile } from "../formats/checked-content.ts";
-import { runFoldersIn } from "../formats/run-folders.ts";
+import { isCompletedRun, runFoldersIn } from "../formats/run-folders.ts";
 import { type Checkpoint, readCheckpoint } from "../training/checkpoint.ts";
 import { checkpointPaths } from "../training/checkpoint-keeper.ts";
 import type { CommandContext } from "./command.ts";
@@ -111,7 +111,7 @@ function newestUnfinished(loaded: LoadedConfig, context: CommandContext, orFresh
     if (checkpoint === null) continue;
     const then = loaded.inCurrentWords(checkpoint.config);
     const differing = differingKeys(then, config, (key) => isOwn(key) || isMovedWeights(key, then, config));
-    if (differing.length === 0 && !isCompleted(folder)) {
+    if (differing.length === 0 && !isCompletedRun(folder)) {
       note(`going on with ${relative(cwd, folder) || folder}`);
       return { folder, from: { path, checkpoint } };
     }
@@ -126,7 +126,7 @@ function newestUnfinished(loaded: LoadedConfig, context: CommandContext, orFresh
 }
 
 function rank({ folder, differing }: Candidate): number {
-  return differing.length + (isCompleted(folder) ? 1e6 : 0);
+  return differing.length + (isCompletedRun(folder) ? 1e6 : 0);
 }
 
 /** Those that have a checkpoint, the newest first. */
@@ -142,7 +142,7 @@ const shownKeys = 8;
 
 function described({ folder, checkpoint, differing }: Candidate, config: unknown, cwd: string): string {
   const name = relative(cwd, folder) || folder;
-  const state = isCompleted(folder) ? "has completed" : "is unfinished";
+  const state = isCompletedRun(folder) ? "has completed" : "is unfinished";
   const value = (from: unknown, key: string): string => JSON.stringify(valueAt(from, key)) ?? "absent";
   const shown = differing
     .slice(0, shownKeys)
@@ -169,7 +169,7 @@ function nothingToResume(
     });
   }
   const folder = relative(cwd, nearest.folder) || nearest.folder;
-  const fix = isCompleted(nearest.folder)
+  const fix = isCompletedRun(nearest.folder)
     ? `${anew}; with a raised limit a completed run goes on: astrochem ${command} --resume ${folder} model.max_epochs=…`
     : `astrochem ${command} --resume ${folder} goes on with it as it was begun; ${anew}`;
   return new ConfigError(what, { where: nearest.folder, fix });
@@ -182,10 +182,6 @@ function runsIn(outputs: string, command: string): string[] {
       .replace(/^\d{2}-\d{2}-\d{2}-/, "")
       .startsWith(command),
   );
-}
-
-function isCompleted(folder: string): boolean {
-  return soundFile(z.looseObject({ outcome: z.literal("completed") }), join(folder, "summary.json")) !== null;
 }
 
 function readOrSay(path: string, note: (text: string) => unknown): Checkpoint | null {

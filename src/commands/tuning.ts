@@ -5,7 +5,7 @@ import type { TrainingRoot } from "../config/schemas.ts";
 import { counted } from "../counted.ts";
 import { ConfigError, SweepError } from "../errors.ts";
 import { withLock } from "../formats/lock.ts";
-import { readPlan, type SweepPlan, sweepPaths, writePlan } from "../sweeps/folder.ts";
+import { readPlan, sweepPaths } from "../sweeps/folder.ts";
 import { epochsOfRung, rungCount, type Scores, successiveHalving } from "../sweeps/halving.ts";
 import { runLocally } from "../sweeps/local.ts";
 import { jobsOf, planSweep } from "../sweeps/plan.ts";
@@ -22,8 +22,7 @@ import {
 } from "../sweeps/study.ts";
 import { planEpochs, sumOf } from "../training/phase-plan.ts";
 import type { CommandContext } from "./command.ts";
-import { makeFreshFolder } from "./fresh-folder.ts";
-import { emptyFolder, newestSweep } from "./multirun.ts";
+import { newestSweep, newSweep } from "./multirun.ts";
 import { say } from "./report-lines.ts";
 import { labelOf } from "./sweep-report.ts";
 import { reportTuning } from "./tune-report.ts";
@@ -49,7 +48,7 @@ function rootOf(training: unknown): TrainingRoot {
 
 /** Draws and composes all trials before the first one runs. Null where only their words were asked for. */
 function begin(root: TrainingRoot, context: CommandContext, showsWords: boolean): Tuning | null {
-  const { args, overrides, configDirs, cwd, env, now, commandLine, stdout, debug } = context;
+  const { args, overrides, configDirs, cwd, env, now, stdout, debug } = context;
   const [command, started] = [String(args.training), now()];
   const [count, seed] = [wholeOf(args, "trials", 27, 1), wholeOf(args, "seed", 0, 0)];
   const place = { root, configDirs, cwd, env, now: started };
@@ -75,21 +74,10 @@ function begin(root: TrainingRoot, context: CommandContext, showsWords: boolean)
   }
   const epochs = trials.map(({ overrides: words }) => epochsOf(loadConfig({ ...place, overrides: words }).config));
   const rungs = rungCount(trials.length - 1, Math.min(...epochs));
-  const folder =
-    run_dir === null ? makeFreshFolder(join(cwd, "tuning"), started, undefined) : emptyFolder(resolve(cwd, run_dir));
+  const what = { command, flags: debug ? ["--debug"] : [], launcher, points: trials };
+  const { folder, plan } = newSweep("tuning", started, run_dir, what, context);
   const objective = (args.objective ?? "dex") as Objective;
   writeStudy(folder, { objective, seed, rungs, epochs, fixed });
-  const plan: SweepPlan = {
-    command,
-    command_line: ["astrochem", ...commandLine],
-    created_at: started.toISOString(),
-    cwd,
-    config_dirs: configDirs.map((each) => resolve(cwd, each)),
-    flags: debug ? ["--debug"] : [],
-    launcher,
-    points: trials,
-  };
-  writePlan(folder, plan);
   return { folder, plan, study: readStudy(folder) };
 }
 

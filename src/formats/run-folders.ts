@@ -1,5 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
+import { soundFile } from "./checked-content.ts";
 
 /** Run folders below `outputs`, the newest first; none where there are no outputs. */
 export function runFoldersIn(outputs: string): string[] {
@@ -12,6 +14,11 @@ export function runFoldersIn(outputs: string): string[] {
   };
   const days = list(outputs).filter((name) => /^\d{4}-\d{2}-\d{2}$/.test(name));
   return days.flatMap((day) => list(join(outputs, day)).map((run) => join(outputs, day, run)));
+}
+
+/** Whether a run has come to its end, by its own summary. */
+export function isCompletedRun(folder: string): boolean {
+  return soundFile(z.object({ outcome: z.literal("completed") }), join(folder, "summary.json")) !== null;
 }
 
 /** So many of the newest runs are looked through: more would be slow on a network disk. */

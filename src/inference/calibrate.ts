@@ -52,11 +52,13 @@ export interface CalibrationTools {
 /** Calibrates the emulator's file, and writes it anew. @throws CheckpointError, DataError, ConfigError */
 export async function calibrateFile(request: CalibrationRequest, tools: CalibrationTools): Promise<Trust> {
   const { emulator } = request;
-  const trust = await calibrationOf(readEmulator(emulator), request, tools);
-  await whileWriting(emulator, async () =>
-    writeEmulator(emulator, { ...readEmulator(emulator), trust }, readTraining(emulator)),
-  );
-  return trust;
+  // Nobody else writes it from the reading on: what is written is what was calibrated.
+  return whileWriting(emulator, async () => {
+    const weights = readEmulator(emulator);
+    const trust = await calibrationOf(weights, request, tools);
+    writeEmulator(emulator, { ...weights, trust }, readTraining(emulator));
+    return trust;
+  });
 }
 
 /**

@@ -43,16 +43,7 @@ import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
-export type {
-  Abundances,
-  DecodeOptions,
-  Emulated,
-  EmulateOptions,
-  InferenceOptions,
-  PhysicalParameter,
-  ScaledOption,
-  TrainedStart,
-} from "./options.ts";
+export type * from "./options.ts";
 
 /**
  * A trained surrogate: linear abundances and physical units in, linear abundances out. Calls may overlap. All that it needs

@@ -18,7 +18,7 @@ import type { EvolverShape } from "./evolver.ts";
 import { evolverOf } from "./evolvers.ts";
 import type { Layout } from "./layout.ts";
 import { type Trust, trustFacts, trustMetadata, trustOf, trustPrefix, trustTensors } from "./trust.ts";
-import { weightsFormat, weightsFormatVersion } from "./weights-format.ts";
+import { encodeMetadata, weightsFormat, weightsFormatVersion } from "./weights-format.ts";
 
 /** What is scaled by a range that is empty or upside down comes out as nonsense. */
 const range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, "is not [lower, upper]");
@@ -341,20 +341,6 @@ function arraysOf(layout: Layout, vector: Float32Array): [string, NamedTensor][]
     name,
     { dtype: "F32", shape, data: layout.view(vector, name).slice() },
   ]);
-}
-
-/** safetensors knows strings only: one JSON text a key, in the order of the schema, so that the same weights are the same bytes. */
-function encodeMetadata(
-  { shape }: z.ZodObject,
-  { kind, ...metadata }: { readonly kind: string } & Readonly<Record<string, unknown>>,
-): Record<string, string> {
-  const ordered = Object.keys(shape).flatMap((key) => (key in metadata ? [[key, metadata[key]] as const] : []));
-  const all = { format: "pt", format_version: weightsFormatVersion, kind, ...Object.fromEntries(ordered) };
-  return Object.fromEntries(
-    Object.entries(all)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
-  );
 }
 
 const plainKeys = new Set(["kind", "autoencoder_hash", "model_name", "time_step_found"]);

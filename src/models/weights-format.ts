@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { type FileFormat, type FileRecord, latestVersion } from "../formats/format-version.ts";
 
 /**
@@ -12,6 +13,20 @@ export const weightsFormat: FileFormat = {
 
 /** The version that this program writes. */
 export const weightsFormatVersion = latestVersion(weightsFormat);
+
+/** safetensors knows strings only: one JSON text a key, in the order of the schema, so that the same weights are the same bytes. */
+export function encodeMetadata(
+  { shape }: z.ZodObject,
+  { kind, ...metadata }: { readonly kind: string } & Readonly<Record<string, unknown>>,
+): Record<string, string> {
+  const ordered = Object.keys(shape).flatMap((key) => (key in metadata ? [[key, metadata[key]] as const] : []));
+  const all = { format: "pt", format_version: weightsFormatVersion, kind, ...Object.fromEntries(ordered) };
+  return Object.fromEntries(
+    Object.entries(all)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+}
 
 /**
  * 1 → 2: an emulator may say how each component of its latents is scaled (`latent_scaling`). One of version 1 has the autoencoder's

@@ -1,13 +1,14 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
 import { z } from "zod";
 import { LauncherConfig } from "../config/schema-launcher.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
-import { checkedContent } from "../formats/checked-content.ts";
+import { checkedContent, soundFile } from "../formats/checked-content.ts";
 import { checkVersion, type FileFormat, latestVersion } from "../formats/format-version.ts";
 import { lockState } from "../formats/lock.ts";
+import { isCompletedRun } from "../formats/run-folders.ts";
 
 /** multirun.yaml, points/<n>.json, slurm.json and sweep.json. */
 const sweepFormat: FileFormat = { name: "sweep format", migrations: [] };
@@ -102,8 +103,7 @@ export function writeState(folder: string, index: number, state: PointState): vo
 
 /** Null where nothing was begun. A state that is no state, which only a failing disk leaves, counts as none. */
 export function readState(folder: string, index: number): PointState | null {
-  const { data } = State.safeParse(readJson(sweepPaths.state(folder, index)));
-  return data ?? null;
+  return soundFile(State, sweepPaths.state(folder, index));
 }
 
 /** A process that does not see the claim's holder believes it dead after this silence (ms). */
@@ -130,10 +130,6 @@ export function isCompleted(folder: string, index: number): boolean {
   return isCompletedRun(sweepPaths.run(folder, index));
 }
 
-export function isCompletedRun(run: string): boolean {
-  return readJson(join(run, "summary.json"))?.outcome === "completed";
-}
-
 export function findPoints(folder: string, { points }: Pick<SweepPlan, "points">): FoundPoint[] {
   return points.map((_, index) => findPoint(folder, index));
 }
@@ -153,26 +149,4 @@ export function completedRuns(
 export function checkpointTime(folder: string, index: number): number | null {
   const path = join(sweepPaths.run(folder, index), "checkpoints", "last.safetensors");
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
-}
-
-/** What a JSON file holds; null where it is absent or damaged. */
-export function readJson(path: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The sweeps below `multirun`, the newest first. */
-export function sweepsIn(multirun: string): string[] {
-  const list = (folder: string): string[] => {
-    try {
-      return readdirSync(folder).sort().reverse();
-    } catch {
-      return [];
-    }
-  };
-  return list(multirun).flatMap((day) => list(join(multirun, day)).map((time) => join(multirun, day, time)));
 }

@@ -1,14 +1,8 @@
 import { join } from "node:path";
+import { z } from "zod";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
-import {
-  type FoundPoint,
-  findPoints,
-  type PointStage,
-  readJson,
-  readPlan,
-  sweepPaths,
-  sweepVersion,
-} from "./folder.ts";
+import { soundFile } from "../formats/checked-content.ts";
+import { type FoundPoint, findPoints, type PointStage, readPlan, sweepPaths, sweepVersion } from "./folder.ts";
 
 /** A point with what came of it. */
 export interface PointResult {
@@ -68,10 +62,12 @@ export function writeResults(folder: string, results: SweepResults): void {
 const objectives = ["best_metric", "emulation_dex", "reconstruction_dex"];
 const ofTraining = ["best_metric", "metric", "best_epoch", "epochs", "steps", "parameters", "seconds", "reason"];
 
+const record = z.record(z.string(), z.unknown());
+
 function resultOf(folder: string, { index, stage, state }: FoundPoint, values: PointResult["values"]): PointResult {
   const run = sweepPaths.run(folder, index);
-  const summary = stage === "completed" ? readJson(join(run, "summary.json")) : null;
-  const scored = summary && readJson(join(run, "metrics.json"));
+  const summary = stage === "completed" ? soundFile(record, join(run, "summary.json")) : null;
+  const scored = summary && soundFile(record, join(run, "metrics.json"));
   return {
     point: index,
     state: stage,

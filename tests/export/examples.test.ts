@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportC } from "../../src/export/c/export-c.ts";
 import { exportPython } from "../../src/export/python/export-python.ts";
-import { variants, writtenModels } from "../helpers/exported-models.ts";
+import { variants } from "../helpers/evolver-variants.ts";
+import { writtenModels } from "../helpers/exported-models.ts";
 import { testFolder } from "../helpers/folder.ts";
 import { useWasm } from "../helpers/tensors.ts";
 

@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../formats/atomic-file.ts";
+import { soundFile } from "../../formats/checked-content.ts";
 import { withLock } from "../../formats/lock.ts";
 import { otherCommand } from "../native/paths.ts";
 import { runTool, type ToolSurroundings } from "../native/run-tool.ts";
@@ -23,6 +25,11 @@ export interface KernelsReport extends InstalledKernels {
 }
 
 const markerName = "installed.json";
+const markerSchema = z.object({
+  addon: z.string(),
+  processor: z.string(),
+  compiler: z.object({ command: z.string(), version: z.string() }),
+});
 /** What `install` and the engine write there. */
 const ours = /^(installed\.json|(addon|kernel)-[0-9a-f]{32}\.(c|so|node))/;
 
@@ -66,15 +73,12 @@ export async function installKernels(
 export function installedKernels(cache: string): InstalledKernels | Unavailable {
   const folder = kernelsFolder(cache);
   const fix = "astrochem backend install kernels";
-  try {
-    const marker = JSON.parse(readFileSync(join(folder, markerName), "utf8"));
-    const addon = join(folder, marker.addon);
-    if (marker.processor !== processor()) return { why: "the kernels were compiled for another processor", fix };
-    if (existsSync(addon)) return { folder, addon, compiler: marker.compiler };
-    return { why: "the addon of the compiled kernels is gone", fix };
-  } catch {
-    return { why: "no compiled kernels are installed", fix };
-  }
+  const marker = soundFile(markerSchema, join(folder, markerName));
+  if (marker === null) return { why: "no compiled kernels are installed", fix };
+  const addon = join(folder, marker.addon);
+  if (marker.processor !== processor()) return { why: "the kernels were compiled for another processor", fix };
+  if (existsSync(addon)) return { folder, addon, compiler: marker.compiler };
+  return { why: "the addon of the compiled kernels is gone", fix };
 }
 
 /** Deletes what `install` and the engine made there, the marker first. */

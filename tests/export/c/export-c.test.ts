@@ -9,7 +9,8 @@ import { tableOfNames } from "../../../src/chemistry/element-table.ts";
 import { checkName, exportC, filesOfC } from "../../../src/export/c/export-c.ts";
 import { partProgram } from "../../../src/export/c/parts.ts";
 import { Inference } from "../../../src/inference/inference.ts";
-import { parameters, species, variants, writtenModels } from "../../helpers/exported-models.ts";
+import { parameters, variants } from "../../helpers/evolver-variants.ts";
+import { species, writtenModels } from "../../helpers/exported-models.ts";
 import { testFolder } from "../../helpers/folder.ts";
 import { useWasm } from "../../helpers/tensors.ts";
 

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportPython } from "../../../src/export/python/export-python.ts";
-import { parameters, species, variants, writtenModels } from "../../helpers/exported-models.ts";
+import { parameters, variants } from "../../helpers/evolver-variants.ts";
+import { species, writtenModels } from "../../helpers/exported-models.ts";
 import { testFolder } from "../../helpers/folder.ts";
 import { useWasm } from "../../helpers/tensors.ts";
 
