@@ -39,7 +39,7 @@ import type {
   TrainedStart,
 } from "./options.ts";
 import { startOf, trainedRanges, unknownFacts } from "./training-facts.ts";
-import { type Passed, TrustMeter, uncalibrated } from "./trust.ts";
+import { checkTimes, type Passed, TrustMeter, uncalibrated } from "./trust.ts";
 
 export type { Matrix, MatrixInput } from "./arguments.ts";
 export type { WarningKind, WarningListener } from "./input-warnings.ts";
@@ -280,7 +280,8 @@ export class Inference {
     const features = this.#scaledAbundances("abundances", abundances, options);
     // Before anything is waited for: the caller may change its array.
     const starts = this.#linear(abundances, options);
-    const times = options.times && { ...options.times, data: Float64Array.from(options.times.data ?? []) };
+    if (options.times !== undefined) checkTimes(options.times, batch, steps);
+    const times = options.times && { ...options.times, data: Float64Array.from(options.times.data) };
     const latents = await this.#encoder.encode(features, batch);
     const evolved = await this.#rollout(scaled, latents, batch, steps);
     const kept = options.conserve === false ? undefined : starts;

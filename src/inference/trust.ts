@@ -116,17 +116,21 @@ export class TrustMeter {
   #stretch({ batch, steps, times }: Trajectories): Float32Array | undefined {
     const { timeStepYears } = this.#facts;
     if (times === undefined || timeStepYears === null) return undefined;
-    checkShape("times", times, [
-      ["b", batch],
-      ["t + 1", steps + 1],
-    ]);
-    const rises = (value: number, at: number): boolean => at % (steps + 1) === 0 || value > times.data[at - 1]!;
-    checkValues("times", times, { test: rises, words: "times are finite and increase", fix: "give years, row by row" });
     return Float32Array.from({ length: batch * steps }, (_, at) => {
       const row = at + Math.floor(at / steps);
       return (times.data[row + 1]! - times.data[row]!) / timeStepYears;
     });
   }
+}
+
+/** @throws DataError naming the first bad index: times are [b, t + 1], in years, and increase along each trajectory */
+export function checkTimes(times: MatrixInput, batch: number, steps: number): void {
+  checkShape("times", times, [
+    ["b", batch],
+    ["t + 1", steps + 1],
+  ]);
+  const rises = (value: number, at: number): boolean => at % (steps + 1) === 0 || value > times.data[at - 1]!;
+  checkValues("times", times, { test: rises, words: "times are finite and increase", fix: "give years, row by row" });
 }
 
 /** What the surrogate saw before each step: scaled conditions, then the latents of the state that they act on. @returns [b · t, d] */

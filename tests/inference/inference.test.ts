@@ -548,6 +548,20 @@ describe("a bad argument", () => {
     `);
   });
 
+  it("is refused where times do not fit or do not increase, asked for trust or not", async () => {
+    const rows = steps + 1;
+    const times = matrix(
+      Float64Array.from({ length: windows * rows }, (_, at) => 100 * (at % rows)),
+      windows,
+      rows,
+    );
+    const emulate = (given: MatrixInput) => surrogate.emulate(physical, abundances, { times: given });
+    expect((await emulate(times)).shape).toEqual([windows, steps, species]);
+    expect(await refused(() => emulate(matrix(times.data, windows * rows)))).toContain("times has shape [192]");
+    expect(await refused(() => emulate(changed(times, 20, 0)))).toContain("times are finite and increase");
+    expect(await refused(() => emulate({} as never))).toContain("times is not an array with a shape");
+  });
+
   it("is refused where data and shape disagree", async () => {
     expect(await refused(() => surrogate.encode(matrix(new Float32Array(600), 2, species)))).toMatchInlineSnapshot(`
       "DataError: abundances holds 600 values, but its shape [2, 333] means 666

@@ -6,7 +6,7 @@ import type { AutoencoderWeights } from "../../models/weights-file.ts";
 export interface Conserved {
   /** The elements, then `charge` where species are charged. */
   readonly names: readonly string[];
-  /** The group of each species: those of the same atoms and charge are scaled alike. */
+  /** The group of each species: those of the same atoms and charge. */
   readonly groups: readonly number[];
   /** Where the terms of each group begin in `terms`, and the end of the last. */
   readonly starts: readonly number[];
