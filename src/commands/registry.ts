@@ -21,7 +21,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "preprocess",
     usage: "[overrides..]",
-    summary: "make the clean dataset of a raw UCLCHEM file",
+    summary: "make the clean dataset of raw files",
     load: async () => (await import("./preprocess.ts")).preprocess,
   },
   {
@@ -75,7 +75,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "export",
     usage: "<format>",
-    summary: "write the trained models as ONNX files",
+    summary: "write the trained models as ONNX files, C and Fortran, or Python",
     load: async () => (await import("./export.ts")).exportCommand,
   },
   {
@@ -105,7 +105,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "backend",
     usage: "[action] [kind]",
-    summary: "list what can compute here; install or remove native TensorFlow",
+    summary: "list what can compute here; install or remove compiled kernels, native TensorFlow",
     load: async () => (await import("./backend.ts")).backendCommand,
   },
   {
