@@ -42,6 +42,8 @@ export async function withModels<T>(
         },
       );
     }
+    if (weights.trust === undefined)
+      log("the weights are not calibrated: no expected errors (astrochem calibrate, and export again)");
     const models = { autoencoder, emulator: { weights, latents: latentsOf(autoencoderPath!, autoencoder, weights) } };
     return await write(models, inference);
   } finally {

@@ -18,9 +18,7 @@ export async function exportPython(request: ExportCRequest, log: (message: strin
   return await withModels(request, log, async (models, inference) => {
     const { about, parts, carried } = surrogateParts(name, models);
     const tables = new PythonTables();
-    // Python tells no expected errors yet.
-    const used = parts.filter(([word]) => word !== "distance");
-    const functions = used.map(([word, part]) => pythonFunction(word, partProgram(part), tables));
+    const functions = parts.map(([word, part]) => pythonFunction(word, partProgram(part), tables));
     const vectors = await checkVectors(about, models, inference);
     const text = pythonModule(about, carried, functions, tables, vectors);
     const folder = resolve(request.cwd, request.output);

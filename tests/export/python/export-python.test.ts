@@ -19,8 +19,8 @@ const python = [process.env.PYTHON ?? "python3", "/usr/bin/python3"].find((progr
 });
 
 /** @returns the folder of `surrogate.py` */
-async function exported(label: string, model_name: string, model: object): Promise<string> {
-  const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity");
+async function exported(label: string, model_name: string, model: object, calibrated = false): Promise<string> {
+  const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity", calibrated);
   await exportPython({ cwd: place, name: "surrogate", output: "python", ...paths }, () => {});
   return join(place, "python");
 }
@@ -34,6 +34,77 @@ beforeAll(useWasm);
 describe.skipIf(!python)("the Python source (skipped without python3 and numpy)", () => {
   it.each(variants)("of $label has the numbers of Inference", async ({ label, model_name, model }) => {
     expect(run(await exported(label, model_name, model), "surrogate.py")).toMatch(/^ok: the largest deviation/);
+  });
+
+  it.each(["emulator", "latent_rnn"])(
+    "of calibrated weights has the expected errors of Inference: %s",
+    async (label) => {
+      const { model_name, model } = variants.find((each) => each.label === label)!;
+      const place = await exported(`calibrated-${label}`, model_name, model, true);
+      const said = run(place, "surrogate.py");
+      expect(said).toMatch(/^ok: the largest deviation is .* in scaled units/);
+      expect(said).toMatch(/expected errors: the largest deviation is \S+ of them/);
+      const script = `
+import numpy as np
+import surrogate as s
+assert s.TRUST_LEVEL == 0.9
+start = 1e-10 * np.array([0.5, 1, 1, 1, 0.5, 2.5]) * np.linspace(1, 3, 1100)[:, None]
+physical = np.full((1100, 3, 3), (1e4, 100.0, 1.0))
+evolved, expected, flags = s.emulate(physical, start, return_expected_error=True, return_flags=True)
+assert expected.shape == (1100, 3) and (np.diff(expected) >= 0).all() and len(np.unique(expected)) > 100
+assert ((flags & s.TRUST_START) != 0).any() and not (flags[0] & s.TRUST_START)
+assert ((flags & s.TRUST_LENGTH) != 0).all()
+apart = [s.emulate(physical[i : i + 1], start[i : i + 1], return_expected_error=True)[1] for i in (0, 700, 1099)]
+assert np.allclose(np.concatenate(apart), expected[[0, 700, 1099]], rtol=1e-5, atol=0)
+decoded = s.emulate(physical, start, conserve=False, return_expected_error=True)[1]
+assert (decoded <= expected).all() and (decoded < expected).any()
+latents, trust = s.encode(start), s.trust_begin(start)
+physical[3, 0, 0] = 1e12
+latents[4, 0] = np.nan
+before = trust.copy()
+after, error, flags = s.trust_step(physical[:, 0], latents, trust, return_flags=True)
+assert (trust == before).all() and after.shape == (1100, s.TRUST)
+assert flags[3] & s.TRUST_CONDITIONS and error[4] == 20 and flags[4] & s.TRUST_DISTANCE
+start[5, 1] = np.nan
+assert s.trust_step(physical[:, 0], latents, s.trust_begin(start))[1][5] == 20
+_, error, flags = s.trust_correct([0.0, np.inf, 0.3], after[:3], return_flags=True)
+assert error[1] == 20 and flags[2] & s.TRUST_CORRECTION and not (flags[0] & s.TRUST_CORRECTION)
+`;
+      run(place, "-c", script);
+      const path = join(place, "surrogate.py");
+      const text = readFileSync(path, "utf8");
+      writeFileSync(path, text.replace('"intercept": 0.02', '"intercept": 0.0201'));
+      expect(() => run(place, "surrogate.py")).toThrow();
+    },
+  );
+
+  it("of weights that are not calibrated says so, where it is written, checked and asked", async () => {
+    const lines: string[] = [];
+    const { place, paths } = writtenModels(join(folder, "uncalibrated"), "emulator", variants[0]!.model);
+    await exportPython({ cwd: place, name: "surrogate", output: "python", ...paths }, (line) => lines.push(line));
+    expect(lines).toEqual([
+      "the weights are not calibrated: no expected errors (astrochem calibrate, and export again)",
+    ]);
+    expect(run(join(place, "python"), "surrogate.py")).toMatch(/^ok.*\nnot calibrated: no expected errors\n$/);
+    const script = `
+import numpy as np
+import surrogate as s
+assert s.TRUST_LEVEL is None
+start, physical = np.full((2, len(s.SPECIES)), 1e-10), np.full((2, 3, 3), (1e4, 100.0, 1.0))
+for call in (
+    lambda: s.emulate(physical, start, return_expected_error=True),
+    lambda: s.trust_begin(start),
+    lambda: s.trust_step(physical[:, 0], s.encode(start), np.zeros((2, s.TRUST))),
+    lambda: s.trust_correct([0.0, 0.0], np.zeros((2, s.TRUST))),
+):
+    try:
+        call()
+        raise SystemExit("an error is told")
+    except s.NotCalibrated as error:
+        text = str(error)
+print(text)
+`;
+    expect(run(join(place, "python"), "-c", script)).toContain("astrochem calibrate CLEAN_FILE");
   });
 
   it("of abundances without an encoder has the numbers of Inference", async () => {
@@ -76,14 +147,23 @@ except ValueError as error:
   });
 
   it("is called as docs/export.md shows", async () => {
-    const place = await exported("shown", "emulator", variants[0]!.model);
-    const [, text] = /```python\n([\s\S]*?)```/.exec(readFileSync("docs/export.md", "utf8"))!;
+    const place = await exported("shown", "emulator", variants[0]!.model, true);
+    const texts = [...readFileSync("docs/export.md", "utf8").matchAll(/```python\n([\s\S]*?)```/g)].map(
+      ([, text]) => text,
+    );
+    expect(texts.length).toBe(2);
     const arrays = `
 import numpy as np
 abundances = np.full((5, ${species.length}), 1e-10)
 physical = np.full((5, 3, ${parameters}), (1e4, 100.0, 1.0))
 `;
-    run(place, "-c", `${arrays}${text}\nassert correction.shape == (5,)`);
+    run(
+      place,
+      "-W",
+      "ignore::surrogate.SurrogateWarning",
+      "-c",
+      `${arrays}${texts.join("")}\nassert correction.shape == expected.shape == (5,)`,
+    );
   });
 
   it("is found to deviate where a weight is another", async () => {
