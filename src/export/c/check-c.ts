@@ -1,6 +1,6 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
-import { type CheckVectors, checkTolerance, trustTolerance } from "./check-vectors.ts";
+import { type CheckVectors, checkTolerance, leastError, trustTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
 import { trustBit } from "./trust.ts";
 
@@ -209,7 +209,7 @@ int main(void)
   if (${name}_species(-1) != NULL || ${name}_species(S) != NULL) fail("there are more species than there should be");
   if (${name}_species_index(${name}_species(S - 1)) != S - 1) fail("a species is not found by its name");
   printf("%s: the largest deviation is %.1e in scaled units; %.0e is allowed\\n", failures ? "FAILED" : "ok", worst, tolerance);
-${vectors.trusted ? `  printf("expected errors: the largest deviation is %.1e of them; ${trustTolerance.toExponential()} is allowed\\n", worst_error);\n` : ""}  return failures ? 1 : 0;
+${vectors.trusted ? `  printf("expected errors: the largest deviation is %.1e of them (of ${leastError} dex at least); ${trustTolerance.toExponential()} is allowed\\n", worst_error);\n` : ""}  return failures ? 1 : 0;
 }
 `;
 }
@@ -221,7 +221,7 @@ function trustCheck({ name, carry, members }: Description): string {
   const memory = carry > 0 ? "carry, " : "";
   return `static void compare_error(const char *what, double found, double expected)
 {
-  double deviation = fabs(found - expected) / expected;
+  double deviation = fabs(found - expected) / (expected > ${leastError} ? expected : ${leastError});
   if (deviation > worst_error) worst_error = deviation;
   if (!(deviation <= ${trustTolerance.toExponential()})) {
     printf("%s: %.9g dex in place of %.9g\\n", what, found, expected);
