@@ -9,6 +9,7 @@ import {
   type ProgramOptions,
   type StepFunction,
   sizeOf,
+  type Targets,
 } from "../engine.ts";
 import { type KernelAddon, loadAddon, type NativeKernel } from "./addon.ts";
 import { compiled, ownSurroundings } from "./compile.ts";
@@ -83,17 +84,17 @@ class KernelProgram implements Program {
     [this.#installed, this.#options] = [installed, options];
   }
 
-  async run(state: EngineState, inputs: HostTensors): Promise<HostTensors> {
+  async run(state: EngineState, inputs: HostTensors, targets: Targets = {}): Promise<HostTensors> {
     const kernel = await this.#kernel(state, inputs);
     const { series } = this.#step;
     const [rows, steps] = series
       ? (inputs[series.input]!.shape as [number, number])
       : [Object.values(inputs)[0]!.shape[0]!, 1];
-    if (!kernel || rows * steps === 0) return this.#base.run(state, inputs);
+    if (!kernel || rows * steps === 0) return this.#base.run(state, inputs, targets);
     const lead = series ? [rows, steps] : [rows];
     const made = kernel.outputs.map(({ name, shape }) => {
       const whole = [...lead, ...shape];
-      return [name, hostTensor(new Float32Array(sizeOf(whole)), whole)] as const;
+      return [name, hostTensor(targets[name] ?? new Float32Array(sizeOf(whole)), whole)] as const;
     });
     const arrays = [...kernel.inputs.map((name) => inputs[name]!.data), ...made.map(([, { data }]) => data)];
     const seconds = (kernel.work * rows * steps) / rate;

@@ -110,6 +110,13 @@ describe.skipIf(!hasCompiler)("compiled kernels (skipped without cc)", () => {
       expectClose(z, await ofTheirs.encode(x, rows), { absolute: 1e-5 });
       const { scaled } = await decoder.decode(z, rows);
       expectClose(scaled, (await toTheirs.decode(z, rows)).scaled, { absolute: 1e-5 });
+      const into = new Float32Array(rows * 21);
+      const { abundances } = await decoder.decodeLinear(z, rows, into);
+      expect(abundances).toBe(into);
+      if (rows > 1000) continue;
+      expectClose(into.map(Math.log10), (await toTheirs.decodeLinear(z, rows)).abundances.map(Math.log10), {
+        absolute: 2e-4,
+      });
     }
     // Calls at the same time do not disturb each other, nor does giving up while they run.
     const x = uniform(70_000 * 21);
