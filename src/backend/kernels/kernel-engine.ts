@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { HostState } from "../compiled-state.ts";
 import {
   type Engine,
@@ -131,12 +132,25 @@ class KernelProgram implements Program {
     try {
       const shapes = mapValues(inputs, ({ shape }) => shape);
       const { text, weights, ...kernel } = kernelSource(this.#step, state.constants(), shapes);
-      const path = await compiled({ ...ownSurroundings(), folder, kind: "kernel", text, compiler });
-      return { ...kernel, native: this.#addon.load(path, weights) };
+      const compilation = { ...ownSurroundings(), folder, kind: "kernel", text, compiler } as const;
+      const path = await compiled(compilation);
+      const native = orNull(() => this.#addon.load(path, weights));
+      if (native) return { ...kernel, native };
+      // Damaged, or compiled on a machine with other libraries that shares the cache.
+      rmSync(path, { force: true });
+      return { ...kernel, native: this.#addon.load(await compiled(compilation), weights) };
     } catch (error) {
       const why = (error as Error).message.split("\n")[0];
       this.#options.note(`warning: ${this.#step.name} runs without a compiled kernel: ${why}`);
       return null;
     }
+  }
+}
+
+function orNull<T>(make: () => T): T | null {
+  try {
+    return make();
+  } catch {
+    return null;
   }
 }
