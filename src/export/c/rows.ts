@@ -17,11 +17,8 @@ function carryArguments(array: string, carried: readonly PartPort[], { cells }: 
 }
 
 /** The functions for a block of cells or for one, on rows. */
-export function oneWidth(
-  { name, species, conditions, latents, carry, conserved, trust }: Description,
-  width: Width,
-  carried: readonly PartPort[],
-): string {
+export function oneWidth(about: Description, width: Width, carried: readonly PartPort[]): string {
+  const { species, conditions, latents, carry, conserved, trust } = about;
   const { word, cells } = width;
   const isBlock = word !== "one";
   const [S, P, L, T] = [species.length, conditions.length, latents, conserved.names.length];
@@ -48,7 +45,7 @@ export function oneWidth(
   const ifKept = (test: string, ...lines: string[]): string[] =>
     T === 0 ? [] : [`if (${test}) {`, ...lines.map((line) => `  ${line}`), "}"];
   return [
-    ...(T > 0 ? [conservedWidth(name, width)] : []),
+    ...(T > 0 ? [conservedWidth(about, width)] : []),
     rows("encode", "const float *abundances, float *latents", [
       array("rows", S),
       array("z", L),
@@ -232,33 +229,44 @@ function trustOfBlock(P: number, T: number): string[] {
   ];
 }
 
-/** Totals of a block of cells, by lanes, or of one. */
-function conservedWidth(name: string, { word, cells: stride }: Width): string {
+/** Totals of a block of cells, a vector of them at once; of one as of a vector of the same. */
+function conservedWidth({ name, species, conserved: { names } }: Description, { word, cells }: Width): string {
   const upper = name.toUpperCase();
-  const isBlock = word !== "one";
-  const [cells, lanes, at] = isBlock ? ["size_t cells, ", "SG_KEPT", " + b"] : ["", "1", ""];
-  const ofLanes = isBlock ? "block" : "one";
-  const each = (...lines: string[]): string[] =>
-    isBlock ? [`for (size_t b = 0; b < ${stride}; b += SG_KEPT) {`, ...lines.map((line) => `  ${line}`), "}"] : lines;
-  const body = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join("\n");
-  return `static void sg_totals_${word}(const float *restrict rows, float *restrict kept)
+  const [S, T] = [species.length, names.length];
+  const head = "const float *restrict kept, float *restrict rows, float *correction, uint32_t *flags";
+  if (word === "one") {
+    return `static void sg_totals_one(const float *restrict rows, float *restrict kept)
 {
-${body(each(`sg_totals_lanes_${ofLanes}(${stride}, rows${at}, kept${at});`))}
+  float x[${S} * SG_NARROW], totals[${T} * SG_NARROW];
+  sg_gather(SG_NARROW, 1, ${S}, ${S}, rows, x);
+  sg_totals_narrow(x, totals);
+  sg_scatter(SG_NARROW, 1, ${T}, ${T}, totals, kept);
 }
 
-static void sg_conserve_${word}(${cells}const float *restrict kept, float *restrict rows, float *correction, uint32_t *flags)
+static void sg_conserve_one(${head})
 {
-${body(
-  each(
-    `double residual[${lanes}], mean[${lanes}];`,
-    ...(isBlock ? ["if (b >= cells) break;"] : []),
-    `sg_conserve_lanes_${ofLanes}(${stride}, kept${at}, rows${at}, residual, (correction == NULL) ? NULL : mean);`,
-    `for (size_t l = 0; l < ${lanes}${isBlock ? " && b + l < cells" : ""}; l++) {`,
-    "  const int is_met = residual[l] <= 1e-6;",
-    `  if (flags != NULL && !is_met) flags[l${at}] |= ${upper}_NOT_CONSERVED;`,
-    `  if (correction != NULL) correction[l${at}] = is_met ? (float)(0.43429448190325182 * mean[l]) : INFINITY;`,
-    "}",
-  ),
-)}
+  float x[${S} * SG_NARROW], totals[${T} * SG_NARROW];
+  sg_gather(SG_NARROW, 1, ${S}, ${S}, rows, x);
+  sg_gather(SG_NARROW, 1, ${T}, ${T}, kept, totals);
+  sg_conserve_narrow(1, totals, x, correction, flags);
+  sg_scatter(SG_NARROW, 1, ${S}, ${S}, x, rows);
+}`;
+  }
+  return `static void sg_totals_${word}(const float *restrict rows, float *restrict kept)
+{
+  for (size_t b = 0; b < ${cells}; b += SG_LANES) sg_totals_lanes(${cells}, rows + b, kept + b);
+}
+
+static void sg_conserve_${word}(size_t cells, ${head})
+{
+  for (size_t b = 0; b < cells; b += SG_LANES) {
+    double residual[SG_LANES], mean[SG_LANES];
+    sg_conserve_lanes(${cells}, kept + b, rows + b, residual, (correction == NULL) ? NULL : mean);
+    for (size_t l = 0; l < SG_LANES && b + l < cells; l++) {
+      const int is_met = residual[l] <= 1e-6;
+      if (flags != NULL && !is_met) flags[b + l] |= ${upper}_NOT_CONSERVED;
+      if (correction != NULL) correction[b + l] = is_met ? (float)(0.43429448190325182 * mean[l]) : INFINITY;
+    }
+  }
 }`;
 }

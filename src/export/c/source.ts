@@ -1,6 +1,6 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { cPrograms, Tables, wrapped } from "../../backend/c/emit.ts";
-import { block, movers, one, widths } from "../../backend/c/prelude.ts";
+import { movers, widths } from "../../backend/c/prelude.ts";
 import type { Models } from "../onnx-parts.ts";
 import { conserveFunctions, conserveTables } from "./conserve.ts";
 import type { Description } from "./description.ts";
@@ -21,15 +21,14 @@ export interface CSurrogate {
 export function cSurrogate(name: string, models: Models): CSurrogate {
   const { about, parts, carried } = surrogateParts(name, models);
   const programs = Object.fromEntries(parts.map(([word, part]) => [word, partProgram(part)]));
+  const conserving = about.conserved.names.length > 0 ? conserveFunctions(about) : "";
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,
     `#include "${name}.h"\n\n#include <math.h>\n#include <string.h>`,
-    ...cPrograms(programs, new Tables()),
+    ...cPrograms(programs, new Tables(), conserving),
     flagged(about),
     movers,
-    ...(about.conserved.names.length > 0
-      ? [conserveTables(about), ...[block, one].map((width) => conserveFunctions(about, width))]
-      : []),
+    ...(conserving ? [conserveTables(about), conserving] : []),
     trustFunctions(about),
     ...widths.map((width) => oneWidth(about, width, carried)),
     publicFunctions(about),

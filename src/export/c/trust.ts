@@ -1,6 +1,7 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
 import { excessWeights, mostError, trustSignals } from "../../models/trust.ts";
+import type { Conserved } from "./conserved.ts";
 import type { Description } from "./description.ts";
 
 /** Numbers of a trajectory that its expected error is made of: largest distance, start, largest correction (dex), steps, and 1 once conditions were outside. */
@@ -20,7 +21,7 @@ const number = (value: number): string => {
 };
 
 /** The formula of docs/trust.md for one cell; nothing where the weights are not calibrated. */
-export function trustFunctions({ name, species, conserved, trust, totalsOfStarts }: Description): string {
+export function trustFunctions({ name, conserved, trust, totalsOfStarts }: Description): string {
   if (trust === null) return "";
   const upper = name.toUpperCase();
   const { reference, intercept, slope, ignorance, steps } = trust;
@@ -34,7 +35,7 @@ export function trustFunctions({ name, species, conserved, trust, totalsOfStarts
 `;
   return `static void sg_distances(size_t n, const float *physical, const float *latents, float *distance);
 
-${startDistance(species.length, conserved.names, totalsOfStarts)}
+${startDistance(conserved, totalsOfStarts)}
 
 /* What a cell sees before a step. A distance that is no number is far from everything. */
 static void sg_trust_see(float *trust, const float *physical, float distance)
@@ -89,7 +90,8 @@ static void sg_distances(size_t n, const float *physical, const float *latents, 
 }
 
 /** Of the elements' totals, not clipped, from the nearest start of the training. */
-function startDistance(S: number, names: readonly string[], starts: ArrayLike<number>): string {
+function startDistance({ names, starts: { length } }: Conserved, starts: ArrayLike<number>): string {
+  const G = length - 1;
   const elements = names.filter((each) => each !== "charge").length;
   if (elements === 0 || starts.length === 0) {
     return `static float sg_start_distance(const float *x)
@@ -105,8 +107,10 @@ ${wrapped(Array.from(starts, cFloat))}
 static float sg_start_distance(const float *x)
 {
   double sum[${names.length}] = {0.0}, least = (double)INFINITY;
-  for (int s = 0; s < ${S}; s++) {
-    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) sum[sg_of_total[sg_terms[e]]] += sg_counts[sg_terms[e]] * (double)x[s];
+  for (int g = 0; g < ${G}; g++) {
+    double amount = 0.0;
+    for (int i = sg_first[g]; i < sg_first[g + 1]; i++) amount += (double)x[sg_members[i]];
+    for (int e = sg_group_first[g]; e < sg_group_first[g + 1]; e++) sum[sg_group_at[e]] += (double)sg_group_factor[e] * amount;
   }
   for (int k = 0; k < ${elements}; k++) {
     if (!isfinite(sum[k])) return INFINITY;

@@ -4,9 +4,14 @@ import { trustBit } from "../c/trust.ts";
 import type { PythonTables } from "./numpy-emit.ts";
 
 /** `check` and `check_expected_errors`, which compute the vectors again. */
-export function checkFunctions(about: Description, vectors: CheckVectors, tables: PythonTables): string {
+export function checkFunctions(
+  about: Description,
+  members: number,
+  vectors: CheckVectors,
+  tables: PythonTables,
+): string {
   const { species, conditions, latents, carry, conserved } = about;
-  const [S, L, T] = [species.length, latents, conserved.names.length];
+  const [S, L, T] = [species.length, members * latents, conserved.names.length];
   const { cells, steps } = vectors;
   const stored = (values: ArrayLike<number>, ...shape: number[]): string => tables.add(values, shape);
   const memory = carry > 0 ? ", carry" : "";
@@ -15,7 +20,7 @@ export function checkFunctions(about: Description, vectors: CheckVectors, tables
     physical = ${stored(vectors.physical, cells, steps, conditions.length)}
     abundances = ${stored(vectors.abundances, cells, S)}
     span = ${Number(vectors.span_dex)}
-    shift, scale = _np.array(${JSON.stringify(vectors.shift)}), _np.array(${JSON.stringify(vectors.scale)})
+    shift, scale = _np.tile(${JSON.stringify(vectors.shift)}, MEMBERS), _np.tile(${JSON.stringify(vectors.scale)}, MEMBERS)
     worst = [0.0]
 
     def compare(found, expected, far=0.0):
@@ -30,14 +35,21 @@ export function checkFunctions(about: Description, vectors: CheckVectors, tables
 
     with _warnings.catch_warnings():
         _warnings.simplefilter("ignore", SurrogateWarning)
-        z = ${stored(vectors.latents, cells, L)}
+        z = _np.tile(${stored(vectors.latents, cells, latents)}, (1, MEMBERS))
         compare(scaled(encode(abundances)), scaled(z), _np.abs(shift / scale))
         compare(dex(decode(z)), dex(${stored(vectors.decoded, cells, S)}))
 ${carry > 0 ? "        carry = start(z)\n" : ""}        stepped = ${stored(vectors.stepped, cells, steps, L)}
         for t in range(${steps}):
             z${memory} = step(physical[:, t], z${memory})
             compare(scaled(z), scaled(stepped[:, t]), _np.abs(shift / scale))
-        compare(dex(emulate(physical, abundances, conserve=False)), dex(${stored(vectors.evolved, cells, steps, S)}))
+        evolved = ${stored(vectors.evolved, cells, steps, S)}
+${
+  vectors.spread
+    ? `        found, spread = emulate(physical, abundances, conserve=False, return_spread=True)
+        compare(spread / span, ${stored(vectors.spread, cells, steps)} / span)`
+    : "        found = emulate(physical, abundances, conserve=False)"
+}
+        compare(dex(found), dex(evolved))
 ${
   T > 0
     ? `        wanted = ${stored(vectors.totals, cells, T)}
@@ -53,12 +65,13 @@ ${
 
 def check_expected_errors():
     """The same for expected errors: the largest deviation relative to them, infinite where they have other reasons."""
-${vectors.trusted ? trustCheck(about, vectors, vectors.trusted, stored) : "    return 0.0"}`;
+${vectors.trusted ? trustCheck(about, members, vectors, vectors.trusted, stored) : "    return 0.0"}`;
 }
 
 /** Expected errors of `emulate`, and of a program that steps by itself. */
 function trustCheck(
   { species, conditions, carry }: Description,
+  members: number,
   { cells, steps }: CheckVectors,
   { physical, abundances, expected, flags, sure }: TrustVectors,
   stored: (values: ArrayLike<number>, ...shape: number[]) => string,
@@ -78,8 +91,9 @@ function trustCheck(
 ${carry > 0 ? "        carry = start(z)\n" : ""}        for t in range(${steps}):
             trust, _ = trust_step(physical[:, t], z, trust)
             z${memory} = step(physical[:, t], z${memory})
-            _, correction = conserve(decode(z), kept)
-            trust, error, flags = trust_correct(correction, trust, return_flags=True)
+${members > 1 ? "            states, spread = decode(z, return_spread=True)" : "            states, spread = decode(z), None"}
+            _, correction = conserve(states, kept)
+            trust, error, flags = trust_correct(correction, trust, spread, return_flags=True)
             deviations.append(_np.abs(error / expected[:, t] - 1.0).max())
     told.append(flags)
     if any(((flags ^ why) & sure).any() for flags in told):

@@ -3,13 +3,18 @@ import { type CheckVectors, checkTolerance, trustTolerance } from "../c/check-ve
 import type { Description } from "../c/description.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import { checkFunctions } from "./check.ts";
+import { ensembleRuntime, oneRuntime } from "./ensemble.ts";
 import { type PythonTables, pythonNumber } from "./numpy-emit.ts";
 import { runtime } from "./runtime.ts";
 import { publicTrust, trustConstants, trustRuntime } from "./trust.ts";
 
-/** `surrogate.py`: the functions of a surrogate, its numbers and a check. @param functions  `_encode`, `_start`, `_step`, `_decode` */
+/**
+ * `surrogate.py`: the functions of a surrogate, its numbers and a check.
+ * @param functions  `_start`, `_step`, `_encode`, `_decode`, `_distance`; of an ensemble those of `memberParts` are called `_…_member`
+ */
 export function pythonModule(
   about: Description,
+  members: number,
   carried: readonly PartPort[],
   functions: readonly string[],
   tables: PythonTables,
@@ -17,16 +22,16 @@ export function pythonModule(
 ): string {
   const { name, species, conditions, latents, carry, conserved, clipping, stepYears } = about;
   const texts = (values: readonly string[]): string => `(${values.map((each) => `${pythonText(each)},`).join(" ")})`;
-  const [S, L, T] = [species.length, latents, conserved.names.length];
-  const trusted = trustRuntime(about, tables);
-  const check = checkFunctions(about, vectors, tables);
+  const [S, L, T] = [species.length, members * latents, conserved.names.length];
+  const trusted = trustRuntime(about, members, tables);
+  const check = checkFunctions(about, members, vectors, tables);
   const bound = (k: 0 | 1): string => conditions.map(({ range }) => `${pythonNumber(range[k])},`).join(" ");
   const cut = sections(carried);
   const memory = carry > 0 ? ", carry" : "";
   return `"""A surrogate of a chemical network, on numpy alone: ${about.provenance[0]}.
 
     latents = encode(abundances)              # [n, ${S}] -> [n, ${L}]
-${carry > 0 ? `    carry = start(latents)                    # [n, ${carry}]: what a trajectory remembers beside its latents\n` : ""}    latents${memory} = step(physical, latents${memory})  # physical [n, ${conditions.length}]: one time step
+${carry > 0 ? `    carry = start(latents)                    # [n, ${carry}]: what a trajectory remembers beside its latents\n` : ""}    latents${memory} = step(physical, latents${memory})${carry > 0 ? "" : "       "}  # physical [n, ${conditions.length}]: one time step
     abundances = decode(latents, totals)      # totals (see \`totals\`) are kept; None: as decoded
     evolved = emulate(physical, abundances)   # [n, steps, ${conditions.length}], [n, ${S}] -> [n, steps, ${S}]
 
@@ -35,7 +40,7 @@ result is the state after the conditions of row t have acted for one step of STE
 charge of its start, to 1e-6; \`conserve\` gives totals to any abundances. What is doubtful is warned of, or told as flags of each
 cell with \`return_flags=True\`: OUT_OF_RANGE, CLIPPED, NOT_FINITE, NOT_CONSERVED. \`python ${name}.py\` checks the file.
 
-${errorsText(about)}
+${errorsText(about, members)}
 
 ${about.provenance.map((line) => `- ${line}`).join("\n")}
 """
@@ -48,6 +53,8 @@ SPECIES = ${texts(species)}
 PARAMETERS = ${texts(conditions.map((each) => each.name))}
 # Outside of them a condition is flagged.
 RANGES = tuple(zip((${bound(0)}), (${bound(1)})))
+# Emulators that step side by side.
+MEMBERS = ${members}
 LATENTS = ${L}
 CARRY = ${carry}
 # Elements, then charge where species are charged.
@@ -60,7 +67,7 @@ OUT_OF_RANGE = 1  # a condition outside of its range
 CLIPPED = 2  # an abundance that was clipped
 NOT_FINITE = 4  # an input that is NaN or infinite: what comes out of that cell means nothing
 NOT_CONSERVED = 8  # no positive abundances have the totals: the cell is as it was decoded
-${trustConstants(about)}
+${trustConstants(about, members)}
 
 # Cells that are computed at once.
 BLOCK = 1024
@@ -105,18 +112,20 @@ ${
 }
 
 
-def decode(latents, totals=None, return_flags=False):
-    """[n, LATENTS] -> [n, species], with the totals [n, TOTALS] where they are given."""
+def decode(latents, totals=None, return_flags=False, return_spread=False):
+    """[n, LATENTS] -> [n, species], with the totals [n, TOTALS] where they are given; of an ensemble also the spread of its members, dex, [n]."""
+    if return_spread:
+        _several()
     latents = _matrix("latents", latents, LATENTS)
     flags = _not_finite(latents)
     if totals is not None:
         totals = _matrix("totals", totals, len(TOTALS), len(latents))
         flags |= _not_finite(totals)
-    abundances = _blocks(_decode, latents)
+    abundances, spread = _decoded(latents)
     if totals is not None:
         correction = _conserve(abundances, totals)
         flags |= _np.where(_np.isinf(correction), NOT_CONSERVED, 0).astype(_np.uint32)
-    return _told(abundances, flags, return_flags)
+    return _told((abundances, spread) if return_spread else abundances, flags, return_flags)
 
 
 def totals(abundances):
@@ -147,12 +156,15 @@ def conserve(abundances, totals, return_flags=False):
     return _told((abundances, correction), flags, return_flags)
 
 
-def emulate(physical, abundances, conserve=True, return_flags=False, return_expected_error=False):
+def emulate(physical, abundances, conserve=True, return_flags=False, return_expected_error=False, return_spread=False):
     """Encodes, steps and decodes: physical [n, steps, parameters], abundances [n, species] of the start -> [n, steps, species].
 
     With return_expected_error also the error to expect of every state, dex, [n, steps]; the flags then have its reasons at the
-    last step. NotCalibrated is raised where TRUST_LEVEL is None.
+    last step. NotCalibrated is raised where TRUST_LEVEL is None. With return_spread, of an ensemble, also the spread of its
+    members, dex, [n, steps]. The flags come last.
     """
+    if return_spread:
+        _several()
     if return_expected_error:
         _calibrated()
     physical = _np.asarray(physical, _np.float32)
@@ -169,6 +181,7 @@ def emulate(physical, abundances, conserve=True, return_flags=False, return_expe
     z = _blocks(_encode, abundances)
 ${carry > 0 ? "    c = _blocks(lambda at: _joined(_start(at)), z)\n" : ""}    evolved = _np.empty((n, steps, len(SPECIES)), _np.float32)
     been = None if trust is None else _np.empty((n, steps, TRUST), _np.float32)
+    spreads = _np.empty((n, steps), _np.float32)
     for t in range(steps):
         if trust is not None:
             _see(trust, physical[:, t], z)
@@ -178,25 +191,33 @@ ${
         z, c = both[:, :LATENTS], both[:, LATENTS:]`
     : "        z = _blocks(_step, physical[:, t], z)"
 }
-        states = _blocks(_decode, z)
+        states, spread = _decoded(z)
         if conserve:
             correction = _conserve(states, kept)
             flags |= _np.where(_np.isinf(correction), NOT_CONSERVED, 0).astype(_np.uint32)
             if trust is not None:
                 _raise(trust, 2, correction)
         if trust is not None:
+            _raise(trust, 5, spread)
             been[:, t] = trust
-        evolved[:, t] = states
-    if trust is None:
-        return _told(evolved, flags, return_flags)
-    expected, why = _expected(been)
-    return _told((evolved, expected), flags | _np.bitwise_or.reduce(why, axis=1), return_flags)
+        evolved[:, t], spreads[:, t] = states, spread
+    results = [evolved]
+    if trust is not None:
+        expected, why = _expected(been)
+        flags |= _np.bitwise_or.reduce(why, axis=1)
+        results.append(expected)
+    if return_spread:
+        results.append(spreads)
+    return _told(tuple(results) if len(results) > 1 else evolved, flags, return_flags)
 
 
 ${publicTrust}
 
 
 ${runtime}
+
+
+${members > 1 ? ensembleRuntime : oneRuntime}
 
 
 ${trusted}
@@ -233,27 +254,36 @@ if __name__ == "__main__":
 }
 
 /** Of the module's text. */
-function errorsText({ trust, carry, conserved }: Description): string {
+function errorsText({ trust, carry, conserved }: Description, members: number): string {
+  const ensemble =
+    members > 1
+      ? `These are ${members} emulators (MEMBERS) side by side: latents hold those of all, one after the other, and states are the mean of their logarithms.
+\`return_spread=True\` of \`decode\` and \`emulate\` also tells how far they are from each other, dex.
+
+`
+      : "";
   if (trust === null) {
-    return `These weights are not calibrated: TRUST_LEVEL is None, and asking what error to expect raises NotCalibrated. The flags say where a
+    return `${ensemble}These weights are not calibrated: TRUST_LEVEL is None, and asking what error to expect raises NotCalibrated. The flags say where a
 result is not to be trusted, not how good it is elsewhere. \`astrochem calibrate\`, and export again.`;
   }
   const memory = carry > 0 ? ", carry" : "";
-  const corrected = conserved.names.length > 0;
-  return `The error to expect is in dex: ${Number((100 * trust.level).toFixed(1))} % of states like those of the training are off by no more (mean of |log10 x - log10 truth|
+  const decoded =
+    members > 1
+      ? `    states, spread = decode(latents, return_spread=True)
+    abundances, correction = conserve(states, totals)
+    trust, expected = trust_correct(correction, trust, spread)  # where you decode
+`
+      : `    abundances, correction = conserve(decode(latents), totals)
+    trust, expected = trust_correct(correction, trust)     # where you decode
+`;
+  return `${ensemble}The error to expect is in dex: ${Number((100 * trust.level).toFixed(1))} % of states like those of the training are off by no more (mean of |log10 x - log10 truth|
 over the species above 1e-12). \`emulate(..., return_expected_error=True)\` tells it of every state; programs that step themselves:
 
     trust = trust_begin(abundances)                        # [n, TRUST]: where a trajectory starts, and where a solver took a cell
     trust, expected = trust_step(physical, latents, trust)  # before each step
     latents${memory} = step(physical, latents${memory})
-${
-  corrected
-    ? `    abundances, correction = conserve(decode(latents), totals)
-    trust, expected = trust_correct(correction, trust)     # where you decode
-`
-    : ""
-}
-Flags tell the reasons: TRUST_CONDITIONS, _DISTANCE, _START, _CORRECTION, _LENGTH (astrochem's docs/trust.md).`;
+${conserved.names.length > 0 || members > 1 ? decoded : ""}
+Flags tell the reasons: TRUST_CONDITIONS, _DISTANCE, _START, _CORRECTION, ${members > 1 ? "_SPREAD, " : ""}_LENGTH (astrochem's docs/trust.md).`;
 }
 
 /** What is remembered, as arguments: slices of one array. */

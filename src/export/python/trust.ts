@@ -1,15 +1,19 @@
 import { excessWeights, mostError, trustSignals } from "../../models/trust.ts";
 import type { Description } from "../c/description.ts";
-import { trustBit, trustSize } from "../c/trust.ts";
+import { trustBit } from "../c/trust.ts";
 import type { PythonTables } from "./numpy-emit.ts";
 
+/** Numbers of a trajectory: largest distance, start, largest correction (dex), steps, 1 once conditions were outside, largest spread (dex). */
+const trustSize = 6;
+
 /** Bits of flags, and what expected errors are made of. */
-export function trustConstants({ trust }: Description): string {
-  const signals = trustSignals.filter(({ name }) => name !== "spread" && name !== "time_step");
+export function trustConstants({ trust }: Description, members: number): string {
+  const signals = trustSignals.filter(({ name }) => name !== "time_step" && (name !== "spread" || members > 1));
   const bits = signals.map(({ name, bit, tells }) => `TRUST_${name.toUpperCase()} = ${bit * trustBit}  # ${tells}`);
   const facts = trust && {
     ...{ intercept: trust.intercept, slope: trust.slope, ignorance: trust.ignorance, steps: trust.steps },
-    ...{ distance: trust.reference.distance, start: trust.reference.start, correction: trust.reference.correction },
+    ...{ distance: trust.reference.distance, start: trust.reference.start },
+    ...{ correction: trust.reference.correction, spread: trust.reference.spread },
   };
   return `# Of expected errors, from the first step on that exceeds what the calibration saw.
 ${bits.join("\n")}
@@ -45,17 +49,23 @@ def trust_step(physical, latents, trust, return_flags=False):
     return (trust, error, flags) if return_flags else (trust, error)
 
 
-def trust_correct(correction, trust, return_flags=False):
-    """After \`conserve\` of the decoded state, with its correction [n]: trust and the expected error, dex, [n]."""
+def trust_correct(correction, trust, spread=None, return_flags=False):
+    """After \`conserve\` of the decoded state, with its correction [n], of an ensemble its spread [n]: trust and the expected error, dex, [n]."""
     _calibrated()
     correction = _matrix("correction", _np.reshape(correction, (-1, 1)), 1)
     trust = _matrix("trust", trust, TRUST, len(correction)).copy()
     _raise(trust, 2, correction[:, 0])
+    if spread is not None:
+        _raise(trust, 5, _matrix("spread", _np.reshape(spread, (-1, 1)), 1, len(correction))[:, 0])
     error, flags = _expected(trust)
     return (trust, error, flags) if return_flags else (trust, error)`;
 
 /** What they and \`emulate\` call: the formula of docs/trust.md. */
-export function trustRuntime({ conserved, totalsOfStarts }: Description, tables: PythonTables): string {
+export function trustRuntime(
+  { conserved, totalsOfStarts }: Description,
+  members: number,
+  tables: PythonTables,
+): string {
   const elements = conserved.names.filter((name) => name !== "charge").length;
   const starts = elements > 0 && totalsOfStarts.length > 0;
   const nearest = starts
@@ -92,7 +102,7 @@ def _see(trust, physical, latents):
 
 def _expected(trust):
     """The error to expect in dex, and what it is for as flags: [..., TRUST] -> [...] each."""
-    distance, start, correction, steps, outside = _np.moveaxis(trust.astype(_np.float64), -1, 0)
+    distance, start, correction, steps, outside, spread = _np.moveaxis(trust.astype(_np.float64), -1, 0)
     with _np.errstate(all="ignore"):
         ratio, length = distance / _TRUST["distance"], steps / _TRUST["steps"]
         error = (_TRUST["intercept"] + _TRUST["slope"] * _np.minimum(ratio, 1.0)) * _np.maximum(length, 1.0)
@@ -100,7 +110,7 @@ def _expected(trust):
         why = [(outside > 0, TRUST_CONDITIONS), (ratio > 1, TRUST_DISTANCE), (length > 1, TRUST_LENGTH)]
         for values, reference, weight, bit in (
             (start, _TRUST["start"], ${excessWeights.start}, TRUST_START),
-            (correction, _TRUST["correction"], ${excessWeights.correction}, TRUST_CORRECTION),
+            (correction, _TRUST["correction"], ${excessWeights.correction}, TRUST_CORRECTION),${members > 1 ? `\n            (spread, _TRUST["spread"], ${excessWeights.spread}, TRUST_SPREAD),` : ""}
         ):
             if reference is not None:
                 error += weight * _np.maximum(values - reference, 0.0)

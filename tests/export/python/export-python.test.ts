@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportPython } from "../../../src/export/python/export-python.ts";
+import { Inference } from "../../../src/inference/inference.ts";
 import { parameters, variants } from "../../helpers/evolver-variants.ts";
 import { species, writtenModels } from "../../helpers/exported-models.ts";
 import { testFolder } from "../../helpers/folder.ts";
@@ -19,8 +20,15 @@ const python = [process.env.PYTHON ?? "python3", "/usr/bin/python3"].find((progr
 });
 
 /** @returns the folder of `surrogate.py` */
-async function exported(label: string, model_name: string, model: object, calibrated = false): Promise<string> {
-  const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity", calibrated);
+async function exported(
+  label: string,
+  model_name: string,
+  model: object,
+  calibrated = false,
+  members = 1,
+): Promise<string> {
+  const at = join(folder, label);
+  const { place, paths } = writtenModels(at, model_name, model, label === "identity", calibrated, members);
   await exportPython({ cwd: place, name: "surrogate", output: "python", ...paths }, () => {});
   return join(place, "python");
 }
@@ -75,6 +83,58 @@ assert error[1] == 20 and flags[2] & s.TRUST_CORRECTION and not (flags[0] & s.TR
       const text = readFileSync(path, "utf8");
       writeFileSync(path, text.replace('"intercept": 0.02', '"intercept": 0.0201'));
       expect(() => run(place, "surrogate.py")).toThrow();
+    },
+  );
+
+  it.each(["emulator", "latent_rnn"])(
+    "of an ensemble has mean, spread and expected errors of Inference: %s",
+    async (label) => {
+      const { model_name, model } = variants.find((each) => each.label === label)!;
+      const place = await exported(`members-${label}`, model_name, model, true, 3);
+      const said = run(place, "surrogate.py");
+      expect(said).toMatch(/^ok: the largest deviation is .* in scaled units/);
+      expect(said).toMatch(/expected errors: the largest deviation is \S+ of them/);
+      const [start, physical] = [new Float32Array(4 * species.length), new Float32Array(4 * 3 * parameters)];
+      for (const k of start.keys()) start[k] = 1e-10 * (1 + (k % 4));
+      for (const k of physical.keys()) physical[k] = [1e4, 100, 1][k % 3]! * (1 + (k % 5));
+      const weights = join(folder, `members-${label}`);
+      const inference = await Inference.load({
+        autoencoder: join(weights, "autoencoder.safetensors"),
+        emulator: join(weights, "emulator.safetensors"),
+        onWarning: () => {},
+      });
+      const { data, spread, trust } = await inference.emulate(
+        { data: physical, shape: [4, 3, parameters] },
+        { data: start, shape: [4, species.length] },
+        { spread: true, trust: true },
+      );
+      await inference.dispose();
+      const script = `
+import numpy as np
+import surrogate as s
+start = np.float32(${JSON.stringify([...start])}).reshape(4, -1)
+physical = np.float32(${JSON.stringify([...physical])}).reshape(4, 3, -1)
+evolved, expected, spread = s.emulate(physical, start, return_spread=True, return_expected_error=True)
+assert s.MEMBERS == 3 and s.LATENTS == 6
+wanted = np.array(${JSON.stringify([...data])}).reshape(evolved.shape)
+assert np.allclose(np.log10(evolved), np.log10(wanted), rtol=0, atol=2e-4)
+wanted = np.array(${JSON.stringify([...spread!.data])}).reshape(4, 3)
+assert np.allclose(spread, wanted, rtol=0, atol=2e-5) and spread.max() > 0.005
+wanted = np.array(${JSON.stringify([...trust!.expectedError])}).reshape(4, 3)
+assert np.allclose(expected, wanted, rtol=1e-3, atol=0), (expected, wanted)
+# Members step apart.
+latents = s.encode(start)
+assert (latents[:, :2] == latents[:, 4:]).all()
+latents = s.step(physical[:, 0], latents, *([s.start(latents)] if s.CARRY else []))
+latents = latents[0] if s.CARRY else latents
+assert (latents[:, :2] != latents[:, 4:]).all()
+states, told = s.decode(latents, return_spread=True)
+assert np.allclose(told, spread[:, 0], rtol=0, atol=1e-6)
+trust = s.trust_begin(start)
+flags = [s.trust_correct(np.zeros(4), trust, each, return_flags=True)[2] & s.TRUST_SPREAD for each in (None, 0.1 * told, 100 * told)]
+assert not flags[0].any() and not flags[1].any() and flags[2].all(), flags
+`;
+      run(place, "-W", "ignore::surrogate.SurrogateWarning", "-c", script);
     },
   );
 
@@ -138,12 +198,16 @@ totals[1, 0] = np.inf
 _, correction, flags = s.conserve(np.full((5, len(s.SPECIES)), 2e-10), totals, return_flags=True)
 assert flags[1] == s.NOT_CONSERVED | s.NOT_FINITE and np.isinf(correction[1]) and not flags[0]
 assert 0.1 < correction[0] < 1
-try:
-    s.encode(np.zeros((2, 3)))
-except ValueError as error:
-    print(error)
+for wrong in (lambda: s.encode(np.zeros((2, 3))), lambda: s.emulate(physical, start, return_spread=True)):
+    try:
+        wrong()
+    except ValueError as error:
+        print(error)
 `;
-    expect(run(place, "-c", script)).toBe(`abundances has shape [2, 3], not [n, ${species.length}]\n`);
+    expect(run(place, "-c", script)).toBe(
+      `abundances has shape [2, 3], not [n, ${species.length}]\n` +
+        "one emulator has no spread: export an ensemble (astrochem train-emulator members=4)\n",
+    );
   });
 
   it("is called as docs/export.md shows", async () => {
