@@ -8,8 +8,8 @@ import { evolverOf } from "../src/models/evolvers.ts";
 import { Decoder, Encoder, Roller } from "../src/models/runners.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../src/models/weights-file.ts";
 import { adamWInputs } from "../src/training/adamw.ts";
-import { autoencoderTrainStep } from "../src/training/autoencoder-steps.ts";
-import { emulatorTrainStep } from "../src/training/emulator-steps.ts";
+import { autoencoderParts, autoencoderTrainStep } from "../src/training/autoencoder-steps.ts";
+import { emulatorParts, emulatorTrainStep } from "../src/training/emulator-steps.ts";
 
 export type CaseName =
   | "train autoencoder"
@@ -130,7 +130,7 @@ function trainAutoencoder({ batch }: BenchCase, engine: Engine) {
     random.fillNormal(noise!.data, 0.1);
     return { encoder_mask: encoder_mask!, decoder_mask: decoder_mask!, noise: noise! };
   };
-  const program = engine.program("train autoencoder", step);
+  const program = engine.program("train autoencoder", step, { parts: autoencoderParts(compressor) });
   let k = 0;
   return {
     run: () => program.run(state, { features, ...draw(), ...adamWInputs(optimizer, 1e-5, ++k) }),
@@ -147,7 +147,9 @@ function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
     latents: minmaxLatents([-0.17, 1.83]),
     loss: { ...loss, conservation_weight: 500 },
   };
-  const program = engine.program("train emulator", emulatorTrainStep(setting, optimizer));
+  const program = engine.program("train emulator", emulatorTrainStep(setting, optimizer), {
+    parts: emulatorParts(evolver),
+  });
   const state = engine.state({
     ...moments(evolver.layout.size),
     ...stoichiometry(),
