@@ -1,4 +1,12 @@
-import { type Engine, type HostTensors, hostTensor } from "../src/backend/engine.ts";
+import {
+  type Engine,
+  type HostTensors,
+  hostTensor,
+  mapValues,
+  type StepFunction,
+  sizeOf,
+} from "../src/backend/engine.ts";
+import { recordStep, type Shapes } from "../src/backend/recorder.ts";
 import { minmaxLatents } from "../src/chemistry/scaling.ts";
 import { RandomStream } from "../src/data/random.ts";
 import type { Models } from "../src/export/onnx-parts.ts";
@@ -31,7 +39,7 @@ export interface BenchCase {
   readonly unit: "rows/s" | "windows/s" | "steps/s";
   /** The ratio to the peer that is the goal, by engine, where there is one; `c`: of the exported C, `peak`: its share of the sgemm peak. */
   readonly goals?: Readonly<Partial<Record<"compiled" | "native" | "wasm" | "c" | "peak", number>>>;
-  /** Multiplications and additions of a repetition of inference. */
+  /** Multiplications and additions of a repetition of inference; of trainings they are counted (`flopsOf`). */
   readonly flops?: number;
 }
 
@@ -96,6 +104,29 @@ export function prepare(bench: BenchCase, engine: Engine): { run: () => Promise<
   if (bench.name === "train autoencoder") return trainAutoencoder(bench, engine);
   if (bench.name === "train emulator") return trainEmulator(bench, engine);
   return infer(bench, engine);
+}
+
+/** Multiplications and additions of a repetition: of a training those of the products that its recorded step makes. */
+export async function flopsOf(bench: BenchCase): Promise<number> {
+  if (bench.flops !== undefined) return bench.flops;
+  let flops = 0;
+  const shapesOf = (arrays: HostTensors): Shapes => mapValues(arrays, ({ shape }) => shape);
+  const count = async (name: string, step: StepFunction, state: Shapes, inputs: Shapes) => {
+    const { graph, shapes } = recordStep(name, step, state, inputs);
+    for (const { op, inputs, outputs, attributes } of graph.nodes) {
+      if (op !== "MatMul" && op !== "Gemm") continue;
+      flops += 2 * sizeOf(shapes.get(outputs[0]!)!) * shapes.get(inputs[0]!)!.at(attributes.transA ? -2 : -1)!;
+    }
+  };
+  const engine = {
+    state: (arrays: HostTensors) => ({ shapes: shapesOf(arrays), dispose: () => {} }),
+    program: (name: string, step: StepFunction) => ({
+      run: (state: { shapes: Shapes }, inputs: HostTensors) => count(name, step, state.shapes, shapesOf(inputs)),
+      dispose: () => {},
+    }),
+  };
+  await prepare(bench, engine as unknown as Engine).run();
+  return flops;
 }
 
 /** Begun anew for each case, so that engines are given the same numbers. */

@@ -19,7 +19,7 @@ import { encodeOnnx, type OnnxGraph } from "./onnx-model.ts";
 import type { OnnxRuntime } from "./onnx-runtime.ts";
 import { PackedProgram } from "./packed-program.ts";
 import { PartSums } from "./part-sums.ts";
-import { cutStep, hasSumsOfSums, mergedParts, type Part, partsOf, type RecordedPart } from "./parts.ts";
+import { cutStep, hasSumsOfSums, mergedParts, partsOf, type RecordedPart } from "./parts.ts";
 import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
 import { type Prepared, SessionCache } from "./session-cache.ts";
 import { type WebGpu, webGpuBlocks, webGpuLimits } from "./webgpu.ts";
@@ -33,6 +33,8 @@ export interface CompiledOptions {
   readonly fallback: () => Promise<Engine>;
   /** Told which step runs eagerly, and the kernel that is to blame. */
   readonly note: (message: string) => void;
+  /** Numbers that a step with a batch may make for one part of it, if not as many as are best (`parts.ts`): for tests. */
+  readonly numbersAtOnce?: number;
 }
 
 /** All models of the package together need some twenty: lengths of rollouts, each for few and for many trajectories. */
@@ -168,7 +170,7 @@ class CompiledProgram implements Program {
       // An arena keeps a block for every size that it has met; it is worth it where there is one size.
       enableCpuMemArena: this.#source.batch === undefined,
       // A pattern of all arrays is laid out in one block, which comes on top of what the first run took.
-      enableMemPattern: false,
+      enableMemPattern: device !== undefined,
     });
   }
 
@@ -178,17 +180,14 @@ class CompiledProgram implements Program {
     if (!dimensions || this.#options.device) return null;
     const [name, dimension] = Object.entries(dimensions).find(([name]) => name in inputs)!;
     const items = inputs[name]![dimension]!;
-    const recordings = new Map<number, Recording>();
-    const record = ({ count }: Part): Recording => {
+    const record = (count: number): Recording => {
       const cut = Object.entries(inputs).map(([name, shape]) => {
         const dimension = dimensions[name];
         return [name, dimension === undefined ? shape : shape.with(dimension, count)] as const;
       });
-      const recording = recordings.get(count) ?? this.#record(state, Object.fromEntries(cut), count / items)!;
-      recordings.set(count, recording);
-      return recording;
+      return this.#record(state, Object.fromEntries(cut), count / items)!;
     };
-    const parts = partsOf(whole, items).map((part) => ({ ...part, recording: record(part) }));
+    const parts = partsOf(whole, items, record, this.#options.numbersAtOnce);
     if (parts.length === 1) return null;
     if (hasSumsOfSums(parts[0]!.recording.graph)) {
       const graph = mergedParts(parts, whole.graph, dimensions);

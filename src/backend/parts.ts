@@ -7,7 +7,7 @@ import type { Recording } from "./recorder.ts";
  * Numbers that the nodes of a step may make for one part of its batch: more, and they leave the cores' caches; far fewer, and its products are
  * too thin. Measured (docs/performance.md); the same everywhere, because the bits of a training depend on it.
  */
-const numbersAtOnce = Number(process.env.NUMS ?? 2 ** 26);
+const numbersAtOnce = 2 ** 26;
 
 /** A part of a batch. */
 export interface Part {
@@ -20,10 +20,41 @@ export interface RecordedPart extends Part {
   readonly recording: Recording;
 }
 
-/** The parts that a step is best done in. @param whole  recorded of all of its batch, of so many items */
-export function partsOf({ graph, shapes }: Recording, items: number): Part[] {
-  const made = graph.nodes.flatMap(({ outputs }) => outputs).map((name) => sizeOf(shapes.get(name) ?? []));
-  return cutBatch(items, Math.ceil(made.reduce((sum, size) => sum + size, 0) / numbersAtOnce));
+/** Nodes of a graph that holds several parts: the time to prepare it grows with their square. */
+const nodesAtOnce = 10_000;
+
+/**
+ * The parts that a step is best done in.
+ * @param whole   recorded of all of its batch, of so many items
+ * @param record  records it of a part
+ * @param most    numbers that its nodes may make for one part
+ */
+export function partsOf(
+  whole: Recording,
+  items: number,
+  record: (count: number) => Recording,
+  most = numbersAtOnce,
+): RecordedPart[] {
+  const made = whole.graph.nodes.flatMap(({ outputs }) => outputs).map((name) => sizeOf(whole.shapes.get(name) ?? []));
+  const wanted = Math.ceil(made.reduce((sum, size) => sum + size, 0) / most);
+  const recordings = new Map([[items, whole]]);
+  const recorded = (parts: readonly Part[]): RecordedPart[] =>
+    parts.map((part) => {
+      const recording = recordings.get(part.count) ?? record(part.count);
+      recordings.set(part.count, recording);
+      return { ...part, recording };
+    });
+  let parts = recorded(cutBatch(items, wanted));
+  const { graph } = parts[0]!.recording;
+  const fewer = Math.max(1, Math.floor(nodesAtOnce / graph.nodes.length));
+  if (hasSumsOfSums(graph) && parts.length > fewer) parts = recorded(cutBatch(items, fewer));
+  const [first, last] = [parts[0]!.recording, parts.at(-1)!.recording];
+  // Arrays of a few numbers are recorded in another way than large ones.
+  return operationsOf(first) === operationsOf(last) ? parts : recorded(cutBatch(items, 1));
+}
+
+function operationsOf({ graph }: Recording): string {
+  return graph.nodes.map(({ op }) => op).join();
 }
 
 /** So many parts; a few more, where those have all the same size. */
@@ -146,7 +177,9 @@ class Merger {
   /** @param first  the first part of the same recording */
   #takeConstants(p: number, first: number): void {
     for (const constant of this.#parts[p]!.recording.graph.constants) {
-      const name = `${constant.name}@${first}`;
+      const { name: own, type, shape, data } = constant;
+      // Equal ones are one, so that what parts of two sizes compute alike is the same.
+      const name = data.length <= 64 ? `${type} [${shape}] ${data.join()}` : `${own}@${first}`;
       this.#constants.set(name, { ...constant, name });
       this.#names[p]!.set(constant.name, name);
     }
