@@ -7,7 +7,7 @@ import type { Recording } from "./recorder.ts";
  * Numbers that the nodes of a step may make for one part of its batch: more, and they leave the cores' caches; far fewer, and its products are
  * too thin. Measured (docs/performance.md); the same everywhere, because the bits of a training depend on it.
  */
-const numbersAtOnce = 2 ** 26;
+const numbersAtOnce = 2 ** 27;
 
 /** A part of a batch. */
 export interface Part {
