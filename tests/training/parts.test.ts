@@ -1,7 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { CompiledEngine } from "../../src/backend/compiled-engine.ts";
-import { type HostTensor, type HostTensors, hostTensor, type StepFunction } from "../../src/backend/engine.ts";
-import { loadOnnxRuntime, type OnnxRuntime } from "../../src/backend/onnx-runtime.ts";
+import {
+  type Engine,
+  type HostTensor,
+  type HostTensors,
+  hostTensor,
+  type StepFunction,
+} from "../../src/backend/engine.ts";
 import { cutBatch } from "../../src/backend/parts.ts";
 import { tf } from "../../src/backend/tf.ts";
 import { minmaxLatents } from "../../src/chemistry/scaling.ts";
@@ -17,7 +21,7 @@ import {
   autoencoderValidationStep,
 } from "../../src/training/autoencoder-steps.ts";
 import { emulatorParts, emulatorTrainStep, emulatorValidationStep } from "../../src/training/emulator-steps.ts";
-import { expectClose, useWasm } from "../helpers/tensors.ts";
+import { expectClose, partingEngine, useWasm } from "../helpers/tensors.ts";
 
 const [species, latent, physical] = [6, 2, 3];
 const atoms = hostTensor(Float32Array.from([1, 0, 0, 1, 2, 1, 1, 1, 0, 2, 3, 0]), [species, 2]);
@@ -38,19 +42,7 @@ const mask = (shape: readonly number[], seed: number): HostTensor => {
   );
 };
 
-let runtime: OnnxRuntime;
-beforeAll(async () => {
-  await useWasm();
-  const loaded = await loadOnnxRuntime();
-  if (loaded instanceof Error) throw loaded;
-  runtime = loaded;
-});
-
-const refused = (message: string): never => expect.fail(message);
-function engineOf(numbersAtOnce?: number): CompiledEngine {
-  const fallback = (): never => refused("a step runs eagerly");
-  return new CompiledEngine(runtime, { threads: 1, fallback, note: refused, ...(numbersAtOnce && { numbersAtOnce }) });
-}
+beforeAll(useWasm);
 
 /** A step as a training binds it. */
 interface Step {
@@ -61,7 +53,7 @@ interface Step {
 }
 
 /** Outputs of the first of three steps, and the state after them. */
-async function taken({ step, parts, initial, inputs }: Step, engine: CompiledEngine, options = { parts }) {
+async function taken({ step, parts, initial, inputs }: Step, engine: Engine, options = { parts }) {
   const [state, program] = [engine.state(initial), engine.program("step", step, options)];
   const outputs = await program.run(state, { ...inputs, ...adamWInputs(optimizer, 1e-3, 1) });
   const arrays: Record<string, Float32Array> = {};
@@ -75,13 +67,13 @@ async function taken({ step, parts, initial, inputs }: Step, engine: CompiledEng
 
 /** The same in one piece and in parts, to rounding. */
 async function compared(step: Step, numbersAtOnce: number): Promise<void> {
-  const whole = await taken(step, engineOf());
+  const whole = await taken(step, await partingEngine());
   const shares: number[] = [];
   const watched: StepFunction = (state, inputs, part) => {
     shares.push(part!.share);
     return step.step(state, inputs, part);
   };
-  const parted = await taken({ ...step, step: watched }, engineOf(numbersAtOnce));
+  const parted = await taken({ ...step, step: watched }, await partingEngine(numbersAtOnce));
   expect(Math.min(...shares)).toBeLessThan(1);
   for (const [name, { data, shape }] of Object.entries(whole.outputs)) {
     expect(parted.outputs[name]!.shape).toEqual(shape);
@@ -212,14 +204,14 @@ describe("parts of a batch", () => {
 
   it("are none where the batch is small: the bits are those of a program that knows no parts", async () => {
     const step = autoencoderStep("autoencoder", 96, originalLoss);
-    expect(await taken(step, engineOf())).toEqual(await taken(step, engineOf(), {} as never));
+    expect(await taken(step, await partingEngine())).toEqual(await taken(step, await partingEngine(), {} as never));
   });
 
   it("give the same bits twice, and learn what the whole learns", async () => {
     const step = autoencoderStep("autoencoder", 96, originalLoss);
-    const parted = await taken(step, engineOf(10_000));
-    expect(await taken(step, engineOf(10_000))).toEqual(parted);
-    expectClose(parted.after, (await taken(step, engineOf())).after, { absolute: 3e-3 });
+    const parted = await taken(step, await partingEngine(10_000));
+    expect(await taken(step, await partingEngine(10_000))).toEqual(parted);
+    expectClose(parted.after, (await taken(step, await partingEngine())).after, { absolute: 3e-3 });
   });
 
   it("are refused where a step has an output of a part, not of the whole", async () => {
@@ -231,7 +223,7 @@ describe("parts of a batch", () => {
       outputs: { sum: part!.sum(tf.sum(x!, 0)), own: tf.max(x!, 0) },
     });
     for (const step of [unsummed, alone]) {
-      const engine = engineOf(1);
+      const engine = await partingEngine(1);
       const program = engine.program("unsummed", step, { parts: { x: 0 } });
       const run = program.run(engine.state({}), { x: uniform([8, 3], 1) });
       await expect(run).rejects.toThrow("unsummed: an output is of a part of the batch, not summed over all");
