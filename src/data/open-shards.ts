@@ -1,21 +1,11 @@
-import { statSync } from "node:fs";
 import type { z } from "zod";
-import { AstrochemError, DataError } from "../errors.ts";
-import { checkedJson } from "../formats/checked-content.ts";
-import { checkVersion } from "../formats/format-version.ts";
+import { DataError } from "../errors.ts";
 import type { Detected } from "./files/detected.ts";
 import type { PartRows, TablePart } from "./files/table-part.ts";
-import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
+import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
 import type { PreprocessOptions, ShardOptions } from "./preprocess-options.ts";
-import {
-  checkSeveral,
-  ShardContent,
-  type ShardedPart,
-  settingsOf,
-  shardFormat,
-  shardPath,
-  stampOf,
-} from "./shard-format.ts";
+import { openShard } from "./shard-file.ts";
+import { checkSeveral, ShardContent, type ShardedPart, settingsOf, shardPath, stampOf } from "./shard-format.ts";
 
 /** Shards that are open to be joined. */
 export interface OpenShards {
@@ -41,10 +31,11 @@ export async function openShards(options: PreprocessOptions, shards: ShardOption
   const notes: string[] = [];
   try {
     for (let index = 0; index < shards.count; index++) {
-      const file = await openShard(options, index, shards);
-      files.push(file.hdf5);
-      for (const [path, own] of file.parts) parts.set(path, own);
-      notes.push(...file.content.notes.map((note) => shardNote(note, index)));
+      const place = { path: shardPath(options.outputPath, index, shards.count), index, ...shards };
+      const { hdf5, content } = await openShard(place, ShardContent, settingsOf(options, shards.count), refuseOlder);
+      files.push(hdf5);
+      for (const [path, own] of partsOf(hdf5, content)) parts.set(path, own);
+      notes.push(...content.notes.map((note) => shardNote(note, index)));
     }
   } catch (error) {
     close();
@@ -53,51 +44,19 @@ export async function openShards(options: PreprocessOptions, shards: ShardOption
   return { partsOf: ({ path }) => parts.get(path)!, notes, close };
 }
 
+function refuseOlder({ files }: ShardContent): string | null {
+  for (const stamp of files) {
+    const now = stampOf(stamp.path);
+    if (now.bytes !== stamp.bytes || now.modified_ms !== stamp.modified_ms)
+      return `is older than its raw file ${stamp.path}`;
+  }
+  return null;
+}
+
 /** `warning: in shard 2, …`: its rows are counted within it. */
 function shardNote(note: string, index: number): string {
   const [, warning, text] = /^(warning: )?(.*)$/s.exec(note)!;
   return `${warning ?? ""}in shard ${index}, ${text}`;
-}
-
-interface OpenShard {
-  readonly hdf5: Hdf5File;
-  readonly content: ShardContent;
-  readonly parts: ReadonlyMap<string, readonly TablePart[]>;
-}
-
-async function openShard(options: PreprocessOptions, index: number, { count, command }: ShardOptions) {
-  const path = shardPath(options.outputPath, index, count);
-  const refuse = (what: string, cause?: unknown): DataError =>
-    new DataError(`shard ${index} of ${count} ${what}`, { where: path, fix: `make it anew: ${command(index)}`, cause });
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw refuse("is missing");
-  let hdf5: Hdf5File | undefined;
-  try {
-    hdf5 = await openHdf5(path);
-    const content = contentOf(hdf5);
-    if (content.index !== index) throw refuse(`holds shard ${content.index}`);
-    const wanted = settingsOf(options, count);
-    const other = Object.keys(wanted).find((key) => asJson(wanted[key]) !== asJson(content.settings[key]));
-    if (other !== undefined) throw refuse(`was made with another ${other}`);
-    for (const stamp of content.files) {
-      const now = stampOf(stamp.path);
-      if (now.bytes === stamp.bytes && now.modified_ms === stamp.modified_ms) continue;
-      throw refuse(`is older than its raw file ${stamp.path}`);
-    }
-    return { hdf5, content, parts: partsOf(hdf5, content) } satisfies OpenShard;
-  } catch (error) {
-    hdf5?.close();
-    if (!(error instanceof AstrochemError) || error.message.startsWith(`shard ${index} of`)) throw error;
-    throw refuse(`cannot be read: ${error.message}`, error);
-  }
-}
-
-function contentOf(file: Hdf5File): ShardContent {
-  const origin = { where: file.path, fix: "make the shard anew" };
-  if (!file.has("shard")) throw new DataError("it is no shard", origin);
-  const [text] = file.dataset("shard").readStrings();
-  const content = checkedJson(ShardContent, text ?? "", origin);
-  checkVersion(shardFormat, content.format_version, file.path, (what, hint) => new DataError(what, hint));
-  return content;
 }
 
 function partsOf(file: Hdf5File, { files, columns, time }: ShardContent): Map<string, readonly TablePart[]> {
@@ -180,8 +139,4 @@ class ShardPart implements TablePart {
   }
 
   close(): void {}
-}
-
-function asJson(value: unknown): string {
-  return JSON.stringify(value) ?? "";
 }

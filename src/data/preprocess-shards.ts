@@ -1,26 +1,17 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { z } from "zod";
 import { counted } from "../counted.ts";
-import { beginFile } from "../formats/atomic-file.ts";
-import { latestVersion } from "../formats/format-version.ts";
 import type { JoinedFrame } from "./files/joined-frame.ts";
 import { openJoined } from "./files/open-input.ts";
 import type { TablePart } from "./files/table-part.ts";
-import { createHdf5, type Hdf5File } from "./hdf5.ts";
+import type { Hdf5File } from "./hdf5.ts";
 import { planColumns } from "./preprocess-columns.ts";
 import { checkOptions, type PreprocessOptions, pathsOf } from "./preprocess-options.ts";
 import { type Log, logColumns, Meter, type Progress } from "./preprocess-report.ts";
 import { boundsOf, indexRows } from "./raw-index.ts";
 import { asConfigured } from "./respelt-frame.ts";
-import {
-  checkSeveral,
-  type ShardContent,
-  type ShardedPart,
-  settingsOf,
-  shardFormat,
-  shardPath,
-  stampOf,
-} from "./shard-format.ts";
+import { makeShard, type shardHead } from "./shard-file.ts";
+import { checkSeveral, type ShardContent, type ShardedPart, settingsOf, shardPath, stampOf } from "./shard-format.ts";
 
 /** What making a shard did. */
 export interface ShardSummary {
@@ -48,34 +39,21 @@ export async function writeShard(
   const paths = pathsOf(options).filter((_, i) => i % count === index);
   const stamps = paths.map(stampOf);
   const outputPath = shardPath(options.outputPath, index, count);
-  const output = beginFile(outputPath);
-  const settings = settingsOf(options, count);
-  try {
-    const file = await createHdf5(output.temporaryPath);
-    let rows = 0;
-    try {
-      const read = await writeRows(paths, options, file, { log, progress });
-      rows = read.rows;
-      let next = 0;
-      const files = stamps.map((stamp) => {
-        const from = next;
-        while (next < read.parts.length && read.parts[next]!.path === stamp.path) next++;
-        return { ...stamp, parts: read.parts.slice(from, next).map(describePart) };
-      });
-      const { columns, time, notes } = read;
-      const format_version = latestVersion(shardFormat);
-      const content: ShardContent = { format_version, index, settings, columns, time, notes, files };
-      file.writeStrings("shard", [JSON.stringify(content)]);
-    } finally {
-      file.close();
-    }
-    output.commit();
-    log(`wrote shard ${index} of ${count}: ${counted(paths.length, "file")}, ${counted(rows, "row")}`);
-    return { shard: index, shards: count, outputPath, inputFiles: paths.length, rows };
-  } catch (error) {
-    output.discard();
-    throw error;
-  }
+  const rows = { count: 0 };
+  await makeShard({ path: outputPath, index }, settingsOf(options, count), async (file) => {
+    const read = await writeRows(paths, options, file, { log, progress });
+    rows.count = read.rows;
+    let next = 0;
+    const files = stamps.map((stamp) => {
+      const from = next;
+      while (next < read.parts.length && read.parts[next]!.path === stamp.path) next++;
+      return { ...stamp, parts: read.parts.slice(from, next).map(describePart) };
+    });
+    const { columns, time, notes } = read;
+    return { columns, time, notes, files } satisfies Omit<ShardContent, keyof typeof shardHead>;
+  });
+  log(`wrote shard ${index} of ${count}: ${counted(paths.length, "file")}, ${counted(rows.count, "row")}`);
+  return { shard: index, shards: count, outputPath, inputFiles: paths.length, rows: rows.count };
 }
 
 interface ReadFiles {

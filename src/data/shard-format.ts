@@ -2,11 +2,8 @@ import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import type { FileFormat } from "../formats/format-version.ts";
 import { type PreprocessOptions, pathsOf } from "./preprocess-options.ts";
-
-/** Of shards of a preprocessing. */
-export const shardFormat: FileFormat = { name: "shard format", migrations: [] };
+import { shardHead } from "./shard-file.ts";
 
 export const ShardedPart = z.object({
   columns: z.array(z.string()),
@@ -17,12 +14,9 @@ export const ShardedPart = z.object({
   rows: z.int(),
 });
 
-/** The dataset `shard` of a shard: one text of JSON. */
+/** What a shard says of itself. */
 export const ShardContent = z.object({
-  format_version: z.int(),
-  index: z.int(),
-  /** What of the configuration shaped it: another split, seed or start needs no other shards. */
-  settings: z.record(z.string(), z.unknown()),
+  ...shardHead,
   /** Columns of `values`, as the raw files call them. */
   columns: z.array(z.string()),
   time: z.string(),
@@ -38,7 +32,7 @@ export function shardPath(outputPath: string, index: number, count: number): str
   return `${outputPath}.shards/${index}-of-${count}.h5`;
 }
 
-/** What of the configuration, and which files, shape a shard. */
+/** What of the configuration, and which files, shape a shard: another split, seed or start needs no other shards. */
 export function settingsOf(options: PreprocessOptions, count: number): Record<string, unknown> {
   return {
     "number of shards": count,

@@ -4,7 +4,7 @@ import { compose } from "../config/compose.ts";
 import { valueAt } from "../config/difference.ts";
 import { type LoadedConfig, type LoadOptions, loadConfig } from "../config/load.ts";
 import { printValue } from "../config/override-values.ts";
-import { packageConfigs, resolveIn } from "../config/paths.ts";
+import { evaluationShards, packageConfigs, resolveIn } from "../config/paths.ts";
 import type { LauncherConfig } from "../config/schema-launcher.ts";
 import type { RootName } from "../config/schemas.ts";
 import { searchPath } from "../config/search-path.ts";
@@ -38,7 +38,8 @@ export function planSweep(
 ): PlannedSweep {
   const { overrides } = options;
   const own = overrides.filter((text) => !ofSweep.test(text));
-  if (command === "preprocess") own.push(...sharesOf(own));
+  const shards = shardKeys[command];
+  if (shards !== undefined) own.push(...sharesOf(own, shards));
   const points = pointsOf(own, (key) => optionsOfGroup(key, options));
   const words = overrides.filter((text) => ofSweep.test(text));
   const { launcher, run_dir } = loadConfig({ ...options, overrides: [...points[0]!.overrides, ...words] }).config;
@@ -46,8 +47,8 @@ export function planSweep(
   const sets = (key: string): boolean => own.some((text) => text.replace(/^\+*/, "").startsWith(`${key}=`));
   const added: string[] = [];
   if (!sets("threads")) added.push(`threads=${threadsOf(launcher, points.length)}`);
-  if (command === "preprocess") checkApart(loaded, "dataset.preprocessing.output_path");
-  else if (sets("model.save_model_path")) checkApart(loaded, "model.save_model_path");
+  if (shards !== undefined) checkApart(loaded, shards);
+  else if (sets("model.save_model_path")) checkApart(loaded, weights);
   // The run folders have the best weights anyway, each its own.
   else if (command.startsWith("train-")) added.push("model.save_model=false");
   const caches = cacheFolders(loaded);
@@ -69,14 +70,57 @@ function optionsOfGroup(
   return source.options(group ?? key);
 }
 
-const ofShard = /^\+*dataset\.preprocessing\.shard=/;
+/** The points of a command that writes files elsewhere than into its run folder. */
+interface Written {
+  /** The key that says where, and a value that tells points apart. */
+  readonly where: string;
+  readonly apart: string;
+  /** What a point writes; null where that is nothing. */
+  readonly file: (config: LoadedConfig["config"]) => string | null;
+}
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of the configuration.
+const bySeed = "…/${dataset.preprocessing.seed}.h5";
+
+/** Commands whose work is shared out among shards, and the keys that say so. */
+const shardKeys: Readonly<Record<string, Written & { readonly prefix: string }>> = {
+  preprocess: {
+    prefix: "dataset.preprocessing.",
+    where: "dataset.preprocessing.output_path",
+    apart: bySeed,
+    file({ working_path, dataset: { preprocessing } }) {
+      const path = resolveIn(working_path, preprocessing.output_path);
+      return preprocessing.shard === null ? path : `${path}, shard ${preprocessing.shard}`;
+    },
+  },
+  evaluate: {
+    prefix: "",
+    where: "shards_path",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of the configuration.
+    apart: "shards/${split}-${seed}",
+    file: (config) =>
+      "shards_path" in config && config.shard !== null ? `${evaluationShards(config)}, shard ${config.shard}` : null,
+  },
+};
+
+const weights: Written = {
+  where: "model.save_model_path",
+  apart: bySeed,
+  file: (config) => resolveIn(config.working_path, String(valueAt(config, "model.save_model_path"))),
+};
+
+const ofShard = /^\+*(dataset\.preprocessing\.)?shard=/;
 
 /** `shards=4` makes a point of each shard. */
-function sharesOf(own: readonly string[]): string[] {
-  const count = own.flatMap((text) => /^\+*dataset\.preprocessing\.shards=(\d+)$/.exec(text)?.[1] ?? []).at(-1);
-  return count === undefined || own.some((text) => ofShard.test(text))
-    ? []
-    : [`dataset.preprocessing.shard=range(0,${count})`];
+function sharesOf(own: readonly string[], { prefix }: { readonly prefix: string }): string[] {
+  const words = own.map((text) => text.replace(/^\+*/, ""));
+  const start = `${prefix}shards=`;
+  const count =
+    words
+      .filter((text) => text.startsWith(start))
+      .at(-1)
+      ?.slice(start.length) ?? "";
+  return !/^\d+$/.test(count) || own.some((text) => ofShard.test(text)) ? [] : [`${prefix}shard=range(0,${count})`];
 }
 
 /** What joins the shards that the points of a sweep made: the words of a run for each clean file; none where no shards were made. */
@@ -99,16 +143,15 @@ export function jobsOf({ jobs }: LauncherConfig, points: number): number {
 }
 
 /** @throws ConfigError where two points would write the same file */
-function checkApart(loaded: readonly LoadedConfig[], key: string): void {
+function checkApart(loaded: readonly LoadedConfig[], { where, apart, file: fileOf }: Written): void {
   const seen = new Map<string, number>();
   for (const [i, { config }] of loaded.entries()) {
-    const path = resolveIn(config.working_path, String(valueAt(config, key)));
-    const { shard } = config.dataset.preprocessing;
-    const file = shard === null ? path : `${path}, shard ${shard}`;
+    const file = fileOf(config);
+    if (file === null) continue;
     const other = seen.get(file);
     if (other !== undefined) {
-      const fix = `name what is swept over in it: '${key}=…/\${dataset.preprocessing.seed}.h5'`;
-      throw new ConfigError(`points ${other} and ${i} would both write ${file}`, { where: key, fix });
+      const fix = `name what is swept over in it: '${where}=${apart}'`;
+      throw new ConfigError(`points ${other} and ${i} would both write ${file}`, { where, fix });
     }
     seen.set(file, i);
   }

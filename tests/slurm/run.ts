@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,6 +70,7 @@ async function test({ env }: Cluster): Promise<void> {
   await shards(env);
   astrochem(env, "preprocess", "dataset=sample");
   astrochem(env, "train-autoencoder", ...quick, "model=autoencoder_sample", "model.max_epochs=1");
+  await evaluationShards(env);
   const sweep = [
     ...["train-emulator", "-m", ...quick, "autoencoder=autoencoder_sample", "model=emulator_sample,latent_rnn"],
     ...[`seed=range(0,${seeds})`, "model.window_size=16", "model.max_epochs=2"],
@@ -115,6 +116,27 @@ async function shards(env: NodeJS.ProcessEnv): Promise<void> {
     if (one !== joined) problems.push("the shards, joined, are not the file of one process");
     say(`4 shards of 6 files and a job that joins them in ${seconds(started)} s`);
   }
+}
+
+/** An evaluation as an array of shards, and a job that joins them: the numbers of one process. */
+async function evaluationShards(env: NodeJS.ProcessEnv): Promise<void> {
+  const own = ["dataset=sample", "emulator=null"];
+  astrochem(env, "evaluate", ...own, "threads=1", "run_dir=scored");
+  const started = performance.now();
+  astrochem(env, "evaluate", "-m", ...own, "shards=4", "run_dir=scored-shards", "launcher=slurm");
+  const joined = join("scored-shards", "joined-0");
+  if (!(await appears(pathOf(join(joined, "summary.json")), 300_000))) {
+    problems.push("no job joined the shards of the evaluation");
+    return;
+  }
+  const times = /"(created_at|seconds)":\s*("[^"]*"|[\d.e-]+)/g;
+  for (const name of ["metrics.json", "samples.json"]) {
+    const [one, all] = ["scored", joined].map((run) =>
+      readFileSync(pathOf(join(run, name)), "utf8").replace(times, ""),
+    );
+    if (one !== all) problems.push(`${name} of the joined shards is not that of one process`);
+  }
+  say(`4 shards of an evaluation and a job that joins them in ${seconds(started)} s`);
 }
 
 /** A training that is longer than its time limit. */
