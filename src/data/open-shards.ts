@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import { DataError } from "../errors.ts";
+import { MergedPart } from "./files/cut-part.ts";
 import type { Detected } from "./files/detected.ts";
 import type { PartRows, TablePart } from "./files/table-part.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
 import type { PreprocessOptions, ShardOptions } from "./preprocess-options.ts";
 import { openShard } from "./shard-file.ts";
-import { checkSeveral, ShardContent, type ShardedPart, settingsOf, shardPath, stampOf } from "./shard-format.ts";
+import { ShardContent, type ShardedPart, settingsOf, shardPath, shareOf, stampOf } from "./shard-format.ts";
 
 /** Shards that are open to be joined. */
 export interface OpenShards {
@@ -22,26 +23,42 @@ export interface OpenShards {
  *   the words that make it anew
  */
 export async function openShards(options: PreprocessOptions, shards: ShardOptions): Promise<OpenShards> {
-  checkSeveral(options);
+  await shareOf(options, { index: 0, count: shards.count });
   const files: Hdf5File[] = [];
   const close = (): void => {
     for (const file of files) file.close();
   };
-  const parts = new Map<string, readonly TablePart[]>();
+  const slices = new Map<string, ShardPart[]>();
   const notes: string[] = [];
   try {
     for (let index = 0; index < shards.count; index++) {
       const place = { path: shardPath(options.outputPath, index, shards.count), index, ...shards };
       const { hdf5, content } = await openShard(place, ShardContent, settingsOf(options, shards.count), refuseOlder);
       files.push(hdf5);
-      for (const [path, own] of partsOf(hdf5, content)) parts.set(path, own);
+      for (const part of partsOf(hdf5, content)) slices.set(part.path, [...(slices.get(part.path) ?? []), part]);
       notes.push(...content.notes.map((note) => shardNote(note, index)));
     }
   } catch (error) {
     close();
     throw error;
   }
-  return { partsOf: ({ path }) => parts.get(path)!, notes, close };
+  return { partsOf: ({ path }) => wholeParts(path, slices.get(path) ?? []), notes, close };
+}
+
+/** The parts of a file, those that were cut put together. @throws DataError where rows are missing */
+function wholeParts(path: string, slices: readonly ShardPart[]): TablePart[] {
+  const whole: TablePart[] = [];
+  for (let at = 0; at < slices.length; ) {
+    const first = at;
+    let rows = 0;
+    do {
+      if (slices[at]?.first !== rows)
+        throw new DataError(`row ${rows} of ${path} is in none of the shards`, { fix: "make the shards anew" });
+      rows += slices[at++]!.rows;
+    } while (rows < slices[first]!.ofRows);
+    whole.push(at - first === 1 ? slices[first]! : new MergedPart(slices.slice(first, at)));
+  }
+  return whole;
 }
 
 function refuseOlder({ files }: ShardContent): string | null {
@@ -59,24 +76,19 @@ function shardNote(note: string, index: number): string {
   return `${warning ?? ""}in shard ${index}, ${text}`;
 }
 
-function partsOf(file: Hdf5File, { files, columns, time }: ShardContent): Map<string, readonly TablePart[]> {
-  const parts = new Map<string, readonly TablePart[]>();
-  if (files.length === 0) return parts;
+function partsOf(file: Hdf5File, { files, columns, time }: ShardContent): ShardPart[] {
+  if (files.every(({ parts }) => parts.length === 0)) return [];
   const [values, times, tracers] = ["values", "times", "tracers"].map((name) => file.dataset(name));
   const datasets = { columns, time, values: values!, times: times! };
   let first = 0;
-  for (const { path, parts: own } of files) {
-    parts.set(
-      path,
-      own.map((part) => {
-        const tracerOf = new Int32Array(part.rows);
-        tracers!.readRows(first, part.rows, tracerOf);
-        first += part.rows;
-        return new ShardPart(path, part, { ...datasets, first: first - part.rows, tracerOf });
-      }),
-    );
-  }
-  return parts;
+  return files.flatMap(({ path, parts }) =>
+    parts.map((part) => {
+      const tracerOf = new Int32Array(part.rows);
+      tracers!.readRows(first, part.rows, tracerOf);
+      first += part.rows;
+      return new ShardPart(path, part, { ...datasets, start: first - part.rows, tracerOf });
+    }),
+  );
 }
 
 interface PartPlace {
@@ -85,7 +97,7 @@ interface PartPlace {
   readonly values: Hdf5Dataset;
   readonly times: Hdf5Dataset;
   /** Its first row in the shard. */
-  readonly first: number;
+  readonly start: number;
   readonly tracerOf: Int32Array;
 }
 
@@ -100,6 +112,9 @@ class ShardPart implements TablePart {
   readonly taken: NonNullable<TablePart["taken"]>;
   readonly problems = new Map<string, never>();
   readonly texts: ReadonlyMap<string, readonly string[]>;
+  /** Its first row in the file or model, and the rows of that. */
+  readonly first: number;
+  readonly ofRows: number;
   readonly #place: PartPlace;
 
   constructor(path: string, part: z.output<typeof ShardedPart>, place: PartPlace) {
@@ -110,6 +125,7 @@ class ShardPart implements TablePart {
       place.tracerOf,
       place,
     ];
+    [this.first, this.ofRows] = [part.first, part.of_rows];
     this.texts = new Map(part.has_text_ids ? [["Tracer", part.tracers]] : []);
   }
 
@@ -118,7 +134,7 @@ class ShardPart implements TablePart {
   }
 
   read({ start, count, picks, target, width, firstRow }: PartRows): void {
-    const { columns, time, values, times, first } = this.#place;
+    const { columns, time, values, times, start: ownStart } = this.#place;
     const names = picks.map(([source]) => this.columns[source]!);
     const isTime = names.every((name) => name === time);
     const dataset = isTime ? times : values;
@@ -131,7 +147,7 @@ class ShardPart implements TablePart {
       });
     const own = dataset.shape[1]!;
     const block = new Float64Array(count * own);
-    dataset.readRows(first + start, count, block);
+    dataset.readRows(ownStart + start, count, block);
     for (let row = 0; row < count; row++) {
       for (const [i, [, to]] of picks.entries())
         target[(firstRow + row) * width + to] = block[row * own + positions[i]!]!;
