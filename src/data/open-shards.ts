@@ -79,7 +79,8 @@ function shardNote(note: string, index: number): string {
 function partsOf(file: Hdf5File, { files, columns, time }: ShardContent): ShardPart[] {
   if (files.every(({ parts }) => parts.length === 0)) return [];
   const [values, times, tracers] = ["values", "times", "tracers"].map((name) => file.dataset(name));
-  const datasets = { columns, time, values: values!, times: times! };
+  const places = new Map(columns.map((name, at) => [name, at]));
+  const datasets = { places, time, values: values!, times: times! };
   let first = 0;
   return files.flatMap(({ path, parts }) =>
     parts.map((part) => {
@@ -92,7 +93,8 @@ function partsOf(file: Hdf5File, { files, columns, time }: ShardContent): ShardP
 }
 
 interface PartPlace {
-  readonly columns: readonly string[];
+  /** The columns of `values`. */
+  readonly places: ReadonlyMap<string, number>;
   readonly time: string;
   readonly values: Hdf5Dataset;
   readonly times: Hdf5Dataset;
@@ -134,11 +136,11 @@ class ShardPart implements TablePart {
   }
 
   read({ start, count, picks, target, width, firstRow }: PartRows): void {
-    const { columns, time, values, times, start: ownStart } = this.#place;
+    const { places, time, values, times, start: ownStart } = this.#place;
     const names = picks.map(([source]) => this.columns[source]!);
     const isTime = names.every((name) => name === time);
     const dataset = isTime ? times : values;
-    const positions = names.map((name) => (isTime ? 0 : columns.indexOf(name)));
+    const positions = names.map((name) => (isTime ? 0 : (places.get(name) ?? -1)));
     const absent = names[positions.indexOf(-1)];
     if (absent !== undefined)
       throw new DataError(`the shards lack the column \`${absent}\`, which only all files together ask for`, {
@@ -148,9 +150,9 @@ class ShardPart implements TablePart {
     const own = dataset.shape[1]!;
     const block = new Float64Array(count * own);
     dataset.readRows(ownStart + start, count, block);
-    for (let row = 0; row < count; row++) {
-      for (const [i, [, to]] of picks.entries())
-        target[(firstRow + row) * width + to] = block[row * own + positions[i]!]!;
+    for (const [i, [, to]] of picks.entries()) {
+      let [from, at] = [positions[i]!, firstRow * width + to];
+      for (let row = 0; row < count; row++, from += own, at += width) target[at] = block[from]!;
     }
   }
 

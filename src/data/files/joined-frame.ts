@@ -28,6 +28,9 @@ export class JoinedFrame implements Frame {
   /** First row of each part, and the end of the last. */
   readonly #starts: readonly number[];
   readonly #ids: Labels;
+  /** Of each part: its columns' places. Rows are read tracer by tracer, so that nothing may be looked for each time. */
+  readonly #places: readonly ReadonlyMap<string, number>[];
+  readonly #numeric = new Map<string, boolean>();
 
   /**
    * @param pandasLines make the same frame in Python
@@ -47,6 +50,8 @@ export class JoinedFrame implements Frame {
     this.isTracerGuessed = parts.length === 1 && !areSome && !parts[0]!.columns.includes("Tracer");
     this.taken = new Map(parts.flatMap(({ taken = new Map() }) => [...taken]));
     this.#ids = idsOf(parts, starts);
+    // Of a name that occurs twice, the first counts.
+    this.#places = parts.map((part) => new Map(part.columns.map((name, at) => [name, at] as const).reverse()));
   }
 
   read(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void {
@@ -60,9 +65,8 @@ export class JoinedFrame implements Frame {
       const from = Math.max(start, this.#starts[k]!);
       const end = Math.min(start + count, this.#starts[k + 1]!);
       if (from >= end) continue;
-      const picks = columns.flatMap((name, to) =>
-        name === "Tracer" ? [] : [[part.columns.indexOf(name), to] as const],
-      );
+      const places = this.#places[k]!;
+      const picks = columns.flatMap((name, to) => (name === "Tracer" ? [] : [[places.get(name)!, to] as const]));
       const place = { start: from - this.#starts[k]!, count: end - from, firstRow: from - start };
       part.read({ ...place, picks, target, width });
     }
@@ -70,7 +74,9 @@ export class JoinedFrame implements Frame {
 
   isNumeric(column: string): boolean {
     if (column === "Tracer") return typeof this.#ids.values[0] === "number";
-    return (
+    const known = this.#numeric.get(column);
+    if (known !== undefined) return known;
+    const isNumeric =
       this.columns.includes(column) &&
       this.parts.every(
         (part) =>
@@ -78,8 +84,9 @@ export class JoinedFrame implements Frame {
           !part.texts.has(column) &&
           !part.problems.has(column) &&
           part.isNumeric?.(column) !== false,
-      )
-    );
+      );
+    this.#numeric.set(column, isNumeric);
+    return isNumeric;
   }
 
   labels(column: string): Labels {
