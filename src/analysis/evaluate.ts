@@ -182,11 +182,12 @@ function testDataset({ clean, test }: EvaluationRequest): { test_dataset?: FileR
 }
 
 function baselineChoices({ reader }: Setup, knowledge: TrainingKnowledge): BaselineChoices {
-  const { linear, nearestBy, fittedTracers } = knowledge;
+  const { linear, nearestBy, fittedTracers, places, tracers } = knowledge;
   return {
     fitted_tracers: fittedTracers,
     nearest_tracer: {
       parameters: nearestBy.columns.map((column) => reader.columns.physical[column]!),
+      ...(places.length < tracers && { known_tracers: places.length }),
       left_out_dex: nearestBy.dex,
       left_out_dex_by_all: nearestBy.dex_by_all,
     },

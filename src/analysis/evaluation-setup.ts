@@ -10,7 +10,7 @@ import type { FileReference } from "./evaluation-types.ts";
 import { EvenChoice } from "./even-choice.ts";
 import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
 import { ScoredPart } from "./scored-part.ts";
-import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
+import { type Columns, longest, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
 import { TrainingErrors } from "./training-check.ts";
 import { chooseWindows } from "./window-choice.ts";
 
@@ -72,7 +72,7 @@ export function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     });
   }
   const validation = spread(usable, request.maxTracers);
-  const longestRows = Math.max(...[...training, ...validation].map(({ rows }) => rows));
+  const longestRows = Math.max(longest(training), longest(validation));
   const windows =
     surrogate.windowSize === null ? null : chooseWindows(validation, surrogate.windowSize, request.maxWindows, seed);
   const chosenSteps = <List>(counts: readonly (readonly [List, number])[]) =>

@@ -104,8 +104,8 @@ const bitsOfInfinity = 0x7f80_0000;
 /** Abundances that are held at once, rows × species: 16 MB. */
 export const valuesAtOnce = 2 ** 22;
 
-/** Tracers that are looked at together, so that there are parts to share out among shards; more gain little. */
-const tracersAtOnce = 8;
+/** Tracers that are looked at together at most, or more until there are so many rows: more gain nothing, and fewer are easier to share out. */
+const [tracersAtOnce, rowsAtOnce] = [8, 1024];
 
 /** The tracers of a split in its order. Text ids are replaced by their rank. */
 export function tracerPlaces(frame: Frame): TracerPlace[] {
@@ -120,6 +120,11 @@ export function tracerPlaces(frame: Frame): TracerPlace[] {
 export function spread<T>(list: readonly T[], most: number | null): readonly T[] {
   if (most === null || list.length <= most) return list;
   return Array.from({ length: most }, (_, i) => list[Math.floor(((i + 0.5) * list.length) / most)]!);
+}
+
+/** Rows of the longest tracer. Not `Math.max(...)`, which takes some 120,000 arguments at most. */
+export function longest(places: readonly TracerPlace[]): number {
+  return places.reduce((most, { rows }) => Math.max(most, rows), 0);
 }
 
 /** Reads tracers in blocks of one length, shorter ones first: bounded memory, whatever the file's size. */
@@ -148,7 +153,7 @@ export class TracerReader {
     for (let from = 0; from < sorted.length; ) {
       const { rows } = sorted[from]!;
       const fitting = Math.max(1, Math.floor(valuesAtOnce / (rows * this.columns.species.length)));
-      const most = Math.min(tracersAtOnce, fitting);
+      const most = Math.min(Math.max(tracersAtOnce, Math.ceil(rowsAtOnce / rows)), fitting);
       let to = from + 1;
       while (to < sorted.length && to - from < most && sorted[to]!.rows === rows) to += 1;
       plan.push(sorted.slice(from, to));

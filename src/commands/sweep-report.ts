@@ -19,6 +19,13 @@ export function labelOf(values: PointResult["values"]): string {
   );
 }
 
+/** Tells which jobs Slurm has of a sweep now. */
+export function tellSubmitted(folder: string, jobs: readonly string[], { stdout, json, cwd }: CommandContext): void {
+  const place = relative(cwd, folder) || folder;
+  const text = `submitted as ${jobs.length === 1 ? "job" : "jobs"} ${jobs.join(", ")}\nastrochem sweep status ${place}`;
+  stdout.write(`${json ? JSON.stringify({ sweep: folder, jobs }) : text}\n`);
+}
+
 /**
  * Gathers the results, writes sweep.json, sweep.csv and sweep.html, and prints them.
  * @throws SweepError where points failed, with the exit code of the first

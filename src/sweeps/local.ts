@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { guarded } from "../formats/atomic-file.ts";
-import { sweepPaths } from "./folder.ts";
+import { sweepPaths, whyStopped } from "./folder.ts";
 
 /** This program: what runs a point as a process of its own, here or on another node. */
 export function programWords(): string[] {
@@ -15,8 +15,8 @@ export interface LocalOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted: every point saves its state and ends, and none is begun. */
   readonly signal: AbortSignal;
-  /** Flags of `sweep run` for a point; absent: none. */
-  readonly flags?: (index: number) => readonly string[];
+  /** Flags of `sweep run`; absent: none. */
+  readonly flags?: readonly string[];
   /** A point's process has ended; null where a signal ended it. */
   readonly ended: (index: number, exitCode: number | null) => void;
 }
@@ -25,7 +25,7 @@ export interface LocalOptions {
 export async function runLocally(folder: string, points: readonly number[], options: LocalOptions): Promise<void> {
   const { jobs, signal, ended } = options;
   const queue = [...points];
-  const isStopped = (): boolean => signal.aborted || existsSync(sweepPaths.cancel(folder));
+  const isStopped = (): boolean => signal.aborted || whyStopped(folder) !== null;
   const worker = async (): Promise<void> => {
     while (!isStopped()) {
       const index = queue.shift();
@@ -45,7 +45,7 @@ function runProcess(folder: string, index: number, { env, signal, flags }: Local
   });
   const [program, ...words] = programWords();
   return new Promise((done, fail) => {
-    const child = spawn(program!, [...words, "sweep", "run", folder, String(index), ...(flags?.(index) ?? [])], {
+    const child = spawn(program!, [...words, "sweep", "run", folder, String(index), ...(flags ?? [])], {
       env,
       stdio: ["ignore", descriptor, descriptor],
       // A group of its own: the terminal's Ctrl-C comes here alone, and is passed on once. A second one would end it unsaved.

@@ -171,8 +171,8 @@ it("an ensemble is not written as C, and the error says what is", async () => {
     emulator: path("ensemble"),
   };
   expect(await thrownBy(() => exportC(request, () => {}), folder)).toMatchInlineSnapshot(`
-    "ConfigError: …/ensemble.safetensors holds an ensemble of 3; source is written of one emulator
+    "ConfigError: …/ensemble.safetensors holds an ensemble of 3; source in C is written of one emulator
       at   …/ensemble.safetensors
-      fix  export a member, --emulator RUN/checkpoints/members/0.safetensors (the run that trained it), or the ensemble as ONNX"
+      fix  export a member, --emulator RUN/checkpoints/members/0.safetensors (the run that trained it), or the ensemble as Python or ONNX"
   `);
 });

@@ -69,6 +69,7 @@ process.exit(problems.length > 0 ? 1 : 0);
 async function test({ env }: Cluster): Promise<void> {
   await shards(env);
   astrochem(env, "preprocess", "dataset=sample");
+  await tuning(env);
   astrochem(env, "train-autoencoder", ...quick, "model=autoencoder_sample", "model.max_epochs=1");
   await evaluationShards(env);
   const sweep = [
@@ -137,6 +138,29 @@ async function evaluationShards(env: NodeJS.ProcessEnv): Promise<void> {
     if (one !== all) problems.push(`${name} of the joined shards is not that of one process`);
   }
   say(`4 shards of an evaluation and a job that joins them in ${seconds(started)} s`);
+}
+
+/** A tuning of two rungs, which loses the job that decides the first one and is taken up: the trials of this machine. */
+async function tuning(env: NodeJS.ProcessEnv): Promise<void> {
+  const own = [...quick, "model=autoencoder_sample", "model.max_epochs=3", "model.lr=tag(log, interval(1e-4, 1e-2))"];
+  const words = ["tune", "train-autoencoder", ...own, "--trials", "3"];
+  astrochem(env, ...words, "run_dir=tuned-here");
+  const started = performance.now();
+  astrochem(env, ...words, "launcher=slurm", "run_dir=tuned-there");
+  const jobs = cluster.run("squeue", "--noheader", "--format=%i %j").split("\n");
+  for (const job of jobs.filter((line) => line.endsWith("-collect"))) cluster.run("scancel", job.split(" ")[0]!);
+  await ended("tuned-there", env, 4);
+  astrochem(env, "tune", "train-autoencoder", "--resume", "tuned-there");
+  if (!(await appears(join(folder, "tuned-there", "trials.json"), 300_000)))
+    return void problems.push("the tuning did not come to its end");
+  const [here, there] = ["tuned-here", "tuned-there"].map((name) =>
+    readFileSync(join(folder, name, "trials.json"), "utf8").replaceAll(name, ""),
+  );
+  if (here !== there) problems.push(`the tuning came to other trials:\n${here}\n${there}`);
+  const { trials } = JSON.parse(here!) as { trials: { trial: number; state: string }[] };
+  for (const { trial } of trials.filter(({ state }) => state === "completed"))
+    comparePoint("tuned-there", trial, "tuned-here");
+  say(`a tuning of 3 trials, taken up between its 2 rungs, in ${seconds(started)} s: the trials of this machine`);
 }
 
 /** A training that is longer than its time limit. */
@@ -282,9 +306,13 @@ function compare(name: string, reference = "local"): void {
       problems.push(`${name}: point ${index} is ${stage}`);
       continue;
     }
-    const [there, here] = [reference, name].map((each) => sweepPaths.run(pathOf(each), index)) as [string, string];
-    const { results } = compareTrainings(there, here, { otherwise: [], followsClock: false });
-    for (const { what, found, agrees } of results)
-      if (!agrees) problems.push(`${name}: point ${index}: ${what}: ${found}`);
+    comparePoint(name, index, reference);
   }
+}
+
+function comparePoint(name: string, index: number, reference: string): void {
+  const [there, here] = [reference, name].map((each) => sweepPaths.run(pathOf(each), index)) as [string, string];
+  const { results } = compareTrainings(there, here, { otherwise: [], followsClock: false });
+  for (const { what, found, agrees } of results)
+    if (!agrees) problems.push(`${name}: point ${index}: ${what}: ${found}`);
 }

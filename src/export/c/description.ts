@@ -57,7 +57,9 @@ export function describe(name: string, models: Models, carry: number): Descripti
       `models: ${autoencoder.model_name} and ${weights.model_name}`,
       `autoencoder: ${hash}`,
       `training data: ${data_hash ?? "not known"}`,
-      `seed ${seed ?? "not known"}, epoch ${epoch ?? "not known"}, validation error ${best_metric ?? "not known"}`,
+      weights.members
+        ? `an ensemble of ${weights.members.length}: seeds ${weights.members.map((each) => each.seed ?? "not known").join(", ")}`
+        : `seed ${seed ?? "not known"}, epoch ${epoch ?? "not known"}, validation error ${best_metric ?? "not known"}`,
     ],
   };
 }

@@ -57,8 +57,6 @@ export async function exportC(request: ExportCRequest, log: (message: string) =>
   checkName(name);
   return await withModels(request, log, async (models, inference) => {
     const { about, source } = cSurrogate(name, models);
-    if (about.trust === null)
-      log("the weights are not calibrated: no expected errors (astrochem calibrate, and export again)");
     const vectors = await checkVectors(about, models, inference);
     const texts = [
       headerFile(about),
