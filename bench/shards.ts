@@ -1,7 +1,7 @@
 /**
  * Measures preprocessing and evaluation in one process and by shards, in rows per second of processor time: a busy machine changes that
  * little. The raw files repeat the bundled sample, as float64 in HDF5 or as text; one file with more shards is cut. The clean file repeats
- * the demo's tracers. Run: npm run build && npx tsx bench/shards.ts [--files 8 --shards 8 --form text]
+ * the demo's tracers. Run: npm run build && npx tsx bench/shards.ts [--files 8 --shards 8 --repeat 1 --form text]
  * or: npx tsx bench/shards.ts --evaluate 300000 [--shards 8 --demo outputs/demo --clean CLEAN max_rows=null]
  */
 import { spawnSync } from "node:child_process";
@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
   options: {
     files: { type: "string", default: "8" },
     shards: { type: "string" },
+    repeat: { type: "string", default: "1" },
     form: { type: "string", default: "hdf5" },
     evaluate: { type: "string" },
     demo: { type: "string", default: "outputs/demo" },
@@ -26,6 +27,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const files = Number(values.files);
+const repeat = Number(values.repeat);
 const count = Number(values.shards ?? files);
 const isText = values.form === "text";
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -74,18 +76,20 @@ async function makeFiles(): Promise<number> {
     const file = await createHdf5(join(folder, `raw${k}.h5`));
     const float64 = numbers.slice(1);
     const columns = { float32: [numbers[0]!], int64: ["Tracer"], float64, order: ["Tracer", ...numbers] };
-    const writer = new FrameWriter(file, "df", columns, frame.rows);
+    const writer = new FrameWriter(file, "df", columns, repeat * frame.rows);
     const every = <T>(pick: (values: Float64Array) => T): T[] =>
       Array.from({ length: frame.rows }, (_, i) => pick(row(i)));
     const doubles = new Float64Array(frame.rows * float64.length);
     for (let i = 0; i < frame.rows; i++) doubles.set(row(i).subarray(2), i * float64.length);
-    const ids = BigInt64Array.from(every(([id]) => BigInt(id!)));
-    writer.append(Float32Array.from(every(([, first]) => first!)), ids, frame.rows, doubles);
+    for (let time = 0; time < repeat; time++) {
+      const ids = BigInt64Array.from(every(([id]) => BigInt(id!) + BigInt(1000 * time)));
+      writer.append(Float32Array.from(every(([, first]) => first!)), ids, frame.rows, doubles);
+    }
     writer.finish();
     file.close();
   }
   frame.close();
-  return files * frame.rows;
+  return files * (isText ? 1 : repeat) * frame.rows;
 }
 
 const say = (line: string): unknown => process.stdout.write(`${line}\n`);
