@@ -147,7 +147,7 @@ function slope(points: readonly Case[]): number {
 async function draw(all: readonly Case[], output: string): Promise<void> {
   const used = (Object.keys(paths) as Path[]).filter((path) => all.some((each) => each.path === path));
   const panels = [...new Set(all.map(({ quantity }) => quantity))].map((quantity) => ({
-    ...{ width: 200, height: 170, title: quantity },
+    ...{ width: 200, height: 170 },
     data: {
       values: all
         .filter((each) => each.quantity === quantity)

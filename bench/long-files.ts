@@ -27,7 +27,6 @@ const { values } = parseArgs({
     steps: { type: "string", default: commands.join() },
     folder: { type: "string", default: tmpdir() },
     keep: { type: "boolean", default: false },
-    unsorted: { type: "boolean", default: false },
   },
 });
 const root = fileURLToPath(new URL("../", import.meta.url));

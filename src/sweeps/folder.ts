@@ -68,7 +68,7 @@ export const sweepPaths = {
   log: (folder: string, index: number): string => join(folder, "logs", `${index}.log`),
   state: (folder: string, index: number): string => join(folder, "points", `${index}.json`),
   claim: (folder: string, index: number): string => join(folder, "points", `${index}.lock`),
-  /** The run that joins the shards of a preprocessing. */
+  /** The run that joins the shards of a preprocessing, or the members of an ensemble. */
   joining: (folder: string, index: number): string => join(folder, `joined-${index}`),
   cancel: (folder: string): string => join(folder, "cancelled"),
   /** When a tuning is to end, as ISO 8601. */

@@ -38,8 +38,7 @@ export function planSweep(
 ): PlannedSweep {
   const { overrides } = options;
   const own = overrides.filter((text) => !ofSweep.test(text));
-  const shards = shardKeys[command];
-  if (shards !== undefined) own.push(...sharesOf(own, shards));
+  own.push(...sharesOf(command, own));
   const points = pointsOf(own, (key) => optionsOfGroup(key, options));
   const words = overrides.filter((text) => ofSweep.test(text));
   const { launcher, run_dir } = loadConfig({ ...options, overrides: [...points[0]!.overrides, ...words] }).config;
@@ -47,8 +46,9 @@ export function planSweep(
   const sets = (key: string): boolean => own.some((text) => text.replace(/^\+*/, "").startsWith(`${key}=`));
   const added: string[] = [];
   if (!sets("threads")) added.push(`threads=${threadsOf(launcher, points.length)}`);
-  if (shards !== undefined) checkApart(loaded, shards);
-  else if (sets("model.save_model_path")) checkApart(loaded, weights);
+  if (command === "preprocess") checkApart(loaded, "dataset.preprocessing.output_path");
+  else if (loaded.some(({ config }) => "shard" in config && config.shard !== null)) checkApart(loaded, "shards_path");
+  else if (sets("model.save_model_path")) checkApart(loaded, "model.save_model_path");
   // The run folders have the best weights anyway, each its own.
   else if (command.startsWith("train-")) added.push("model.save_model=false");
   const caches = cacheFolders(loaded);
@@ -70,65 +70,42 @@ function optionsOfGroup(
   return source.options(group ?? key);
 }
 
-/** The points of a command that writes files elsewhere than into its run folder. */
-interface Written {
-  /** The key that says where, and a value that tells points apart. */
-  readonly where: string;
-  readonly apart: string;
-  /** What a point writes; null where that is nothing. */
-  readonly file: (config: LoadedConfig["config"]) => string | null;
+/** Commands whose work is shared out: the key that says among how many, and the one that says which part. */
+const shares: Readonly<Record<string, readonly [string, string]>> = {
+  preprocess: ["dataset.preprocessing.shards", "dataset.preprocessing.shard"],
+  evaluate: ["shards", "shard"],
+  "train-emulator": ["members", "member"],
+};
+const ofShare = /^\+*((dataset\.preprocessing\.)?shard|member)=/;
+
+/** `shards=4` makes a point of each shard, `members=4` of each member. */
+function sharesOf(command: string, own: readonly string[]): string[] {
+  const [all, one] = shares[command] ?? [];
+  const words = own.map((text) => text.replace(/^\+*/, "").split("="));
+  const count = words.filter(([key]) => key === all).at(-1)?.[1] ?? "";
+  // An ensemble of one is a training.
+  return /^\d+$/.test(count) && `${all}=${count}` !== "members=1" && !own.some((text) => ofShare.test(text))
+    ? [`${one}=range(0,${count})`]
+    : [];
 }
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of the configuration.
-const bySeed = "…/${dataset.preprocessing.seed}.h5";
-
-/** Commands whose work is shared out among shards, and the keys that say so. */
-const shardKeys: Readonly<Record<string, Written & { readonly prefix: string }>> = {
-  preprocess: {
-    prefix: "dataset.preprocessing.",
-    where: "dataset.preprocessing.output_path",
-    apart: bySeed,
-    file({ working_path, dataset: { preprocessing } }) {
-      const path = resolveIn(working_path, preprocessing.output_path);
-      return preprocessing.shard === null ? path : `${path}, shard ${preprocessing.shard}`;
-    },
-  },
-  evaluate: {
-    prefix: "",
-    where: "shards_path",
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of the configuration.
-    apart: "shards/${split}-${seed}",
-    file: (config) =>
-      "shards_path" in config && config.shard !== null ? `${evaluationShards(config)}, shard ${config.shard}` : null,
-  },
-};
-
-const weights: Written = {
-  where: "model.save_model_path",
-  apart: bySeed,
-  file: (config) => resolveIn(config.working_path, String(valueAt(config, "model.save_model_path"))),
-};
-
-const ofShard = /^\+*(dataset\.preprocessing\.)?shard=/;
-
-/** `shards=4` makes a point of each shard. */
-function sharesOf(own: readonly string[], { prefix }: { readonly prefix: string }): string[] {
-  const words = own.map((text) => text.replace(/^\+*/, ""));
-  const start = `${prefix}shards=`;
-  const count =
-    words
-      .filter((text) => text.startsWith(start))
-      .at(-1)
-      ?.slice(start.length) ?? "";
-  return !/^\d+$/.test(count) || own.some((text) => ofShard.test(text)) ? [] : [`${prefix}shard=range(0,${count})`];
+/** A run that joins what points made. */
+interface Joining {
+  readonly words: readonly string[];
+  /** In their order. */
+  readonly points: readonly number[];
 }
 
-/** What joins the shards that the points of a sweep made: the words of a run for each clean file; none where no shards were made. */
-export function joiningOf({ points }: { readonly points: readonly Pick<Point, "overrides">[] }): readonly string[][] {
-  const kinds = points
-    .filter(({ overrides }) => overrides.some((text) => ofShard.test(text)))
-    .map(({ overrides }) => JSON.stringify(overrides.filter((text) => !ofShard.test(text))));
-  return [...new Set(kinds)].map((kind) => JSON.parse(kind) as string[]);
+/** What joins the shards or members that the points of a sweep made: a run for each whole; none where nothing was shared out. */
+export function joiningOf({ points }: { readonly points: readonly Pick<Point, "overrides">[] }): readonly Joining[] {
+  const wholes = new Map<string, number[]>();
+  for (const [point, { overrides }] of points.entries()) {
+    const words = overrides.filter((text) => !ofShare.test(text));
+    if (words.length === overrides.length) continue;
+    const whole = JSON.stringify(words);
+    wholes.set(whole, [...(wholes.get(whole) ?? []), point]);
+  }
+  return [...wholes].map(([whole, parts]) => ({ words: JSON.parse(whole) as string[], points: parts }));
 }
 
 /** The cores of the machine, divided; of Slurm, what a task asks for. */
@@ -143,15 +120,19 @@ export function jobsOf({ jobs }: LauncherConfig, points: number): number {
 }
 
 /** @throws ConfigError where two points would write the same file */
-function checkApart(loaded: readonly LoadedConfig[], { where, apart, file: fileOf }: Written): void {
+function checkApart(loaded: readonly LoadedConfig[], key: string): void {
   const seen = new Map<string, number>();
   for (const [i, { config }] of loaded.entries()) {
-    const file = fileOf(config);
-    if (file === null) continue;
+    const isEvaluation = "shards_path" in config;
+    const path = isEvaluation ? evaluationShards(config) : resolveIn(config.working_path, String(valueAt(config, key)));
+    const { shard } = isEvaluation ? config : config.dataset.preprocessing;
+    const member = "member" in config ? config.member : null;
+    const file = shard !== null ? `${path}, shard ${shard}` : member !== null ? `${path}, member ${member}` : path;
     const other = seen.get(file);
     if (other !== undefined) {
-      const fix = `name what is swept over in it: '${where}=${apart}'`;
-      throw new ConfigError(`points ${other} and ${i} would both write ${file}`, { where, fix });
+      const example = isEvaluation ? "shards/$" + "{split}-$" + "{seed}" : "…/$" + "{dataset.preprocessing.seed}.h5";
+      const fix = `name what is swept over in it: '${key}=${example}'`;
+      throw new ConfigError(`points ${other} and ${i} would both write ${file}`, { where: key, fix });
     }
     seen.set(file, i);
   }

@@ -60,7 +60,8 @@ try {
   await test(cluster);
 } finally {
   await cluster.stop();
-  rmSync(folder, { recursive: true, force: true });
+  // The job that collects may write still.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 }
 for (const problem of problems) say(`PROBLEM ${problem}`);
 say(`${problems.length} problems`);
@@ -72,6 +73,7 @@ async function test({ env }: Cluster): Promise<void> {
   await tuning(env);
   astrochem(env, "train-autoencoder", ...quick, "model=autoencoder_sample", "model.max_epochs=1");
   await evaluationShards(env);
+  await members(env);
   const sweep = [
     ...["train-emulator", "-m", ...quick, "autoencoder=autoencoder_sample", "model=emulator_sample,latent_rnn"],
     ...[`seed=range(0,${seeds})`, "model.window_size=16", "model.max_epochs=2"],
@@ -161,6 +163,22 @@ async function tuning(env: NodeJS.ProcessEnv): Promise<void> {
   for (const { trial } of trials.filter(({ state }) => state === "completed"))
     comparePoint("tuned-there", trial, "tuned-here");
   say(`a tuning of 3 trials, taken up between its 2 rungs, in ${seconds(started)} s: the trials of this machine`);
+}
+
+/** The members of an ensemble as an array, and a job that joins them: the weights of one process. */
+async function members(env: NodeJS.ProcessEnv): Promise<void> {
+  const own = ["autoencoder=autoencoder_sample", "model=emulator_sample", "model.window_size=16", "model.max_epochs=1"];
+  const words = [...quick, ...own, "members=2", "model.save_model=false"];
+  astrochem(env, "train-emulator", ...words, "run_dir=ensemble-here");
+  const started = performance.now();
+  astrochem(env, "train-emulator", "-m", ...words, "run_dir=ensemble-there", "launcher=slurm");
+  const there = join(folder, "ensemble-there", "joined-0");
+  if (!(await appears(join(there, "summary.json"), 300_000))) return void problems.push("no job joined the members");
+  const [one, joined] = [join(folder, "ensemble-here"), there].map((run) =>
+    readFileSync(join(run, "checkpoints", "best.safetensors")),
+  );
+  if (!one!.equals(joined!)) problems.push("the members, joined, are not the ensemble of one process");
+  say(`2 members and a job that joins them in ${seconds(started)} s: the bits of one process`);
 }
 
 /** A training that is longer than its time limit. */
