@@ -223,14 +223,16 @@ function infer({ name, batch, steps }: BenchCase, engine: Engine) {
     uniform(batch, 14).data,
     uniform(batch, Math.max(steps, 1), 4).data,
   ];
+  // As callers of the C do it, and those of `Inference` may.
+  const into = new Float32Array(batch * Math.max(steps, 1) * 333);
   const rollout = () => roller.rollout(physical, z, batch, steps);
   const actions = {
     encode: () => encoder.encode(x, batch),
-    decode: () => decoder.decode(z, batch),
+    decode: () => decoder.decode(z, batch, into),
     rollout,
-    "rollout and decode": async () => decoder.decode(await rollout(), batch * steps),
+    "rollout and decode": async () => decoder.decode(await rollout(), batch * steps, into),
     "encode, step and decode": async () =>
-      decoder.decode(await roller.rollout(physical, await encoder.encode(x, batch), batch, 1), batch),
+      decoder.decode(await roller.rollout(physical, await encoder.encode(x, batch), batch, 1), batch, into),
   };
   return {
     run: actions[name as keyof typeof actions],

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { printValue } from "../config/override-values.ts";
 import { SweepError } from "../errors.ts";
@@ -17,6 +18,26 @@ export function labelOf(values: PointResult["values"]): string {
       .map(([key, value]) => `${key}=${value}`)
       .join(" ") || "no sweep"
   );
+}
+
+/** How a point failed: its exit code, its log, and the error that is told there. */
+export function failureOf(folder: string, index: number, code: number | null | undefined, cwd: string): string {
+  const log = sweepPaths.log(folder, index);
+  const told = `exit code ${code ?? "none"}, ${relative(cwd, log)}`;
+  const reason = lastErrorIn(log);
+  return reason === null ? told : `${told}: ${reason}`;
+}
+
+/** The last error of a run that a log tells, in one line; null where there is none, or no log. */
+function lastErrorIn(log: string): string | null {
+  let text: string;
+  try {
+    text = readFileSync(log, "utf8");
+  } catch {
+    return null;
+  }
+  const errors = [...text.matchAll(/^error: (?!point \d+ ended with exit code)(.+)$/gm)];
+  return errors.at(-1)?.[1]?.slice(0, 200) ?? null;
 }
 
 /** Tells which jobs Slurm has of a sweep now. */
@@ -42,8 +63,8 @@ export async function collectAndTell(folder: string, context: CommandContext): P
   const missing = results.points.filter(({ state }) => state !== "completed");
   const failed = missing.filter(({ state }) => state === "failed");
   if (missing.length === 0) return joinParts(folder, context);
-  const lines = missing.slice(0, 20).map(({ point, values, state, exit_code, log }) => {
-    const how = state === "failed" ? `exit code ${exit_code}, ${relative(cwd, log)}` : state;
+  const lines = missing.slice(0, 20).map(({ point, values, state, exit_code }) => {
+    const how = state === "failed" ? failureOf(folder, point, exit_code, cwd) : state;
     return `  point ${point} (${labelOf(values)}): ${how}`;
   });
   if (missing.length > 20) lines.push(`  and ${missing.length - 20} more: sweep.csv`);

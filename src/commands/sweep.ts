@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { guarded } from "../formats/atomic-file.ts";
@@ -8,7 +8,7 @@ import { cancelJobs, queuedPoints, withQueue } from "../sweeps/slurm.ts";
 import { isStudy, readRung, readStudy } from "../sweeps/study.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { runPoint } from "./sweep-point.ts";
-import { collectAndTell, labelOf } from "./sweep-report.ts";
+import { collectAndTell, failureOf, labelOf } from "./sweep-report.ts";
 
 /** Looks at a sweep from anywhere that sees its files. */
 export const sweepCommand: Command = {
@@ -80,8 +80,7 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
   for (const { index, stage, state } of found) {
     if (["completed", "waiting", "queued", "paused"].includes(stage)) continue;
     const where = [state?.job && `job ${state.job}`, state && `on ${state.host}`, state && `attempt ${state.attempt}`];
-    const code =
-      stage === "failed" ? `exit code ${state?.exit_code}, ${relative(cwd, sweepPaths.log(folder, index))}` : "";
+    const code = stage === "failed" ? failureOf(folder, index, state?.exit_code, cwd) : "";
     const facts = [...where, code].filter(Boolean).join(", ");
     stdout.write(`${index}  ${stage}  ${labelOf(plan.points[index]!.values)}  ${facts}\n`);
   }

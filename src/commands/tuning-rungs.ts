@@ -19,7 +19,7 @@ import {
 } from "../sweeps/study.ts";
 import type { CommandContext } from "./command.ts";
 import { say } from "./report-lines.ts";
-import { labelOf, tellSubmitted } from "./sweep-report.ts";
+import { failureOf, labelOf, tellSubmitted } from "./sweep-report.ts";
 import { reportTuning } from "./tune-report.ts";
 
 /** Passes over the trials of a rung: whatever was killed without a word is begun once more. */
@@ -115,7 +115,7 @@ function lineOf({ folder, plan, study }: Tuning, trial: number, rung: number, { 
   const how = hasDiverged
     ? "diverged"
     : hasFailed
-      ? `failed, exit code ${readState(folder, trial)?.exit_code}: ${relative(cwd, sweepPaths.log(folder, trial))}`
+      ? `failed, ${failureOf(folder, trial, readState(folder, trial)?.exit_code, cwd)}`
       : `${Number(dex.toPrecision(4))} dex after ${counted(epochs, "epoch")}`;
   return `trial ${trial} (${trial === 0 ? "default" : labelOf(plan.points[trial]!.values)}): ${how}`;
 }

@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import { ConfigError } from "../errors.ts";
 import { Inference } from "../inference/inference.ts";
 import { latentsOf, readAutoencoder, readEmulator } from "../models/weights-file.ts";
 import type { Models } from "./onnx-parts.ts";
@@ -14,14 +13,12 @@ export interface SourceModels {
 
 /**
  * Loads the models, and `Inference` to compare with, for as long as `write` takes.
- * @param ensembles  whether the source may be of several emulators
- * @throws ConfigError for an ensemble that is not taken; CheckpointError
+ * @throws ConfigError, CheckpointError
  */
 export async function withModels<T>(
   request: SourceModels,
   log: (message: string) => void,
   write: (models: Models & { emulator: object }, inference: Inference) => Promise<T>,
-  { ensembles = false } = {},
 ): Promise<T> {
   const [autoencoderPath, emulatorPath] = [request.autoencoder, request.emulator].map((each) =>
     resolve(request.cwd, each),
@@ -35,15 +32,6 @@ export async function withModels<T>(
   });
   try {
     const [autoencoder, weights] = [readAutoencoder(autoencoderPath!), readEmulator(emulatorPath!)];
-    if (inference.members > 1 && !ensembles) {
-      throw new ConfigError(
-        `${emulatorPath} holds an ensemble of ${inference.members}; source in C is written of one emulator`,
-        {
-          where: emulatorPath!,
-          fix: "export a member, --emulator RUN/checkpoints/members/0.safetensors (the run that trained it), or the ensemble as Python or ONNX",
-        },
-      );
-    }
     if (weights.trust === undefined)
       log("the weights are not calibrated: no expected errors (astrochem calibrate, and export again)");
     const models = { autoencoder, emulator: { weights, latents: latentsOf(autoencoderPath!, autoencoder, weights) } };

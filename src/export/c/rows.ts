@@ -2,7 +2,7 @@ import type { Width } from "../../backend/c/prelude.ts";
 import { sizeOf } from "../../backend/engine.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import type { Description } from "./description.ts";
-import { trustSize } from "./trust.ts";
+import { trustSizeOf } from "./trust.ts";
 
 /** Where each carried array lies in the one that callers have. */
 function carryArguments(array: string, carried: readonly PartPort[], { cells }: Width): string {
@@ -18,7 +18,7 @@ function carryArguments(array: string, carried: readonly PartPort[], { cells }: 
 
 /** The functions for a block of cells or for one, on rows. */
 export function oneWidth(about: Description, width: Width, carried: readonly PartPort[]): string {
-  const { species, conditions, latents, carry, conserved, trust } = about;
+  const { species, conditions, latents, members, carry, conserved, trust } = about;
   const { word, cells } = width;
   const isBlock = word !== "one";
   const [S, P, L, T] = [species.length, conditions.length, latents, conserved.names.length];
@@ -32,7 +32,10 @@ export function oneWidth(about: Description, width: Width, carried: readonly Par
     moved("sg_scatter", stride, count, from, to);
   const count = isBlock ? "size_t cells, " : "";
   const array = (of: string, size: number): string => `float ${of}[${size} * ${cells}];`;
-  const hasCarry = carry > 0;
+  const [hasCarry, isEnsemble] = [carry > 0, members > 1];
+  const trustSize = trustSizeOf(about);
+  const decode = `sg_decode_${word}(z, rows${isEnsemble ? ", apart" : ""});`;
+  const apart = isEnsemble ? [array("apart", 1)] : [];
   const made = carryArguments("next_memory", carried, width);
   const given = carryArguments("memory", carried, width);
   const stepCall = `sg_step_${word}(x, z${given}, next${made});`;
@@ -53,15 +56,19 @@ export function oneWidth(about: Description, width: Width, carried: readonly Par
       `sg_encode_${word}(rows, z);`,
       store(L, "z", "latents"),
     ]),
-    rows("decode", "const float *latents, const float *totals, float *abundances, float *correction, uint32_t *flags", [
-      array("z", L),
-      array("rows", S),
-      load(L, "latents", "z"),
-      `sg_decode_${word}(z, rows);`,
-      ...ifKept("totals != NULL", array("kept", T), load(T, "totals", "kept"), keep("correction")),
-      ...(T === 0 ? ["(void)totals, (void)correction, (void)flags;"] : []),
-      store(S, "rows", "abundances"),
-    ]),
+    rows(
+      "decode",
+      `const float *latents, const float *totals, float *abundances, float *correction, ${isEnsemble ? "float *spread, " : ""}uint32_t *flags`,
+      [
+        ...[array("z", L), array("rows", S), ...apart],
+        load(L, "latents", "z"),
+        decode,
+        ...(isEnsemble ? [`if (spread != NULL) ${store(1, "apart", "spread")}`] : []),
+        ...ifKept("totals != NULL", array("kept", T), load(T, "totals", "kept"), keep("correction")),
+        ...(T === 0 ? ["(void)totals, (void)correction, (void)flags;"] : []),
+        store(S, "rows", "abundances"),
+      ],
+    ),
     ...(T > 0
       ? [
           rows("totals", "const float *abundances, float *totals", [
@@ -114,11 +121,11 @@ export function oneWidth(about: Description, width: Width, carried: readonly Par
     ]),
     rows(
       "emulate",
-      "size_t steps, int is_kept, const float *physical, const float *abundances, float *evolved, float *expected_error, uint32_t *flags",
+      `size_t steps, int is_kept, const float *physical, const float *abundances, float *evolved, float *expected_error, ${isEnsemble ? "float *spread, " : ""}uint32_t *flags`,
       [
-        ...[array("rows", S), array("x", P), array("z", L), array("next", L), ...memory],
+        ...[array("rows", S), array("x", P), array("z", L), array("next", L), ...(isBlock ? apart : []), ...memory],
         T > 0 ? array("kept", T) : "(void)is_kept, (void)flags;",
-        ...trustStart(trust !== null, width, [S, T]),
+        ...trustStart(trust !== null, width, [S, T], trustSize),
         load(S, "abundances", "rows"),
         ...(T > 0 ? [`if (is_kept) sg_totals_${word}(rows, kept);`] : []),
         `sg_encode_${word}(rows, z);`,
@@ -131,16 +138,17 @@ export function oneWidth(about: Description, width: Width, carried: readonly Par
                 ...(trust ? [`if (expected_error != NULL) sg_distance_${word}(x, z, distance);`] : []),
                 stepCall,
                 ...turn,
-                `sg_decode_${word}(z, rows);`,
+                decode,
+                ...(isEnsemble ? [`if (spread != NULL) ${store(1, "apart", "spread + t", "steps")}`] : []),
                 ...(T > 0
                   ? [`if (is_kept) ${keep(trust ? "(expected_error == NULL) ? NULL : correction" : "NULL")}`]
                   : []),
-                ...(trust ? trustOfBlock(P, T) : []),
+                ...(trust ? trustOfBlock(P, T, trustSize, isEnsemble) : []),
                 store(S, "rows", `evolved + t * ${S}`, `steps * ${S}`),
               ].map((line) => `  ${line}`),
               "}",
             ]
-          : stepsOfOne([S, P, L, T], [stepCall, ...turn], trust !== null)),
+          : stepsOfOne([S, P, L, T], [stepCall, ...turn], trust !== null, isEnsemble)),
       ],
     ),
   ].join("\n\n");
@@ -151,12 +159,14 @@ function stepsOfOne(
   [S, P, L, T]: readonly [number, number, number, number],
   step: readonly string[],
   hasTrust: boolean,
+  isEnsemble: boolean,
 ): string[] {
   const totals = T > 0 ? "is_kept ? totals : NULL" : "NULL";
   const corrected = (place: string): string => (hasTrust ? `(expected_error == NULL) ? NULL : ${place}` : "NULL");
   return [
     `float some[SG_BLOCK * ${L}];`,
     ...(hasTrust ? [`float seen[SG_BLOCK * ${L}];`] : []),
+    ...(isEnsemble ? ["float apart[SG_BLOCK];"] : []),
     "uint32_t told[SG_BLOCK];",
     ...(T > 0
       ? [
@@ -176,13 +186,14 @@ function stepsOfOne(
     "    told[i] = 0u;",
     "  }",
     "  if (count * 4 >= SG_BLOCK) {",
-    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, told);`,
+    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, ${isEnsemble ? "apart, " : ""}told);`,
     "  } else {",
-    `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, ${corrected("correction + i")}, told + i);`,
+    `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, ${corrected("correction + i")}, ${isEnsemble ? "apart + i, " : ""}told + i);`,
     "  }",
     "  for (size_t i = 0; i < count; i++) {",
     "    if (flags != NULL) *flags |= told[i];",
     "  }",
+    ...(isEnsemble ? ["  if (spread != NULL) memcpy(spread + t, apart, count * sizeof(float));"] : []),
     ...(hasTrust
       ? [
           "  if (expected_error != NULL) {",
@@ -191,6 +202,7 @@ function stepsOfOne(
           "      uint32_t why = 0u;",
           `      sg_trust_see(trust, physical + (t + i) * ${P}, distance[i]);`,
           ...(T > 0 ? ["      if (is_kept) sg_trust_correct(trust, correction[i]);"] : []),
+          ...(isEnsemble ? ["      sg_trust_spread(trust, apart[i]);"] : []),
           "      expected_error[t + i] = sg_trust_error(trust, &why);",
           "      if (flags != NULL) *flags |= why;",
           "    }",
@@ -203,7 +215,12 @@ function stepsOfOne(
 }
 
 /** What the trust of trajectories begins with. */
-function trustStart(hasTrust: boolean, { word }: Width, [S, T]: readonly [number, number]): string[] {
+function trustStart(
+  hasTrust: boolean,
+  { word }: Width,
+  [S, T]: readonly [number, number],
+  trustSize: number,
+): string[] {
   if (!hasTrust) return ["(void)expected_error;"];
   const isBlock = word !== "one";
   const begin = (at: string): string => `trust[${at}1] = sg_start_distance(abundances${isBlock ? ` + i * ${S}` : ""});`;
@@ -217,12 +234,13 @@ function trustStart(hasTrust: boolean, { word }: Width, [S, T]: readonly [number
 }
 
 /** The expected errors of a block of cells after step t. */
-function trustOfBlock(P: number, T: number): string[] {
+function trustOfBlock(P: number, T: number, trustSize: number, isEnsemble: boolean): string[] {
   return [
     "for (size_t i = 0; i < cells && expected_error != NULL; i++) {",
     "  uint32_t why = 0u;",
     `  sg_trust_see(trust + i * ${trustSize}, physical + (i * steps + t) * ${P}, distance[i]);`,
     ...(T > 0 ? [`  if (is_kept) sg_trust_correct(trust + i * ${trustSize}, correction[i]);`] : []),
+    ...(isEnsemble ? [`  sg_trust_spread(trust + i * ${trustSize}, apart[i]);`] : []),
     `  expected_error[i * steps + t] = sg_trust_error(trust + i * ${trustSize}, &why);`,
     "  if (flags != NULL) flags[i] |= why;",
     "}",

@@ -16,33 +16,28 @@ import { PythonTables, pythonFunction } from "./numpy-emit.ts";
 export async function exportPython(request: ExportCRequest, log: (message: string) => void): Promise<ExportCSummary> {
   const { name } = request;
   checkName(name);
-  return await withModels(
-    request,
-    log,
-    async (models, inference) => {
-      const { about, parts, carried } = surrogateParts(name, models);
-      const { members } = inference;
-      const tables = new PythonTables();
-      const functions = parts.map(([word, part]) => {
-        const isOfMember = members > 1 && memberParts.has(word);
-        return pythonFunction(isOfMember ? `${word}_member` : word, partProgram(part), tables);
-      });
-      const vectors = await checkVectors(about, models, inference);
-      const text = pythonModule(about, members, carried, functions, tables, vectors);
-      const folder = resolve(request.cwd, request.output);
-      const path = join(folder, `${name}.py`);
-      writeFileAtomic(path, text);
-      const { species, latents, carry, conditions } = about;
-      return {
-        ...{ folder, name, files: [{ path, bytes: Buffer.byteLength(text) }] },
-        ...{
-          species: species.length,
-          parameters: conditions.map((each) => each.name),
-          latents: members * latents,
-          carry,
-        },
-      };
-    },
-    { ensembles: true },
-  );
+  return await withModels(request, log, async (models, inference) => {
+    const { about, parts, carried } = surrogateParts(name, models);
+    const { members } = inference;
+    const tables = new PythonTables();
+    const functions = parts.map(([word, part]) => {
+      const isOfMember = members > 1 && memberParts.has(word);
+      return pythonFunction(isOfMember ? `${word}_member` : word, partProgram(part), tables);
+    });
+    const vectors = await checkVectors(about, models, inference);
+    const text = pythonModule(about, members, carried, functions, tables, vectors);
+    const folder = resolve(request.cwd, request.output);
+    const path = join(folder, `${name}.py`);
+    writeFileAtomic(path, text);
+    const { species, latents, carry, conditions } = about;
+    return {
+      ...{ folder, name, files: [{ path, bytes: Buffer.byteLength(text) }] },
+      ...{
+        species: species.length,
+        parameters: conditions.map((each) => each.name),
+        latents: members * latents,
+        carry,
+      },
+    };
+  });
 }
