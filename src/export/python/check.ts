@@ -1,4 +1,4 @@
-import { type CheckVectors, leastError, type TrustVectors } from "../c/check-vectors.ts";
+import { type CheckVectors, leastError, type TrustVectors, trustTolerance } from "../c/check-vectors.ts";
 import type { Description } from "../c/description.ts";
 import { trustBit } from "../c/trust.ts";
 import type { PythonTables } from "./numpy-emit.ts";
@@ -73,7 +73,7 @@ function trustCheck(
   { species, conditions, carry }: Description,
   members: number,
   { cells, steps }: CheckVectors,
-  { physical, abundances, expected, flags, sure }: TrustVectors,
+  { physical, abundances, expected, slack, flags, sure }: TrustVectors,
   stored: (values: ArrayLike<number>, ...shape: number[]) => string,
 ): string {
   const memory = carry > 0 ? ", carry" : "";
@@ -84,7 +84,8 @@ function trustCheck(
     expected = ${stored(expected, cells, steps)}
     why, sure = ${bits(flags)}, ${bits(sure)}
     _, errors, flags = emulate(physical, abundances, return_expected_error=True, return_flags=True)
-    sizes = _np.maximum(expected, ${leastError})
+    # More where the totals of a start differ by little more than single precision tells apart.
+    sizes = _np.maximum(expected, ${leastError}) * (1.0 + ${stored(slack, cells, steps)} / ${trustTolerance})
     deviations, told = [(_np.abs(errors - expected) / sizes).max()], [flags]
     with _warnings.catch_warnings():
         _warnings.simplefilter("ignore", SurrogateWarning)
