@@ -38,7 +38,7 @@ ${carry > 0 ? `    carry = start(latents)                    # [n, ${carry}]: wh
 Abundances are linear and relative to hydrogen nuclei, conditions in physical units (PARAMETERS, RANGES); float32. Entry t of a
 result is the state after the conditions of row t have acted for one step of STEP_YEARS. \`emulate\` keeps the totals of elements and
 charge of its start, to 1e-6; \`conserve\` gives totals to any abundances. What is doubtful is warned of, or told as flags of each
-cell with \`return_flags=True\`: OUT_OF_RANGE, CLIPPED, NOT_FINITE, NOT_CONSERVED. \`python ${name}.py\` checks the file.
+cell with \`return_flags=True\`: OUT_OF_RANGE, CLIPPED, NOT_FINITE, NOT_CONSERVED. \`python3 ${name}.py\` checks the file.
 
 ${errorsText(about, members)}
 
