@@ -51,7 +51,7 @@ describe.skipIf(!python)("the Python source (skipped without python3 and numpy)"
       const place = await exported(`calibrated-${label}`, model_name, model, true);
       const said = run(place, "surrogate.py");
       expect(said).toMatch(/^ok: the largest deviation is .* in scaled units/);
-      expect(said).toMatch(/expected errors: the largest deviation is \S+ of them/);
+      expect(said).toMatch(/expected errors: the largest deviation is \S+ of what is allowed/);
       const script = `
 import numpy as np
 import surrogate as s
@@ -96,7 +96,7 @@ assert error[1] == 20 and flags[2] & s.TRUST_CORRECTION and not (flags[0] & s.TR
       const place = await exported(`members-${label}`, model_name, model, true, 3);
       const said = run(place, "surrogate.py");
       expect(said).toMatch(/^ok: the largest deviation is .* in scaled units/);
-      expect(said).toMatch(/expected errors: the largest deviation is \S+ of them/);
+      expect(said).toMatch(/expected errors: the largest deviation is \S+ of what is allowed/);
       const [start, physical] = [new Float32Array(4 * species.length), new Float32Array(4 * 3 * parameters)];
       for (const k of start.keys()) start[k] = 1e-10 * (1 + (k % 4));
       for (const k of physical.keys()) physical[k] = [1e4, 100, 1][k % 3]! * (1 + (k % 5));
