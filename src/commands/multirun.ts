@@ -7,6 +7,7 @@ import { runFoldersIn } from "../formats/run-folders.ts";
 import { findPoints, readPlan, type SweepPlan, sweepPaths, writePlan } from "../sweeps/folder.ts";
 import { runLocally } from "../sweeps/local.ts";
 import { jobsOf, type PlannedSweep, planSweep } from "../sweeps/plan.ts";
+import { kindOf } from "../sweeps/results.ts";
 import { queuedPoints, submitSweep, withQueue } from "../sweeps/slurm.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { makeFolder, makeFreshFolder } from "./fresh-folder.ts";
@@ -48,7 +49,9 @@ async function runHere({ folder, plan, launcher }: Begun, open: readonly number[
     const how = code === 0 ? "done" : failureOf(folder, index, code, cwd);
     say(context, `${done}/${total} point ${index} (${labelOf(plan.points[index]!.values)}): ${how}`);
   };
-  await runLocally(folder, open, { jobs: jobsOf(launcher, open.length), env, signal, ended }).finally(() => {
+  const kind = (index: number): string => kindOf(plan.points[index]!.values);
+  const options = { jobs: jobsOf(launcher, open.length), env, signal, ended, kindOf: kind };
+  await runLocally(folder, open, options).finally(() => {
     if (signal.aborted) say(context, `go on with: astrochem ${command} -m --resume ${relative(cwd, folder) || folder}`);
   });
 }

@@ -35,7 +35,14 @@ function calibration(latents: number, members: number): Trust {
   }
   const { elements, atoms } = tableOfNames(species);
   const held = elements.map((_, e) => atoms.some((row) => row[e] !== 0));
-  const starts = Float32Array.from([-9.5, -9.3].flatMap((total) => held.map((isHeld) => (isHeld ? total : -20))));
+  // That of the examples' column, too, where all but hydrogen is absent.
+  const column = elements.map((_, e) =>
+    atoms.reduce((sum, row, s) => sum + row[e]! * (species[s] === "H2" ? 0.25 : 1e-20), 0),
+  );
+  const starts = Float32Array.from([
+    ...[-9.5, -9.3].flatMap((total) => held.map((isHeld) => (isHeld ? total : -20))),
+    ...column.map((total) => Math.log10(Math.max(total, 1e-20))),
+  ]);
   return {
     ...{ matrix, offset, sample, starts },
     ...{ level: 0.9, intercept: 0.02, slope: 0.03, ignorance: 1.5, change: 0.1, steps: 2, tracers: 3, rows: 40 },

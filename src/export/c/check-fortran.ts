@@ -1,4 +1,4 @@
-import { type CheckVectors, checkTolerance, trustTolerance } from "./check-vectors.ts";
+import { type CheckVectors, checkTolerance, leastError, trustTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
 
 /** Cells that Fortran computes again: the C check has all; this one is for the module. */
@@ -150,7 +150,8 @@ function trustLines({ name, carry, members }: Description, { trusted }: CheckVec
   call expect(status == ${name}_not_calibrated, 'an error is told')`;
   }
   const expectErrors = (of: string, at: string, what: string): string =>
-    `call expect(all(abs(${of} - wanted_errors${at}) <= (${trustTolerance.toExponential()} + slack${at}) * wanted_errors${at}), '${what} has other errors')`;
+    `call expect(all(abs(${of} - wanted_errors${at}) <= &
+      (${trustTolerance.toExponential()} + slack${at}) * max(wanted_errors${at}, ${leastError})), '${what} has other errors')`;
   return `${filled("near_physical", trusted.physical)}
 ${filled("near_abundances", trusted.abundances)}
 ${filled("wanted_errors", trusted.expected)}

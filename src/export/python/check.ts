@@ -1,4 +1,4 @@
-import type { CheckVectors, TrustVectors } from "../c/check-vectors.ts";
+import { type CheckVectors, leastError, type TrustVectors } from "../c/check-vectors.ts";
 import type { Description } from "../c/description.ts";
 import { trustBit } from "../c/trust.ts";
 import type { PythonTables } from "./numpy-emit.ts";
@@ -64,7 +64,7 @@ ${
 
 
 def check_expected_errors():
-    """The same for expected errors: the largest deviation relative to them, infinite where they have other reasons."""
+    """The same for expected errors: the largest deviation relative to them (${leastError} dex at least), infinite where they have other reasons."""
 ${vectors.trusted ? trustCheck(about, members, vectors, vectors.trusted, stored) : "    return 0.0"}`;
 }
 
@@ -84,7 +84,8 @@ function trustCheck(
     expected = ${stored(expected, cells, steps)}
     why, sure = ${bits(flags)}, ${bits(sure)}
     _, errors, flags = emulate(physical, abundances, return_expected_error=True, return_flags=True)
-    deviations, told = [_np.abs(errors / expected - 1.0).max()], [flags]
+    sizes = _np.maximum(expected, ${leastError})
+    deviations, told = [(_np.abs(errors - expected) / sizes).max()], [flags]
     with _warnings.catch_warnings():
         _warnings.simplefilter("ignore", SurrogateWarning)
         kept, z, trust = totals(abundances), encode(abundances), trust_begin(abundances)
@@ -94,7 +95,7 @@ ${carry > 0 ? "        carry = start(z)\n" : ""}        for t in range(${steps})
 ${members > 1 ? "            states, spread = decode(z, return_spread=True)" : "            states, spread = decode(z), None"}
             _, correction = conserve(states, kept)
             trust, error, flags = trust_correct(correction, trust, spread, return_flags=True)
-            deviations.append(_np.abs(error / expected[:, t] - 1.0).max())
+            deviations.append((_np.abs(error - expected[:, t]) / sizes[:, t]).max())
     told.append(flags)
     if any(((flags ^ why) & sure).any() for flags in told):
         return _np.inf

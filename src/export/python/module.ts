@@ -1,5 +1,5 @@
 import { roundedCharge } from "../../chemistry/conservation.ts";
-import { type CheckVectors, checkTolerance, trustTolerance } from "../c/check-vectors.ts";
+import { type CheckVectors, checkTolerance, leastError, trustTolerance } from "../c/check-vectors.ts";
 import type { Description } from "../c/description.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import { checkFunctions } from "./check.ts";
@@ -248,7 +248,7 @@ if __name__ == "__main__":
     if TRUST_LEVEL is None:
         print("not calibrated: no expected errors")
     else:
-        print("expected errors: the largest deviation is %.1e of them; ${trustTolerance} is allowed" % _of_errors)
+        print("expected errors: the largest deviation is %.1e of them (of ${leastError} dex at least); ${trustTolerance} is allowed" % _of_errors)
     raise SystemExit(0 if _is_ok else 1)
 `;
 }

@@ -81,7 +81,10 @@ assert error[1] == 20 and flags[2] & s.TRUST_CORRECTION and not (flags[0] & s.TR
       run(place, "-c", script);
       const path = join(place, "surrogate.py");
       const text = readFileSync(path, "utf8");
+      // Small errors are known to some 1e-4 dex: distances are differences of large squares.
       writeFileSync(path, text.replace('"intercept": 0.02', '"intercept": 0.0201'));
+      run(place, "surrogate.py");
+      writeFileSync(path, text.replace('"intercept": 0.02', '"intercept": 0.021'));
       expect(() => run(place, "surrogate.py")).toThrow();
     },
   );
