@@ -1,4 +1,12 @@
-import { type Engine, type HostTensors, hostTensor } from "../src/backend/engine.ts";
+import {
+  type Engine,
+  type HostTensors,
+  hostTensor,
+  mapValues,
+  type StepFunction,
+  sizeOf,
+} from "../src/backend/engine.ts";
+import { recordStep, type Shapes } from "../src/backend/recorder.ts";
 import { minmaxLatents } from "../src/chemistry/scaling.ts";
 import { RandomStream } from "../src/data/random.ts";
 import type { Models } from "../src/export/onnx-parts.ts";
@@ -8,8 +16,8 @@ import { evolverOf } from "../src/models/evolvers.ts";
 import { Decoder, Encoder, Roller } from "../src/models/runners.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../src/models/weights-file.ts";
 import { adamWInputs } from "../src/training/adamw.ts";
-import { autoencoderTrainStep } from "../src/training/autoencoder-steps.ts";
-import { emulatorTrainStep } from "../src/training/emulator-steps.ts";
+import { autoencoderParts, autoencoderTrainStep } from "../src/training/autoencoder-steps.ts";
+import { emulatorParts, emulatorTrainStep } from "../src/training/emulator-steps.ts";
 
 export type CaseName =
   | "train autoencoder"
@@ -33,7 +41,7 @@ export interface BenchCase {
   readonly unit: "rows/s" | "windows/s" | "steps/s";
   /** The ratio to the peer that is the goal, by engine, where there is one; `c`: of the exported C, `peak`: its share of the sgemm peak. */
   readonly goals?: Readonly<Partial<Record<"compiled" | "native" | "wasm" | "c" | "peak", number>>>;
-  /** Multiplications and additions of a repetition of inference. */
+  /** Multiplications and additions of a repetition of inference; of trainings they are counted (`flopsOf`). */
   readonly flops?: number;
 }
 
@@ -112,6 +120,29 @@ export function prepare(bench: BenchCase, engine: Engine): { run: () => Promise<
   return infer(bench, engine);
 }
 
+/** Multiplications and additions of a repetition: of a training those of the products that its recorded step makes. */
+export async function flopsOf(bench: BenchCase): Promise<number> {
+  if (bench.flops !== undefined) return bench.flops;
+  let flops = 0;
+  const shapesOf = (arrays: HostTensors): Shapes => mapValues(arrays, ({ shape }) => shape);
+  const count = async (name: string, step: StepFunction, state: Shapes, inputs: Shapes) => {
+    const { graph, shapes } = recordStep(name, step, state, inputs);
+    for (const { op, inputs, outputs, attributes } of graph.nodes) {
+      if (op !== "MatMul" && op !== "Gemm") continue;
+      flops += 2 * sizeOf(shapes.get(outputs[0]!)!) * shapes.get(inputs[0]!)!.at(attributes.transA ? -2 : -1)!;
+    }
+  };
+  const engine = {
+    state: (arrays: HostTensors) => ({ shapes: shapesOf(arrays), dispose: () => {} }),
+    program: (name: string, step: StepFunction) => ({
+      run: (state: { shapes: Shapes }, inputs: HostTensors) => count(name, step, state.shapes, shapesOf(inputs)),
+      dispose: () => {},
+    }),
+  };
+  await prepare(bench, engine as unknown as Engine).run();
+  return flops;
+}
+
 /** Begun anew for each case, so that engines are given the same numbers. */
 let random = new RandomStream(1);
 function uniform(...shape: number[]) {
@@ -146,7 +177,7 @@ function trainAutoencoder(bench: BenchCase, engine: Engine) {
     random.fillNormal(noise!.data, 0.1);
     return { encoder_mask: encoder_mask!, decoder_mask: decoder_mask!, noise: noise! };
   };
-  const program = engine.program("train autoencoder", step);
+  const program = engine.program("train autoencoder", step, { parts: autoencoderParts(compressor) });
   let k = 0;
   return {
     run: () => program.run(state, { features, ...draw(), ...adamWInputs(optimizer, 1e-5, ++k) }),
@@ -165,7 +196,9 @@ function trainEmulator(bench: BenchCase, engine: Engine) {
     latents: minmaxLatents([-0.17, 1.83]),
     loss: { ...loss, conservation_weight: 500 },
   };
-  const program = engine.program("train emulator", emulatorTrainStep(setting, optimizer));
+  const program = engine.program("train emulator", emulatorTrainStep(setting, optimizer), {
+    parts: emulatorParts(evolver),
+  });
   const state = engine.state({
     ...moments(evolver.layout.size),
     ...stoichiometry(species),

@@ -13,7 +13,7 @@ import { formatTable } from "../src/commands/tables.ts";
 import { writeFileAtomic } from "../src/formats/atomic-file.ts";
 import { packageVersion } from "../src/version.ts";
 import { CPath } from "./c-path.ts";
-import { type BenchCase, benchModels, cases, prepare } from "./cases.ts";
+import { type BenchCase, benchModels, cases, flopsOf, prepare } from "./cases.ts";
 import { appendHistory, type HistoryEntry, readHistory, slowerThanBefore } from "./history.ts";
 import { type Clock, Peer } from "./peer.ts";
 
@@ -65,7 +65,7 @@ interface Measured {
   /** How many times as fast as the peer: the median over the rounds of the ratio of neighbours. */
   readonly ratio: number | null;
   readonly goal: number | null;
-  /** Of what the peer's library makes of a large product in the same round, at the better of its settings. */
+  /** Of what the peer's library makes of a large product in the same round on as many threads; trainings count their products alone. */
   readonly share: number | null;
   /** Of this process, up to and with this case (resident memory, MB): run a case with --only to have its own. */
   readonly peak_mb: number;
@@ -100,7 +100,7 @@ interface Contender {
 /** The engine asked for, and of inference compiled kernels where they are installed. */
 async function enginesFor(bench: BenchCase): Promise<Contender[]> {
   const requests = [[engineName, asked[engineName]] as const, ["native-c", { engine: "native-c" }] as const];
-  const isInference = bench.flops !== undefined;
+  const isInference = !bench.name.startsWith("train");
   return Promise.all(
     requests.slice(0, isInference && hasKernels ? 2 : 1).flatMap(([path, request]) =>
       threadCounts.map(async (threads) => {
@@ -124,24 +124,23 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
   const all = [...ours, ...inC];
   const runs = repetitions(await ours[0]!.run(1));
   const peers = (peer ? [...new Set([1, cores])] : []).map((threads) => ({ threads, times: [] as number[] }));
-  /** GFLOP/s of a product of the peer's library. */
-  const peaks: number[] = [];
+  const flops = await flopsOf(bench);
+  /** GFLOP/s of a product of the peer's library, by threads, one number a round. */
+  const peaks = new Map(peers.map(({ threads }) => [threads, [] as number[]]));
   for (let round = 0; round < rounds; round++) {
     for (const contender of all) contender.times.push(await contender.run(runs));
     for (const { threads, times } of peers) {
       times.push(middle(await peer!.run({ case: name, batch, steps, threads, runs })));
     }
-    if (!peer || bench.flops === undefined) continue;
-    const products: number[] = [];
-    for (const { threads } of peers) {
-      products.push(...(await peer.run({ case: "sgemm", batch: productSize, steps: 0, threads, runs: 5 })));
+    for (const [threads, gflops] of peaks) {
+      const products = await peer!.run({ case: "sgemm", batch: productSize, steps: 0, threads, runs: 5 });
+      gflops.push((2 * productSize ** 3) / 1e6 / Math.min(...products));
     }
-    peaks.push((2 * productSize ** 3) / 1e6 / Math.min(...products));
   }
   const best = peers.toSorted((a, b) => median(a.times) - median(b.times))[0];
   return all.map(({ path, threads, times, dispose }) => {
     dispose();
-    const milliseconds = median(times);
+    const [milliseconds, peak] = [median(times), peaks.get(threads)];
     const goals = bench.goals ?? {};
     return {
       case: `${name}${steps ? `, ${steps} steps` : ""}, batch ${batch}`,
@@ -153,7 +152,7 @@ async function measure(bench: BenchCase, peer: Peer | null, c: CPath | null): Pr
       peer_milliseconds: best ? median(best.times) : null,
       peer_threads: best?.threads ?? null,
       ratio: best ? median(times.map((time, k) => best.times[k]! / time)) : null,
-      share: peaks.length > 0 ? median(times.map((time, k) => bench.flops! / 1e6 / time / peaks[k]!)) : null,
+      share: peak ? median(times.map((time, k) => flops / 1e6 / time / peak[k]!)) : null,
       goal: (path === engineName ? goals[engineName] : goals.c) ?? null,
       peak_mb: (process.resourceUsage().maxRSS * 1024) / 1e6,
     };
@@ -164,7 +163,7 @@ const peer = Peer.start(values.python, clock);
 const c = CPath.start(benchModels(), values.cc, clock);
 const results: Measured[] = [];
 for (const bench of cases) {
-  if (values.only && !values.only.split(",").some((only) => bench.name.startsWith(only))) continue;
+  if (values.only && !values.only.split(",").some((only) => `${bench.name} ${bench.steps} ${bench.batch}`.startsWith(only))) continue;
   const measured = await measure(bench, peer, c);
   results.push(...measured);
   for (const { case: name, path, threads, milliseconds, ratio, share } of measured) {

@@ -1,15 +1,17 @@
-import { hasRole, unitOfParameter } from "../chemistry/physical-parameters.ts";
-import { PhysicalScaling } from "../chemistry/scaling.ts";
+import { unitOfParameter } from "../chemistry/physical-parameters.ts";
 import { counted } from "../counted.ts";
-import type { CleanData, CleanSplit } from "../data/clean-data.ts";
 import { splitWords } from "../data/splits.ts";
 import { areStepsInput } from "../data/time-steps.ts";
-import { DataError } from "../errors.ts";
-import type { Inference } from "../inference/inference.ts";
-import { trainedRanges } from "../inference/training-facts.ts";
 import type { BaselineChoices } from "./baseline-choices.ts";
-import { errorScale } from "./error-scale.ts";
 import type { PredictionKind } from "./error-types.ts";
+import {
+  checkConditions,
+  type EvaluationRequest,
+  type EvaluationTools,
+  prepare,
+  type Setup,
+  scoredPart,
+} from "./evaluation-setup.ts";
 import {
   type FileReference,
   type Metrics,
@@ -17,62 +19,23 @@ import {
   metricsFormatVersion,
   type TracerSummary,
 } from "./evaluation-types.ts";
-import { EvenChoice } from "./even-choice.ts";
-import type { ConditionAxis, PlaneAxes } from "./failure-maps.ts";
+import type { Findings } from "./findings.ts";
 import { predictionMetrics } from "./prediction-metrics.ts";
-import { reliabilityOf } from "./reliability.ts";
+import { type Reliability, reliabilityOf, reliabilityPart } from "./reliability.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import type { EvaluationSamples, TracerFeatures } from "./sample-types.ts";
-import { type Columns, longest, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
+import { spread, type TracerPlace } from "./tracer-blocks.ts";
 import { shownTracers, tracerSamples } from "./tracer-samples.ts";
-import { meanErrors, TrainingErrors } from "./training-check.ts";
-import { type TrainingKnowledge, trainingPass } from "./training-pass.ts";
+import { meanErrors } from "./training-check.ts";
+import { describedTracers, type TrainingKnowledge, trainingPass } from "./training-pass.ts";
 import { ValidationPass } from "./validation-pass.ts";
 import { conclusionsOf, verdictsOf } from "./verdicts.ts";
 import { intervalsOf, weaknessesOf } from "./weaknesses.ts";
-import { chooseWindows } from "./window-choice.ts";
 
-/** True abundances above count as present. */
-export const floor = 1e-12;
 /** Tracers of the long rollouts and of the perturbed ones. */
 const studiedTracers = 32;
-/** Training tracers that are emulated, to compare with the validation tracers. */
-const emulatedTraining = 16;
-/** Tracers described by a vector in each split, and whose physical histories are kept. */
-const [describedTracers, keptHistories] = [1000, 60];
-
-/** What is evaluated, and how. */
-export interface EvaluationRequest {
-  readonly surrogate: Inference;
-  readonly clean: CleanData;
-  /** Tracers to score instead of the validation tracers. */
-  readonly test?: CleanSplit | null;
-  /** Physical parameters of the data, for a surrogate without emulator. */
-  readonly physical: readonly string[];
-  readonly physicalRanges: Readonly<Record<string, readonly [number, number]>>;
-  /** Species shown in figures in any case. */
-  readonly chosen: readonly string[];
-  /** Tracers to score at most, spread evenly over the ids; null for all. */
-  readonly maxTracers: number | null;
-  /** Rows at most that are scored, and as many of windows, spread evenly over tracers and steps; null for all. */
-  readonly maxRows: number | null;
-  /** Windows at most; null for all. */
-  readonly maxWindows: number | null;
-  readonly seed: number;
-  /** Emulated rows have the totals of the elements and the charge of their start. Default: true. */
-  readonly conserve?: boolean | undefined;
-  /** Refuse conditions outside the trained ranges, instead of telling them. */
-  readonly strict?: boolean | undefined;
-  readonly files: { readonly autoencoder: FileReference; readonly emulator: FileReference | null };
-  readonly version: string;
-}
-
-/** The effects of an evaluation. */
-export interface EvaluationTools {
-  readonly log: (message: string) => void;
-  readonly signal: AbortSignal;
-  readonly now: () => Date;
-}
+/** Scored tracers whose physical histories are kept. */
+const keptHistories = 60;
 
 /** What an evaluation finds: all but the training logs, which are files beside the weights. */
 export interface Evaluation {
@@ -82,28 +45,25 @@ export interface Evaluation {
 
 /**
  * Evaluates a surrogate, with or without emulator, and the baselines on the same rows of validation or test tracers. Both splits are streamed.
+ * @param findings of shards that have looked at the tracers; null: they are looked at now. The figures are the same, bit for bit.
  * @throws DataError where no tracer has two rows, or a value has no logarithm
  */
-export async function evaluateSurrogate(request: EvaluationRequest, tools: EvaluationTools): Promise<Evaluation> {
+export async function evaluateSurrogate(
+  request: EvaluationRequest,
+  tools: EvaluationTools,
+  findings: Findings | null = null,
+): Promise<Evaluation> {
   const started = tools.now().getTime();
   const setup = prepare(request, tools);
-  const { reader, validation, surrogate } = setup;
-  await checkConditions(setup);
+  const { validation, surrogate } = setup;
+  await checkConditions(setup, validation);
   tools.log(`reading ${setup.training.length} training tracers for the baselines, and scoring some of their rows`);
-  const trainingErrors = new TrainingErrors({
-    surrogate,
-    conserve: setup.conserve,
-    choice: setup.trainingChoice,
-    emulated: new Set(spread(setup.training, emulatedTraining)),
-    log10_lower: setup.scale.log10_lower,
-    log10_upper: setup.scale.log10_upper,
-  });
   const knowledge = await trainingPass(setup.trainingReader, setup.training, {
     components: surrogate.latentDim,
     longestRows: setup.longestRows,
     physical: setup.physical,
-    vectors: describedTracers,
-    visit: (block) => trainingErrors.add(block),
+    errors: setup.trainingErrors,
+    findings,
     checkpoint: setup.checkpoint,
   });
   tools.log(`evaluating ${counted(validation.length, `${splitWords[setup.split]} tracer`)}`);
@@ -111,112 +71,26 @@ export async function evaluateSurrogate(request: EvaluationRequest, tools: Evalu
     histories: new Set(spread(validation, keptHistories)),
     vectors: new Set(spread(validation, describedTracers)),
   };
-  const pass = new ValidationPass({ ...setup, knowledge, kept, now: () => tools.now().getTime() });
-  await pass.run(validation);
+  const pass = new ValidationPass({ ...setup, part: scoredPart(setup), findings, knowledge, kept });
+  await pass.run();
   // Of all rows, and of which of them were scored.
   const { all, chosen } = setup.choice;
-  const rows_hash = reader.hash(chosen === all ? [] : ["scored", chosen, request.seed]);
+  const rows_hash = pass.hash(chosen === all ? [] : ["scored", chosen, request.seed]);
   tools.log("rolling out further than trained, and looking at single tracers");
-  const facts = { rows_hash, started };
-  const metrics = await metricsOf(setup, pass, { knowledge, trainingErrors }, facts);
-  return { metrics, samples: await samplesOf(setup, pass, knowledge) };
-}
-
-/** Tells which conditions are outside the trained ranges, or refuses them: before anything is computed. */
-async function checkConditions({ request, tools, surrogate, scored, validation, checkpoint }: Setup): Promise<void> {
-  const names = surrogate.physicalParameters.map(({ name }) => name);
-  if (names.length === 0) return;
-  const ranges = trainedRanges(surrogate);
-  for (const { id, start, rows } of validation) {
-    // The last row's conditions lead nowhere.
-    const physical = new Float32Array((rows - 1) * names.length);
-    scored.read(start, rows - 1, names, physical);
-    for (let row = 0; row < rows - 1; row++) {
-      ranges.add(physical, row * names.length, () => `tracer ${id}, row ${row}`);
-    }
-    await checkpoint();
-  }
-  ranges.tell(tools.log, request.strict === true, `${scored.path}, key ${scored.key}`);
-}
-
-type Setup = ReturnType<typeof prepare>;
-
-function prepare(request: EvaluationRequest, tools: EvaluationTools) {
-  const { surrogate, clean, seed } = request;
-  const emulated = surrogate.physicalParameters;
-  const names = emulated.length > 0 ? emulated.map(({ name }) => name) : request.physical;
-  const ranges = { ...request.physicalRanges, ...Object.fromEntries(emulated.map(({ name, range }) => [name, range])) };
-  const columns: Columns = { species: surrogate.species, physical: names, clipping: surrogate.abundancesClipping };
-  const training = tracerPlaces(clean.train);
-  const split: "val" | "test" = request.test ? "test" : "val";
-  const scored = request.test?.frame ?? clean.val;
-  const usable = tracerPlaces(scored).filter(({ rows }) => rows > 1);
-  if (usable.length === 0) {
-    throw new DataError(`no ${splitWords[split]} tracer has a second row: there is nothing to predict`, {
-      where: `${scored.path}, key ${split}`,
-      fix: "preprocess again with longer tracers, or a smaller train_split",
-    });
-  }
-  const validation = spread(usable, request.maxTracers);
-  const longestRows = Math.max(longest(training), longest(validation));
-  const windows =
-    surrogate.windowSize === null ? null : chooseWindows(validation, surrogate.windowSize, request.maxWindows, seed);
-  const chosenSteps = <List>(counts: readonly (readonly [List, number])[]) =>
-    new EvenChoice(counts, request.maxRows, seed, "scored rows");
-  // Half as many: they are there to be compared with the validation rows.
-  const trainingRows = request.maxRows === null ? null : Math.ceil(request.maxRows / 2);
-  const windowSteps = (surrogate.windowSize ?? 1) - 1;
-  return {
-    request,
-    tools,
-    surrogate,
-    conserve: request.conserve ?? true,
-    choice: chosenSteps(validation.map((place) => [place, place.rows - 1])),
-    trainingChoice: new EvenChoice(
-      training.map((place) => [place, place.rows - 1] as const),
-      trainingRows,
-      seed,
-      "training rows",
-    ),
-    windowChoice: chosenSteps(Array.from({ length: windows?.evaluated ?? 0 }, (_, index) => [index, windowSteps])),
-    split,
-    scored,
-    reader: new TracerReader(scored, columns, true),
-    trainingReader: new TracerReader(clean.train, columns),
-    training,
-    validation,
-    longestRows,
-    scale: errorScale(surrogate.species, columns.clipping, floor, surrogate.elementTable),
-    physical: new PhysicalScaling(names, ranges),
-    ...conditionAxes(names, ranges),
-    windows: windows !== null && windows.evaluated > 0 ? windows : null,
-    checkpoint: async (): Promise<void> => {
-      // Lets a signal be heard between two blocks.
-      await new Promise((resolve) => setImmediate(resolve));
-      tools.signal.throwIfAborted();
-    },
-  };
-}
-
-/** The logarithmic axis of each parameter that has one, and of the plane of density and temperature where there are both. */
-function conditionAxes(
-  names: readonly string[],
-  ranges: Readonly<Record<string, readonly [number, number]>>,
-): { conditions: readonly ConditionAxis[]; axes: PlaneAxes | null } {
-  const conditions = names.flatMap((name, column) => {
-    const [low, high] = (ranges[name] ?? [1, 10]).map(Math.log10) as [number, number];
-    return Number.isFinite(low) ? [{ name, column, low, high }] : [];
-  });
-  const [density, temperature] = (["density", "gas_temperature"] as const).map((role) =>
-    conditions.find(({ name }) => hasRole(name, role)),
+  const reliability = await reliabilityOf(
+    reliabilityPart(surrogate, setup.scored, validation),
+    findings,
+    surrogate.trustLevel,
+    setup.checkpoint,
   );
-  return { conditions, axes: density && temperature ? { density, temperature } : null };
+  const metrics = await metricsOf(setup, pass, { knowledge, reliability }, { rows_hash, started });
+  return { metrics, samples: await samplesOf(setup, pass, knowledge) };
 }
 
 async function metricsOf(
   setup: Setup,
   pass: ValidationPass,
-  { knowledge, trainingErrors }: { knowledge: TrainingKnowledge; trainingErrors: TrainingErrors },
+  { knowledge, reliability }: { knowledge: TrainingKnowledge; reliability: Reliability | null },
   { rows_hash, started }: { rows_hash: string; started: number },
 ): Promise<Metrics> {
   const { request, surrogate, validation, scale, windows, tools } = setup;
@@ -244,8 +118,7 @@ async function metricsOf(
   const intervals = intervalsOf(pass.tracers, predictions, request.seed);
   const { tracers } = pass;
   const conservation_check = pass.conservation.check();
-  const training_check = trainingErrors.check(meanErrors(predictions));
-  const reliability = study && (await reliabilityOf(surrogate, setup.scored, validation, setup.checkpoint));
+  const training_check = setup.trainingErrors.check(meanErrors(predictions));
   return {
     format: metricsFormat,
     format_version: metricsFormatVersion,

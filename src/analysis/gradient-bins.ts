@@ -1,5 +1,5 @@
 import type { ErrorScale } from "./error-scale.ts";
-import type { TracerBlock } from "./tracer-blocks.ts";
+import type { TracerRows } from "./tracer-blocks.ts";
 
 /** Gradients in half decades of dex per year; what is outside counts in the outermost bins. */
 export const gradients = { from: -10, to: 1, perDecade: 2 };
@@ -37,7 +37,7 @@ export function gradientBin(gradient: number): number {
  * @returns      [rows.length, species]
  */
 export function gradientBinsOf(
-  block: TracerBlock,
+  block: TracerRows,
   rows: Int32Array,
   scaled: Float32Array,
   scale: ErrorScale,

@@ -1,8 +1,9 @@
 import type { Frame } from "../data/frame.ts";
 import type { Inference } from "../inference/inference.ts";
 import { meanErrors } from "../inference/state-errors.ts";
-import { tracerGroups } from "../inference/tracer-groups.ts";
+import { plannedGroups } from "../inference/tracer-groups.ts";
 import { trustSignals } from "../models/trust.ts";
+import { arrayOf, type Findings, foundIn, type Part } from "./findings.ts";
 
 /** Errors above are large, dex: a factor of 2. */
 const large = 0.3;
@@ -48,27 +49,46 @@ export interface Reliability {
  * @param runs  the tracers; at most 65,536 states of them, spread evenly
  * @returns     null for a surrogate that is not calibrated
  */
-export async function reliabilityOf(
+export function reliabilityPart(
   surrogate: Inference,
   frame: Frame,
   runs: readonly { readonly start: number; readonly rows: number }[],
+): Part | null {
+  if (surrogate.trustLevel === null) return null;
+  const groups = plannedGroups(frame, surrogate, { mostRows, runs });
+  const { physicalParameters, species } = surrogate;
+  return {
+    name: "reliability",
+    blocks: groups.length,
+    async *look(at) {
+      const { count, steps, physical, starts, truth } = groups[at]!();
+      const { data, trust } = await surrogate.emulate(
+        { data: physical, shape: [count, steps, physicalParameters.length] },
+        { data: starts.map((x) => Math.max(x, 0)), shape: [count, species.length] },
+        { conserve: true, trust: true },
+      );
+      const { expectedError, flags } = trust!;
+      const errors = Float64Array.from(meanErrors(data, truth, surrogate));
+      yield { errors, expected: Float64Array.from(expectedError), flags: Int32Array.from(flags) };
+    },
+  };
+}
+
+/** How far the surrogate's expected errors can be relied on; null without a part. @param level part of the states that are to be covered */
+export async function reliabilityOf(
+  part: Part | null,
+  findings: Findings | null,
+  level: number | null,
   checkpoint: () => Promise<void>,
 ): Promise<Reliability | null> {
-  const { physicalParameters, species, trustLevel } = surrogate;
-  if (trustLevel === null) return null;
+  if (part === null || level === null) return null;
   const [errors, expected, flags]: [number[], number[], number[]] = [[], [], []];
-  for (const { count, steps, physical, starts, truth } of tracerGroups(frame, surrogate, { mostRows, runs })) {
-    const { data, trust } = await surrogate.emulate(
-      { data: physical, shape: [count, steps, physicalParameters.length] },
-      { data: starts.map((x) => Math.max(x, 0)), shape: [count, species.length] },
-      { conserve: true, trust: true },
-    );
-    for (const error of meanErrors(data, truth, surrogate)) errors.push(error);
-    for (const error of trust!.expectedError) expected.push(error);
-    for (const bits of trust!.flags) flags.push(bits);
-    await checkpoint();
+  for await (const [, found] of foundIn(part, findings, checkpoint)) {
+    for (const error of arrayOf(found, "errors", Float64Array)) errors.push(error);
+    for (const error of arrayOf(found, "expected", Float64Array)) expected.push(error);
+    for (const bits of arrayOf(found, "flags", Int32Array)) flags.push(bits);
   }
-  return reliability(errors, expected, flags, trustLevel);
+  return reliability(errors, expected, flags, level);
 }
 
 /** The figures of states, of which each has an error, an expected error, both in dex, and flags. */

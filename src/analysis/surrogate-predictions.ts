@@ -1,6 +1,6 @@
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import type { Inference } from "../inference/inference.ts";
-import type { TracerBlock } from "./tracer-blocks.ts";
+import type { TracerRows } from "./tracer-blocks.ts";
 
 /** Raw latents of every row. @param scaled [rows, species] @returns [rows, latent] */
 export async function encodeRows(surrogate: Inference, scaled: Float32Array): Promise<Float32Array> {
@@ -110,7 +110,7 @@ export interface Stretch {
 
 /** The starts of stretches of a block, each of `steps` steps. @param latents raw, of the rows that they start from, [stretches, latent] */
 export function startsOf(
-  block: TracerBlock,
+  block: TracerRows,
   latents: Float32Array,
   stretches: readonly Stretch[],
   steps: number,
@@ -130,6 +130,6 @@ export function startsOf(
 }
 
 /** The full lengths of a block's tracers, from their first rows. */
-export function wholeTracers({ places }: TracerBlock): Stretch[] {
+export function wholeTracers({ places }: TracerRows): Stretch[] {
   return places.map((_, tracer) => ({ tracer, first: 0 }));
 }

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { AbundanceScaling, type ClippingRange } from "../chemistry/scaling.ts";
 import type { Frame } from "../data/frame.ts";
 import { isRounding } from "../data/value-checks.ts";
@@ -21,7 +21,7 @@ export interface TracerPlace {
 }
 
 /** Tracers of one length. Row t holds the state at t and the conditions that lead to t + 1. */
-export class TracerBlock {
+export interface TracerRows {
   readonly places: readonly TracerPlace[];
   /** Rows of each. */
   readonly rows: number;
@@ -29,6 +29,18 @@ export class TracerBlock {
   readonly times: Float64Array;
   /** In physical units, [tracers, rows, physical]. */
   readonly physical: Float32Array;
+  /** Scaled abundances of some rows, counted through all tracers. @returns [rows.length, species] */
+  scaledRows(rows: ArrayLike<number>): Float32Array;
+}
+
+/** Tracers as they are read. */
+export class TracerBlock implements TracerRows {
+  readonly places: readonly TracerPlace[];
+  readonly rows: number;
+  readonly times: Float64Array;
+  readonly physical: Float32Array;
+  /** sha256 of each tracer's id, length and values, [tracers, 8]; empty where the reader makes none. */
+  readonly digests: Int32Array;
   /** As read, [tracers, rows, stride]: linear abundances first, which are scaled only where they are asked for. */
   readonly #raw: Float32Array;
   readonly #stride: number;
@@ -36,8 +48,14 @@ export class TracerBlock {
   readonly #scaling: AbundanceScaling;
 
   /** @param raw [tracers, rows, species, then physical parameters, then time]: kept */
-  constructor(places: readonly TracerPlace[], raw: Float32Array, columns: Columns, scaling: AbundanceScaling) {
+  constructor(
+    places: readonly TracerPlace[],
+    raw: Float32Array,
+    columns: Columns,
+    { scaling, digests }: { readonly scaling: AbundanceScaling; readonly digests: Int32Array },
+  ) {
     const { rows } = places[0]!;
+    this.digests = digests;
     const [species, physical] = [columns.species.length, columns.physical.length];
     const all = places.length * rows;
     [this.places, this.rows, this.#raw, this.#scaling] = [places, rows, raw, scaling];
@@ -51,7 +69,6 @@ export class TracerBlock {
     }
   }
 
-  /** Scaled abundances of some rows, counted through all tracers. @returns [rows.length, species] */
   scaledRows(rows: ArrayLike<number>): Float32Array {
     const width = this.#species;
     const out = new Float32Array(rows.length * width);
@@ -87,6 +104,9 @@ const bitsOfInfinity = 0x7f80_0000;
 /** Abundances that are held at once, rows × species: 16 MB. */
 export const valuesAtOnce = 2 ** 22;
 
+/** Tracers that are looked at together at most, or more until there are so many rows: more gain nothing, and fewer are easier to share out. */
+const [tracersAtOnce, rowsAtOnce] = [8, 1024];
+
 /** The tracers of a split in its order. Text ids are replaced by their rank. */
 export function tracerPlaces(frame: Frame): TracerPlace[] {
   const { values, codes } = frame.labels("Model");
@@ -114,31 +134,44 @@ export class TracerReader {
   /** Of the columns, in the order of a block's rows. */
   readonly #names: readonly string[];
   readonly scaling: AbundanceScaling;
-  readonly #hash: Hash | null;
+  readonly #isHashed: boolean;
+  #buffer = new Float32Array(0);
 
-  /** @param isHashed whether `hash` will be asked for: it takes a good part of the reading's time */
+  /** @param isHashed whether blocks have digests: they take a good part of the reading's time */
   constructor(frame: Frame, columns: Columns, isHashed = false) {
     this.columns = columns;
     this.#frame = frame;
     this.#names = [...columns.species, ...columns.physical, "Time"];
     this.scaling = new AbundanceScaling(columns.clipping);
-    this.#hash = isHashed ? createHash("sha256").update(JSON.stringify([columns.species, columns.physical])) : null;
+    this.#isHashed = isHashed;
   }
 
-  /** @param places those to read; a block's abundances are valid until the next one is asked for */
-  *blocks(places: readonly TracerPlace[]): Generator<TracerBlock> {
+  /** Tracers of one length that are read together, shorter ones first: the same however many processes share them. */
+  plan(places: readonly TracerPlace[]): (readonly TracerPlace[])[] {
     const sorted = places.toSorted((a, b) => a.rows - b.rows || a.start - b.start);
-    let raw = new Float32Array(0);
+    const plan: TracerPlace[][] = [];
     for (let from = 0; from < sorted.length; ) {
       const { rows } = sorted[from]!;
-      const most = Math.max(1, Math.floor(valuesAtOnce / (rows * this.columns.species.length)));
+      const fitting = Math.max(1, Math.floor(valuesAtOnce / (rows * this.columns.species.length)));
+      const most = Math.min(Math.max(tracersAtOnce, Math.ceil(rowsAtOnce / rows)), fitting);
       let to = from + 1;
       while (to < sorted.length && to - from < most && sorted[to]!.rows === rows) to += 1;
-      const size = (to - from) * rows * this.#names.length;
-      if (raw.length < size) raw = new Float32Array(size);
-      yield this.#readInto(raw.subarray(0, size), sorted.slice(from, to));
+      plan.push(sorted.slice(from, to));
       from = to;
     }
+    return plan;
+  }
+
+  /** Reads tracers of one length; their abundances are valid until the next block is asked for. */
+  block(places: readonly TracerPlace[]): TracerBlock {
+    const size = places.length * places[0]!.rows * this.#names.length;
+    if (this.#buffer.length < size) this.#buffer = new Float32Array(size);
+    return this.#readInto(this.#buffer.subarray(0, size), places);
+  }
+
+  /** All of them, block by block. */
+  *blocks(places: readonly TracerPlace[]): Generator<TracerBlock> {
+    for (const together of this.plan(places)) yield this.block(together);
   }
 
   /** Reads tracers of one length. */
@@ -149,13 +182,19 @@ export class TracerReader {
   #readInto(raw: Float32Array, places: readonly TracerPlace[]): TracerBlock {
     const { rows } = places[0]!;
     const size = rows * this.#names.length;
+    const digests = new Int32Array(this.#isHashed ? 8 * places.length : 0);
     for (const [k, { start, id }] of places.entries()) {
       const own = raw.subarray(k * size, (k + 1) * size);
       this.#frame.read(start, rows, this.#names, own);
       this.#check(own, start);
-      this.#hash?.update(JSON.stringify([id, rows])).update(own);
+      if (!this.#isHashed) continue;
+      const digest = createHash("sha256")
+        .update(JSON.stringify([id, rows]))
+        .update(own)
+        .digest();
+      new Uint8Array(digests.buffer, 32 * k, 32).set(digest);
     }
-    return new TracerBlock(places, raw, this.columns, this.scaling);
+    return new TracerBlock(places, raw, this.columns, { scaling: this.scaling, digests });
   }
 
   /** @throws DataError naming the row and the column of a value that has no logarithm */
@@ -183,20 +222,12 @@ export class TracerReader {
       fix: "preprocess the raw file again, or take the tracer out",
     });
   }
-
-  /** sha256 of the columns, ids, lengths and values of everything read so far, in its order, and of what else is given. */
-  hash(others: readonly (string | number)[] = []): string {
-    if (this.#hash === null) throw new Error("this reader makes no hash");
-    const all = this.#hash.copy();
-    if (others.length > 0) all.update(JSON.stringify(others));
-    return all.digest("hex");
-  }
 }
 
 /** The part of a block's array that belongs to tracer k. */
 export function partOf<T extends Float32Array | Float64Array | Uint8Array>(
   array: T,
-  { places }: TracerBlock,
+  { places }: Pick<TracerRows, "places">,
   k: number,
 ): T {
   const size = array.length / places.length;

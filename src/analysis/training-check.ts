@@ -4,6 +4,7 @@ import { gathered, joined, placesOf } from "./chosen-steps.ts";
 import { cappedDex, relativeOfDex } from "./error-groups.ts";
 import type { Metrics } from "./evaluation-types.ts";
 import type { EvenChoice } from "./even-choice.ts";
+import { arrayOf, type Found } from "./findings.ts";
 import {
   decodeKept,
   decodeRows,
@@ -13,7 +14,7 @@ import {
   startsOf,
   stateWidth,
 } from "./surrogate-predictions.ts";
-import type { TracerBlock, TracerPlace } from "./tracer-blocks.ts";
+import type { TracerBlock, TracerPlace, TracerRows } from "./tracer-blocks.ts";
 import type { FarOffSpecies, TrainingCheck } from "./verdict-types.ts";
 
 /** A value further off than that is far off; a species' mean relative error above that is too large. */
@@ -52,18 +53,67 @@ export class TrainingErrors {
     this.#farOff = new Float64Array(tools.surrogate.species.length);
   }
 
-  async add(block: TracerBlock): Promise<void> {
-    const { surrogate, choice } = this.#tools;
-    const chosen = joined(block.places.map((place) => choice.of(place)));
-    if (chosen.steps.length > 0) {
-      const rows = placesOf(chosen, (k) => k * block.rows);
-      const truth = block.scaledRows(rows);
-      this.#compare(await decodeRows(surrogate, await encodeRows(surrogate, truth)), truth, block, rows);
+  /** Predicts what is scored of a block. @returns it, scaled, and the rows that it is to be compared with */
+  async look(block: TracerBlock): Promise<{ readonly rows: Int32Array; readonly predicted: Found }> {
+    const { surrogate, conserve } = this.#tools;
+    const rows = this.#reconstructedRows(block);
+    const found: Record<string, Float32Array> = {};
+    if (rows.length > 0)
+      found.reconstructed = await decodeRows(surrogate, await encodeRows(surrogate, block.scaledRows(rows)));
+    const { stretches, some, firsts, compared } = this.#emulatedRows(block);
+    if (compared.length > 0) {
+      const starts = block.scaledRows(firsts);
+      const latents = await encodeRows(surrogate, starts);
+      const steps = block.rows - 1;
+      const rolled = await rolloutLatents(surrogate, startsOf(block, latents, stretches, steps));
+      const states = gathered(
+        rolled,
+        placesOf(some, (k) => k * steps - 1),
+        stateWidth(surrogate),
+      );
+      const totals = conserve ? startsByRow(starts, some.starts) : null;
+      found.emulated = (await decodeKept(surrogate, states, totals)).scaled;
     }
-    if (surrogate.windowSize !== null) await this.#emulate(block);
+    return { predicted: found, rows: Int32Array.from([...rows, ...compared]) };
   }
 
-  #compare(predicted: Float32Array, truth: Float32Array, block: TracerBlock, rows: Int32Array): void {
+  /** @param found what `look` gave */
+  add(block: TracerRows, found: Found): void {
+    const rows = this.#reconstructedRows(block);
+    if (rows.length > 0)
+      this.#compare(arrayOf(found, "reconstructed", Float32Array), block.scaledRows(rows), block, rows);
+    const { stretches, compared } = this.#emulatedRows(block);
+    if (compared.length === 0) return;
+    const { log10_lower, log10_upper } = this.#tools;
+    const predicted = arrayOf(found, "emulated", Float32Array);
+    const truth = block.scaledRows(compared);
+    for (let at = 0; at < truth.length; at++) {
+      this.#emulated.dex += Math.abs(cappedDex((predicted[at]! - truth[at]!) * (log10_upper - log10_lower)));
+    }
+    this.#emulated.tracers += stretches.length;
+    this.#emulated.rows += compared.length;
+  }
+
+  #reconstructedRows({ places, rows }: TracerRows): Int32Array {
+    return placesOf(joined(places.map((place) => this.#tools.choice.of(place))), (k) => k * rows);
+  }
+
+  /** The tracers of a block that are emulated, the steps that are decoded of each, and the rows that are compared with them. */
+  #emulatedRows(block: TracerRows) {
+    const { surrogate, emulated } = this.#tools;
+    const isLeft = surrogate.windowSize === null;
+    const stretches = block.places.flatMap((place, tracer) =>
+      !isLeft && emulated.has(place) ? [{ tracer, first: 0 }] : [],
+    );
+    const steps = block.rows - 1;
+    const count = Math.min(steps, decodedRows);
+    const spread = Int32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * steps) / count));
+    const some = joined(stretches.map(() => spread));
+    const firsts = stretches.map(({ tracer }) => tracer * block.rows);
+    return { stretches, some, firsts, compared: placesOf(some, (k) => firsts[k]!) };
+  }
+
+  #compare(predicted: Float32Array, truth: Float32Array, block: TracerRows, rows: Int32Array): void {
     const { log10_lower, log10_upper } = this.#tools;
     const span = log10_upper - log10_lower;
     const width = this.#relative.length;
@@ -87,33 +137,6 @@ export class TrainingErrors {
       });
     }
     this.#rows += rows.length;
-  }
-
-  async #emulate(block: TracerBlock): Promise<void> {
-    const { surrogate, conserve, emulated, log10_lower, log10_upper } = this.#tools;
-    const stretches = block.places.flatMap((place, tracer) => (emulated.has(place) ? [{ tracer, first: 0 }] : []));
-    const steps = block.rows - 1;
-    if (stretches.length === 0 || steps === 0) return;
-    const firsts = stretches.map(({ tracer }) => tracer * block.rows);
-    const starts = block.scaledRows(firsts);
-    const latents = await encodeRows(surrogate, starts);
-    const rolled = await rolloutLatents(surrogate, startsOf(block, latents, stretches, steps));
-    const count = Math.min(steps, decodedRows);
-    const spread = Int32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * steps) / count));
-    const some = joined(stretches.map(() => spread));
-    const states = gathered(
-      rolled,
-      placesOf(some, (k) => k * steps - 1),
-      stateWidth(surrogate),
-    );
-    const kept = conserve ? startsByRow(starts, some.starts) : null;
-    const { scaled: predicted } = await decodeKept(surrogate, states, kept);
-    const truth = block.scaledRows(placesOf(some, (k) => firsts[k]!));
-    for (let at = 0; at < truth.length; at++) {
-      this.#emulated.dex += Math.abs(cappedDex((predicted[at]! - truth[at]!) * (log10_upper - log10_lower)));
-    }
-    this.#emulated.tracers += stretches.length;
-    this.#emulated.rows += some.steps.length;
   }
 
   /** Null where no training tracer has a second row. */
@@ -155,7 +178,7 @@ export function meanErrors({ reconstruction, emulation }: Metrics["predictions"]
   return { reconstruction: reconstruction!.overall.all.dex.mean, emulation: emulation?.overall.all.dex.mean ?? null };
 }
 
-type Found = Omit<TrainingCheck, "findings">;
+type Figures = Omit<TrainingCheck, "findings">;
 
 /** The numbers in a sentence, beside those of the validation tracers. */
 export function describeTraining(
@@ -175,12 +198,12 @@ export function describeTraining(
 }
 
 /** What is worse than it should be, in sentences. @param species how many there are */
-export function findingsOf(found: Found, species: number, validation: MeanErrors): string[] {
+export function findingsOf(found: Figures, species: number, validation: MeanErrors): string[] {
   return [...valueFindings(found, species), ...splitFindings(found, validation)];
 }
 
 /** Values far off, and the species whose mean relative error they rule. */
-function valueFindings({ rows, reconstruction }: Found, species: number): string[] {
+function valueFindings({ rows, reconstruction }: Figures, species: number): string[] {
   const { worst, far_off_values, far_off_species, over_species } = reconstruction;
   if (far_off_values === 0) return [];
   const bad = worst.filter(({ mean_relative }) => mean_relative > largestMeanRelative);
@@ -206,7 +229,7 @@ function describeWorst({ species, dex: size, tracer, time_yr, true_log10, predic
 }
 
 /** Where training and validation are further apart than they should be. */
-function splitFindings({ reconstruction, emulation }: Found, validation: MeanErrors): string[] {
+function splitFindings({ reconstruction, emulation }: Figures, validation: MeanErrors): string[] {
   const pairs = [
     ["reconstruction", reconstruction.mean_dex, validation.reconstruction],
     ["emulation", emulation?.mean_dex ?? null, validation.emulation],

@@ -1,30 +1,21 @@
+import { createHash, type Hash } from "node:crypto";
 import { AbundanceScaling, type PhysicalScaling } from "../chemistry/scaling.ts";
 import { areStepsInput } from "../data/time-steps.ts";
 import type { Inference } from "../inference/inference.ts";
 import { borrowedRows, persistence } from "./baselines.ts";
-import { type ChosenSteps, gathered, joined, placesOf } from "./chosen-steps.ts";
+import { type ChosenSteps, gathered } from "./chosen-steps.ts";
 import { ConservationSums } from "./conservation-check.ts";
 import type { ErrorScale } from "./error-scale.ts";
 import type { PredictionKind } from "./error-types.ts";
 import type { TracerSummary } from "./evaluation-types.ts";
 import type { EvenChoice } from "./even-choice.ts";
 import { type ConditionAxis, FailureMapSums, type MappedRows, type PlaneAxes } from "./failure-maps.ts";
+import { arrayOf, type Findings, type Found, foundIn, restored } from "./findings.ts";
 import { gradientBinsOf } from "./gradient-bins.ts";
 import { DensityPlotSums, LogHistogram } from "./histograms.ts";
 import { PredictionErrors, type ScoredRows } from "./prediction-errors.ts";
-import {
-  type DecodedRows,
-  decodeKept,
-  decodeRows,
-  encodeRows,
-  rolloutLatents,
-  type Stretch,
-  startsByRow,
-  startsOf,
-  stateWidth,
-  wholeTracers,
-} from "./surrogate-predictions.ts";
-import { partOf, type TracerBlock, type TracerPlace, type TracerReader, valuesAtOnce } from "./tracer-blocks.ts";
+import { firstRows, type ScoredPart, scoredSteps } from "./scored-part.ts";
+import { partOf, type TracerPlace, type TracerReader, type TracerRows } from "./tracer-blocks.ts";
 import {
   addParameters,
   finalDensity,
@@ -34,15 +25,15 @@ import {
   tracerVector,
 } from "./training-pass.ts";
 import { someRows, type TrueRows, trueRows } from "./true-rows.ts";
-import type { WindowChoice } from "./window-choice.ts";
 
 const [densityBins, historyRows] = [120, 300];
 
 /** What the validation pass needs. */
 export interface ValidationTools {
+  readonly part: ScoredPart;
+  /** Null where the tracers are looked at now. */
+  readonly findings: Findings | null;
   readonly surrogate: Inference;
-  /** Emulated rows have the totals of the elements and the charge of their start. */
-  readonly conserve: boolean;
   readonly reader: TracerReader;
   /** Reads training tracers, for the nearest history. */
   readonly trainingReader: TracerReader;
@@ -52,17 +43,12 @@ export interface ValidationTools {
   readonly axes: PlaneAxes | null;
   /** Of each physical parameter. */
   readonly conditions: readonly ConditionAxis[];
-  /** Null without an emulator, and where no tracer has the rows of a window. */
-  readonly windows: WindowChoice | null;
-  /** The steps to score, counted from 0: of the tracers, and of the windows in the order in which they come. */
+  /** The steps to score, counted from 0. */
   readonly choice: EvenChoice<TracerPlace>;
-  readonly windowChoice: EvenChoice<number>;
   readonly longestRows: number;
   /** Tracers whose physical histories and vectors are kept. */
   readonly kept: { readonly histories: ReadonlySet<TracerPlace>; readonly vectors: ReadonlySet<TracerPlace> };
   readonly checkpoint: () => Promise<void>;
-  /** Milliseconds. */
-  readonly now: () => number;
 }
 
 /** A tracer's physical history, thinned. */
@@ -72,7 +58,7 @@ export interface KeptHistory {
   readonly physical: readonly (readonly number[])[];
 }
 
-/** Runs every prediction over the validation tracers, block by block, and sums up what is asked of each. */
+/** Sums up what is asked of each prediction of the scored tracers, block by block, and holds baselines beside them. */
 export class ValidationPass {
   readonly errors = new Map<PredictionKind, PredictionErrors>();
   readonly maps = new Map<"reconstruction" | "emulation", FailureMapSums>();
@@ -85,52 +71,58 @@ export class ValidationPass {
   /** Of the emulation of full lengths, of which the scored rows are decoded; without the first call, which prepares the engine. */
   emulationSeconds = 0;
   readonly #tools: ValidationTools;
-  #isPrepared = false;
-  #windowsSeen = 0;
+  readonly #hash: Hash;
 
   constructor(tools: ValidationTools) {
     this.#tools = tools;
     this.conservation = new ConservationSums(tools.surrogate);
-    this.parameters = tools.reader.columns.physical.map(() => new LogHistogram());
+    const { species, physical } = tools.reader.columns;
+    this.parameters = physical.map(() => new LogHistogram());
+    this.#hash = createHash("sha256").update(JSON.stringify([species, physical]));
   }
 
-  async run(places: readonly TracerPlace[]): Promise<void> {
-    for (const block of this.#tools.reader.blocks(places)) {
-      await this.#block(block);
-      await this.#tools.checkpoint();
+  async run(): Promise<void> {
+    const { part, findings, checkpoint } = this.#tools;
+    for await (const [at, found] of foundIn(part, findings, checkpoint)) {
+      if (found.windows) this.#windows(found);
+      else this.#block(restored(part.plan[at]!, found), found);
     }
   }
 
-  async #block(block: TracerBlock): Promise<void> {
-    const { surrogate, windows } = this.#tools;
+  /** sha256 of the columns, and of the sha256 of each tracer's id, length and values in their order; and of what else is given. */
+  hash(others: readonly (string | number)[]): string {
+    const all = this.#hash.copy();
+    if (others.length > 0) all.update(JSON.stringify(others));
+    return all.digest("hex");
+  }
+
+  #block(block: TracerRows, found: Found): void {
+    this.#hash.update(arrayOf(found, "digests", Int32Array));
     const scored = this.#scoredRows(block);
     const sums: Errors[] = block.places.map(() => ({}));
     if (scored.rows.length > 0) {
-      const latents = await encodeRows(surrogate, scored.truth.scaled);
-      this.#score("reconstruction", await decodeRows(surrogate, latents), scored, sums);
-      if (surrogate.windowSize !== null) {
-        this.#score("emulation", await this.#emulate(block, scored), scored, sums);
-      }
+      for (const kind of ["reconstruction", "emulation"] as const)
+        if (found[kind]) this.#score(kind, arrayOf(found, kind, Float32Array), scored, sums);
+      if (found.correction) this.#checkConservation(scored, found);
+      this.emulationSeconds += arrayOf(found, "emulation_seconds", Float64Array)[0] ?? 0;
       this.#baselines(block, scored, sums);
     }
-    if (windows !== null) await this.#windows(block, windows);
     this.#keep(block, scored, sums);
   }
 
   /** The rows of a block that are scored. */
-  #scoredRows(block: TracerBlock): ScoredBlock {
+  #scoredRows(block: TracerRows): ScoredBlock {
     const { scale, choice } = this.#tools;
-    const chosen = joined(block.places.map((place) => choice.of(place)));
-    const rows = placesOf(chosen, (k) => k * block.rows);
+    const chosen = scoredSteps(block, choice);
+    const { rows } = chosen;
     const truth = trueRows(block.scaledRows(rows), scale);
     const parameters = block.physical.length / block.times.length;
     return {
       ...chosen,
       ids: block.places.map(({ id }) => id),
-      rows,
       truth,
       times: Float64Array.from(rows, (row) => block.times[row]!),
-      first: block.scaledRows(block.places.map((_, k) => k * block.rows)),
+      first: block.scaledRows(firstRows(block)),
       conditions: gathered(
         block.physical,
         rows.map((row) => row - 1),
@@ -140,38 +132,11 @@ export class ValidationPass {
     };
   }
 
-  /** Emulates whole tracers, and decodes what is scored of them. */
-  async #emulate(block: TracerBlock, scored: ScoredBlock): Promise<Float32Array> {
-    const { surrogate, now, conserve } = this.#tools;
-    const steps = block.rows - 1;
-    const latents = await encodeRows(surrogate, scored.first);
-    const starts = startsOf(block, latents, wholeTracers(block), steps);
-    const places = placesOf(scored, (k) => k * steps - 1);
-    const kept = conserve ? startsByRow(scored.first, scored.starts) : null;
-    const emulate = async (): Promise<DecodedRows & { states: Float32Array }> => {
-      const states = gathered(await rolloutLatents(surrogate, starts), places, stateWidth(surrogate));
-      return { states, ...(await decodeKept(surrogate, states, kept)) };
-    };
-    if (!this.#isPrepared) await emulate();
-    this.#isPrepared = true;
-    const started = now();
-    const emulated = await emulate();
-    this.emulationSeconds += (now() - started) / 1000;
-    if (emulated.correction)
-      await this.#checkConservation(scored, emulated.states, emulated.linear, emulated.correction);
-    return emulated.scaled;
-  }
-
   /** Tracer by tracer, beside what was decoded. */
-  async #checkConservation(
-    { first, starts, truth }: ScoredBlock,
-    states: Float32Array,
-    after: Float32Array,
-    correction: Float32Array,
-  ): Promise<void> {
+  #checkConservation({ first, starts, truth }: ScoredBlock, found: Found): void {
     const { surrogate } = this.#tools;
     const width = surrogate.species.length;
-    const { linear: before } = await decodeKept(surrogate, states, null);
+    const [before, after] = [arrayOf(found, "before", Float32Array), arrayOf(found, "after", Float32Array)];
     const start = new Float32Array(width);
     for (let k = 0; k + 1 < starts.length; k++) {
       const [from, to] = [starts[k]!, starts[k + 1]!];
@@ -183,42 +148,20 @@ export class ValidationPass {
         before: rows(before),
         after: rows(after),
         truth: rows(truth.scaled),
-        correction: correction.subarray(from, to),
+        correction: arrayOf(found, "correction", Float32Array).subarray(from, to),
       });
     }
   }
 
-  /** Windows of a block's tracers, as many at once as fit. */
-  async #windows(block: TracerBlock, windows: WindowChoice): Promise<void> {
-    const { surrogate, scale, windowChoice, conserve } = this.#tools;
-    const steps = surrogate.windowSize! - 1;
-    const stretches = block.places.flatMap((place, tracer): Stretch[] =>
-      windows.of(place).map((first) => ({ tracer, first })),
-    );
-    const most = Math.max(1, Math.floor(valuesAtOnce / (steps * surrogate.species.length)));
-    for (let from = 0; from < stretches.length; from += most) {
-      const part = stretches.slice(from, from + most);
-      const first = Int32Array.from(part, (stretch) => stretch.tracer * block.rows + stretch.first);
-      const firsts = block.scaledRows(first);
-      const latents = await encodeRows(surrogate, firsts);
-      const rolled = await rolloutLatents(surrogate, startsOf(block, latents, part, steps));
-      const chosen = joined(part.map((_, i) => windowChoice.of(this.#windowsSeen + i)));
-      this.#windowsSeen += part.length;
-      if (chosen.steps.length === 0) continue;
-      const places = placesOf(chosen, (i) => i * steps - 1);
-      const rows = placesOf(chosen, (i) => first[i]!);
-      const kept = conserve ? startsByRow(firsts, chosen.starts) : null;
-      const { scaled } = await decodeKept(surrogate, gathered(rolled, places, stateWidth(surrogate)), kept);
-      this.#errorsOf("windows").add(scaled, {
-        truth: trueRows(block.scaledRows(rows), scale),
-        steps: chosen.steps,
-        times: Float64Array.from(rows, (row, i) => block.times[row]! - block.times[row - chosen.steps[i]!]!),
-      });
-      await this.#tools.checkpoint();
-    }
+  #windows(found: Found): void {
+    this.#errorsOf("windows").add(arrayOf(found, "windows", Float32Array), {
+      truth: trueRows(arrayOf(found, "truth", Float32Array), this.#tools.scale),
+      steps: arrayOf(found, "steps", Int32Array),
+      times: arrayOf(found, "times", Float64Array),
+    });
   }
 
-  #baselines(block: TracerBlock, scored: ScoredBlock, sums: readonly Errors[]): void {
+  #baselines(block: TracerRows, scored: ScoredBlock, sums: readonly Errors[]): void {
     const { knowledge, trainingReader, physical } = this.#tools;
     const { components, linear, mean, nearest, places } = knowledge;
     const conditions = scaledPhysical(block, physical);
@@ -273,7 +216,7 @@ export class ValidationPass {
     );
   }
 
-  #keep(block: TracerBlock, { starts }: ScoredBlock, sums: readonly Errors[]): void {
+  #keep(block: TracerRows, { starts }: ScoredBlock, sums: readonly Errors[]): void {
     const { kept, knowledge, reader } = this.#tools;
     const { physical } = reader.columns;
     addParameters(this.parameters, block.physical);
@@ -333,7 +276,7 @@ function meanScores(features: readonly number[], count: number): number[] {
   });
 }
 
-function keptHistory(block: TracerBlock, k: number): KeptHistory {
+function keptHistory(block: TracerRows, k: number): KeptHistory {
   const [times, physical] = [partOf(block.times, block, k), partOf(block.physical, block, k)];
   const width = physical.length / block.rows;
   const stride = Math.ceil(block.rows / historyRows);

@@ -15,9 +15,11 @@ import {
   type StepFunction,
   type Targets,
 } from "./engine.ts";
-import { encodeOnnx } from "./onnx-model.ts";
+import { encodeOnnx, type OnnxGraph } from "./onnx-model.ts";
 import type { OnnxRuntime } from "./onnx-runtime.ts";
 import { PackedProgram } from "./packed-program.ts";
+import { PartSums } from "./part-sums.ts";
+import { cutStep, hasSumsOfSums, mergedParts, partsOf, type RecordedPart } from "./parts.ts";
 import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
 import { type Prepared, SessionCache } from "./session-cache.ts";
 import { type WebGpu, webGpuBlocks, webGpuLimits } from "./webgpu.ts";
@@ -31,6 +33,8 @@ export interface CompiledOptions {
   readonly fallback: () => Promise<Engine>;
   /** Told which step runs eagerly, and the kernel that is to blame. */
   readonly note: (message: string) => void;
+  /** Numbers that a step with a batch may make for one part of it, if not as many as are best (`parts.ts`): for tests. */
+  readonly numbersAtOnce?: number;
 }
 
 /** All models of the package together need some twenty: lengths of rollouts, each for few and for many trajectories. */
@@ -58,11 +62,11 @@ export class CompiledEngine implements Engine {
   }
 
   program(name: string, step: StepFunction, options: ProgramOptions = {}): Program {
-    const { frozen = false, prepare, batch } = options;
+    const { frozen = false, prepare, batch, parts } = options;
     const whole: StepFunction = prepare ? (state, inputs) => step(prepare(state), inputs) : step;
     const bind = (step: StepFunction): Program => {
       this.#programs += 1;
-      const source: StepToCompile = { id: `${this.#programs} `, name, step, frozen, batch };
+      const source: StepToCompile = { id: `${this.#programs} `, name, step, frozen, batch, parts };
       return new CompiledProgram(source, this.#sessions, this.#runtime, this.#options);
     };
     const { device } = this.#options;
@@ -83,6 +87,7 @@ interface StepToCompile {
   readonly step: StepFunction;
   readonly frozen: boolean;
   readonly batch: ProgramOptions["batch"];
+  readonly parts: ProgramOptions["parts"];
 }
 
 class CompiledProgram implements Program {
@@ -121,7 +126,7 @@ class CompiledProgram implements Program {
     const threads = isSmall(product * batchSize(inputs, batch)) ? 1 : this.#options.threads;
     return this.#sessions.use(
       `${id}${threads} ${shape}`,
-      () => this.#prepare(recording(), threads),
+      () => this.#prepare(recording(), threads, { state, inputs: shapesOf(inputs) }),
       (runner) => runner.run(state, inputs, targets),
     );
   }
@@ -131,13 +136,13 @@ class CompiledProgram implements Program {
   }
 
   /** @returns null where the step has to run eagerly */
-  #record(state: CompiledState, inputs: Shapes): Recording | null {
+  #record(state: CompiledState, inputs: Shapes, share = 1): Recording | null {
     const { name, step, frozen, batch } = this.#source;
     const limits = this.#options.device && webGpuLimits;
     const record = (shapes: Shapes): Recording =>
       frozen
         ? recordStep(name, step, {}, shapes, { frozen: state.constants(), limits })
-        : recordStep(name, step, state.shapes, shapes, { limits });
+        : recordStep(name, step, state.shapes, shapes, { limits, share });
     try {
       return batch ? recordAnyBatch(record, inputs, batch) : record(inputs);
     } catch (error) {
@@ -147,12 +152,16 @@ class CompiledProgram implements Program {
     }
   }
 
-  async #prepare(recording: Recording | null, threads: number): Promise<Runner> {
+  async #prepare(recording: Recording | null, threads: number, given: Given): Promise<Runner> {
     if (!recording) return this.#eagerRunner(await this.#options.fallback());
+    const parted = await this.#partedRunner(recording, threads, given);
+    return parted ?? this.#sessionRunner(await this.#session(recording.graph, threads), recording);
+  }
+
+  async #session(graph: OnnxGraph, threads: number): Promise<InferenceSession> {
     const { device } = this.#options;
-    const { graph } = recording;
     const places = graph.outputs.map(({ name }) => [name, name.startsWith("next:") ? "gpu-buffer" : "cpu"] as const);
-    const session = await this.#runtime.InferenceSession.create(encodeOnnx(graph, packageVersion), {
+    return this.#runtime.InferenceSession.create(encodeOnnx(graph, packageVersion), {
       executionProviders: [device ? "webgpu" : "cpu"],
       ...(device && { preferredOutputLocation: Object.fromEntries(places) }),
       intraOpNumThreads: threads,
@@ -160,8 +169,60 @@ class CompiledProgram implements Program {
       logSeverityLevel: 3,
       // An arena keeps a block for every size that it has met; it is worth it where there is one size.
       enableCpuMemArena: this.#source.batch === undefined,
+      // A pattern of all arrays is laid out in one block, which comes on top of what the first run took.
+      enableMemPattern: device !== undefined,
     });
-    return this.#sessionRunner(session, recording);
+  }
+
+  /** Of a step whose batch is large, in parts; null where it is done in one piece, as on a GPU, which wants it so. */
+  async #partedRunner(whole: Recording, threads: number, { state, inputs }: Given): Promise<Runner | null> {
+    const { parts: dimensions } = this.#source;
+    if (!dimensions || this.#options.device) return null;
+    const [name, dimension] = Object.entries(dimensions).find(([name]) => name in inputs)!;
+    const items = inputs[name]![dimension]!;
+    const record = (count: number): Recording => {
+      const cut = Object.entries(inputs).map(([name, shape]) => {
+        const dimension = dimensions[name];
+        return [name, dimension === undefined ? shape : shape.with(dimension, count)] as const;
+      });
+      return this.#record(state, Object.fromEntries(cut), count / items)!;
+    };
+    const parts = partsOf(whole, items, record, this.#options.numbersAtOnce);
+    if (parts.length === 1) return null;
+    if (hasSumsOfSums(parts[0]!.recording.graph)) {
+      const graph = mergedParts(parts, whole.graph, dimensions);
+      return this.#sessionRunner(await this.#session(graph, threads), whole);
+    }
+    return this.#summingRunner(parts, threads, dimensions);
+  }
+
+  /** One part after another, then what follows their sums: as much memory as one part takes. */
+  async #summingRunner(
+    parts: readonly RecordedPart[],
+    threads: number,
+    dimensions: Readonly<Record<string, number>>,
+  ): Promise<Runner> {
+    const ofPart = new Set(Object.keys(dimensions).map((name) => `input:${name}`));
+    const cuts = new Map(parts.map(({ recording }) => [recording, cutStep(recording, ofPart)]));
+    const sessions = new Map<Recording, InferenceSession>();
+    for (const [recording, { each }] of cuts) sessions.set(recording, await this.#session(each, threads));
+    const sums = new PartSums(
+      this.#runtime,
+      parts.map(({ recording, ...part }) => {
+        const sums = cuts.get(recording)!.each.outputs.map(({ name }) => name);
+        return { ...part, session: sessions.get(recording)!, sums };
+      }),
+      dimensions,
+    );
+    const { recording } = parts[0]!;
+    const last = this.#sessionRunner(await this.#session(cuts.get(recording)!.last, threads), recording);
+    return {
+      run: async (state, inputs, targets) =>
+        last.run(state, { ...inputs, ...(await sums.run(state, inputs)) }, targets),
+      release: async () => {
+        await Promise.all([sums.release(), last.release()]);
+      },
+    };
   }
 
   #sessionRunner(session: InferenceSession, recording: Recording): Runner {
@@ -170,7 +231,8 @@ class CompiledProgram implements Program {
       const feeds: Record<string, Tensor> = {};
       // ONNX Runtime drops inputs that the graph does not use, and refuses them afterwards.
       for (const name of session.inputNames) {
-        const [kind, key] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+        // Sums over parts have no kind.
+        const [kind, key] = [name.slice(0, Math.max(0, name.indexOf(":"))), name.slice(name.indexOf(":") + 1)];
         if (kind === "state") feeds[name] = await state.feed(key);
         else feeds[name] = new this.#runtime.Tensor("float32", inputs[key]!.data, [...inputs[key]!.shape]);
       }
@@ -184,13 +246,9 @@ class CompiledProgram implements Program {
       }
       const { device } = this.#options;
       const results = await (device ? device.run(session, feeds, fetches) : session.run(feeds, fetches));
-      const take = (name: string): HostTensor => {
-        const { data, dims } = results[name]!;
-        return { data: data as Float32Array, shape: dims };
-      };
       for (const name of recording.changed) state.keep(name, results[`next:${name}`]!);
       const output = (name: string): HostTensor => {
-        const made = take(`output:${name}`);
+        const made = hostTensorOf(results[`output:${name}`]!);
         const target = targets[name];
         // ONNX Runtime has written into the array that was given, and hands out another view of it.
         return target ? { data: target, shape: made.shape } : made;
@@ -219,6 +277,16 @@ class CompiledProgram implements Program {
     };
     return { run, release: () => program.dispose() };
   }
+}
+
+/** What a step is recorded of. */
+interface Given {
+  readonly state: CompiledState;
+  readonly inputs: Shapes;
+}
+
+function hostTensorOf({ data, dims }: Tensor): HostTensor {
+  return { data: data as Float32Array, shape: dims };
 }
 
 /** A step recorded with its batch left open; `largestProduct` is that of a batch of one. */

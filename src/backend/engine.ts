@@ -1,3 +1,4 @@
+import type { BatchPart } from "./batch-part.ts";
 import type { TensorMap } from "./tf.ts";
 
 /** A float32 array on the host with its shape: what goes in and out of every program. */
@@ -20,8 +21,13 @@ export function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: 
 /**
  * A step as a pure function: current state and inputs in, the changed part of the state and the outputs out.
  * It must not read values or draw random numbers: an engine may record it once per shape and replay the record.
+ * @param part  of a program with `parts`: what the inputs are of their batch; absent: all of it
  */
-export type StepFunction = (state: TensorMap, inputs: TensorMap) => { state?: TensorMap; outputs: TensorMap };
+export type StepFunction = (
+  state: TensorMap,
+  inputs: TensorMap,
+  part?: BatchPart,
+) => { state?: TensorMap; outputs: TensorMap };
 
 /** Named arrays that live in the engine between steps: weights, moments, running statistics, constants. */
 export interface EngineState {
@@ -60,6 +66,11 @@ export interface ProgramOptions {
    */
   readonly batch?: Readonly<Record<string, number>>;
   readonly series?: Series | undefined;
+  /**
+   * Which dimension of each of the step's inputs is the batch, where the step can be given a part of it (`BatchPart`): its state and its outputs
+   * are then of the whole batch. Inputs that are not named belong to the whole.
+   */
+  readonly parts?: Readonly<Record<string, number>>;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { sizeOf } from "./engine.ts";
-import { fuseProductsWithSums, withOutputsInPlace, withoutUnused } from "./graph-passes.ts";
+import { fuseProductsWithSums, totalOp, type ValueShapes, withOutputsInPlace, withoutUnused } from "./graph-passes.ts";
 import type {
   AttributeValue,
   FloatAttribute,
@@ -38,6 +38,7 @@ export class GraphBuilder {
   readonly #constants = new Map<string, OnnxConstant>();
   readonly #inputs: OnnxPort[] = [];
   readonly #shapes = new Map<string, readonly number[]>();
+  readonly #totals = new Map<string, Value>();
   #count = 0;
   readonly limits: GraphLimits;
 
@@ -77,6 +78,13 @@ export class GraphBuilder {
     return outputs;
   }
 
+  /** The sum over all parts of a batch of what each makes: no operation of ONNX's (`parts.ts`). */
+  total(ofPart: Value): Value {
+    const known = this.#totals.get(ofPart.name) ?? this.node(totalOp, [ofPart], ofPart.shape, ofPart.dtype);
+    this.#totals.set(ofPart.name, known);
+    return known;
+  }
+
   /** A constant array; equal ones are stored once. */
   constant(data: ArrayLike<number>, shape: readonly number[], dtype: ValueType): Value {
     const uniform = data.length > 0 && allEqual(data) ? data[0]! : undefined;
@@ -114,6 +122,11 @@ export class GraphBuilder {
       inputs: this.#inputs,
       outputs: ports,
     };
+  }
+
+  /** Shapes of all inputs, constants and values so far. */
+  get shapes(): ValueShapes {
+    return this.#shapes;
   }
 
   /** Multiplications of the largest matrix product so far. */

@@ -3,6 +3,9 @@ import type { OnnxNode } from "./onnx-model.ts";
 /** The shapes of the values of a graph, by name. */
 export type ValueShapes = ReadonlyMap<string, readonly number[]>;
 
+/** What `GraphBuilder.total` is called among the nodes. */
+export const totalOp = "TotalOverParts";
+
 /**
  * Product and sum in one node: Add(MatMul(a, b), c) and Add(Gemm(a, b), c) become Gemm(a, b, c) where nobody else wants the product.
  * ONNX Runtime does this for constant biases only; the rollout adds another row of conditions at every step.
@@ -53,10 +56,10 @@ export function withoutUnused(nodes: readonly OnnxNode[], wanted: Iterable<strin
 /**
  * Outputs under their own names, without an Identity behind the node that makes them: ONNX Runtime 1.30 loses a value that such an Identity
  * and a product with a transposed matrix take ("Node input is not … output of a previous node"), as a stacked recurrent cell's state.
- * @param outputs  names of the graph's outputs; an Identity stays where one is an input, a constant or a second output
+ * @param outputs  names of the graph's outputs; an Identity stays where one is an input, a constant, a total over parts or a second output
  */
 export function withOutputsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet<string>): OnnxNode[] {
-  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const made = new Set(nodes.flatMap(({ op, outputs }) => (op === totalOp ? [] : outputs)));
   const names = new Map<string, string>();
   const kept = nodes.filter(({ op, inputs: [value], outputs: [port] }) => {
     const isCopy = op === "Identity" && outputs.has(port!) && made.has(value!) && !names.has(value!);

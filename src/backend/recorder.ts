@@ -1,6 +1,8 @@
 import type { DataId, DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
+import { type BatchPart, wholeBatch } from "./batch-part.ts";
 import type { HostTensors, StepFunction } from "./engine.ts";
 import { GraphBuilder, type GraphLimits, type Value, type ValueType } from "./graph-builder.ts";
+import type { ValueShapes } from "./graph-passes.ts";
 import { translations } from "./onnx-kernels.ts";
 import type { OnnxGraph } from "./onnx-model.ts";
 import { type TensorMap, tf } from "./tf.ts";
@@ -23,9 +25,17 @@ export interface Recording {
   readonly outputs: readonly string[];
   /** Multiplications of the largest matrix product. */
   readonly largestProduct: number;
+  /** Of the graph's values. */
+  readonly shapes: ValueShapes;
 }
 
 export type Shapes = Readonly<Record<string, readonly number[]>>;
+
+interface RecordingOptions {
+  readonly frozen?: HostTensors;
+  readonly limits?: GraphLimits | undefined;
+  readonly share?: number;
+}
 
 const backendName = "recorder";
 
@@ -33,7 +43,8 @@ const backendName = "recorder";
  * Runs a step once on a backend that computes nothing: it notes each kernel, with shapes, as ONNX nodes. Gradients come along,
  * because the tape of tfjs asks for kernels like anything else.
  * @param state, inputs  the shapes of the arrays, by name; inputs of the graph are `state:<name>` and `input:<name>`
- * @param options        `frozen`: arrays of the state that become constants of the graph; `limits`: what the nodes have to keep to
+ * @param options        `frozen`: arrays of the state that become constants of the graph; `limits`: what the nodes have to keep to;
+ *                       `share` of their batch that the inputs are: less than 1 leaves sums over parts in the graph (`parts.ts`)
  * @throws UnknownKernelError
  */
 export function recordStep(
@@ -41,7 +52,7 @@ export function recordStep(
   step: StepFunction,
   state: Shapes,
   inputs: Shapes,
-  { frozen = {}, limits }: { readonly frozen?: HostTensors; readonly limits?: GraphLimits | undefined } = {},
+  { frozen = {}, limits, share = 1 }: RecordingOptions = {},
 ): Recording {
   const recorder = new RecordingBackend(limits);
   return onBackend(recorder, () => {
@@ -53,7 +64,8 @@ export function recordStep(
       const constants = Object.fromEntries(
         Object.entries(frozen).map(([key, { data, shape }]) => [key, recorder.constant(data, shape)]),
       );
-      const made = step({ ...ports("state", state), ...constants }, ports("input", inputs));
+      const part: BatchPart = share === 1 ? wholeBatch : { share, sum: (made) => recorder.total(made) };
+      const made = step({ ...ports("state", state), ...constants }, ports("input", inputs), part);
       const outputs: Record<string, Value> = {};
       for (const [key, tensor] of Object.entries(made.state ?? {})) outputs[`next:${key}`] = recorder.lookup(tensor);
       for (const [key, tensor] of Object.entries(made.outputs)) outputs[`output:${key}`] = recorder.lookup(tensor);
@@ -63,6 +75,7 @@ export function recordStep(
         changed: Object.keys(made.state ?? {}),
         outputs: Object.keys(made.outputs),
         largestProduct: recorder.graph.largestProduct(),
+        shapes: recorder.graph.shapes,
       };
     });
     return recording;
@@ -101,6 +114,10 @@ class RecordingBackend extends tf.KernelBackend {
 
   constant(data: Float32Array, shape: readonly number[]): tf.Tensor {
     return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.constant(data, shape, "float32")));
+  }
+
+  total(ofPart: tf.Tensor): tf.Tensor {
+    return tf.engine().makeTensorFromTensorInfo(this.info(this.graph.total(this.lookup(ofPart))));
   }
 
   lookup({ dataId, shape }: TensorInfo): Value {

@@ -90,6 +90,11 @@ async function evaluationsOf(paths: readonly string[], context: CommandContext):
   const { readMetrics } = await import("../analysis/metrics-file.ts");
   const { surrogateFiles, weightsOverrides } = await import("./surrogate-files.ts");
   const { config } = await composeConfig("config_evaluate", context);
+  if (config.shards !== null)
+    throw new ConfigError("compare evaluates in one process", {
+      where: "shards",
+      fix: "astrochem evaluate -m shards=…, and give compare what it made",
+    });
   const path = (name: string): string => resolveIn(config.working_path, name);
   // The second is where earlier versions put it: it counts by its hash only.
   const usual = [path(config.autoencoder), ...[path("weights/autoencoder.safetensors")].filter(existsSync)];

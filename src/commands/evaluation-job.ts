@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import type { EvaluationRequest } from "../analysis/evaluate.ts";
+import type { EvaluationRequest } from "../analysis/evaluation-setup.ts";
 import type { FileReference } from "../analysis/evaluation-types.ts";
 import type { EvaluationSamples, TrainingEpoch } from "../analysis/sample-types.ts";
 import { resolveIn } from "../config/paths.ts";

@@ -1,5 +1,4 @@
 import { statSync } from "node:fs";
-import { shellWord } from "../analysis/inspection/shell-word.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { resolveIn, resolveInput } from "../config/paths.ts";
 import { displayPath } from "../config/search-path.ts";
@@ -13,6 +12,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { type Run, withRun } from "./run-folder.ts";
+import { commandOfShard } from "./shard-words.ts";
 import { formatTable } from "./tables.ts";
 import { cut, drawBar } from "./terminal-text.ts";
 
@@ -92,12 +92,6 @@ async function makeShard(
   const text = `shard ${shard.index} of ${shard.count}: ${displayPath(path, context.cwd)}`;
   context.stdout.write(`${context.json ? JSON.stringify({ ...summary, run: run.folder }) : text}\n`);
   return summary;
-}
-
-/** The words of this run that make a shard. */
-function commandOfShard(index: number, { commandLine }: CommandContext): string {
-  const words = commandLine.filter((word) => !/^\+*(run_dir|(dataset\.preprocessing\.)?shard)=/.test(word));
-  return ["astrochem", ...words, `shard=${index}`].map(shellWord).join(" ");
 }
 
 async function optionsFrom(loaded: LoadedConfig<"config">, log: (message: string) => void): Promise<PreprocessOptions> {

@@ -42,3 +42,14 @@ export function resolveInput(workingPath: string, path: string): string {
   const shipped = join(packageFolder, path);
   return existsSync(shipped) ? shipped : own;
 }
+
+/** Folder of the shards of an evaluation. */
+export function evaluationShards(config: {
+  readonly working_path: string;
+  readonly shards_path: string | null;
+  readonly autoencoder: string;
+  readonly emulator: string | null;
+}): string {
+  const { working_path, shards_path, autoencoder, emulator } = config;
+  return resolveIn(working_path, shards_path ?? `${emulator ?? autoencoder}.shards`);
+}

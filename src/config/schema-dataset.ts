@@ -84,7 +84,7 @@ const Preprocessing = z
     shards: PositiveInteger.nullable()
       .default(null)
       .describe(
-        "Shards that the raw files are shared out among: with -m all are made and joined; with `shard` one is made; else those that are there are joined.",
+        "Shards that the raw files, or the tracers of fewer frames than shards, are shared out among: with -m all are made and joined; with `shard` one is made; else those that are there are joined.",
       ),
     shard: z.int().min(0).nullable().default(null).describe("Which of the `shards` to make, from 0; null: join them."),
   })

@@ -120,6 +120,18 @@ export const evaluationKeys = {
   max_windows: PositiveInteger.nullable()
     .default(4096)
     .describe("Windows to evaluate at most, a seeded sample of all of them; null: all."),
+  shards: PositiveInteger.nullable()
+    .default(null)
+    .describe(
+      "Shards that the tracers are shared out among: with -m all are made and joined; with `shard` one is made; else those that are there are joined.",
+    ),
+  shard: z.int().min(0).nullable().default(null).describe("Which of the `shards` to make, from 0; null: join them."),
+  shards_path: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("Folder of the shards; null: beside the weights, `<weights>.shards`."),
 };
 
 /** The configurations there are, by the name of their root file. */
@@ -159,7 +171,12 @@ export const rootSchemas = {
       path: ["member"],
       message: "must be below `members`",
     }),
-  config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
+  config_evaluate: z
+    .strictObject({ ...shared, ...evaluationKeys })
+    .refine(({ shards, shard }) => shard === null || (shards !== null && shard < shards), {
+      path: ["shard"],
+      message: "must be below `shards`",
+    }),
 };
 
 /** The name of a root file: `config` (preprocess, train-autoencoder), `config_emulator` (train-emulator) or `config_evaluate`. */

@@ -1,21 +1,12 @@
-import { statSync } from "node:fs";
 import type { z } from "zod";
-import { AstrochemError, DataError } from "../errors.ts";
-import { checkedJson } from "../formats/checked-content.ts";
-import { checkVersion } from "../formats/format-version.ts";
+import { DataError } from "../errors.ts";
+import { MergedPart } from "./files/cut-part.ts";
 import type { Detected } from "./files/detected.ts";
 import type { PartRows, TablePart } from "./files/table-part.ts";
-import { type Hdf5Dataset, type Hdf5File, openHdf5 } from "./hdf5.ts";
+import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
 import type { PreprocessOptions, ShardOptions } from "./preprocess-options.ts";
-import {
-  checkSeveral,
-  ShardContent,
-  type ShardedPart,
-  settingsOf,
-  shardFormat,
-  shardPath,
-  stampOf,
-} from "./shard-format.ts";
+import { openShard } from "./shard-file.ts";
+import { ShardContent, type ShardedPart, settingsOf, shardPath, shareOf, stampOf } from "./shard-format.ts";
 
 /** Shards that are open to be joined. */
 export interface OpenShards {
@@ -32,25 +23,51 @@ export interface OpenShards {
  *   the words that make it anew
  */
 export async function openShards(options: PreprocessOptions, shards: ShardOptions): Promise<OpenShards> {
-  checkSeveral(options);
+  await shareOf(options, { index: 0, count: shards.count });
   const files: Hdf5File[] = [];
   const close = (): void => {
     for (const file of files) file.close();
   };
-  const parts = new Map<string, readonly TablePart[]>();
+  const slices = new Map<string, ShardPart[]>();
   const notes: string[] = [];
   try {
     for (let index = 0; index < shards.count; index++) {
-      const file = await openShard(options, index, shards);
-      files.push(file.hdf5);
-      for (const [path, own] of file.parts) parts.set(path, own);
-      notes.push(...file.content.notes.map((note) => shardNote(note, index)));
+      const place = { path: shardPath(options.outputPath, index, shards.count), index, ...shards };
+      const { hdf5, content } = await openShard(place, ShardContent, settingsOf(options, shards.count), refuseOlder);
+      files.push(hdf5);
+      for (const part of partsOf(hdf5, content)) slices.set(part.path, [...(slices.get(part.path) ?? []), part]);
+      notes.push(...content.notes.map((note) => shardNote(note, index)));
     }
   } catch (error) {
     close();
     throw error;
   }
-  return { partsOf: ({ path }) => parts.get(path)!, notes, close };
+  return { partsOf: ({ path }) => wholeParts(path, slices.get(path) ?? []), notes, close };
+}
+
+/** The parts of a file, those that were cut put together. @throws DataError where rows are missing */
+function wholeParts(path: string, slices: readonly ShardPart[]): TablePart[] {
+  const whole: TablePart[] = [];
+  for (let at = 0; at < slices.length; ) {
+    const first = at;
+    let rows = 0;
+    do {
+      if (slices[at]?.first !== rows)
+        throw new DataError(`row ${rows} of ${path} is in none of the shards`, { fix: "make the shards anew" });
+      rows += slices[at++]!.rows;
+    } while (rows < slices[first]!.ofRows);
+    whole.push(at - first === 1 ? slices[first]! : new MergedPart(slices.slice(first, at)));
+  }
+  return whole;
+}
+
+function refuseOlder({ files }: ShardContent): string | null {
+  for (const stamp of files) {
+    const now = stampOf(stamp.path);
+    if (now.bytes !== stamp.bytes || now.modified_ms !== stamp.modified_ms)
+      return `is older than its raw file ${stamp.path}`;
+  }
+  return null;
 }
 
 /** `warning: in shard 2, …`: its rows are counted within it. */
@@ -59,74 +76,30 @@ function shardNote(note: string, index: number): string {
   return `${warning ?? ""}in shard ${index}, ${text}`;
 }
 
-interface OpenShard {
-  readonly hdf5: Hdf5File;
-  readonly content: ShardContent;
-  readonly parts: ReadonlyMap<string, readonly TablePart[]>;
-}
-
-async function openShard(options: PreprocessOptions, index: number, { count, command }: ShardOptions) {
-  const path = shardPath(options.outputPath, index, count);
-  const refuse = (what: string, cause?: unknown): DataError =>
-    new DataError(`shard ${index} of ${count} ${what}`, { where: path, fix: `make it anew: ${command(index)}`, cause });
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw refuse("is missing");
-  let hdf5: Hdf5File | undefined;
-  try {
-    hdf5 = await openHdf5(path);
-    const content = contentOf(hdf5);
-    if (content.index !== index) throw refuse(`holds shard ${content.index}`);
-    const wanted = settingsOf(options, count);
-    const other = Object.keys(wanted).find((key) => asJson(wanted[key]) !== asJson(content.settings[key]));
-    if (other !== undefined) throw refuse(`was made with another ${other}`);
-    for (const stamp of content.files) {
-      const now = stampOf(stamp.path);
-      if (now.bytes === stamp.bytes && now.modified_ms === stamp.modified_ms) continue;
-      throw refuse(`is older than its raw file ${stamp.path}`);
-    }
-    return { hdf5, content, parts: partsOf(hdf5, content) } satisfies OpenShard;
-  } catch (error) {
-    hdf5?.close();
-    if (!(error instanceof AstrochemError) || error.message.startsWith(`shard ${index} of`)) throw error;
-    throw refuse(`cannot be read: ${error.message}`, error);
-  }
-}
-
-function contentOf(file: Hdf5File): ShardContent {
-  const origin = { where: file.path, fix: "make the shard anew" };
-  if (!file.has("shard")) throw new DataError("it is no shard", origin);
-  const [text] = file.dataset("shard").readStrings();
-  const content = checkedJson(ShardContent, text ?? "", origin);
-  checkVersion(shardFormat, content.format_version, file.path, (what, hint) => new DataError(what, hint));
-  return content;
-}
-
-function partsOf(file: Hdf5File, { files, columns, time }: ShardContent): Map<string, readonly TablePart[]> {
-  const parts = new Map<string, readonly TablePart[]>();
-  if (files.length === 0) return parts;
+function partsOf(file: Hdf5File, { files, columns, time }: ShardContent): ShardPart[] {
+  if (files.every(({ parts }) => parts.length === 0)) return [];
   const [values, times, tracers] = ["values", "times", "tracers"].map((name) => file.dataset(name));
-  const datasets = { columns, time, values: values!, times: times! };
+  const places = new Map(columns.map((name, at) => [name, at]));
+  const datasets = { places, time, values: values!, times: times! };
   let first = 0;
-  for (const { path, parts: own } of files) {
-    parts.set(
-      path,
-      own.map((part) => {
-        const tracerOf = new Int32Array(part.rows);
-        tracers!.readRows(first, part.rows, tracerOf);
-        first += part.rows;
-        return new ShardPart(path, part, { ...datasets, first: first - part.rows, tracerOf });
-      }),
-    );
-  }
-  return parts;
+  return files.flatMap(({ path, parts }) =>
+    parts.map((part) => {
+      const tracerOf = new Int32Array(part.rows);
+      tracers!.readRows(first, part.rows, tracerOf);
+      first += part.rows;
+      return new ShardPart(path, part, { ...datasets, start: first - part.rows, tracerOf });
+    }),
+  );
 }
 
 interface PartPlace {
-  readonly columns: readonly string[];
+  /** The columns of `values`. */
+  readonly places: ReadonlyMap<string, number>;
   readonly time: string;
   readonly values: Hdf5Dataset;
   readonly times: Hdf5Dataset;
   /** Its first row in the shard. */
-  readonly first: number;
+  readonly start: number;
   readonly tracerOf: Int32Array;
 }
 
@@ -141,6 +114,9 @@ class ShardPart implements TablePart {
   readonly taken: NonNullable<TablePart["taken"]>;
   readonly problems = new Map<string, never>();
   readonly texts: ReadonlyMap<string, readonly string[]>;
+  /** Its first row in the file or model, and the rows of that. */
+  readonly first: number;
+  readonly ofRows: number;
   readonly #place: PartPlace;
 
   constructor(path: string, part: z.output<typeof ShardedPart>, place: PartPlace) {
@@ -151,6 +127,7 @@ class ShardPart implements TablePart {
       place.tracerOf,
       place,
     ];
+    [this.first, this.ofRows] = [part.first, part.of_rows];
     this.texts = new Map(part.has_text_ids ? [["Tracer", part.tracers]] : []);
   }
 
@@ -159,11 +136,11 @@ class ShardPart implements TablePart {
   }
 
   read({ start, count, picks, target, width, firstRow }: PartRows): void {
-    const { columns, time, values, times, first } = this.#place;
+    const { places, time, values, times, start: ownStart } = this.#place;
     const names = picks.map(([source]) => this.columns[source]!);
     const isTime = names.every((name) => name === time);
     const dataset = isTime ? times : values;
-    const positions = names.map((name) => (isTime ? 0 : columns.indexOf(name)));
+    const positions = names.map((name) => (isTime ? 0 : (places.get(name) ?? -1)));
     const absent = names[positions.indexOf(-1)];
     if (absent !== undefined)
       throw new DataError(`the shards lack the column \`${absent}\`, which only all files together ask for`, {
@@ -172,16 +149,12 @@ class ShardPart implements TablePart {
       });
     const own = dataset.shape[1]!;
     const block = new Float64Array(count * own);
-    dataset.readRows(first + start, count, block);
-    for (let row = 0; row < count; row++) {
-      for (const [i, [, to]] of picks.entries())
-        target[(firstRow + row) * width + to] = block[row * own + positions[i]!]!;
+    dataset.readRows(ownStart + start, count, block);
+    for (const [i, [, to]] of picks.entries()) {
+      let [from, at] = [positions[i]!, firstRow * width + to];
+      for (let row = 0; row < count; row++, from += own, at += width) target[at] = block[from]!;
     }
   }
 
   close(): void {}
-}
-
-function asJson(value: unknown): string {
-  return JSON.stringify(value) ?? "";
 }

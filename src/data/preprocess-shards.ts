@@ -1,24 +1,24 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { z } from "zod";
 import { counted } from "../counted.ts";
-import { beginFile } from "../formats/atomic-file.ts";
-import { latestVersion } from "../formats/format-version.ts";
+import { CutPart } from "./files/cut-part.ts";
 import type { JoinedFrame } from "./files/joined-frame.ts";
 import { openJoined } from "./files/open-input.ts";
 import type { TablePart } from "./files/table-part.ts";
-import { createHdf5, type Hdf5File } from "./hdf5.ts";
+import type { Hdf5File } from "./hdf5.ts";
 import { planColumns } from "./preprocess-columns.ts";
-import { checkOptions, type PreprocessOptions, pathsOf } from "./preprocess-options.ts";
+import { checkOptions, type PreprocessOptions } from "./preprocess-options.ts";
 import { type Log, logColumns, Meter, type Progress } from "./preprocess-report.ts";
 import { boundsOf, indexRows } from "./raw-index.ts";
 import { asConfigured } from "./respelt-frame.ts";
+import { makeShard, type shardHead } from "./shard-file.ts";
 import {
-  checkSeveral,
   type ShardContent,
   type ShardedPart,
+  type Share,
   settingsOf,
-  shardFormat,
   shardPath,
+  shareOf,
   stampOf,
 } from "./shard-format.ts";
 
@@ -32,9 +32,9 @@ export interface ShardSummary {
 }
 
 /**
- * Makes one of several shards of a clean dataset: reads every `count`-th raw file, checks its rows as `preprocessDataset` does, and keeps
- * the columns that are needed as float64, so that nothing is rounded twice. What depends on all files (ids, the median step, starts, the
- * split) is left to whoever joins the shards. The file appears whole or not at all.
+ * Makes one of several shards of a clean dataset: reads every `count`-th raw file, or its part of each, checks the rows as
+ * `preprocessDataset` does, and keeps the columns that are needed as float64, so that nothing is rounded twice. What depends on all
+ * files (ids, the median step, starts, the split) is left to whoever joins the shards. The file appears whole or not at all.
  * @throws DataError as `preprocessDataset` does; ConfigError where there is nothing to share out
  */
 export async function writeShard(
@@ -44,38 +44,25 @@ export async function writeShard(
   progress: Progress = () => {},
 ): Promise<ShardSummary> {
   checkOptions(options);
-  checkSeveral(options);
-  const paths = pathsOf(options).filter((_, i) => i % count === index);
+  const share = await shareOf(options, { index, count });
+  const { paths } = share;
   const stamps = paths.map(stampOf);
   const outputPath = shardPath(options.outputPath, index, count);
-  const output = beginFile(outputPath);
-  const settings = settingsOf(options, count);
-  try {
-    const file = await createHdf5(output.temporaryPath);
-    let rows = 0;
-    try {
-      const read = await writeRows(paths, options, file, { log, progress });
-      rows = read.rows;
-      let next = 0;
-      const files = stamps.map((stamp) => {
-        const from = next;
-        while (next < read.parts.length && read.parts[next]!.path === stamp.path) next++;
-        return { ...stamp, parts: read.parts.slice(from, next).map(describePart) };
-      });
-      const { columns, time, notes } = read;
-      const format_version = latestVersion(shardFormat);
-      const content: ShardContent = { format_version, index, settings, columns, time, notes, files };
-      file.writeStrings("shard", [JSON.stringify(content)]);
-    } finally {
-      file.close();
-    }
-    output.commit();
-    log(`wrote shard ${index} of ${count}: ${counted(paths.length, "file")}, ${counted(rows, "row")}`);
-    return { shard: index, shards: count, outputPath, inputFiles: paths.length, rows };
-  } catch (error) {
-    output.discard();
-    throw error;
-  }
+  const rows = { count: 0 };
+  await makeShard({ path: outputPath, index }, settingsOf(options, count), async (file) => {
+    const read = await writeRows(share, options, file, { log, progress });
+    rows.count = read.rows;
+    let next = 0;
+    const files = stamps.map((stamp) => {
+      const from = next;
+      while (next < read.parts.length && read.parts[next]!.path === stamp.path) next++;
+      return { ...stamp, parts: read.parts.slice(from, next).map(describePart) };
+    });
+    const { columns, time, notes } = read;
+    return { columns, time, notes, files } satisfies Omit<ShardContent, keyof typeof shardHead>;
+  });
+  log(`wrote shard ${index} of ${count}: ${counted(paths.length, "file")}, ${counted(rows.count, "row")}`);
+  return { shard: index, shards: count, outputPath, inputFiles: paths.length, rows: rows.count };
 }
 
 interface ReadFiles {
@@ -88,14 +75,21 @@ interface ReadFiles {
 
 /** Checks the rows of a shard's files and writes them in their order: `values` [rows, columns], `times` and `tracers` [rows]. */
 async function writeRows(
-  paths: readonly string[],
+  { paths, cut }: Share,
   options: PreprocessOptions,
   file: Hdf5File,
   { log, progress }: { readonly log: Log; readonly progress: Progress },
 ): Promise<ReadFiles> {
-  if (paths.length === 0) return { rows: 0, columns: [], time: "", notes: [], parts: [] };
-  const joined = await openJoined(paths, { key: options.inputKey, tracer: options.columns?.Model, log }, true);
+  const nothing = { rows: 0, columns: [], time: "", notes: [], parts: [] };
+  if (paths.length === 0) return nothing;
+  const joined = await openJoined(paths, { key: options.inputKey, tracer: options.columns?.Model, log, cut }, true);
   try {
+    if (joined.rows === 0 && cut !== null) {
+      log(
+        "warning: no rows are left for this shard: there are fewer tracers, or their rows alternate (sort them by tracer)",
+      );
+      return nothing;
+    }
     const frame = asConfigured(joined, options, log);
     const plan = planColumns(frame.columns, options, joined.path);
     logColumns(plan, log);
@@ -106,7 +100,13 @@ async function writeRows(
     const [time, ...others] = [...plan.sources, plan.tracer].map((name) => frame.rawName?.(name) ?? name);
     const columns = [...new Set([time!, ...others])].filter((name) => name !== "Tracer" && joined.isNumeric(name));
     await copyRows(joined, columns, time!, file, meter.advance);
-    return { rows: joined.rows, columns, time: time!, notes: [...notes], parts: joined.parts };
+    return {
+      rows: joined.rows,
+      columns,
+      time: time!,
+      notes: [...notes],
+      parts: joined.parts.filter(({ rows }) => cut === null || rows > 0),
+    };
   } finally {
     joined.close();
   }
@@ -146,7 +146,9 @@ async function copyRows(
   }
 }
 
-function describePart({ columns, tracers, texts, splitBy, taken, rows }: TablePart): z.output<typeof ShardedPart> {
+function describePart(part: TablePart): z.output<typeof ShardedPart> {
+  const { columns, tracers, texts, splitBy, taken, rows } = part;
+  const { first, ofRows: of_rows } = part instanceof CutPart ? part : { first: 0, ofRows: rows };
   return {
     columns: [...columns],
     tracers: [...tracers],
@@ -154,5 +156,7 @@ function describePart({ columns, tracers, texts, splitBy, taken, rows }: TablePa
     split_by: splitBy ?? null,
     taken: [...(taken ?? [])].map(([name, { source, hasUnit }]) => [name, { source, hasUnit }]),
     rows,
+    first,
+    of_rows,
   };
 }

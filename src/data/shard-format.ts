@@ -2,11 +2,10 @@ import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import type { FileFormat } from "../formats/format-version.ts";
+import type { Cut } from "./files/cut-part.ts";
+import { detectFile, isFrameFile } from "./files/detect-file.ts";
 import { type PreprocessOptions, pathsOf } from "./preprocess-options.ts";
-
-/** Of shards of a preprocessing. */
-export const shardFormat: FileFormat = { name: "shard format", migrations: [] };
+import { shardHead } from "./shard-file.ts";
 
 export const ShardedPart = z.object({
   columns: z.array(z.string()),
@@ -15,14 +14,14 @@ export const ShardedPart = z.object({
   split_by: z.string().nullable(),
   taken: z.array(z.tuple([z.string(), z.object({ source: z.string(), hasUnit: z.boolean() })])),
   rows: z.int(),
+  /** Its first row in the file, or in the model, and the rows of that. */
+  first: z.int(),
+  of_rows: z.int(),
 });
 
-/** The dataset `shard` of a shard: one text of JSON. */
+/** What a shard says of itself. */
 export const ShardContent = z.object({
-  format_version: z.int(),
-  index: z.int(),
-  /** What of the configuration shaped it: another split, seed or start needs no other shards. */
-  settings: z.record(z.string(), z.unknown()),
+  ...shardHead,
   /** Columns of `values`, as the raw files call them. */
   columns: z.array(z.string()),
   time: z.string(),
@@ -38,7 +37,7 @@ export function shardPath(outputPath: string, index: number, count: number): str
   return `${outputPath}.shards/${index}-of-${count}.h5`;
 }
 
-/** What of the configuration, and which files, shape a shard. */
+/** What of the configuration, and which files, shape a shard: another split, seed or start needs no other shards. */
 export function settingsOf(options: PreprocessOptions, count: number): Record<string, unknown> {
   return {
     "number of shards": count,
@@ -61,12 +60,25 @@ export function stampOf(path: string) {
   return { path, bytes: size, modified_ms: mtimeMs };
 }
 
-/** @throws ConfigError for a single file */
-export function checkSeveral(options: PreprocessOptions): void {
+/** What a shard reads. */
+export interface Share {
+  readonly paths: readonly string[];
+  /** Which part of each; null: all of it. */
+  readonly cut: Cut | null;
+}
+
+/**
+ * The files of a shard: every `count`-th one, or where there are fewer than shards its part of each.
+ * @throws ConfigError for a single file that is not cut: text, or models of UCLCHEM
+ */
+export async function shareOf(options: PreprocessOptions, { index, count }: Cut): Promise<Share> {
   const paths = pathsOf(options);
-  if (paths.length > 1) return;
-  throw new ConfigError(`shards take whole raw files, and there is one: ${basename(paths[0]!)}`, {
-    where: "dataset.preprocessing.shards",
-    fix: "leave out shards=…, or give several files",
-  });
+  const isFrame = isFrameFile(await detectFile(paths[0]!));
+  if (isFrame && paths.length < count) return { paths, cut: { index, count } };
+  if (paths.length === 1 && !isFrame)
+    throw new ConfigError(`only HDF5 frames are cut into shards, and ${basename(paths[0]!)} is none`, {
+      where: "dataset.preprocessing.shards",
+      fix: "leave out shards=…, give several files, or make a frame of it: frame.to_hdf(…)",
+    });
+  return { paths: paths.filter((_, i) => i % count === index), cut: null };
 }

@@ -19,37 +19,57 @@ export interface TracerGroup {
   start(b: number): { readonly abundances: Float32Array; readonly species: number };
 }
 
-/**
- * Tracers of a frame, in groups of one length.
- * @param mostRows  of all tracers together: they are spread evenly over the frame
- * @param runs      those to choose from; left out: all of the frame
- */
-export function* tracerGroups(
+interface ChosenRuns {
+  /** Of all tracers together: they are spread evenly over the frame. */
+  readonly mostRows: number;
+  /** Those to choose from; left out: all of the frame. */
+  readonly runs?: readonly { readonly start: number; readonly rows: number }[];
+}
+
+/** Tracers of a frame, in groups of one length, each read when it is asked for. */
+export function* tracerGroups(frame: Frame, surrogate: Inference, chosen: ChosenRuns): Generator<TracerGroup> {
+  for (const read of plannedGroups(frame, surrogate, chosen)) yield read();
+}
+
+/** The same groups, unread. */
+export function plannedGroups(
   frame: Frame,
   { species, physicalParameters }: Inference,
-  { mostRows, runs: given }: { mostRows: number; runs?: readonly { readonly start: number; readonly rows: number }[] },
-): Generator<TracerGroup> {
+  { mostRows, runs: given }: ChosenRuns,
+): (() => TracerGroup)[] {
   const names = physicalParameters.map(({ name }) => name);
   const runs = (given ?? tracerRuns(frame.labels("Model").codes)).filter(({ rows }) => rows > 1);
   const all = runs.reduce((sum, { rows }) => sum + rows, 0);
   const chosen = evenly(runs.length, Math.max(1, Math.floor((runs.length * mostRows) / Math.max(all, mostRows)))).map(
     (i) => runs[i]!,
   );
+  const groups: (() => TracerGroup)[] = [];
   for (let from = 0, to = 0; from < chosen.length; from = to) {
     const { rows } = chosen[from]!;
     const most = Math.max(1, Math.floor(valuesAtOnce / (rows * species.length)));
     while (to < chosen.length && to - from < most && chosen[to]!.rows === rows) to++;
-    const [count, steps, width] = [to - from, rows - 1, species.length];
-    const physical = new Float32Array(count * steps * names.length);
-    const [starts, truth] = [new Float32Array(count * width), new Float32Array(count * steps * width)];
-    for (const [b, { start }] of chosen.slice(from, to).entries()) {
-      frame.read(start, steps, names, physical.subarray(b * steps * names.length, (b + 1) * steps * names.length));
-      frame.read(start, 1, species, starts.subarray(b * width, (b + 1) * width));
-      frame.read(start + 1, steps, species, truth.subarray(b * steps * width, (b + 1) * steps * width));
-    }
-    const start = (b: number) => ({ abundances: starts.subarray(b * width, (b + 1) * width), species: width });
-    yield { count, steps, physical, starts, truth, start };
+    const group = chosen.slice(from, to);
+    groups.push(() => readGroup(frame, group, names, species));
   }
+  return groups;
+}
+
+function readGroup(
+  frame: Frame,
+  runs: readonly { readonly start: number; readonly rows: number }[],
+  names: readonly string[],
+  species: readonly string[],
+): TracerGroup {
+  const [count, steps, width] = [runs.length, runs[0]!.rows - 1, species.length];
+  const physical = new Float32Array(count * steps * names.length);
+  const [starts, truth] = [new Float32Array(count * width), new Float32Array(count * steps * width)];
+  for (const [b, { start }] of runs.entries()) {
+    frame.read(start, steps, names, physical.subarray(b * steps * names.length, (b + 1) * steps * names.length));
+    frame.read(start, 1, species, starts.subarray(b * width, (b + 1) * width));
+    frame.read(start + 1, steps, species, truth.subarray(b * steps * width, (b + 1) * steps * width));
+  }
+  const start = (b: number) => ({ abundances: starts.subarray(b * width, (b + 1) * width), species: width });
+  return { count, steps, physical, starts, truth, start };
 }
 
 /** Emulates tracers from their starts, and tells how far off each state is, dex, [count · steps]. */

@@ -1,3 +1,4 @@
+import { type BatchPart, batchMean, wholeBatch } from "../backend/batch-part.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
 
 const epsilon = 1e-5;
@@ -35,10 +36,12 @@ export function runningNormalizer(arrays: TensorMap): Normalizer {
 /**
  * Training: the batch's own statistics; the new running ones are collected in `updates`. PyTorch's conventions: the biased
  * variance normalises, the unbiased one enters the running value, momentum 0.1 is the weight of the new value.
+ * @param part  of the batch that the rows are; the statistics are those of all of it
  */
 export function batchNormalizer(
   arrays: TensorMap,
   running: TensorMap,
+  part: BatchPart = wholeBatch,
 ): Normalizer & { readonly updates: TensorMap; normalize(x: tf.Tensor2D, name: string): tf.Tensor2D } {
   const updates: TensorMap = {};
   return {
@@ -48,16 +51,16 @@ export function batchNormalizer(
       return this.normalize((bias ? tf.add(product, bias) : product) as tf.Tensor2D, name);
     },
     normalize(x, name) {
-      const rows = x.shape[0];
-      const mean = tf.mean(x, 0, true); // [1, features]
+      const rows = Math.round(x.shape[0] / part.share);
+      const mean = batchMean(part, tf.mean(x, 0, true)); // [1, features]
       const centred = tf.sub<tf.Tensor2D>(x, mean);
-      const variance = tf.mean(tf.square(centred), 0, true); // [1, features]
+      const variance = batchMean(part, tf.mean(tf.square(centred), 0, true)); // [1, features]
       const updated = (part: string, value: tf.Tensor): tf.Tensor =>
         tf.add(tf.mul(running[`${name}.${part}`]!, 1 - momentum), tf.mul(tf.reshape(value, [-1]), momentum));
       updates[`${name}.running_mean`] = updated("running_mean", mean);
       updates[`${name}.running_var`] = updated("running_var", tf.mul(variance, rows / (rows - 1)));
-      const deviation = tf.rsqrt(tf.add(variance, epsilon)) as tf.Tensor2D;
-      return standardize(x, centred, deviation, arrays[`${name}.weight`]!, arrays[`${name}.bias`]!);
+      const reciprocal = tf.rsqrt(tf.add(variance, epsilon)) as tf.Tensor2D;
+      return standardize({ x, centred, reciprocal }, arrays[`${name}.weight`]!, arrays[`${name}.bias`]!, part);
     },
   };
 }
@@ -69,11 +72,10 @@ export function batchNormalizer(
  * @param reciprocal  [1, features], 1 / √(variance + ε)
  */
 function standardize(
-  x: tf.Tensor2D,
-  centred: tf.Tensor2D,
-  reciprocal: tf.Tensor2D,
+  { x, centred, reciprocal }: Readonly<Record<"x" | "centred" | "reciprocal", tf.Tensor2D>>,
   weight: tf.Tensor,
   bias: tf.Tensor,
+  { share, sum }: BatchPart,
 ): tf.Tensor2D {
   return tf.customGrad((...inputs) => {
     const [, w, b] = inputs as tf.Tensor[];
@@ -83,11 +85,12 @@ function standardize(
       value: tf.add(tf.mul(centred, tf.mul(reciprocal, w!)), b!),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
         const [away, r, scale] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-        const rows = dy.shape[0]!;
+        const rows = Math.round(dy.shape[0]! / share);
         const ofBias = tf.sum(dy, 0);
         // `away` times r is the normalised x: r goes into the small arrays.
         const ofWeight = tf.mul(tf.sum(tf.mul(dy, away), 0), tf.reshape(r, [-1]));
-        const inner = tf.sub(tf.sub(dy, tf.div(ofBias, rows)), tf.mul(away, tf.mul(tf.div(ofWeight, rows), r)));
+        const [allBias, allWeight] = [sum(ofBias), sum(ofWeight)];
+        const inner = tf.sub(tf.sub(dy, tf.div(allBias, rows)), tf.mul(away, tf.mul(tf.div(allWeight, rows), r)));
         return [tf.mul(inner, tf.mul(scale, r)), ofWeight, ofBias];
       },
     };

@@ -4,7 +4,7 @@ import { compose } from "../config/compose.ts";
 import { valueAt } from "../config/difference.ts";
 import { type LoadedConfig, type LoadOptions, loadConfig } from "../config/load.ts";
 import { printValue } from "../config/override-values.ts";
-import { packageConfigs, resolveIn } from "../config/paths.ts";
+import { evaluationShards, packageConfigs, resolveIn } from "../config/paths.ts";
 import type { LauncherConfig } from "../config/schema-launcher.ts";
 import type { RootName } from "../config/schemas.ts";
 import { searchPath } from "../config/search-path.ts";
@@ -47,6 +47,7 @@ export function planSweep(
   const added: string[] = [];
   if (!sets("threads")) added.push(`threads=${threadsOf(launcher, points.length)}`);
   if (command === "preprocess") checkApart(loaded, "dataset.preprocessing.output_path");
+  else if (loaded.some(({ config }) => "shard" in config && config.shard !== null)) checkApart(loaded, "shards_path");
   else if (sets("model.save_model_path")) checkApart(loaded, "model.save_model_path");
   // The run folders have the best weights anyway, each its own.
   else if (command.startsWith("train-")) added.push("model.save_model=false");
@@ -72,9 +73,10 @@ function optionsOfGroup(
 /** Commands whose work is shared out: the key that says among how many, and the one that says which part. */
 const shares: Readonly<Record<string, readonly [string, string]>> = {
   preprocess: ["dataset.preprocessing.shards", "dataset.preprocessing.shard"],
+  evaluate: ["shards", "shard"],
   "train-emulator": ["members", "member"],
 };
-const ofShare = /^\+*(dataset\.preprocessing\.shard|member)=/;
+const ofShare = /^\+*((dataset\.preprocessing\.)?shard|member)=/;
 
 /** `shards=4` makes a point of each shard, `members=4` of each member. */
 function sharesOf(command: string, own: readonly string[]): string[] {
@@ -121,13 +123,15 @@ export function jobsOf({ jobs }: LauncherConfig, points: number): number {
 function checkApart(loaded: readonly LoadedConfig[], key: string): void {
   const seen = new Map<string, number>();
   for (const [i, { config }] of loaded.entries()) {
-    const path = resolveIn(config.working_path, String(valueAt(config, key)));
-    const { shard } = config.dataset.preprocessing;
+    const isEvaluation = "shards_path" in config;
+    const path = isEvaluation ? evaluationShards(config) : resolveIn(config.working_path, String(valueAt(config, key)));
+    const { shard } = isEvaluation ? config : config.dataset.preprocessing;
     const member = "member" in config ? config.member : null;
     const file = shard !== null ? `${path}, shard ${shard}` : member !== null ? `${path}, member ${member}` : path;
     const other = seen.get(file);
     if (other !== undefined) {
-      const fix = `name what is swept over in it: '${key}=…/\${dataset.preprocessing.seed}.h5'`;
+      const example = isEvaluation ? "shards/$" + "{split}-$" + "{seed}" : "…/$" + "{dataset.preprocessing.seed}.h5";
+      const fix = `name what is swept over in it: '${key}=${example}'`;
       throw new ConfigError(`points ${other} and ${i} would both write ${file}`, { where: key, fix });
     }
     seen.set(file, i);

@@ -1,3 +1,4 @@
+import { type BatchPart, batchMean, batchMeans, wholeBatch } from "../backend/batch-part.ts";
 import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
@@ -7,6 +8,13 @@ import { dexSum, type LossSettings, validationSum } from "../models/losses.ts";
 import { batchNormalizer, runningNormalizer } from "../models/normalization.ts";
 import { abundanceLoss, originalLoss, type PhaseLoss } from "../models/recipe-loss.ts";
 import { type OptimizerSettings, optimizerStep } from "./optimizer.ts";
+
+/** Where the rows are among the inputs of the steps. */
+export function autoencoderParts({ masks }: Compressor): Record<string, number> {
+  return Object.fromEntries(
+    ["features", "noise", "relative_noise", ...masks.map(({ name }) => name)].map((name) => [name, 0]),
+  );
+}
 
 /**
  * One optimizer step of the autoencoder.
@@ -24,16 +32,17 @@ export function autoencoderTrainStep(
   phaseLoss: PhaseLoss = originalLoss,
 ): StepFunction {
   const { layouts } = compressor;
-  return (state, inputs) => {
+  return (state, inputs, part = wholeBatch) => {
     const running = layouts.statistics.unpack(state.statistics!);
     const features = inputs.features as tf.Tensor2D;
-    const made = lossAndGradients(layouts.trainable.unpack(state.parameters!), (arrays) => {
-      const norm = batchNormalizer(arrays, running);
-      const decoded = trainingForward(compressor, { ...running, ...arrays }, features, norm, inputs);
+    const differentiated = (arrays: TensorMap): { loss: tf.Scalar; aside: TensorMap } => {
+      const norm = batchNormalizer(arrays, running, part);
+      const decoded = trainingForward(compressor, { ...running, ...arrays }, features, norm, inputs, part);
       const stoichiometry = state.stoichiometry as tf.Tensor2D;
       const { total, ...parts } = abundanceLoss(decoded, features, stoichiometry, phaseLoss, loss);
-      return { loss: total, aside: { ...parts, ...norm.updates } };
-    });
+      return { loss: total, aside: { ...batchMeans(part, parts), ...norm.updates } };
+    };
+    const made = lossAndGradients(layouts.trainable.unpack(state.parameters!), differentiated, part);
     const update = optimizerStep(state, made.gradients, layouts.trainable, inputs, optimizer);
     const { reconstruction, worst, conservation, ...statistics } = made.aside;
     return {
@@ -56,10 +65,11 @@ export function trainingForward(
   features: tf.Tensor2D,
   norm: ReturnType<typeof batchNormalizer>,
   inputs: TensorMap,
+  part: BatchPart = wholeBatch,
 ): tf.Tensor2D {
   const latents = compressor.encode(arrays, features, norm, inputs);
   let noisy = inputs.noise ? tf.add<tf.Tensor2D>(latents, inputs.noise) : latents;
-  if (inputs.relative_noise) noisy = tf.add(noisy, tf.mul(inputs.relative_noise, batchDeviation(latents)));
+  if (inputs.relative_noise) noisy = tf.add(noisy, tf.mul(inputs.relative_noise, batchDeviation(latents, part)));
   return compressor.decode(arrays, noisy, norm, inputs);
 }
 
@@ -67,10 +77,11 @@ export function trainingForward(
  * Standard deviation of each component over the rows, [1, latent]. It has no gradient: else the latents would be drawn together,
  * to make the noise smaller.
  */
-function batchDeviation(latents: tf.Tensor2D): tf.Tensor {
+function batchDeviation(latents: tf.Tensor2D, part: BatchPart): tf.Tensor {
   return tf.customGrad((x) => {
     const z = x as tf.Tensor2D;
-    const variance = tf.mean(tf.square(tf.sub(z, tf.mean(z, 0, true))), 0, true);
+    const mean = batchMean(part, tf.mean(z, 0, true));
+    const variance = batchMean(part, tf.mean(tf.square(tf.sub(z, mean)), 0, true));
     return { value: tf.sqrt(variance), gradFunc: () => tf.zeros(z.shape) };
   })(latents);
 }
@@ -78,11 +89,12 @@ function batchDeviation(latents: tf.Tensor2D): tf.Tensor {
 /** Validation: state `parameters`, `statistics`; input `features`; outputs `errors` and `dex` [species], relative errors and errors in dex summed over rows. */
 export function autoencoderValidationStep(compressor: Compressor, loss: LossSettings): StepFunction {
   const unpacked = evaluationArrays(compressor);
-  return (state, inputs) => {
+  return (state, inputs, { sum } = wholeBatch) => {
     const arrays = unpacked(state);
     const norm = runningNormalizer(arrays);
     const features = inputs.features as tf.Tensor2D;
     const decoded = compressor.decode(arrays, compressor.encode(arrays, features, norm), norm);
-    return { outputs: { errors: validationSum(decoded, features, loss), dex: dexSum(decoded, features, loss) } };
+    const [errors, dex] = [validationSum(decoded, features, loss), dexSum(decoded, features, loss)].map(sum);
+    return { outputs: { errors: errors!, dex: dex! } };
   };
 }

@@ -4,7 +4,7 @@ import type { RandomStream } from "../data/random.ts";
 import type { Compressor, CompressorVectors } from "../models/compressor.ts";
 import type { LossSettings } from "../models/losses.ts";
 import type { PhaseLoss } from "../models/recipe-loss.ts";
-import { autoencoderTrainStep, autoencoderValidationStep } from "./autoencoder-steps.ts";
+import { autoencoderParts, autoencoderTrainStep, autoencoderValidationStep } from "./autoencoder-steps.ts";
 import type { BoundSteps } from "./bound-steps.ts";
 import { drawnMasks } from "./dropout.ts";
 import { Trainer, type TrainerOptions } from "./trainer.ts";
@@ -53,10 +53,16 @@ export class AutoencoderTrainer extends Trainer<AutoencoderBatch> {
       second_moment: hostTensor(new Float32Array(size), [size]),
       stoichiometry,
     });
+    const options = { parts: autoencoderParts(compressor) };
     const trainPrograms = phases.map((phase) =>
-      engine.program("autoencoder training step", autoencoderTrainStep(compressor, loss, settings, phase.loss)),
+      engine.program(
+        "autoencoder training step",
+        autoencoderTrainStep(compressor, loss, settings, phase.loss),
+        options,
+      ),
     );
-    const validationProgram = engine.program("autoencoder validation", autoencoderValidationStep(compressor, loss));
+    const validation = autoencoderValidationStep(compressor, loss);
+    const validationProgram = engine.program("autoencoder validation", validation, options);
     return { state, trainPrograms, validationProgram };
   }
 

@@ -1,3 +1,4 @@
+import { batchMeans, wholeBatch } from "../backend/batch-part.ts";
 import type { StepFunction } from "../backend/engine.ts";
 import { lossAndGradients } from "../backend/gradients.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
@@ -24,6 +25,12 @@ export type EmulatorLoss = EmulatorPhase["loss"];
 
 const original = { ...originalLoss, of: "abundances" } as const;
 
+/** Where the windows are among the inputs of the steps. */
+export function emulatorParts({ masks }: Evolver): Record<string, number> {
+  const inputs = ["physical", "targets", "latent_targets", ...masks.map(({ name }) => name)];
+  return { ...Object.fromEntries(inputs.map((name) => [name, 1])), latents: 0 };
+}
+
 /**
  * One optimizer step of the emulator, through all steps of the rollout and, for abundances, the frozen decoder.
  *
@@ -41,8 +48,8 @@ export function emulatorTrainStep(
 ): StepFunction {
   const { layout } = setting.evolver;
   const decodeFrozen = frozenDecoder(setting);
-  return (state, inputs) => {
-    const made = lossAndGradients(layout.unpack(state.parameters!), (arrays) => {
+  return (state, inputs, part = wholeBatch) => {
+    const differentiated = (arrays: TensorMap): { loss: tf.Scalar; aside: TensorMap } => {
       const states = statesOf(setting.evolver, arrays, inputs);
       const { total, ...parts } =
         phaseLoss.of === "latents"
@@ -54,8 +61,9 @@ export function emulatorTrainStep(
               phaseLoss,
               setting.loss,
             );
-      return { loss: total, aside: parts };
-    });
+      return { loss: total, aside: batchMeans(part, parts) };
+    };
+    const made = lossAndGradients(layout.unpack(state.parameters!), differentiated, part);
     const update = optimizerStep(state, made.gradients, layout, inputs, optimizer);
     return {
       state: update.state,
@@ -77,11 +85,12 @@ function selected(states: tf.Tensor2D, { selection, physical }: TensorMap): tf.T
 export function emulatorValidationStep(setting: EmulatorSetting): StepFunction {
   const { evolver } = setting;
   const decodeFrozen = frozenDecoder(setting);
-  return (state, inputs) => {
+  return (state, inputs, { sum } = wholeBatch) => {
     const predicted = decodeFrozen(state, statesOf(evolver, evolver.layout.unpack(state.parameters!), inputs));
     const [targets, steps] = [flatRows(inputs.targets!), inputs.targets!.shape[0]!];
     const errors = tf.div(validationSum(predicted, targets, setting.loss), steps);
-    return { outputs: { errors, dex: tf.div(dexSum(predicted, targets, setting.loss), steps) } };
+    const dex = tf.div(dexSum(predicted, targets, setting.loss), steps);
+    return { outputs: { errors: sum(errors), dex: sum(dex) } };
   };
 }
 

@@ -6,6 +6,7 @@ import { drawnMasks } from "./dropout.ts";
 import {
   type EmulatorLoss,
   type EmulatorSetting,
+  emulatorParts,
   emulatorTrainStep,
   emulatorValidationStep,
 } from "./emulator-steps.ts";
@@ -57,10 +58,11 @@ export class EmulatorTrainerSequential extends Trainer<EmulatorBatch> {
       decoder_statistics: hostTensor(frozen.statistics, [frozen.statistics.length]),
       stoichiometry,
     });
+    const options = { parts: emulatorParts(training.evolver) };
     const trainPrograms = phases.map(({ loss }) =>
-      engine.program("emulator training step", emulatorTrainStep(training, settings, loss)),
+      engine.program("emulator training step", emulatorTrainStep(training, settings, loss), options),
     );
-    const validationProgram = engine.program("emulator validation", emulatorValidationStep(training));
+    const validationProgram = engine.program("emulator validation", emulatorValidationStep(training), options);
     return { state, trainPrograms, validationProgram };
   }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Evaluation, type EvaluationRequest, evaluateSurrogate } from "../../src/analysis/evaluate.ts";
+import { type Evaluation, evaluateSurrogate } from "../../src/analysis/evaluate.ts";
+import type { EvaluationRequest } from "../../src/analysis/evaluation-setup.ts";
 import { EvenChoice } from "../../src/analysis/even-choice.ts";
 import { metricsJson } from "../../src/analysis/metrics-file.ts";
 import { TracerReader, tracerPlaces } from "../../src/analysis/tracer-blocks.ts";

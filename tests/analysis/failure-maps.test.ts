@@ -22,7 +22,10 @@ const raw = [
   [1e-1, 1e-7, 12, 1e9, 24],
 ];
 const places = [{ id: 1, start: 0, rows: 3 }];
-const block = new TracerBlock(places, Float32Array.from(raw.flat()), columns, new AbundanceScaling(clipping));
+const block = new TracerBlock(places, Float32Array.from(raw.flat()), columns, {
+  scaling: new AbundanceScaling(clipping),
+  digests: new Int32Array(),
+});
 const rows = Int32Array.of(1, 2);
 const truth = block.scaledRows(rows);
 const mapped = {

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { longest, TracerReader } from "../../src/analysis/tracer-blocks.ts";
+import type { TrainingErrors } from "../../src/analysis/training-check.ts";
 import { trainingPass } from "../../src/analysis/training-pass.ts";
 import { PhysicalScaling } from "../../src/chemistry/scaling.ts";
 import type { Frame } from "../../src/data/frame.ts";
@@ -15,8 +16,8 @@ it("looks for the nearest history among 131,072 of more training tracers", async
     components: 1,
     longestRows: longest(places),
     physical: new PhysicalScaling(["Av"], { Av: [0.1, 10] }),
-    vectors: 4,
-    visit: async () => {},
+    errors: { look: async () => ({ rows: new Int32Array(0), predicted: {} }), add() {} } as unknown as TrainingErrors,
+    findings: null,
     checkpoint: async () => {},
   });
   expect(knowledge.tracers).toBe(140_000);

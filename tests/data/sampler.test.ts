@@ -51,7 +51,7 @@ describe("withNext", () => {
     const seen: (number | null)[][] = [];
     for (const [{ start }, next] of withNext(counted())) {
       expect(made).toBeLessThanOrEqual(start + 2);
-      seen.push([start, next && next.start]);
+      seen.push([start, next?.start ?? null]);
     }
     expect(seen).toEqual([
       [0, 1],

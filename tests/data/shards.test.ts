@@ -132,6 +132,36 @@ describe("shards of a preprocessing, joined", () => {
     expect(found.equals(expected)).toBe(true);
   });
 
+  /** Rows by tracer, in the order of the ids given. */
+  const byTracer = (ids: readonly number[], id?: string): Row[] =>
+    ids.flatMap((tracer) => histories([tracer], id === undefined ? {} : { id }));
+
+  it.each([1, 2, 3, 4, 9])("are so of a single frame that is cut between its tracers, into %d", async (count) => {
+    const path = await writeDoubles("single.h5", byTracer([12, 3, 7, 1, 24, 5]));
+    const [expected, found] = await bothWays(optionsOf([path]), count);
+    expect(found.equals(expected)).toBe(true);
+  });
+
+  it("are so of fewer frames than shards, whose ids clash, and of a column of ids of another name", async () => {
+    const two = [await writeDoubles("x.h5", byTracer([12, 3, 7])), await writeDoubles("y.h5", byTracer([3, 9, 1, 2]))];
+    const [expected, found] = await bothWays(optionsOf(two), 3);
+    expect(found.equals(expected)).toBe(true);
+    const named = await writeDoubles("named.h5", byTracer([8, 2, 4, 6, 11, 9], "run"));
+    const columns = { Density: "nH", Model: "run" };
+    const [one, shards] = await bothWays(optionsOf([named], { columns }), 3);
+    expect(shards.equals(one)).toBe(true);
+  });
+
+  it("are so where the rows of tracers alternate, which leaves one shard all of them", async () => {
+    const path = await writeDoubles("alternating.h5", histories([1, 2, 3, 4, 5, 6]));
+    const options = optionsOf([path]);
+    const [expected, found] = await bothWays(options, 2);
+    expect(found.equals(expected)).toBe(true);
+    const told: string[] = [];
+    await writeShard(options, { index: 1, count: 2 }, (line) => told.push(line));
+    expect(told.join("\n")).toContain("no rows are left for this shard");
+  });
+
   it("are so of tables of text, without ids and with names for ids", async () => {
     const columns = ["Time", "nH", "radfield", "Av", "gasTemp", "H", "CO"];
     const bare = [1, 2, 3, 4, 9].map((tracer) => writeTable(`run${tracer}.csv`, histories([tracer]), columns));
@@ -212,8 +242,7 @@ describe("shards that do not fit", () => {
     expect(await thrownBy(() => joined(other, 2), folder)).toContain("shard 0 of 2 was made with another units");
     utimesSync(options.moreInputs![0]!, 1, 1);
     expect(await thrownBy(() => joined(options, 2), folder)).toMatch(/shard 1 of 2 is older than its raw file .*g\.h5/);
-    const [path] = [options.inputPath];
-    const alone = optionsOf([path], { outputPath: options.outputPath });
-    expect(await thrownBy(() => joined(alone, 2), folder)).toContain("shards take whole raw files, and there is one");
+    const alone = optionsOf([writeTable("alone.csv", histories([1, 2]))], { outputPath: options.outputPath });
+    expect(await thrownBy(() => joined(alone, 2), folder)).toContain("only HDF5 frames are cut into shards");
   });
 });

@@ -1,7 +1,9 @@
 import { expect, vi } from "vitest";
 import { chooseEngine } from "../../src/backend/choose-engine.ts";
+import { CompiledEngine } from "../../src/backend/compiled-engine.ts";
 import type { ComputeRequest } from "../../src/backend/compute.ts";
 import type { Engine } from "../../src/backend/engine.ts";
+import { loadOnnxRuntime } from "../../src/backend/onnx-runtime.ts";
 import { tf } from "../../src/backend/tf.ts";
 
 /** Makes the embedded backend ready; for `beforeAll`. */
@@ -38,6 +40,18 @@ export async function engineNamed(name: EngineName): Promise<Engine> {
   const { engine, choice } = await chooseEngine(engineRequest(name));
   expect(choice).toMatchObject({ device: requests[name].device, engine: requests[name].engine });
   return engine;
+}
+
+/**
+ * The compiled engine, whose steps may make so many numbers for one part of their batch: few, and every batch is taken in parts.
+ * A step that it cannot compile fails the test.
+ */
+export async function partingEngine(numbersAtOnce?: number): Promise<Engine> {
+  const runtime = await loadOnnxRuntime();
+  if (runtime instanceof Error) throw runtime;
+  const refused = (message: string): never => expect.fail(message);
+  const fallback = (): never => refused("a step runs eagerly");
+  return new CompiledEngine(runtime, { threads: 1, fallback, note: refused, ...(numbersAtOnce && { numbersAtOnce }) });
 }
 
 /** The request that chooses that engine; for `native` the installation that the tests may use is made known. */

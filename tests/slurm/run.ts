@@ -72,6 +72,7 @@ async function test({ env }: Cluster): Promise<void> {
   astrochem(env, "preprocess", "dataset=sample");
   await tuning(env);
   astrochem(env, "train-autoencoder", ...quick, "model=autoencoder_sample", "model.max_epochs=1");
+  await evaluationShards(env);
   await members(env);
   const sweep = [
     ...["train-emulator", "-m", ...quick, "autoencoder=autoencoder_sample", "model=emulator_sample,latent_rnn"],
@@ -118,6 +119,27 @@ async function shards(env: NodeJS.ProcessEnv): Promise<void> {
     if (one !== joined) problems.push("the shards, joined, are not the file of one process");
     say(`4 shards of 6 files and a job that joins them in ${seconds(started)} s`);
   }
+}
+
+/** An evaluation as an array of shards, and a job that joins them: the numbers of one process. */
+async function evaluationShards(env: NodeJS.ProcessEnv): Promise<void> {
+  const own = ["dataset=sample", "emulator=null"];
+  astrochem(env, "evaluate", ...own, "threads=1", "run_dir=scored");
+  const started = performance.now();
+  astrochem(env, "evaluate", "-m", ...own, "shards=4", "run_dir=scored-shards", "launcher=slurm");
+  const joined = join("scored-shards", "joined-0");
+  if (!(await appears(pathOf(join(joined, "summary.json")), 300_000))) {
+    problems.push("no job joined the shards of the evaluation");
+    return;
+  }
+  const times = /"(created_at|seconds)":\s*("[^"]*"|[\d.e-]+)/g;
+  for (const name of ["metrics.json", "samples.json"]) {
+    const [one, all] = ["scored", joined].map((run) =>
+      readFileSync(pathOf(join(run, name)), "utf8").replace(times, ""),
+    );
+    if (one !== all) problems.push(`${name} of the joined shards is not that of one process`);
+  }
+  say(`4 shards of an evaluation and a job that joins them in ${seconds(started)} s`);
 }
 
 /** A tuning of two rungs, which loses the job that decides the first one and is taken up: the trials of this machine. */

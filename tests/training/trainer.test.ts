@@ -26,7 +26,7 @@ import type { EpochRecord } from "../../src/training/observer.ts";
 import type { TrainerOptions, TrainerSettings, TrainingOutcome } from "../../src/training/trainer.ts";
 import type { Snapshot, TrainingState } from "../../src/training/training-state.ts";
 import { autoencoderOf, emulatorOf, initialAutoencoder, initialEmulator } from "../helpers/models.ts";
-import { engineNamed, engines, useWasm } from "../helpers/tensors.ts";
+import { engineNamed, engines, partingEngine, useWasm } from "../helpers/tensors.ts";
 
 /** Every element occurs: the logarithm of a total of none would be infinite. */
 const species = ["HCN", "SIO", "HCL", "HE", "MG", "CS"];
@@ -277,9 +277,12 @@ class ScriptedState implements EngineState {
 }
 
 const kinds = { autoencoder: autoencoderTrainer, emulator: emulatorTrainer };
-const cases = engines.flatMap((engine) =>
+/** The engines, and the compiled one with every training batch in parts. */
+const cases = [...engines, "parting" as const].flatMap((engine) =>
   (["autoencoder", "emulator"] as const).map((kind) => [kind, engine] as const),
 );
+const engineFor = (name: (typeof cases)[number][1]): Promise<Engine> =>
+  name === "parting" ? partingEngine(4000) : engineNamed(name);
 
 beforeAll(useWasm);
 
@@ -313,7 +316,7 @@ async function failure(training: Promise<unknown>): Promise<NumericsError> {
 
 describe.each(cases)("training the %s on the %s engine", (kind, name) => {
   it("gives the same bits from the same seed, and others from another", async () => {
-    const engine = await engineNamed(name);
+    const engine = await engineFor(name);
     const settings = { max_epochs: 3 };
     const first = await trained(kind, { engine, settings });
     const second = await trained(kind, { engine, settings });
@@ -325,7 +328,7 @@ describe.each(cases)("training the %s on the %s engine", (kind, name) => {
   });
 
   it("keeps no tensor from step to step, and none at all after it", async () => {
-    const engine = await engineNamed(name);
+    const engine = await engineFor(name);
     const before = tf.memory().numTensors;
     const counts: number[] = [];
     const observer = { batchDone: () => counts.push(tf.memory().numTensors) };
@@ -336,7 +339,7 @@ describe.each(cases)("training the %s on the %s engine", (kind, name) => {
   });
 
   it("ends at the first loss that is not finite, whatever made it so", async () => {
-    const engine = await engineNamed(name);
+    const engine = await engineFor(name);
     const features = smoothRows();
     features[5 * species.length] = Number.NaN;
     const improved: Snapshot[] = [];
@@ -351,7 +354,7 @@ describe.each(cases)("training the %s on the %s engine", (kind, name) => {
   });
 
   it("lowers the error of what it learns", async () => {
-    const engine = await engineNamed(name);
+    const engine = await engineFor(name);
     const { log, best } = await trained(kind, { engine, settings: { dropout: 0, lr: 1e-2, max_epochs: 12 } });
     expect(best!.metric).toBeLessThan(0.9 * log[0]!.mean);
     expect(best!.metric).toBe(Math.min(...log.map(({ metric }) => metric)));
@@ -411,6 +414,20 @@ it("a device that is lost half way ends the training with its error, and the epo
   const whole = await trained("autoencoder", { engine, settings });
   const resumed = await trained("autoencoder", { engine, settings, options: { resumed: kept.at(-1)! } });
   expect(resumed.best!.arrays).toEqual(whole.best!.arrays);
+});
+
+it.each(["autoencoder", "emulator"] as const)("batches of the %s in parts give its epoch to rounding", async (kind) => {
+  const settings = { max_epochs: 1 };
+  const whole = await trained(kind, { engine: await engineFor("compiled"), settings });
+  const parted = await trained(kind, { engine: await engineFor("parting"), settings });
+  for (const [name, value] of Object.entries(whole.log[0]!.train_loss)) {
+    expect(parted.log[0]!.train_loss[name as "total"] / value, name).toBeCloseTo(1, 3);
+  }
+  // Three steps of Adam later.
+  for (const name of ["mean", "std", "max", "dex"] as const) {
+    expect(parted.log[0]![name] / whole.log[0]![name], name).toBeCloseTo(1, 2);
+  }
+  expect(parted.best!.arrays.parameters).not.toEqual(whole.best!.arrays.parameters);
 });
 
 it.each(["autoencoder", "emulator"] as const)(
@@ -688,7 +705,7 @@ const recipes = cases.flatMap(([kind, name]) => [
 
 describe.each(recipes)("resuming the $kind on the $name engine, recipe $recipe", ({ kind, name, recipe, settings }) => {
   it("gives the same bits from within an epoch, within a validation and between two epochs", async () => {
-    const engine = await engineNamed(name);
+    const engine = await engineFor(name);
     const states: TrainingState[] = [];
     const keeper = { isDue: () => true, keep: (state: TrainingState) => void states.push(throughFile(state)) };
     const options = { now: clockOf(0), keeper };
@@ -705,7 +722,7 @@ describe.each(recipes)("resuming the $kind on the $name engine, recipe $recipe",
   });
 
   it("goes on from an interruption at any step as if there had been none", async () => {
-    const engine = await engineNamed(name);
+    const engine = await engineFor(name);
     const whole = await trained(kind, { engine, recipe, settings, options: { now: clockOf(0) } });
     let resumed: TrainingState | undefined;
     const reasons: string[] = [];

@@ -62,8 +62,9 @@ export class FramePart implements TablePart {
       picks.map(([source]) => this.#names[source]!),
       block,
     );
-    for (let row = 0; row < count; row++) {
-      for (const [i, [, to]] of picks.entries()) target[(firstRow + row) * width + to] = block[row * picks.length + i]!;
+    for (const [i, [, to]] of picks.entries()) {
+      let [from, at] = [i, firstRow * width + to];
+      for (let row = 0; row < count; row++, from += picks.length, at += width) target[at] = block[from]!;
     }
   }
 

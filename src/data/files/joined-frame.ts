@@ -31,6 +31,9 @@ export class JoinedFrame implements Frame {
   readonly #ids: Ids;
   /** Number of the first tracer of each part. */
   readonly #firsts: readonly number[];
+  /** Of each part: its columns' places. Rows are read tracer by tracer, so that nothing may be looked for each time. */
+  readonly #places: readonly ReadonlyMap<string, number>[];
+  readonly #numeric = new Map<string, boolean>();
 
   /**
    * @param pandasLines make the same frame in Python
@@ -53,6 +56,8 @@ export class JoinedFrame implements Frame {
     const firsts = [0];
     for (const { tracers } of parts) firsts.push(firsts.at(-1)! + tracers.length);
     this.#firsts = firsts;
+    // Of a name that occurs twice, the first counts.
+    this.#places = parts.map((part) => new Map(part.columns.map((name, at) => [name, at] as const).reverse()));
   }
 
   read(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void {
@@ -66,9 +71,8 @@ export class JoinedFrame implements Frame {
       const from = Math.max(start, this.#starts[k]!);
       const end = Math.min(start + count, this.#starts[k + 1]!);
       if (from >= end) continue;
-      const picks = columns.flatMap((name, to) =>
-        name === "Tracer" ? [] : [[part.columns.indexOf(name), to] as const],
-      );
+      const places = this.#places[k]!;
+      const picks = columns.flatMap((name, to) => (name === "Tracer" ? [] : [[places.get(name)!, to] as const]));
       const place = { start: from - this.#starts[k]!, count: end - from, firstRow: from - start };
       part.read({ ...place, picks, target, width });
       if (at < 0) continue;
@@ -79,7 +83,9 @@ export class JoinedFrame implements Frame {
 
   isNumeric(column: string): boolean {
     if (column === "Tracer") return typeof this.#ids.values[0] === "number";
-    return (
+    const known = this.#numeric.get(column);
+    if (known !== undefined) return known;
+    const isNumeric =
       this.columns.includes(column) &&
       this.parts.every(
         (part) =>
@@ -87,8 +93,9 @@ export class JoinedFrame implements Frame {
           !part.texts.has(column) &&
           !part.problems.has(column) &&
           part.isNumeric?.(column) !== false,
-      )
-    );
+      );
+    this.#numeric.set(column, isNumeric);
+    return isNumeric;
   }
 
   labels(column: string): Labels {

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { DataError } from "../../errors.ts";
 import { type Frame, openFrame } from "../frame.ts";
 import { openHdf5 } from "../hdf5.ts";
+import { type Cut, CutPart } from "./cut-part.ts";
 import { detectFile, isFrameFile } from "./detect-file.ts";
 import type { Detected } from "./detected.ts";
 import { FramePart } from "./frame-part.ts";
@@ -21,6 +22,8 @@ export interface OpenOptions {
   readonly log?: (message: string) => void;
   /** Gives the rows of a file in place of the file itself: shards. */
   readonly partsOf?: ((file: Detected) => readonly TablePart[]) | undefined;
+  /** Which part of each file is read, as a shard; null: whole files. */
+  readonly cut?: Cut | null | undefined;
 }
 
 /**
@@ -32,7 +35,8 @@ export interface OpenOptions {
 export async function openInput(paths: readonly string[], options: OpenOptions): Promise<Frame> {
   const [path] = paths;
   if (path === undefined) throw new DataError("no file was given", { fix: "give a file's path" });
-  if (paths.length === 1 && isFrameFile(await detectFile(path))) return openFrame(path, options.key);
+  if (paths.length === 1 && !options.partsOf && isFrameFile(await detectFile(path)))
+    return openFrame(path, options.key);
   return openJoined(paths, options);
 }
 
@@ -73,11 +77,14 @@ export async function openJoined(
 
 async function partsOf(
   file: Detected,
-  { key, tracer }: OpenOptions,
+  { key, tracer, cut }: OpenOptions,
   notes: Map<string, string[]>,
 ): Promise<TablePart[]> {
   const { path, kind, layout, what, fix } = file;
-  if (isFrameFile(file)) return [new FramePart(await openFrame(path, key), tracer)];
+  if (isFrameFile(file)) {
+    const part = new FramePart(await openFrame(path, key), tracer);
+    return [cut ? new CutPart(part, cut) : part];
+  }
   if (kind === "uclchem-hdf5") {
     const opened = await openHdf5(path);
     const models = uclchemModels(opened);

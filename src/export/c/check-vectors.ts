@@ -41,6 +41,11 @@ export interface TrustVectors {
   readonly physical: Float32Array;
   readonly abundances: Float32Array;
   readonly expected: Float32Array;
+  /**
+   * How far expected errors may be from those, dex, [cells, steps]: more where rounding of the totals moves them. Where totals differ by less than
+   * they are known to, as of C and of S in CS, so do states.
+   */
+  readonly allowed: Float32Array;
   /** Bits after the last step, [cells], and which of them rounding does not decide. */
   readonly flags: readonly number[];
   readonly sure: readonly number[];
@@ -52,9 +57,9 @@ const [cells, steps] = [5, 4];
  * How far expected errors may be from those of `Inference`, relative to them, or to `leastError` where they are smaller: a small distance is the
  * difference of large squares, of which float32 leaves 1e-2.
  */
-export const trustTolerance = 1e-3;
+const trustTolerance = 1e-3;
 /** dex */
-export const leastError = 0.3;
+const leastError = 0.3;
 
 /** How far the C code may be from `Inference`, in scaled units. */
 export const checkTolerance = 1e-5;
@@ -91,7 +96,7 @@ export async function checkVectors(about: Description, models: Models, inference
 /** Of stored rows, those that are first among the farthest, and of the last cell that is all over the ranges. */
 async function trustVectors(
   trust: Trust,
-  { emulator }: Models,
+  { autoencoder, emulator }: Models,
   inference: Inference,
   far: Pick<TrustVectors, "physical" | "abundances">,
 ): Promise<TrustVectors> {
@@ -108,24 +113,61 @@ async function trustVectors(
     latents.set(row.subarray(P), cell * L);
   }
   abundances.set((await inference.decode({ data: latents, shape: [count, L] })).data);
-  const { passed } = await inference.passed(
-    { data: physical, shape: [cells, steps, P] },
-    { data: abundances, shape: [cells, S] },
-  );
+  const history = { data: physical, shape: [cells, steps, P] };
+  const starts = { data: abundances, shape: [cells, S] };
+  const { passed } = await inference.passed(history, starts);
+  const { data: decoded } = await inference.emulate(history, starts, { conserve: false });
   const meter = inference.trustMeter(trust);
   const signals = await meter.signals(passed);
   await meter.dispose();
-  const told = (by: number) => {
-    const { distance, start, correction, spread } = trust.reference;
+  const told = (by: number, correction = signals.correction) => {
+    const { distance, start, spread } = trust.reference;
     const reference = {
       ...{ distance: distance * by, start: start * by },
-      ...{ correction: correction && correction * by, spread: spread && spread * by },
+      ...{ correction: trust.reference.correction && trust.reference.correction * by, spread: spread && spread * by },
     };
-    const { expectedError, flags } = expectedErrors({ ...trust, reference }, signals);
+    const { expectedError, flags } = expectedErrors({ ...trust, reference }, { ...signals, correction });
     return { expected: expectedError, flags: Array.from({ length: cells }, (_, i) => flags[(i + 1) * steps - 1]!) };
   };
   const [lower, upper] = [told(0.999).flags, told(1.001).flags];
-  return { physical, abundances, ...told(1), sure: lower.map((bits, i) => 127 & ~(bits ^ upper[i]!)) };
+  const sure = lower.map((bits, i) => 127 & ~(bits ^ upper[i]!));
+  const found = told(1);
+  const allowed = found.expected.map((error) => trustTolerance * Math.max(error, leastError));
+  const corrections = roundedCorrections(autoencoder, abundances, decoded);
+  const exact = told(1, corrections[0]);
+  const least = allowed.slice();
+  for (const correction of corrections.slice(1)) {
+    const moved = told(1, correction);
+    for (const [k, error] of moved.expected.entries()) {
+      allowed[k] = Math.max(allowed[k]!, least[k]! + 8 * Math.abs(error - exact.expected[k]!));
+    }
+    for (const [i, bits] of moved.flags.entries()) sure[i]! &= ~(bits ^ exact.flags[i]!);
+  }
+  return { physical, abundances, ...found, allowed, sure };
+}
+
+/** Corrections of decoded states, [cells, steps], by totals of their starts as they are, and moved by as little as single precision tells apart. */
+function roundedCorrections(
+  autoencoder: Models["autoencoder"],
+  abundances: Float32Array,
+  decoded: Float32Array,
+): Float32Array[] {
+  const conservation = new Conservation(tableOfWeights(autoencoder));
+  const [S, random] = [conservation.species, new RandomStream(derivedSeed(0, "export c rounding"))];
+  const { lower, upper } = autoencoder.abundances_clipping;
+  const signs = new Float32Array(conservation.names.length);
+  return Array.from({ length: 6 }, (_, turn) =>
+    Float32Array.from({ length: cells * steps }, (_, k) => {
+      const cell = Math.floor(k / steps);
+      const start = abundances.subarray(cell * S, (cell + 1) * S).map((x) => Math.min(Math.max(x, lower), upper));
+      random.fillUniform(signs, -1e-7, 1e-7);
+      const totals = conservation
+        .totals(start)
+        .map((total, each) => (turn === 0 ? total : Math.fround(total * (1 + (turn === 1 ? 0 : signs[each]!)))));
+      const { mean_dex, residual } = conservation.project(decoded.slice(k * S, (k + 1) * S), totals);
+      return residual <= 1e-6 ? mean_dex : Number.POSITIVE_INFINITY;
+    }),
+  );
 }
 
 /** A row of the sample before it was whitened, by a matrix that is 0 below its diagonal. */

@@ -253,21 +253,28 @@ function conservedWidth({ name, species, conserved: { names } }: Description, { 
   const [S, T] = [species.length, names.length];
   const head = "const float *restrict kept, float *restrict rows, float *correction, uint32_t *flags";
   if (word === "one") {
-    return `static void sg_totals_one(const float *restrict rows, float *restrict kept)
+    return `static void sg_repeat(int count, const float *restrict row, float *restrict cells)
+{
+  for (int k = 0; k < count; k++) {
+    for (int l = 0; l < SG_NARROW; l++) cells[k * SG_NARROW + l] = row[k];
+  }
+}
+
+static void sg_totals_one(const float *restrict rows, float *restrict kept)
 {
   float x[${S} * SG_NARROW], totals[${T} * SG_NARROW];
-  sg_gather(SG_NARROW, 1, ${S}, ${S}, rows, x);
+  sg_repeat(${S}, rows, x);
   sg_totals_narrow(x, totals);
-  sg_scatter(SG_NARROW, 1, ${T}, ${T}, totals, kept);
+  for (int k = 0; k < ${T}; k++) kept[k] = totals[k * SG_NARROW];
 }
 
 static void sg_conserve_one(${head})
 {
   float x[${S} * SG_NARROW], totals[${T} * SG_NARROW];
-  sg_gather(SG_NARROW, 1, ${S}, ${S}, rows, x);
-  sg_gather(SG_NARROW, 1, ${T}, ${T}, kept, totals);
+  sg_repeat(${S}, rows, x);
+  sg_repeat(${T}, kept, totals);
   sg_conserve_narrow(1, totals, x, correction, flags);
-  sg_scatter(SG_NARROW, 1, ${S}, ${S}, x, rows);
+  for (int k = 0; k < ${S}; k++) rows[k] = x[k * SG_NARROW];
 }`;
   }
   return `static void sg_totals_${word}(const float *restrict rows, float *restrict kept)

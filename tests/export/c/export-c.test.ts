@@ -40,6 +40,12 @@ async function exported(
 const make = (place: string, ...args: string[]): string =>
   execFileSync("make", ["-C", place, ...args], { encoding: "utf8", stdio: "pipe" });
 
+/** A model of abundances without an encoder. */
+const alone = {
+  model_name: "emulator",
+  model: { input_dim: parameters + species.length, output_dim: species.length, hidden_dim: 7 },
+};
+
 /** Without optimization for this processor, and with what finds mistakes. */
 const strict = [
   "CFLAGS=-O1 -g -Wconversion -pedantic -Werror -fsanitize=address,undefined -fno-sanitize-recover=all",
@@ -56,8 +62,7 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
   });
 
   it("of abundances without an encoder has the numbers of Inference", async () => {
-    const model = { input_dim: parameters + species.length, output_dim: species.length, hidden_dim: 7 };
-    const place = await exported("identity", "emulator", model, "surrogate", { identity: true });
+    const place = await exported("identity", alone.model_name, alone.model, "surrogate", { identity: true });
     make(place, "check_c", ...strict);
     expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
   });
@@ -67,13 +72,17 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
     ["latent_rnn", 1],
     ["emulator", 3],
     ["latent_rnn", 2],
+    // Its starts leave some species to differences of totals.
+    ["identity", 1],
   ])(
     "of calibrated weights has the expected errors and flags of Inference: %s, members: %i",
     async (label, members) => {
-      const { model_name, model } = variants.find((each) => each.label === label)!;
+      const identity = label === "identity";
+      const { model_name, model } = identity ? alone : variants.find((each) => each.label === label)!;
       const place = await exported(`calibrated-${label}-${members}`, model_name, model, "gas", {
         calibrated: true,
         members,
+        identity,
       });
       const args = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-O1"];
       const sanitized = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
