@@ -34,6 +34,8 @@ export interface BenchCase {
   readonly batch: number;
   /** Of a rollout; 0 where there is none. */
   readonly steps: number;
+  /** Of trainings, where they are not the usual 333 and 14. */
+  readonly sizes?: { readonly species: number; readonly latents: number };
   /** What the rate counts, per repetition. */
   readonly items: number;
   readonly unit: "rows/s" | "windows/s" | "steps/s";
@@ -47,6 +49,18 @@ const autoencoderShape = { input_dim: 333, hidden_dims: [160, 80], latent_dim: 1
 const emulatorShape = { input_dim: 18, hidden_dim: 180, output_dim: 14 } as const;
 const compressor = compressorOf({ model_name: "autoencoder", model: autoencoderShape });
 const evolver = evolverOf({ model_name: "emulator", model: emulatorShape });
+
+/** The models to train. */
+function modelsOf({ sizes = { species: 333, latents: 14 } }: BenchCase) {
+  const { species, latents } = sizes;
+  const coder = { ...autoencoderShape, input_dim: species, latent_dim: latents };
+  const step = { ...emulatorShape, input_dim: 4 + latents, output_dim: latents };
+  return {
+    ...sizes,
+    compressor: compressorOf({ model_name: "autoencoder", model: coder }),
+    evolver: evolverOf({ model_name: "emulator", model: step }),
+  };
+}
 
 /** Multiplications and additions of a row that is encoded or decoded, and of a step. */
 const [coder, stepping] = [2 * (333 * 160 + 160 * 80 + 80 * 14), 2 * (18 * 180 + 180 * 180 + 180 * 14)];
@@ -139,21 +153,23 @@ function uniform(...shape: number[]) {
 const vector = (data: Float32Array) => hostTensor(data, [data.length]);
 const loss = { power_weight: 20, worst_weight: 2, log10_lower: -20, log10_upper: 0 };
 
-function trainAutoencoder({ batch }: BenchCase, engine: Engine) {
+function trainAutoencoder(bench: BenchCase, engine: Engine) {
+  const { batch } = bench;
+  const { compressor, species, latents } = modelsOf(bench);
   const initial = compressor.initial(random, null);
   const optimizer = { betas: [0.99, 0.999], weight_decay: 1e-4, gradient_clipping: 2 } as const;
   const step = autoencoderTrainStep(compressor, { ...loss, conservation_weight: 100 }, optimizer);
   const size = compressor.layouts.trainable.size;
   const state = engine.state({
     ...moments(size),
-    ...stoichiometry(),
+    ...stoichiometry(species),
     parameters: vector(initial.trainable),
     statistics: vector(initial.statistics),
   });
-  const features = uniform(batch, 333);
+  const features = uniform(batch, species);
   // Masks and noise are drawn in the measured time, as the peer draws them.
   const draw = (): HostTensors => {
-    const [encoder_mask, decoder_mask, noise] = [80, 160, 14].map((n) =>
+    const [encoder_mask, decoder_mask, noise] = [80, 160, latents].map((n) =>
       hostTensor(new Float32Array(batch * n), [batch, n]),
     );
     random.fillKeepMask(encoder_mask!.data, 0.3);
@@ -169,7 +185,9 @@ function trainAutoencoder({ batch }: BenchCase, engine: Engine) {
   };
 }
 
-function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
+function trainEmulator(bench: BenchCase, engine: Engine) {
+  const { batch, steps } = bench;
+  const { compressor, evolver, species, latents: width } = modelsOf(bench);
   const frozen = compressor.initial(random, null);
   const optimizer = { betas: [0.9, 0.995], weight_decay: 1e-3, gradient_clipping: 1 } as const;
   const setting = {
@@ -183,15 +201,15 @@ function trainEmulator({ batch, steps }: BenchCase, engine: Engine) {
   });
   const state = engine.state({
     ...moments(evolver.layout.size),
-    ...stoichiometry(),
+    ...stoichiometry(species),
     parameters: vector(initialEvolver(evolver, random)),
     decoder_parameters: vector(frozen.trainable),
     decoder_statistics: vector(frozen.statistics),
   });
   const inputs = {
     physical: uniform(steps, batch, 4),
-    latents: uniform(batch, 14),
-    targets: uniform(steps, batch, 333),
+    latents: uniform(batch, width),
+    targets: uniform(steps, batch, species),
   };
   let k = 0;
   return {
@@ -238,14 +256,16 @@ function infer({ name, batch, steps }: BenchCase, engine: Engine) {
     uniform(batch, 14).data,
     uniform(batch, Math.max(steps, 1), 4).data,
   ];
+  // As callers of the C do it, and those of `Inference` may.
+  const into = new Float32Array(batch * Math.max(steps, 1) * 333);
   const rollout = () => roller.rollout(physical, z, batch, steps);
   const actions = {
     encode: () => encoder.encode(x, batch),
-    decode: () => decoder.decode(z, batch),
+    decode: () => decoder.decode(z, batch, into),
     rollout,
-    "rollout and decode": async () => decoder.decode(await rollout(), batch * steps),
+    "rollout and decode": async () => decoder.decode(await rollout(), batch * steps, into),
     "encode, step and decode": async () =>
-      decoder.decode(await roller.rollout(physical, await encoder.encode(x, batch), batch, 1), batch),
+      decoder.decode(await roller.rollout(physical, await encoder.encode(x, batch), batch, 1), batch, into),
   };
   return {
     run: actions[name as keyof typeof actions],
@@ -265,6 +285,6 @@ function moments(size: number): HostTensors {
   return { first_moment: vector(new Float32Array(size)), second_moment: vector(new Float32Array(size)) };
 }
 
-function stoichiometry(): HostTensors {
-  return { stoichiometry: uniform(333, 9) };
+function stoichiometry(species: number): HostTensors {
+  return { stoichiometry: uniform(species, 9) };
 }

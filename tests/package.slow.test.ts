@@ -34,7 +34,7 @@ describe("the published package", () => {
       /^dist\/[\w/-]+\.(js|d\.ts)$/,
       /^configs\/[\w/]+\.(yaml|json)$/,
       /^utils\/(README\.md|species\.txt|initial_abundances\.npy|stoichiometric_matrix\.npy)$/,
-      /^docs\/([\w-]+\.md|figure\.svg)$/,
+      /^docs\/([\w-]+\.md|(figure|growth)\.svg)$/,
       /^examples\/[\w-]+\.(mjs|md)$/,
       /^(data\/(README\.md|sample_collapse\.h5)|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE)$/,
     ];

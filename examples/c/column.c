@@ -24,8 +24,9 @@ enum { S = SURROGATE_SPECIES, P = SURROGATE_PARAMETERS, L = SURROGATE_LATENTS, T
 /* Cells of a call: many make it fast. Shares begin at multiples of it, so that no result depends on their number. */
 enum { CHUNK = 256 };
 
-/* What a cell is flagged for that the solver is better at. */
+/* What a cell is flagged for that the solver is better at, and the expected error from which on it is, dex. */
 static const uint32_t doubtful = SURROGATE_OUT_OF_RANGE | SURROGATE_NOT_FINITE;
+static const float unreliable = 0.3f;
 
 /* Here stands your solver: conditions[P], abundances[S] over one time step. This one lets nothing happen. */
 static void solve(const float *conditions, float *abundances)
@@ -33,42 +34,61 @@ static void solve(const float *conditions, float *abundances)
   (void)conditions, (void)abundances;
 }
 
-/* Conditions of a cell at a step: each rises through its range along the column; the last cells are denser than anything trained. */
+/* Conditions of a cell at a step, like those of the bundled collapses: denser and warmer along the column, dark and cold at first. Of the last
+ * cells 4 % are never cold, which no trained trajectory was, and 1 % are denser than anything trained. */
 static void conditions_of(size_t cell, size_t cells, size_t step, float *physical)
 {
+  static const struct {
+    const char *name;
+    double top, bottom, first;
+  } column[] = {{"Density", 1.4e6, 5e6, 0.0}, {"Radfield", 1e-2, 1e-2, 1e-4}, {"Av", 25.0, 500.0, 0.0}, {"gasTemp", 35.0, 43.0, 13.3}};
   const double place = ((double)cell + 0.5) / (double)cells;
   for (int k = 0; k < P; k++) {
     double lower = 0.0, upper = 1.0;
     (void)surrogate_parameter_range(k, &lower, &upper);
-    const double wave = place + 0.05 * sin(6.0 * place + 0.3 * (double)(step + (size_t)k));
-    const double inside = (wave < 0.01) ? 0.01 : (wave > 0.99) ? 0.99 : wave;
-    physical[k] = (float)((lower > 0.0) ? lower * pow(upper / lower, inside) : lower + (upper - lower) * inside);
+    double value = (lower > 0.0) ? sqrt(lower * upper) : 0.5 * (lower + upper);
+    for (size_t i = 0; i < sizeof column / sizeof column[0]; i++) {
+      if (strcmp(surrogate_parameter(k), column[i].name) != 0) continue;
+      value = column[i].top * pow(column[i].bottom / column[i].top, place);
+      value *= 1.0 + 0.05 * sin(6.0 * place + 0.3 * (double)(step + (size_t)k));
+      if (step == 0 && place < 0.95 && column[i].first > 0.0) value = column[i].first;
+    }
+    physical[k] = (float)((value < lower) ? lower : (value > upper) ? upper : value);
     if (k == 0 && place > 0.99) physical[k] = (float)(10.0 * upper);
   }
 }
 
-/* Molecular hydrogen, the rest in ions and atoms. */
+/* What UCLCHEM starts with: atoms and ions, half of the hydrogen in molecules. Other elements than the training's are expected to be far off. */
 static void start_of(float *abundances)
 {
   static const struct {
     const char *name;
     float abundance;
-  } start[] = {{"H2", 0.5f}, {"HE", 0.1f}, {"O", 3.2e-4f}, {"C+", 1.4e-4f}, {"E-", 1.4e-4f}, {"N", 6.5e-5f}, {"S+", 3.5e-6f}};
-  for (int k = 0; k < S; k++) abundances[k] = 1e-12f;
+  } start[] = {{"H", 0.5f},       {"H2", 0.25f},     {"HE", 0.1f},      {"O", 3.34e-4f},   {"E-", 1.82324e-4f}, {"C+", 1.77e-4f},
+               {"N", 6.18e-5f},   {"S+", 3.51e-6f},  {"MG", 2.256e-6f}, {"SI+", 1.78e-6f}, {"CL+", 3.39e-8f},   {"C", 1e-10f}};
+  for (int k = 0; k < S; k++) abundances[k] = 1e-20f;
   for (size_t i = 0; i < sizeof start / sizeof start[0]; i++) {
     const int k = surrogate_species_index(start[i].name);
     if (k >= 0) abundances[k] = start[i].abundance;
   }
 }
 
-/* Advances cells that lie together; returns how many steps of theirs the solver took. */
-static size_t advance(size_t first, size_t n, size_t cells, size_t steps, float *abundances)
+/* How many steps of cells the solver took, and how many of them for the flags. */
+struct solved {
+  unsigned long all, flagged;
+};
+
+/* Advances cells that lie together. */
+static struct solved advance(size_t first, size_t n, size_t cells, size_t steps, float *abundances)
 {
   float physical[CHUNK * P], latents[CHUNK * L], before[CHUNK * L], totals[CHUNK * T + 1];
+  float trust[CHUNK * SURROGATE_TRUST], expected[CHUNK] = {0.0f};
   uint32_t flags[CHUNK];
-  size_t solved = 0;
+  struct solved solved = {0, 0};
   (void)surrogate_totals(n, abundances, totals);
   (void)surrogate_encode(n, abundances, latents, NULL);
+  /* Weights that are not calibrated return SURROGATE_NOT_CALIBRATED, and expect nothing. */
+  (void)surrogate_trust_begin(n, abundances, trust);
 #if SURROGATE_CARRY > 0
   float carry[CHUNK * SURROGATE_CARRY];
   (void)surrogate_start(n, latents, carry);
@@ -76,21 +96,24 @@ static size_t advance(size_t first, size_t n, size_t cells, size_t steps, float 
   for (size_t step = 0; step < steps; step++) {
     for (size_t i = 0; i < n; i++) conditions_of(first + i, cells, step, physical + i * P);
     memcpy(before, latents, n * L * sizeof(float));
+    (void)surrogate_trust_step(n, physical, latents, trust, expected, NULL);
 #if SURROGATE_CARRY > 0
     (void)surrogate_step(n, physical, latents, carry, flags);
 #else
     (void)surrogate_step(n, physical, latents, flags);
 #endif
     for (size_t i = 0; i < n; i++) {
-      if (!(flags[i] & doubtful)) continue;
+      if (!(flags[i] & doubtful) && !(expected[i] > unreliable)) continue;
       float own[S];
       (void)surrogate_decode(1, before + i * L, totals + i * T, own, NULL);
       solve(physical + i * P, own);
       (void)surrogate_encode(1, own, latents + i * L, NULL);
+      (void)surrogate_trust_begin(1, own, trust + i * SURROGATE_TRUST);
 #if SURROGATE_CARRY > 0
       (void)surrogate_start(1, latents + i * L, carry + i * C);
 #endif
-      solved++;
+      solved.all++;
+      if (flags[i] & doubtful) solved.flagged++;
     }
   }
   (void)surrogate_decode(n, latents, totals, abundances, NULL);
@@ -137,27 +160,34 @@ int main(int argc, char **argv)
   start_of(start);
   for (size_t i = 0; i < (to - from) * CHUNK; i++) memcpy(abundances + i * S, start, sizeof start);
 
-  unsigned long solved = 0, hash = 0;
+  unsigned long all = 0, flagged = 0, hash = 0;
   const double started = now();
-#pragma omp parallel for schedule(dynamic, 1) reduction(+ : solved, hash)
+#pragma omp parallel for schedule(dynamic, 1) reduction(+ : all, flagged, hash)
   for (long chunk = (long)from; chunk < (long)to; chunk++) {
     const size_t first = (size_t)chunk * CHUNK;
     const size_t n = (cells - first < CHUNK) ? cells - first : CHUNK;
     float *own = abundances + (first - from * CHUNK) * S;
-    solved += advance(first, n, cells, steps, own);
+    const struct solved solved = advance(first, n, cells, steps, own);
+    all += solved.all;
+    flagged += solved.flagged;
     for (size_t i = 0; i < n; i++) hash += hash_of(own + i * S, first + i);
   }
   double seconds = now() - started;
 #ifdef WITH_MPI
-  unsigned long sums[2] = {solved, hash};
-  MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_UNSIGNED_LONG, MPI_SUM, MPI_COMM_WORLD);
+  unsigned long sums[3] = {all, flagged, hash};
+  MPI_Allreduce(MPI_IN_PLACE, sums, 3, MPI_UNSIGNED_LONG, MPI_SUM, MPI_COMM_WORLD);
   MPI_Allreduce(MPI_IN_PLACE, &seconds, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
-  solved = sums[0], hash = sums[1];
+  all = sums[0], flagged = sums[1], hash = sums[2];
 #endif
   if (rank == 0) {
     printf("%lu cells, %lu steps: %.0f cells/s (encode, all steps, decode)\n", (unsigned long)cells, (unsigned long)steps,
            (double)cells / seconds);
-    printf("%lu of %lu steps of cells went to the solver\n", solved, (unsigned long)(cells * steps));
+    printf("%lu of %lu steps of cells went to the solver: %lu flagged, ", all, (unsigned long)(cells * steps), flagged);
+    if (isnan(surrogate_trust_level())) {
+      printf("no errors are known (not calibrated)\n");
+    } else {
+      printf("%lu expected to be off by more than %g dex\n", all - flagged, (double)unreliable);
+    }
     printf("checksum %lx\n", hash);
   }
   free(abundances);

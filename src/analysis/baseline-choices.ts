@@ -5,6 +5,8 @@ export interface BaselineChoices {
   readonly nearest_tracer: {
     /** Physical parameters by which it is looked for. */
     readonly parameters: readonly string[];
+    /** Training tracers among which it is looked for, spread evenly; absent where it is all of them. */
+    readonly known_tracers?: number;
     /** Mean error in dex over the fitted tracers, by these parameters and by all of them; null with fewer than three tracers. */
     readonly left_out_dex: number | null;
     readonly left_out_dex_by_all: number | null;
@@ -18,7 +20,8 @@ export interface BaselineChoices {
 
 /** The choices in a sentence. */
 export function describeChoices({ fitted_tracers, nearest_tracer, linear_history }: BaselineChoices): string {
-  const { parameters, left_out_dex, left_out_dex_by_all } = nearest_tracer;
+  const { parameters, known_tracers, left_out_dex, left_out_dex_by_all } = nearest_tracer;
+  const among = known_tracers === undefined ? "" : ` among ${known_tracers.toLocaleString("en-US")} tracers`;
   const errors =
     left_out_dex === null || left_out_dex_by_all === null
       ? ""
@@ -27,6 +30,6 @@ export function describeChoices({ fitted_tracers, nearest_tracer, linear_history
     linear_history.sources.length > 0 ? linear_history.sources.join(", ") : "nothing: none beats the mean";
   return (
     `Baselines chosen on ${fitted_tracers} training tracers, each predicted by the others: nearest history by ` +
-    `${parameters.join(", ")}${errors}; linear history from ${sources}.`
+    `${parameters.join(", ")}${among}${errors}; linear history from ${sources}.`
   );
 }

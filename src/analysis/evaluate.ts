@@ -23,7 +23,7 @@ import { predictionMetrics } from "./prediction-metrics.ts";
 import { reliabilityOf } from "./reliability.ts";
 import { errorGrowth, longRollout, type RolloutStudy, sensitivity } from "./rollout-studies.ts";
 import type { EvaluationSamples, TracerFeatures } from "./sample-types.ts";
-import { type Columns, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
+import { type Columns, longest, spread, type TracerPlace, TracerReader, tracerPlaces } from "./tracer-blocks.ts";
 import { shownTracers, tracerSamples } from "./tracer-samples.ts";
 import { meanErrors, TrainingErrors } from "./training-check.ts";
 import { type TrainingKnowledge, trainingPass } from "./training-pass.ts";
@@ -158,7 +158,7 @@ function prepare(request: EvaluationRequest, tools: EvaluationTools) {
     });
   }
   const validation = spread(usable, request.maxTracers);
-  const longestRows = Math.max(...[...training, ...validation].map(({ rows }) => rows));
+  const longestRows = Math.max(longest(training), longest(validation));
   const windows =
     surrogate.windowSize === null ? null : chooseWindows(validation, surrogate.windowSize, request.maxWindows, seed);
   const chosenSteps = <List>(counts: readonly (readonly [List, number])[]) =>
@@ -309,11 +309,12 @@ function testDataset({ clean, test }: EvaluationRequest): { test_dataset?: FileR
 }
 
 function baselineChoices({ reader }: Setup, knowledge: TrainingKnowledge): BaselineChoices {
-  const { linear, nearestBy, fittedTracers } = knowledge;
+  const { linear, nearestBy, fittedTracers, places, tracers } = knowledge;
   return {
     fitted_tracers: fittedTracers,
     nearest_tracer: {
       parameters: nearestBy.columns.map((column) => reader.columns.physical[column]!),
+      ...(places.length < tracers && { known_tracers: places.length }),
       left_out_dex: nearestBy.dex,
       left_out_dex_by_all: nearestBy.dex_by_all,
     },

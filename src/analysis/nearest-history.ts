@@ -26,8 +26,14 @@ export class NearestHistory {
   readonly #columns: readonly number[];
   readonly #parameters: number;
   readonly #stride: number;
-  readonly #known: Thinned[] = [];
-  /** Means of whole histories, [known, parameters], and how many numbers each is compared by; with room for more. */
+  /** Numbers of the longest history as it is compared. */
+  readonly #longest: number;
+  #known = 0;
+  /**
+   * Of all known histories, with room for more: rows, [known, longest thinned, parameters], means of whole histories, [known, parameters],
+   * and how many numbers each is compared by. Arrays of its own for each history would take as much again.
+   */
+  #rows = new Float32Array(0);
   #means = new Float64Array(0);
   #lengths = new Int32Array(0);
   /** Means of segments, [known, mostSegments, parameters]: side by side, so that a look at them all is not one at all of memory. */
@@ -46,13 +52,15 @@ export class NearestHistory {
     [this.#width, this.#columns] = [parameters, columns];
     this.#parameters = columns.length;
     this.#stride = Math.max(1, Math.ceil(rows / comparedRows));
+    this.#longest = Math.ceil(rows / this.#stride) * columns.length;
   }
 
   /** @param physical scaled, [rows, parameters] */
   add(physical: Float32Array): void {
     const thinned = this.#thinned(physical);
-    const at = this.#known.push(thinned) - 1;
+    const at = this.#known++;
     if (at === this.#lengths.length) this.#makeRoom(2 * at + 64);
+    this.#rows.set(thinned.rows, at * this.#longest);
     this.#means.set(thinned.mean, at * this.#parameters);
     this.#segments.set(thinned.means, at * mostSegments * this.#parameters);
     this.#lengths[at] = thinned.rows.length;
@@ -65,17 +73,19 @@ export class NearestHistory {
     // Beginning with the most promising one leaves few others to look at.
     let at = 0;
     for (let k = 1; k < bounds.length; k++) if (bounds[k]! < bounds[at]!) at = k;
-    let best = distance(asked, this.#known[at]!, Number.POSITIVE_INFINITY);
+    let best = this.#distance(asked, at, Number.POSITIVE_INFINITY);
     for (let k = 0; k < bounds.length; k++) {
       if (k === at || bounds[k]! > best || this.#isFarther(asked, k, best)) continue;
-      const found = distance(asked, this.#known[k]!, best);
+      const found = this.#distance(asked, k, best);
       if (found < best || (found === best && k < at)) [best, at] = [found, k];
     }
     return at;
   }
 
   #makeRoom(count: number): void {
-    const [means, lengths, segments] = [this.#means, this.#lengths, this.#segments];
+    const [rows, means, lengths, segments] = [this.#rows, this.#means, this.#lengths, this.#segments];
+    this.#rows = new Float32Array(count * this.#longest);
+    this.#rows.set(rows);
     this.#means = new Float64Array(count * this.#parameters);
     this.#means.set(means);
     this.#lengths = new Int32Array(count);
@@ -88,7 +98,7 @@ export class NearestHistory {
   #leastOfMeans({ rows, mean }: Thinned): Float64Array {
     const width = this.#parameters;
     const [means, lengths] = [this.#means, this.#lengths];
-    const bounds = new Float64Array(this.#known.length);
+    const bounds = new Float64Array(this.#known);
     for (let k = 0; k < bounds.length; k++) {
       if (lengths[k] !== rows.length) continue;
       let sum = 0;
@@ -116,6 +126,20 @@ export class NearestHistory {
     return sum > limit;
   }
 
+  /** Mean squared difference over the rows that both have; Infinity where it is above `most`. */
+  #distance({ rows }: Thinned, k: number, most: number): number {
+    const length = Math.min(rows.length, this.#lengths[k]!);
+    const limit = most * length;
+    const [known, from] = [this.#rows, k * this.#longest];
+    let sum = 0;
+    // A sum that is too large already needs no more terms.
+    for (let i = 0; i < length && sum <= limit; i++) {
+      const difference = rows[i]! - known[from + i]!;
+      sum += difference * difference;
+    }
+    return sum <= limit ? sum / length : Number.POSITIVE_INFINITY;
+  }
+
   #thinned(physical: Float32Array): Thinned {
     const [columns, width] = [this.#columns, this.#parameters];
     const count = Math.ceil(physical.length / this.#width / this.#stride);
@@ -134,17 +158,4 @@ export class NearestHistory {
     }
     return { rows, means, mean: all };
   }
-}
-
-/** Mean squared difference over the rows that both have; Infinity where it is above `most`. */
-function distance({ rows: a }: Thinned, { rows: b }: Thinned, most: number): number {
-  const length = Math.min(a.length, b.length);
-  const limit = most * length;
-  let sum = 0;
-  // A sum that is too large already needs no more terms.
-  for (let i = 0; i < length && sum <= limit; i++) {
-    const difference = a[i]! - b[i]!;
-    sum += difference * difference;
-  }
-  return sum <= limit ? sum / length : Number.POSITIVE_INFINITY;
 }

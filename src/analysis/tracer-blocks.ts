@@ -102,6 +102,11 @@ export function spread<T>(list: readonly T[], most: number | null): readonly T[]
   return Array.from({ length: most }, (_, i) => list[Math.floor(((i + 0.5) * list.length) / most)]!);
 }
 
+/** Rows of the longest tracer. Not `Math.max(...)`, which takes some 120,000 arguments at most. */
+export function longest(places: readonly TracerPlace[]): number {
+  return places.reduce((most, { rows }) => Math.max(most, rows), 0);
+}
+
 /** Reads tracers in blocks of one length, shorter ones first: bounded memory, whatever the file's size. */
 export class TracerReader {
   readonly columns: Columns;

@@ -15,6 +15,8 @@ const fittedRows = 2 ** 15;
 const fittedTracers = 64;
 /** Training rows of which the mean trajectory and the histograms are made, at most. */
 const averagedRows = 2 ** 17;
+/** Training tracers among which the nearest history is looked for, at most: 1.3 kB each, and a look at all of them for each scored tracer. */
+const knownTracers = 2 ** 17;
 /** Rows of a tracer whose principal components describe it. */
 const describedRows = 8;
 
@@ -40,7 +42,7 @@ export interface TrainingKnowledge {
   readonly fittedTracers: number;
   readonly nearest: NearestHistory;
   readonly nearestBy: NearestChoice;
-  /** The tracers in the order of `nearest`. */
+  /** Those of the tracers that `nearest` knows, in its order. */
   readonly places: readonly TracerPlace[];
   /** Least and largest scaled abundance of all rows, [species]. */
   readonly low: Float32Array;
@@ -75,6 +77,7 @@ export async function trainingPass(
   const ofRows = (most: number): ReadonlySet<TracerPlace> =>
     new Set(spread(places, Math.max(1, Math.floor((most * places.length) / rows))));
   const [fitted, averaged] = [ofRows(fittedRows), ofRows(averagedRows)];
+  const known = new Set(spread(places, knownTracers));
   const described = new Set(spread(places, options.vectors));
   const { sums, tracers } = await fittedSums(reader, [...fitted], options);
   const components = new PrincipalComponents(sums, options.components);
@@ -95,8 +98,10 @@ export async function trainingPass(
     addParameters(found.parameters, block.physical);
     const conditions = scaledPhysical(block, options.physical);
     for (const [k, place] of block.places.entries()) {
-      found.nearest.add(partOf(conditions, block, k));
-      ordered.push(place);
+      if (known.has(place)) {
+        found.nearest.add(partOf(conditions, block, k));
+        ordered.push(place);
+      }
       if (averaged.has(place)) {
         const scaled = block.scaledTracer(k);
         found.abundances.add(scaled);

@@ -9,6 +9,7 @@ import {
   type ProgramOptions,
   type Series,
   sizeOf,
+  type Targets,
 } from "./engine.ts";
 
 /** Trajectories at once: enough for two cores to share each product (128 are half as fast on two cores as on one). */
@@ -40,22 +41,31 @@ export function* blocks(n: number, largest: number, anyLength = true): Generator
  */
 export function inBlocks(program: Program, sizes: BlockSizes, { batch, series }: ProgramOptions): Program {
   if (!batch && !series) return program;
-  const run: Program["run"] = (state, inputs) =>
-    series ? runSeries(program, sizes, series, state, inputs) : runRows(program, sizes.rows, state, inputs);
+  const run: Program["run"] = (state, inputs, targets = {}) =>
+    series ? runSeries(program, sizes, series, state, inputs) : runRows(program, sizes.rows, state, inputs, targets);
   return { run, dispose: () => program.dispose() };
 }
 
-async function runRows(program: Program, most: number, state: EngineState, inputs: HostTensors): Promise<HostTensors> {
+async function runRows(
+  program: Program,
+  most: number,
+  state: EngineState,
+  inputs: HostTensors,
+  targets: Targets,
+): Promise<HostTensors> {
   const rows = Object.values(inputs)[0]!.shape[0]!;
   // What is made in one call needs no other array: filling a fresh one takes as long as a product.
-  if (rows <= most) return program.run(state, inputs);
+  if (rows <= most) return program.run(state, inputs, targets);
   const out: Record<string, HostTensor> = {};
   for (const block of blocks(rows, most)) {
     const places = mapValues(rowsOf(out, block), ({ data }) => data);
     const made = await program.run(state, rowsOf(inputs, block), places);
     for (const [name, { data, shape }] of Object.entries(made)) {
       if (data === places[name]) continue;
-      out[name] ??= hostTensor(new Float32Array((data.length / block.count) * rows), shape.with(0, rows));
+      out[name] ??= hostTensor(
+        targets[name] ?? new Float32Array((data.length / block.count) * rows),
+        shape.with(0, rows),
+      );
       out[name].data.set(data, (data.length / block.count) * block.start);
     }
   }

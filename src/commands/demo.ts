@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { ErrorStats, PredictionMetrics } from "../analysis/error-types.ts";
 import type { Metrics } from "../analysis/evaluation-types.ts";
+import { describeReliability } from "../analysis/reliability.ts";
 import { headlineOf } from "../analysis/verdicts.ts";
 import { counted } from "../counted.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -89,7 +90,8 @@ async function evaluateDemo(context: CommandContext): Promise<Metrics> {
 }
 
 /** What `--json` prints. */
-function demoSummary({ predictions, validation, provenance, conclusions, intervals, weaknesses }: Metrics): object {
+function demoSummary(metrics: Metrics): object {
+  const { predictions, validation, provenance, conclusions, intervals, weaknesses, reliability } = metrics;
   const errors = Object.values(predictions).map(({ kind, overall, over_species, as_trained }) => [
     kind,
     { dex: overall.all.dex, relative: overall.all.relative, over_species, as_trained },
@@ -101,6 +103,7 @@ function demoSummary({ predictions, validation, provenance, conclusions, interva
     intervals,
     conclusions,
     weaknesses,
+    ...(reliability && { reliability }),
     emulation_seconds,
     backend,
   };
@@ -111,7 +114,7 @@ const solverSeconds = { tuned: 47, shipped: "107 to 126" };
 
 /** The summary that a person reads. */
 function summaryText(metrics: Metrics): string {
-  const { predictions, validation, provenance, conclusions, weaknesses = [] } = metrics;
+  const { predictions, validation, provenance, conclusions, weaknesses = [], reliability } = metrics;
   const all = predictions as Required<Metrics["predictions"]>;
   const rows: { readonly name: string; readonly errors: ErrorStats; readonly above?: ErrorStats | null }[] = [
     row("surrogate, whole trajectory", all.emulation),
@@ -140,6 +143,7 @@ function summaryText(metrics: Metrics): string {
     headlineOf(metrics),
     ...conclusions,
     ...weaknesses.map(({ sentence }) => sentence),
+    ...(reliability ? [describeReliability(reliability)] : []),
     `${counted(tracers, "tracer")} emulated in ${(1000 * seconds).toFixed(0)} ms (${provenance.backend}), ${((1000 * seconds) / tracers).toPrecision(2)} ms each; ` +
       `the solver takes ${solverSeconds.tuned} CPU s each in a tuned build (${times} times as long), ${solverSeconds.shipped} as shipped`,
     `figures: ${folder}/report.html; all numbers: ${folder}/metrics.json`,

@@ -53,7 +53,8 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
     unevenSteps: dataset.preprocessing.uneven_steps === "allow",
     physicalRanges: dataset.physical_parameter_ranges,
     shape: evolverShape(model, dataset.phys.length, compressor),
-    model,
+    // A member by itself is no weights to use: those of the ensemble go there.
+    model: { ...model, save_model: model.save_model && config.member === null },
     recipe: config.recipe,
     autoencoder: path(autoencoder.pretrained_model_path),
     compressor: { model_name: autoencoder.model_name, model: compressor },
@@ -62,8 +63,8 @@ export function emulatorJob(loaded: LoadedConfig<"config_emulator">, warmStart: 
     mode: config.mode,
     cacheFolder: path(config.cache_dir),
     memoryBudgetBytes: config.memory_budget_mb * 1e6,
-    seed: config.seed,
-    members: config.members,
+    seed: config.seed + (config.member ?? 0),
+    members: config.member === null ? config.members : 1,
     member: 0,
   };
 }

@@ -7,11 +7,12 @@ import { runFoldersIn } from "../formats/run-folders.ts";
 import { findPoints, readPlan, type SweepPlan, sweepPaths, writePlan } from "../sweeps/folder.ts";
 import { runLocally } from "../sweeps/local.ts";
 import { jobsOf, type PlannedSweep, planSweep } from "../sweeps/plan.ts";
+import { kindOf } from "../sweeps/results.ts";
 import { queuedPoints, submitSweep, withQueue } from "../sweeps/slurm.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { makeFolder, makeFreshFolder } from "./fresh-folder.ts";
 import { say } from "./report-lines.ts";
-import { collectAndTell, labelOf } from "./sweep-report.ts";
+import { collectAndTell, failureOf, labelOf, tellSubmitted } from "./sweep-report.ts";
 
 /**
  * Runs a command for every combination of the values that its overrides sweep over, or takes up a sweep (`--resume`).
@@ -34,9 +35,7 @@ export async function multirun(command: Command, context: CommandContext, showsC
   if (launcher.name === "local") await runHere({ folder, plan, launcher }, open, context);
   else if (open.length > 0) {
     const jobs = submitSweep(folder, open, launcher, { env: context.env, warn: (line) => say(context, line) });
-    const text = `submitted as ${jobs.length === 1 ? "job" : "jobs"} ${jobs.join(", ")}\nastrochem sweep status ${place}`;
-    context.stdout.write(`${context.json ? JSON.stringify({ sweep: folder, jobs }) : text}\n`);
-    return;
+    return tellSubmitted(folder, jobs, context);
   }
   await collectAndTell(folder, context);
 }
@@ -47,10 +46,12 @@ async function runHere({ folder, plan, launcher }: Begun, open: readonly number[
   let done = total - open.length;
   const ended = (index: number, code: number | null): void => {
     done += 1;
-    const how = code === 0 ? "done" : `exit code ${code ?? "none"}, ${relative(cwd, sweepPaths.log(folder, index))}`;
+    const how = code === 0 ? "done" : failureOf(folder, index, code, cwd);
     say(context, `${done}/${total} point ${index} (${labelOf(plan.points[index]!.values)}): ${how}`);
   };
-  await runLocally(folder, open, { jobs: jobsOf(launcher, open.length), env, signal, ended }).finally(() => {
+  const kind = (index: number): string => kindOf(plan.points[index]!.values);
+  const options = { jobs: jobsOf(launcher, open.length), env, signal, ended, kindOf: kind };
+  await runLocally(folder, open, options).finally(() => {
     if (signal.aborted) say(context, `go on with: astrochem ${command} -m --resume ${relative(cwd, folder) || folder}`);
   });
 }
@@ -122,7 +123,7 @@ function emptyFolder(folder: string): string {
 
 /** The sweep that `--resume` names, or the newest of this command. */
 function takenUp(resume: string, root: RootName, context: CommandContext): Begun {
-  const { command, cwd, overrides, configDirs, env, now } = context;
+  const { command, cwd } = context;
   const folder = resume === "" ? newestSweep(command, join(cwd, "multirun")) : resolve(cwd, resume);
   const plan = readPlan(folder);
   if (plan.command !== command) {
@@ -131,25 +132,38 @@ function takenUp(resume: string, root: RootName, context: CommandContext): Begun
       fix: `astrochem ${plan.command} -m --resume ${resume}`,
     });
   }
+  return { folder, ...takenUpPlan(folder, plan, root, context) };
+}
+
+/**
+ * The plan of a sweep or tuning that goes on, on the launcher that the words choose; neither `sweep cancel` nor its time ends it any more.
+ * @throws ConfigError for words of anything but a launcher
+ */
+export function takenUpPlan(
+  folder: string,
+  plan: SweepPlan,
+  root: RootName,
+  { overrides, configDirs, env, now }: CommandContext,
+): Pick<Begun, "plan" | "launcher"> {
   const other = overrides.find((text) => !/^\+*launchers?[.@=]/.test(text));
   if (other)
     throw new ConfigError(`a sweep is taken up as it was begun: ${other} cannot change`, {
       fix: "leave it out; launcher=… may change",
     });
-  rmSync(sweepPaths.cancel(folder), { force: true });
-  if (overrides.length === 0) return { folder, plan, launcher: plan.launcher };
-  const words = [...plan.points[0]!.overrides, ...overrides];
-  const { launcher } = planSweep(command, {
+  for (const ends of [sweepPaths.cancel, sweepPaths.deadline]) rmSync(ends(folder), { force: true });
+  if (overrides.length === 0) return { plan, launcher: plan.launcher };
+  const { launcher } = planSweep(plan.command, {
     root,
-    overrides: words,
+    overrides: [...plan.points[0]!.overrides, ...overrides],
     configDirs: [...plan.config_dirs, ...configDirs],
     cwd: plan.cwd,
     env,
     now: now(),
   });
   // Whoever looks at the sweep asks the launcher that has it now.
-  writePlan(folder, { ...plan, launcher });
-  return { folder, plan, launcher };
+  const changed = { ...plan, launcher };
+  writePlan(folder, changed);
+  return { plan: changed, launcher };
 }
 
 /** @param parent where the sweeps lie, by date and time */

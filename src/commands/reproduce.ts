@@ -112,7 +112,7 @@ async function repeat({ folder, command, environment, summary }: EarlierRun, aga
     });
   }
   if (isTimed) overrides.push("model.max_minutes=null", `model.max_epochs=${summary.epochs}`);
-  const { resume, ...flags } = environment.flags ?? {};
+  const { resume, join: _, ...flags } = environment.flags ?? {};
   say(context, `repeating ${relative(context.cwd, folder) || folder}`);
   await repeatable[command]!.run({
     ...context,

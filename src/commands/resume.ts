@@ -110,7 +110,7 @@ function newestUnfinished(loaded: LoadedConfig, context: CommandContext, orFresh
     const checkpoint = readOrSay(path, note);
     if (checkpoint === null) continue;
     const then = loaded.inCurrentWords(checkpoint.config);
-    const differing = differingKeys(then, config, (key) => isOwn(key) || isMovedWeights(key, then, config));
+    const differing = differingKeys(then, config, (key) => isOwn(key) || isLaterKey(key, then, config));
     if (differing.length === 0 && !isCompletedRun(folder)) {
       note(`going on with ${relative(cwd, folder) || folder}`);
       return { folder, from: { path, checkpoint } };
@@ -197,10 +197,10 @@ function readOrSay(path: string, note: (text: string) => unknown): Checkpoint | 
 /** Keys that say where a run keeps things and how often, and what follows it: of no account for what it computes. */
 const isOwn = (key: string): boolean => /^(run_dir|checkpoint_minutes|calibrate|(logger|launcher)(\..*)?)$/.test(key);
 
-/** Whether a key differs only because earlier versions had one folder for the weights of every dataset. */
-function isMovedWeights(key: string, found: unknown, wanted: unknown): boolean {
+/** Whether a key differs only because earlier versions did not have it, or had one folder for the weights of every dataset. */
+function isLaterKey(key: string, found: unknown, wanted: unknown): boolean {
   const [before, now] = [valueAt(found, key), valueAt(wanted, key)];
-  if (key === "dataset.name") return before === undefined;
+  if (/^(dataset\.name|members?)$/.test(key)) return before === undefined;
   const [, file] =
     (/^(?:model|autoencoder)\.\w+_model_path$/.test(key) && /^weights\/([a-z]+\.safetensors)$/.exec(String(before))) ||
     [];
@@ -209,7 +209,7 @@ function isMovedWeights(key: string, found: unknown, wanted: unknown): boolean {
 
 /** Keys that may change when a run goes on: limits, places (what lies there is compared by its hash), what computes. */
 const free: readonly (string | RegExp)[] = [
-  /^(run_dir|checkpoint_minutes|calibrate|working_path|cache_dir|mode|members|(logger|launcher)(\..*)?)$/,
+  /^(run_dir|checkpoint_minutes|calibrate|working_path|cache_dir|mode|members?|(logger|launcher)(\..*)?)$/,
   /^dataset\.(name|dataset_path|initial_abundances_path|species_path|stoichiometric_matrix_path|preprocessing\..*)$/,
   /^model\.(max_epochs|max_minutes|stagnant_epoch_patience|save_model|save_model_path|pretrained_model_path|latents_minmax_path)$/,
   /^autoencoder\./,

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { printValue } from "../config/override-values.ts";
 import { ConfigError, SweepError } from "../errors.ts";
@@ -11,15 +10,17 @@ import {
   readState,
   type SweepPlan,
   sweepPaths,
+  whyStopped,
   writeState,
 } from "../sweeps/folder.ts";
+import { epochsUpTo, readStudy } from "../sweeps/study.ts";
 import type { CommandContext } from "./command.ts";
 import { runLock } from "./fresh-folder.ts";
 import { say } from "./report-lines.ts";
 
 /** A point that Slurm queues again and again, and that gets no further, is given up. */
 const mostStalled = 5;
-const pollCancel_ms = 5000;
+const pollStop_ms = 5000;
 
 /**
  * Runs a point of a sweep in this process, unless it is done: one that was cut off goes on from its checkpoint, one that failed begins
@@ -59,8 +60,9 @@ async function workOn({ folder, index, plan, lock }: Work, context: CommandConte
     if (known.state !== "completed") writeState(folder, index, { ...known, ...ended("completed", 0, context) });
     return 0;
   }
-  if (existsSync(sweepPaths.cancel(folder))) {
-    say(context, "the sweep is cancelled; --resume takes it up");
+  const stopped = whyStopped(folder);
+  if (stopped !== null) {
+    say(context, `the sweep is ${stopped}; --resume takes it up`);
     return 143;
   }
   const state = begun(before, checkpointTime(folder, index), context);
@@ -75,8 +77,11 @@ async function workOn({ folder, index, plan, lock }: Work, context: CommandConte
   writeState(folder, index, state);
   // A node that died held the run's folder, too, and may have touched that lock last.
   if (before !== null) await withLock(runLock(sweepPaths.run(folder, index)), lock, async () => {});
-  const code = await whileNotCancelled(folder, () =>
-    context.runProgram!(wordsOf({ folder, index, plan, before }, context.args["pause-after"]), plan.cwd),
+  const code = await whileNotStopped(folder, () =>
+    context.runProgram!(
+      wordsOf({ folder, index, plan, before }, pauseAfter(folder, index, context.args.rung)),
+      plan.cwd,
+    ),
   );
   const isDone = isCompleted(folder, index);
   // One that paused has ended well, and goes on later.
@@ -85,10 +90,18 @@ async function workOn({ folder, index, plan, lock }: Work, context: CommandConte
   return isDone ? 0 : code;
 }
 
+/** Epochs after which a trial of a tuning pauses; null where it is trained to its end, as any other point. */
+function pauseAfter(folder: string, index: number, rung: unknown): number | null {
+  if (typeof rung !== "number") return null;
+  const study = readStudy(folder);
+  const epochs = epochsUpTo(study, index, rung);
+  return epochs < study.epochs[index]! ? epochs : null;
+}
+
 /** The command line of a point. */
 function wordsOf(
   { folder, index, plan, before }: Pick<Work, "folder" | "index" | "plan"> & { readonly before: PointState | null },
-  pauseAfter: unknown,
+  pauseAfter: number | null,
 ): string[] {
   const { command, flags, config_dirs, points } = plan;
   // Anew where it failed: whatever it had come to may be why.
@@ -98,7 +111,7 @@ function wordsOf(
     ...flags,
     ...config_dirs.flatMap((each) => ["--config-dir", each]),
     ...(goesOn ? ["--resume-or-fresh"] : []),
-    ...(pauseAfter === undefined ? [] : ["--pause-after", String(pauseAfter)]),
+    ...(pauseAfter === null ? [] : ["--pause-after", String(pauseAfter)]),
     ...points[index]!.overrides,
     `run_dir=${printValue(sweepPaths.run(folder, index))}`,
   ];
@@ -126,13 +139,13 @@ function ended(state: PointState["state"], exit_code: number, { now }: CommandCo
   return { state, exit_code, ended_at: now().toISOString() };
 }
 
-/** A file is heard on every machine: `sweep cancel` ends the run as SIGTERM does. */
-async function whileNotCancelled<T>(folder: string, action: () => Promise<T>): Promise<T> {
+/** `sweep cancel` and the end of a tuning's time end the run as SIGTERM does. */
+async function whileNotStopped<T>(folder: string, action: () => Promise<T>): Promise<T> {
   const poll = setInterval(() => {
-    if (!existsSync(sweepPaths.cancel(folder))) return;
+    if (whyStopped(folder) === null) return;
     clearInterval(poll);
     process.kill(process.pid, "SIGTERM");
-  }, pollCancel_ms).unref();
+  }, pollStop_ms).unref();
   try {
     return await action();
   } finally {

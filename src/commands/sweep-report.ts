@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { printValue } from "../config/override-values.ts";
 import { SweepError } from "../errors.ts";
@@ -19,6 +20,33 @@ export function labelOf(values: PointResult["values"]): string {
   );
 }
 
+/** How a point failed: its exit code, its log, and the error that is told there. */
+export function failureOf(folder: string, index: number, code: number | null | undefined, cwd: string): string {
+  const log = sweepPaths.log(folder, index);
+  const told = `exit code ${code ?? "none"}, ${relative(cwd, log)}`;
+  const reason = lastErrorIn(log);
+  return reason === null ? told : `${told}: ${reason}`;
+}
+
+/** The last error of a run that a log tells, in one line; null where there is none, or no log. */
+function lastErrorIn(log: string): string | null {
+  let text: string;
+  try {
+    text = readFileSync(log, "utf8");
+  } catch {
+    return null;
+  }
+  const errors = [...text.matchAll(/^error: (?!point \d+ ended with exit code)(.+)$/gm)];
+  return errors.at(-1)?.[1]?.slice(0, 200) ?? null;
+}
+
+/** Tells which jobs Slurm has of a sweep now. */
+export function tellSubmitted(folder: string, jobs: readonly string[], { stdout, json, cwd }: CommandContext): void {
+  const place = relative(cwd, folder) || folder;
+  const text = `submitted as ${jobs.length === 1 ? "job" : "jobs"} ${jobs.join(", ")}\nastrochem sweep status ${place}`;
+  stdout.write(`${json ? JSON.stringify({ sweep: folder, jobs }) : text}\n`);
+}
+
 /**
  * Gathers the results, writes sweep.json, sweep.csv and sweep.html, and prints them.
  * @throws SweepError where points failed, with the exit code of the first
@@ -34,9 +62,9 @@ export async function collectAndTell(folder: string, context: CommandContext): P
   else stdout.write(`${forTerminal(printable(`${describe(results)}\n\n${place}/sweep.html`), stdout)}\n`);
   const missing = results.points.filter(({ state }) => state !== "completed");
   const failed = missing.filter(({ state }) => state === "failed");
-  if (missing.length === 0) return joinShards(folder, context);
-  const lines = missing.slice(0, 20).map(({ point, values, state, exit_code, log }) => {
-    const how = state === "failed" ? `exit code ${exit_code}, ${relative(cwd, log)}` : state;
+  if (missing.length === 0) return joinParts(folder, context);
+  const lines = missing.slice(0, 20).map(({ point, values, state, exit_code }) => {
+    const how = state === "failed" ? failureOf(folder, point, exit_code, cwd) : state;
     return `  point ${point} (${labelOf(values)}): ${how}`;
   });
   if (missing.length > 20) lines.push(`  and ${missing.length - 20} more: sweep.csv`);
@@ -47,19 +75,22 @@ export async function collectAndTell(folder: string, context: CommandContext): P
 }
 
 /**
- * Joins the shards of a preprocessing, which are all there, unless that is done.
+ * Joins the shards of a preprocessing, or the members of an ensemble, which are all there, unless that is done.
  * @throws SweepError with the exit code of the run that joins them
  */
-async function joinShards(folder: string, context: CommandContext): Promise<void> {
+async function joinParts(folder: string, context: CommandContext): Promise<void> {
   const { joiningOf } = await import("../sweeps/plan.ts");
   const plan = readPlan(folder);
-  for (const [i, words] of joiningOf(plan).entries()) {
+  for (const [i, { words, points }] of joiningOf(plan).entries()) {
     const run = sweepPaths.joining(folder, i);
     if (isCompletedRun(run)) continue;
     const configs = plan.config_dirs.flatMap((each) => ["--config-dir", each]);
     const own = [
       ...plan.flags,
       ...configs,
+      ...(plan.command === "train-emulator"
+        ? points.flatMap((point) => ["--join", sweepPaths.run(folder, point)])
+        : []),
       ...words,
       `run_dir=${printValue(run)}`,
       ...(context.json ? ["--json"] : []),
@@ -67,7 +98,7 @@ async function joinShards(folder: string, context: CommandContext): Promise<void
     const code = await context.runProgram!([plan.command, ...own], plan.cwd);
     if (code === 0) continue;
     const fix = `see above; then astrochem sweep collect ${relative(context.cwd, folder) || folder}`;
-    throw new SweepError("the shards could not be joined", code, { fix });
+    throw new SweepError("what the points made could not be joined", code, { fix });
   }
 }
 

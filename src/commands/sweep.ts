@@ -1,13 +1,14 @@
 import { writeFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { guarded } from "../formats/atomic-file.ts";
 import { findPoints, type PointStage, readPlan, sweepPaths } from "../sweeps/folder.ts";
 import { cancelJobs, queuedPoints, withQueue } from "../sweeps/slurm.ts";
+import { isStudy, readRung, readStudy } from "../sweeps/study.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { runPoint } from "./sweep-point.ts";
-import { collectAndTell, labelOf } from "./sweep-report.ts";
+import { collectAndTell, failureOf, labelOf } from "./sweep-report.ts";
 
 /** Looks at a sweep from anywhere that sees its files. */
 export const sweepCommand: Command = {
@@ -19,7 +20,7 @@ export const sweepCommand: Command = {
     folder: "the sweep's folder: multirun/<date>/<time>",
     point: "of run: the number of the point",
   },
-  options: { "pause-after": { type: "number", describe: "of run: epochs after which a training pauses" } },
+  options: { rung: { type: "number", describe: "of run and collect in a tuning, by the launchers: the rung, from 0" } },
   examples: [
     ['astrochem sweep status "$(ls -d multirun/*/* | tail -1)"', "how many points are done, run, failed, are lost"],
     [
@@ -40,9 +41,18 @@ export const sweepCommand: Command = {
 const actions: Readonly<Record<string, (folder: string, context: CommandContext) => Promise<void> | void>> = {
   status,
   cancel,
-  collect: collectAndTell,
+  collect,
   run: (folder, context) => runPoint(folder, Number(context.args.point), context),
 };
+
+/** Of a tuning, what its trials have come to; behind a rung on Slurm, which is decided, the next one. */
+async function collect(folder: string, context: CommandContext): Promise<void> {
+  if (!isStudy(folder)) return collectAndTell(folder, context);
+  const tuning = { folder, plan: readPlan(folder), study: readStudy(folder) };
+  if (context.args.rung !== undefined) return (await import("./tuning-rungs.ts")).search(tuning, context, false);
+  const isOver = readRung(folder, tuning.study.rungs - 1).scores !== null;
+  (await import("./tune-report.ts")).reportTuning(tuning, isOver, context);
+}
 
 function status(folder: string, { stdout, json, cwd, env }: CommandContext): void {
   const plan = readPlan(folder);
@@ -59,14 +69,18 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
     return;
   }
   const count = (stage: PointStage): number => found.filter((point) => point.stage === stage).length;
-  const stages: PointStage[] = ["completed", "running", "queued", "waiting", "interrupted", "lost", "failed"];
+  const stages: PointStage[] = ["completed", "running", "queued", "waiting", "paused", "interrupted", "lost", "failed"];
   const counts = stages.filter((stage) => count(stage) > 0).map((stage) => `${count(stage)} ${stage}`);
   stdout.write(`${counted(found.length, "point")} of ${plan.command}: ${counts.join(", ")}\n`);
+  if (isStudy(folder)) {
+    const { rungs } = readStudy(folder);
+    const decided = Array.from({ length: rungs }, (_, rung) => readRung(folder, rung).scores).filter(Boolean).length;
+    stdout.write(`a tuning: ${decided} of ${counted(rungs, "rung")} decided\n`);
+  }
   for (const { index, stage, state } of found) {
-    if (["completed", "waiting", "queued"].includes(stage)) continue;
+    if (["completed", "waiting", "queued", "paused"].includes(stage)) continue;
     const where = [state?.job && `job ${state.job}`, state && `on ${state.host}`, state && `attempt ${state.attempt}`];
-    const code =
-      stage === "failed" ? `exit code ${state?.exit_code}, ${relative(cwd, sweepPaths.log(folder, index))}` : "";
+    const code = stage === "failed" ? failureOf(folder, index, state?.exit_code, cwd) : "";
     const facts = [...where, code].filter(Boolean).join(", ");
     stdout.write(`${index}  ${stage}  ${labelOf(plan.points[index]!.values)}  ${facts}\n`);
   }

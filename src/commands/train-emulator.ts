@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { ComputeRequest } from "../backend/compute.ts";
 import { AstrochemError } from "../errors.ts";
 import type { Trust } from "../models/trust.ts";
@@ -14,7 +15,15 @@ export const trainEmulatorCommand: Command = {
     "Trains the emulator that steps the latents through time under the physical history, through the decoder of the " +
     "autoencoder trained before (autoencoder.pretrained_model_path).",
   positionals: {},
-  options: trainingOptions,
+  options: {
+    ...trainingOptions,
+    join: {
+      type: "string",
+      repeatable: true,
+      describe:
+        "run folder of a member that was trained alone (member=…), one for each in their order: join them, train none",
+    },
+  },
   config: { root: "config_emulator" },
   canSweep: true,
   examples: [
@@ -42,7 +51,9 @@ export const trainEmulatorCommand: Command = {
     await runTraining(start, context, "windows", (tools) => {
       const { config } = start.loaded;
       const calibrate = (weights: EmulatorWeights) => calibrationAfter(job, weights, tools, config);
-      return trainEmulator(job, { ...tools, calibrate: config.calibrate ? calibrate : undefined });
+      const isCalibrated = config.calibrate && config.member === null;
+      const joined = (context.args.join as readonly string[] | undefined)?.map((run) => resolve(context.cwd, run));
+      return trainEmulator(job, { ...tools, joined, calibrate: isCalibrated ? calibrate : undefined });
     });
   },
 };

@@ -112,7 +112,8 @@ export async function runTraining(
     };
     tellBackend(chosen.choice);
     const { model, mode, working_path } = config;
-    const isKept = model.save_model && mode !== "preprocess";
+    const isMember = "member" in config && config.member !== null;
+    const isKept = model.save_model && mode !== "preprocess" && !isMember;
     const weights = resolveIn(working_path, model.save_model_path);
     const places = { command: context.command, outputs: join(context.cwd, "outputs") };
     const settle = isKept ? keepReplaced(weights, places, log) : () => {};

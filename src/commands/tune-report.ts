@@ -8,9 +8,9 @@ import type { ConfigValue } from "../config/tree.ts";
 import { counted } from "../counted.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { type SweepPlan, sweepPaths } from "../sweeps/folder.ts";
-import { bestOf, epochsOfRung, paretoFront, reduction } from "../sweeps/halving.ts";
+import { bestOf, epochsOfRung, paretoFront, trialsOfRung } from "../sweeps/halving.ts";
 import { csvText } from "../sweeps/results.ts";
-import { knownCost, progressOf, type Study, scoreOf, type Tuning } from "../sweeps/study.ts";
+import { knownCost, progressOf, readRung, type Study, scoreOf, type Tuning } from "../sweeps/study.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./printable.ts";
 import { forTerminal } from "./report-lines.ts";
@@ -69,7 +69,7 @@ export function reportTuning(tuning: Tuning, isOver: boolean, context: CommandCo
     objective: study.objective,
     seed: study.seed,
     rungs: Array.from({ length: study.rungs }, (_, rung) => ({
-      trials: Math.max(1, Math.floor((trials.length - 1) / reduction ** rung)),
+      trials: trialsOfRung(trials.length - 1, rung),
       epochs: epochsOfRung(study.epochs[0]!, rung, study.rungs),
     })),
     is_over: isOver,
@@ -92,12 +92,13 @@ function resultOf(
   isOver: boolean,
   context: CommandContext,
 ): TrialResult {
-  const { epochs, dex, isCompleted, hasDiverged } = progressOf(folder, trial);
+  const { epochs, dex, isCompleted, hasDiverged, hasFailed } = progressOf(folder, trial);
+  const isOut = Array.from({ length: study.rungs }, (_, rung) => readRung(folder, rung).failed.includes(trial));
   const left = isOver ? "stopped" : "unfinished";
   const values = trial === 0 ? defaultsOf({ folder, plan, study }, context) : plan.points[trial]!.values;
   return {
     trial,
-    state: isCompleted ? "completed" : hasDiverged ? "failed" : left,
+    state: isCompleted ? "completed" : hasDiverged || hasFailed || isOut.includes(true) ? "failed" : left,
     epochs,
     dex: Number.isFinite(dex) ? dex : null,
     cost_us: knownCost(folder, trial),
@@ -234,9 +235,14 @@ function describe(
           ? [`no trial is better than the default: ${errorOf(0)}`]
           : [`best: ${said[0]}; the default: ${errorOf(0)}`];
   const wholes = trials.filter(({ state }) => state === "completed").length;
+  const failed = trials.filter(({ state }) => state === "failed").map(({ trial }) => trial);
+  const out =
+    failed.length === 0
+      ? []
+      : [`${counted(failed.length, "trial")} failed: ${failed.join(", ")}; see logs/<trial>.log`];
   const early = is_over ? [] : [`the tuning is not over: ${counted(wholes, "trial")} trained whole`];
   const chose =
     "these errors are of the validation tracers, which chose: score others before you believe the difference (split=test)";
   const place = relative(cwd, trials[0]!.run.replace(/[\\/]0$/, ""));
-  return [table, "", ...verdict, ...early, ...Object.values(commands), chose, `${place}/trials.csv`].join("\n");
+  return [table, "", ...verdict, ...out, ...early, ...Object.values(commands), chose, `${place}/trials.csv`].join("\n");
 }

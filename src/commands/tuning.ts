@@ -1,31 +1,18 @@
-import { rmSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import type { TrainingRoot } from "../config/schemas.ts";
-import { counted } from "../counted.ts";
-import { ConfigError, SweepError } from "../errors.ts";
-import { withLock } from "../formats/lock.ts";
+import { ConfigError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { readPlan, sweepPaths } from "../sweeps/folder.ts";
-import { epochsOfRung, rungCount, type Scores, successiveHalving } from "../sweeps/halving.ts";
-import { runLocally } from "../sweeps/local.ts";
-import { jobsOf, planSweep } from "../sweeps/plan.ts";
+import { rungCount } from "../sweeps/halving.ts";
+import { planSweep } from "../sweeps/plan.ts";
 import { drawTrials } from "../sweeps/space.ts";
-import {
-  knownCost,
-  type Objective,
-  progressOf,
-  readStudy,
-  scoreOf,
-  type Tuning,
-  writeCost,
-  writeStudy,
-} from "../sweeps/study.ts";
+import { type Objective, readStudy, type Tuning, writeStudy } from "../sweeps/study.ts";
 import { planEpochs, sumOf } from "../training/phase-plan.ts";
 import type { CommandContext } from "./command.ts";
-import { newestSweep, newSweep } from "./multirun.ts";
+import { newestSweep, newSweep, takenUpPlan } from "./multirun.ts";
 import { say } from "./report-lines.ts";
-import { labelOf } from "./sweep-report.ts";
-import { reportTuning } from "./tune-report.ts";
+import { search } from "./tuning-rungs.ts";
 
 /** Begins a tuning, or takes one up. @throws ConfigError; SweepError where trials failed otherwise than by diverging */
 export async function tune(context: CommandContext): Promise<void> {
@@ -35,8 +22,10 @@ export async function tune(context: CommandContext): Promise<void> {
     throw new ConfigError("--minutes is no time", { fix: "--minutes 30" });
   const tuning = typeof resume === "string" ? takenUp(resume, context) : begin(root, context, cfg !== undefined);
   if (tuning === null) return;
-  const lock = { holder: "another process works on this tuning" };
-  await withLock(join(tuning.folder, "tune.lock"), lock, () => search(tuning, context));
+  // As dates go: ten years are enough.
+  const end_ms = Date.now() + 60_000 * Math.min(Number(minutes), 5e6);
+  if (minutes !== undefined) writeFileAtomic(sweepPaths.deadline(tuning.folder), new Date(end_ms).toISOString());
+  await search(tuning, context, true);
 }
 
 const roots = { "train-autoencoder": "config", "train-emulator": "config_emulator" } as const;
@@ -56,12 +45,6 @@ function begin(root: TrainingRoot, context: CommandContext, showsWords: boolean)
     drawTrials(words, optionsOf, { count, seed }),
   );
   const { launcher, points, notes, run_dir } = planned;
-  if (launcher.name !== "local") {
-    throw new ConfigError("tune runs on this machine only", {
-      where: "launcher",
-      fix: "leave launcher=slurm out, and start it within one job with the cores that it is to use (sbatch --wrap)",
-    });
-  }
   const fixed = points[0]!.overrides.filter((text) => planned.own.includes(text));
   // Of weights that are thrown away.
   const isSaid = command !== "train-emulator" || fixed.some((text) => text.startsWith("calibrate="));
@@ -110,105 +93,19 @@ function epochsOf(config: TrainingConfig): number {
 }
 
 /** The tuning that `--resume` names, or the newest of this training. @throws ConfigError for other words than began it */
-function takenUp(resume: string, { args, cwd, overrides }: CommandContext): Tuning {
+function takenUp(resume: string, context: CommandContext): Tuning {
+  const { args, cwd } = context;
   const command = String(args.training);
   const folder = resume === "" ? newestSweep(command, join(cwd, "tuning")) : resolve(cwd, resume);
   const plan = readPlan(folder);
   const flag = ["trials", "objective", "seed"].find((name) => args[name] !== undefined);
-  const other = plan.command === command ? (overrides[0] ?? (flag && `--${flag}`)) : command;
+  const other = plan.command === command ? flag && `--${flag}` : command;
   if (other) {
     throw new ConfigError(`a tuning is taken up as it was begun: ${other} cannot change`, {
       where: folder,
       fix: `astrochem tune ${plan.command} --resume ${resume}`,
     });
   }
-  rmSync(sweepPaths.cancel(folder), { force: true });
-  return { folder, plan, study: readStudy(folder) };
-}
-
-/** Trains, rung after rung, until the last one or the end of the time, and tells what came of it. */
-async function search(tuning: Tuning, context: CommandContext): Promise<void> {
-  const { folder, plan, study } = tuning;
-  const place = relative(context.cwd, folder) || folder;
-  const minutes = context.args.minutes;
-  const timeout = new AbortController();
-  const timer =
-    minutes === undefined ? undefined : setTimeout(() => timeout.abort(), 60_000 * Math.min(Number(minutes), 35_000));
-  const signal = AbortSignal.any([context.signal, timeout.signal]);
-  const drawn = plan.points.map((_, trial) => trial).slice(1);
-  say(context, `tuning ${place}: ${counted(drawn.length, "trial")} and the default, ${counted(study.rungs, "rung")}`);
-  let finalists: readonly number[] | null = null;
-  try {
-    finalists = await successiveHalving(drawn, study.rungs, (alive, rung) =>
-      trainRung(tuning, { alive, rung, signal }, context),
-    );
-  } catch (error) {
-    if (context.signal.aborted) say(context, `go on with: astrochem tune ${plan.command} --resume ${place}`);
-    if (context.signal.aborted || !timeout.signal.aborted) throw error;
-    say(context, `the ${minutes} minutes are over; go on with: astrochem tune ${plan.command} --resume ${place}`);
-  } finally {
-    clearTimeout(timer);
-  }
-  reportTuning(tuning, finalists !== null, context);
-}
-
-interface Rung {
-  readonly alive: readonly number[];
-  readonly rung: number;
-  readonly signal: AbortSignal;
-}
-
-/** The default is trained whole beside the first rung: what is found has to be better than that. */
-async function trainRung({ folder, plan, study }: Tuning, { alive, rung, signal }: Rung, context: CommandContext) {
-  const { epochs, rungs, objective } = study;
-  const upTo = (trial: number): number => (trial === 0 ? epochs[0]! : epochsOfRung(epochs[trial]!, rung, rungs));
-  const isDone = (trial: number): boolean => {
-    // The last rung ends as a training does, with all that comes at its end.
-    const { isReached, isCompleted, hasDiverged } = progressOf(folder, trial, upTo(trial));
-    return hasDiverged || (upTo(trial) < epochs[trial]! ? isReached : isCompleted);
-  };
-  const wanted = rung === 0 ? [0, ...alive] : alive;
-  const open = wanted.filter((trial) => !isDone(trial));
-  say(context, `rung ${rung + 1} of ${rungs}: ${counted(alive.length, "trial")}, ${open.length} to train`);
-  const ended = (trial: number): void => {
-    const { dex, epochs: done, hasDiverged } = progressOf(folder, trial, upTo(trial));
-    const how = hasDiverged ? "diverged" : `${Number(dex.toPrecision(4))} dex after ${counted(done, "epoch")}`;
-    say(context, `trial ${trial} (${trial === 0 ? "default" : labelOf(plan.points[trial]!.values)}): ${how}`);
-  };
-  const flags = (trial: number): string[] =>
-    upTo(trial) < epochs[trial]! ? ["--pause-after", String(upTo(trial))] : [];
-  const jobs = jobsOf(plan.launcher, open.length);
-  await runLocally(folder, open, { jobs, env: context.env, signal, ended, flags });
-  checkDone(
-    folder,
-    wanted.filter((trial) => !isDone(trial)),
-    context,
-  );
-  const scores = new Map<number, readonly number[]>();
-  for (const trial of wanted) {
-    const { dex, hasDiverged } = progressOf(folder, trial, upTo(trial));
-    if (hasDiverged || !Number.isFinite(dex)) continue;
-    const cost = objective === "dex" ? 0 : await costOf(folder, trial, signal);
-    if (alive.includes(trial)) scores.set(trial, scoreOf(objective, dex, cost));
-  }
-  return scores as Scores;
-}
-
-async function costOf(folder: string, trial: number, signal: AbortSignal): Promise<number> {
-  const known = knownCost(folder, trial);
-  if (known !== null) return known;
-  signal.throwIfAborted();
-  const { measureCost } = await import("./measured-cost.ts");
-  const cost = await measureCost(sweepPaths.run(folder, trial));
-  writeCost(folder, trial, cost);
-  return cost;
-}
-
-/** @throws SweepError where trials ended otherwise than a training ends, or diverges */
-function checkDone(folder: string, missing: readonly number[], { cwd, args }: CommandContext): void {
-  if (missing.length === 0) return;
-  const logs = missing.slice(0, 20).map((trial) => `  trial ${trial}: ${relative(cwd, sweepPaths.log(folder, trial))}`);
-  throw new SweepError([`${counted(missing.length, "trial")} did not end as trainings do`, ...logs].join("\n"), 3, {
-    fix: `see the logs; then astrochem tune ${args.training} --resume ${relative(cwd, folder) || folder}`,
-  });
+  const study = readStudy(folder);
+  return { folder, plan: takenUpPlan(folder, plan, rootOf(command), context).plan, study };
 }

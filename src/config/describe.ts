@@ -27,7 +27,7 @@ export interface Section {
 /** Every key of the configuration, by section. */
 export function describeConfig(): Section[] {
   const { dataset: _dataset, model: _model, recipe: _recipe, launcher: _launcher, ...top } = rootSchemas.config.shape;
-  const { members, calibrate } = rootSchemas.config_emulator.shape;
+  const { members, member, calibrate } = rootSchemas.config_emulator.shape;
   const modelSections = [models.compressors, models.evolvers].flatMap(sectionsOfModels);
   const recipeSections = Object.entries({ autoencoder: AutoencoderRecipe, emulator: EmulatorRecipe }).flatMap(
     ([name, schema]) => [
@@ -41,7 +41,10 @@ export function describeConfig(): Section[] {
   return [
     { title: "Top level (configs/config.yaml, configs/config_emulator.yaml)", keys: describeKeys(z.strictObject(top)) },
     { title: "`dataset` (configs/datasets/*.yaml)", keys: describeKeys(DatasetConfig) },
-    { title: "Emulators (configs/config_emulator.yaml)", keys: describeKeys(z.strictObject({ members, calibrate })) },
+    {
+      title: "Emulators (configs/config_emulator.yaml)",
+      keys: describeKeys(z.strictObject({ members, member, calibrate })),
+    },
     ...modelSections,
     ...recipeSections,
     { title: "`launcher` (configs/launchers/*.yaml)", keys: describeKeys(LauncherConfig) },

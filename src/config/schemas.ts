@@ -129,23 +129,36 @@ export const rootSchemas = {
     model: Compressor.describe("The autoencoder to train."),
     recipe: AutoencoderRecipe.prefault({}).describe("How it is trained."),
   }),
-  config_emulator: z.strictObject({
-    ...common,
-    members: z
-      .int()
-      .min(1)
-      .default(1)
-      .describe(
-        "Emulators to train, with the seeds seed, seed + 1, …, one after the other; several are an ensemble in one weights file, of which inference gives mean and spread. Time limits are each member's.",
-      ),
-    autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
-    model: Evolver.describe("The emulator to train."),
-    recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
-    calibrate: z
-      .boolean()
-      .default(true)
-      .describe("Of train-emulator: at its end find how far to believe each state, as `astrochem calibrate` does."),
-  }),
+  config_emulator: z
+    .strictObject({
+      ...common,
+      members: z
+        .int()
+        .min(1)
+        .default(1)
+        .describe(
+          "Emulators to train, with the seeds seed, seed + 1, …, one after the other; several are an ensemble in one weights file, of which inference gives mean and spread. Time limits are each member's.",
+        ),
+      member: z
+        .int()
+        .min(0)
+        .nullable()
+        .default(null)
+        .describe(
+          "Which of the `members` to train alone, from 0: the training of its seed, in its run folder; null: all. With -m, `members=4` trains each alone and joins them.",
+        ),
+      autoencoder: Compressor.describe("The autoencoder that the emulator works in."),
+      model: Evolver.describe("The emulator to train."),
+      recipe: EmulatorRecipe.prefault({}).describe("How it is trained."),
+      calibrate: z
+        .boolean()
+        .default(true)
+        .describe("Of train-emulator: at its end find how far to believe each state, as `astrochem calibrate` does."),
+    })
+    .refine(({ members, member }) => member === null || member < members, {
+      path: ["member"],
+      message: "must be below `members`",
+    }),
   config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }),
 };
 

@@ -39,12 +39,10 @@ export class AutoencoderBatches implements BatchSource<AutoencoderBatch> {
   async *epoch(epoch: number, first = 0): AsyncGenerator<AutoencoderBatch> {
     const { source } = this.#options;
     const passed = this.#sizes.slice(0, first).reduce((sum, rows) => sum + rows, 0);
-    const chunks = [...withoutFirst(this.#chunks(epoch), passed)];
     const sizes = this.#sizes.slice(first).values();
     let [features, filled, rows] = [new Float32Array(0), 0, 0];
-    for (const [k, { start, length, order }] of chunks.entries()) {
+    for (const [{ start, length, order }, next] of withNext(withoutFirst(this.#chunks(epoch), passed))) {
       const data = await source.load(start, length);
-      const next = chunks[k + 1];
       if (next) source.prefetch(next.start, next.length);
       for (const id of order) {
         if (rows === 0) {
@@ -80,6 +78,18 @@ export function* withoutFirst(chunks: Iterable<SampledChunk>, count: number): Ge
     if (left < chunk.length) yield left === 0 ? chunk : { ...chunk, order: chunk.order.subarray(left) };
     left = Math.max(0, left - chunk.length);
   }
+}
+
+/** Each chunk with the one after it. No more are made ahead: the order of an epoch takes 4 bytes a row. */
+export function* withNext(
+  chunks: Iterable<SampledChunk>,
+): Generator<readonly [chunk: SampledChunk, next: SampledChunk | null]> {
+  let last: SampledChunk | null = null;
+  for (const chunk of chunks) {
+    if (last !== null) yield [last, chunk];
+    last = chunk;
+  }
+  if (last !== null) yield [last, null];
 }
 
 /** Chunks in order, and rows in order within. */

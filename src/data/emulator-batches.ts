@@ -1,4 +1,4 @@
-import { sequentialChunks, withoutFirst } from "./autoencoder-batches.ts";
+import { sequentialChunks, withNext, withoutFirst } from "./autoencoder-batches.ts";
 import type { BatchSource } from "./batch-source.ts";
 import type { RowSource } from "./chunk-source.ts";
 import { ChunkedShuffleSampler, type SampledChunk } from "./sampler.ts";
@@ -60,12 +60,11 @@ export class EmulatorBatches implements BatchSource<EmulatorBatch> {
   async *epoch(epoch: number, first = 0): AsyncGenerator<EmulatorBatch> {
     const { source } = this.#options;
     const passed = first * this.batchSize;
-    const chunks = [...withoutFirst(this.#chunks(epoch), passed)];
     let [batch, filled, left] = [this.#empty(0), 0, this.items - passed];
-    for (const [k, chunk] of chunks.entries()) {
+    for (const [chunk, after] of withNext(withoutFirst(this.#chunks(epoch), passed))) {
       const span = this.#rowsOf(chunk);
       const rows = await source.load(span.start, span.count);
-      const next = chunks[k + 1] && this.#rowsOf(chunks[k + 1]!);
+      const next = after && this.#rowsOf(after);
       if (next) source.prefetch(next.start, next.count);
       for (const id of chunk.order) {
         if (filled === 0) batch = this.#empty(Math.min(this.batchSize, left));

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
 import type { Frame } from "./frame.ts";
+import { invert } from "./permutation.ts";
 import { countRuns } from "./raw-index.ts";
 
 /** The raw rows in the order of tracer and time, as float32. */
@@ -32,6 +33,7 @@ export function rowsToScatter(frame: Frame, order: Int32Array): number {
  * Opens the rows in sorted order. Where their order in the file is too mixed to be read in place, the file is read once from
  * end to end and its rows are scattered over a temporary file beside `besidePath`, which has no name any more once it is
  * open: nothing stays behind whatever happens.
+ * @param order   raw rows in sorted order: taken over
  * @param advance told how many rows were scattered
  */
 export async function openSortedRows(
@@ -143,8 +145,7 @@ async function scatterRows(
   const descriptor = openSync(pending.temporaryPath, "w+");
   try {
     pending.discard();
-    const destinations = new Int32Array(order.length);
-    for (let position = 0; position < order.length; position++) destinations[order[position]!] = position;
+    const destinations = invert(order);
     const stagingRows = Math.max(1, Math.min(frame.rows, Math.floor(STAGING_BYTES / (width * 4))));
     const wholeBlocks = stagingRows - (stagingRows % frame.chunkRows) || stagingRows;
     const staging = new Float32Array(wholeBlocks * width);

@@ -5,6 +5,7 @@ import { DataError } from "../errors.ts";
 import { severalHistories } from "./file-order.ts";
 import type { Frame } from "./frame.ts";
 import { placeOfFrame } from "./frame-reader.ts";
+import { permute } from "./permutation.ts";
 import { type PointColumn, pointColumns, pointsError, type TracerOrder } from "./points.ts";
 import type { ColumnPlan } from "./preprocess-columns.ts";
 import type { RawRanges } from "./strict-ranges.ts";
@@ -12,7 +13,7 @@ import { isRounding, roundingText } from "./value-checks.ts";
 
 /** Tracers in ascending order, and which raw row comes where when the rows are sorted by tracer and time. */
 export interface RawIndex extends TracerOrder {
-  /** [rows]: years, by raw row. */
+  /** [rows]: years, in the order of `order`. */
   readonly times: Float64Array;
   /** What is put right and what is doubtful, a line each. */
   readonly notes: readonly string[];
@@ -52,27 +53,39 @@ export async function indexRows(
   const where = placeOfFrame(frame);
   if (frame.rows === 0) throw new DataError("the frame has no rows", { where, fix: "give a file with data" });
   if (frame.rows > 0x7fffffff) throw new DataError(`${frame.rows} rows are more than 2^31 − 1`, { where });
-  const { values, codes } = frame.labels(plan.tracer);
-  const grouped = { tracers: values, ...groupByCode(codes, values.length) };
+  const grouped = groupedRows(frame, plan.tracer);
   if (checks === null) {
     const times = new Float64Array(frame.rows);
     frame.read(0, frame.rows, [plan.sources[0]!], times);
     await sortByTime(grouped, times, advance);
     refuseEqualTimes(grouped, times, where);
     advance(frame.rows);
+    permute(times, grouped.order);
     return { ...grouped, times, notes: [] };
   }
   const { times, points, units, raised } = await readColumns(frame, plan, checks, advance, where);
   const notes = [
     raised > 0 && roundingText(raised, checks.lower),
-    warning(units.doubt((row) => `row ${row}, tracer ${values[codes[row]!]}`)),
+    warning(units.doubt((row) => `row ${row}, tracer ${tracerOf(row, grouped)}`)),
     warning(severalHistories(grouped, times)),
   ].filter((note) => note !== false);
   await sortByTime(grouped, times, advance);
   const error = pointsError(points, grouped, times, { tracerColumn: plan.tracer, where });
   if (error !== null) throw error;
   refuseEqualTimes(grouped, times, where);
+  permute(times, grouped.order);
   return { ...grouped, times, notes };
+}
+
+/** Of the rows' ids only their order is kept: with ids and times at once a long file would take the most memory here. */
+function groupedRows(frame: Frame, tracer: string): TracerOrder {
+  const { values, codes } = frame.labels(tracer);
+  return { tracers: values, ...groupByCode(codes, values.length) };
+}
+
+function tracerOf(row: number, { tracers, order, starts }: TracerOrder): string | number {
+  const at = order.indexOf(row);
+  return tracers[starts.findIndex((start) => start > at) - 1]!;
 }
 
 function warning(doubt: string | null): string | false {
@@ -88,9 +101,9 @@ function refuseEqualTimes({ tracers, order, starts }: TracerOrder, times: Float6
   }
 }
 
-/** A tracer's times in their order, years. */
-export function timesOf({ order, starts, times }: RawIndex, tracer: number): Float64Array {
-  return Float64Array.from(order.subarray(starts[tracer], starts[tracer + 1]), (row) => times[row]!);
+/** A tracer's times in their order, years: a part of all times. */
+export function timesOf({ starts, times }: RawIndex, tracer: number): Float64Array {
+  return times.subarray(starts[tracer], starts[tracer + 1]);
 }
 
 /** Counts how many runs of adjacent raw rows the sorted order is made of: 1 where the file is sorted already. */

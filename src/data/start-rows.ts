@@ -82,7 +82,7 @@ export function decideStarts(
   const median = steps.value;
   const reasons: Reasons = { atZero: 0, later: 0, otherTotals: 0 };
   for (let k = 0; k < tracers; k++) {
-    const first = index.times[index.order[index.starts[k]!]!]!;
+    const first = index.times[index.starts[k]!]!;
     const isNext = isEven
       ? median === null || isOneStep(first, median, first)
       : largest[k] === 0 || first <= (1 + stepTolerance) * largest[k]!;

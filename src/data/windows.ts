@@ -33,7 +33,9 @@ export interface Windows {
  */
 export function windowStarts(models: ArrayLike<number | bigint>, window: number, where: string): Windows {
   const runs = tracerRuns(models);
-  const starts: number[] = [];
+  // Counted first: a list that grows would take several times the memory of what it ends as.
+  const starts = new Int32Array(runs.reduce((sum, { rows }) => sum + Math.max(0, rows - window + 1), 0));
+  let at = 0;
   let [skippedTracers, skippedRows, longest] = [0, 0, 0];
   for (const { start, rows } of runs) {
     longest = Math.max(longest, rows);
@@ -41,7 +43,7 @@ export function windowStarts(models: ArrayLike<number | bigint>, window: number,
       skippedTracers += 1;
       skippedRows += rows;
     }
-    for (let first = start; first + window <= start + rows; first++) starts.push(first);
+    for (let first = start; first + window <= start + rows; first++) starts[at++] = first;
   }
   if (starts.length === 0) {
     throw new DataError(`no tracer has the ${window} rows of a window; the longest has ${longest}`, {
@@ -49,7 +51,7 @@ export function windowStarts(models: ArrayLike<number | bigint>, window: number,
       fix: longest >= 2 ? `model.window_size=${longest} or less` : "give tracers with at least two rows",
     });
   }
-  return { starts: Int32Array.from(starts), skippedTracers, skippedRows };
+  return { starts, skippedTracers, skippedRows };
 }
 
 /**
@@ -60,12 +62,13 @@ export function windowStarts(models: ArrayLike<number | bigint>, window: number,
  */
 export function edgedStarts(runs: readonly TracerRun[], window: number, edges: number): Int32Array {
   const more = Math.round(edges * (window - 2));
-  const starts: number[] = [];
-  for (const { start, rows } of runs) {
-    if (rows < window) continue;
-    for (let k = -more; k <= rows - window + more; k++) starts.push(start + Math.min(Math.max(k, 0), rows - window));
+  const long = runs.filter(({ rows }) => rows >= window);
+  const starts = new Int32Array(long.reduce((sum, { rows }) => sum + rows - window + 1 + 2 * more, 0));
+  let at = 0;
+  for (const { start, rows } of long) {
+    for (let k = -more; k <= rows - window + more; k++) starts[at++] = start + Math.min(Math.max(k, 0), rows - window);
   }
-  return Int32Array.from(starts);
+  return starts;
 }
 
 /** The same starts in a random order. */

@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import { ConfigError } from "../errors.ts";
 import { Inference } from "../inference/inference.ts";
 import { latentsOf, readAutoencoder, readEmulator } from "../models/weights-file.ts";
 import type { Models } from "./onnx-parts.ts";
@@ -14,7 +13,7 @@ export interface SourceModels {
 
 /**
  * Loads the models, and `Inference` to compare with, for as long as `write` takes.
- * @throws ConfigError for an ensemble; CheckpointError
+ * @throws ConfigError, CheckpointError
  */
 export async function withModels<T>(
   request: SourceModels,
@@ -33,15 +32,8 @@ export async function withModels<T>(
   });
   try {
     const [autoencoder, weights] = [readAutoencoder(autoencoderPath!), readEmulator(emulatorPath!)];
-    if (inference.members > 1) {
-      throw new ConfigError(
-        `${emulatorPath} holds an ensemble of ${inference.members}; source is written of one emulator`,
-        {
-          where: emulatorPath!,
-          fix: "export a member, --emulator RUN/checkpoints/members/0.safetensors (the run that trained it), or the ensemble as ONNX",
-        },
-      );
-    }
+    if (weights.trust === undefined)
+      log("the weights are not calibrated: no expected errors (astrochem calibrate, and export again)");
     const models = { autoencoder, emulator: { weights, latents: latentsOf(autoencoderPath!, autoencoder, weights) } };
     return await write(models, inference);
   } finally {

@@ -4,7 +4,7 @@ import { AbundanceScaling } from "../chemistry/scaling.ts";
 import { Decoder } from "../models/runners.ts";
 import type { AutoencoderWeights } from "../models/weights-file.ts";
 import type { InputWarnings } from "./input-warnings.ts";
-import type { ScaledOption } from "./options.ts";
+import type { IntoOption, ScaledOption } from "./options.ts";
 import { hasFormulas, TotalsKeeper } from "./totals-keeper.ts";
 
 /** Abundances, and the spread of members where there are several. */
@@ -35,22 +35,38 @@ export class AbundanceDecoder {
   /**
    * @param latents  raw, [rows, members · latent]
    * @param starts   whose totals the states are to have, linear, [b, species]
+   * @param options  `into`: where the result is to be
    * @returns        abundances, linear or scaled
    */
   async decode(
     latents: Float32Array,
     members: number,
-    { scaled }: ScaledOption,
+    { scaled, into }: ScaledOption & IntoOption,
+    starts?: Float32Array,
+  ): Promise<Decoded> {
+    const { data, ...known } = await this.#decoded(latents, members, { scaled, into }, starts);
+    if (into === undefined || data === into) return { data, ...known };
+    into.set(data);
+    return { data: into, ...known };
+  }
+
+  async #decoded(
+    latents: Float32Array,
+    members: number,
+    { scaled, into }: ScaledOption & IntoOption,
     starts?: Float32Array,
   ): Promise<Decoded> {
     const keeper = starts && this.#keeper(members);
     if (!keeper) {
-      const rows = latents.length / (members * this.#weights.model.latent_dim);
-      const { scaled: data, spread } = await this.#decoder(members).decode(latents, rows);
-      if (!scaled) this.#scaling.unscaleInto(data, data);
+      const [decoder, rows] = [this.#decoder(members), latents.length / (members * this.#weights.model.latent_dim)];
+      if (scaled) {
+        const { scaled: data, spread } = await decoder.decode(latents, rows, into);
+        return { data, spread };
+      }
+      const { abundances: data, spread } = await decoder.decodeLinear(latents, rows, into);
       return { data, spread };
     }
-    const { abundances: data, correction, spread, doubt } = await keeper.decode(latents, starts);
+    const { abundances: data, correction, spread, doubt } = await keeper.decode(latents, starts, into);
     this.#warnings.check("conservation", () => doubt);
     if (scaled) this.#scaling.scaleInto(data, data);
     return { data, spread, correction };

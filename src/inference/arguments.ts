@@ -44,6 +44,18 @@ export function checkShape(name: string, value: MatrixInput, wanted: readonly Di
   }
 }
 
+/** @throws DataError for an array of the caller that cannot hold a result of that shape, or may be gone before it is there */
+export function checkInto(into: Float32Array | undefined, shape: readonly number[]): void {
+  if (into === undefined) return;
+  const [where, entries] = ["into", shape.reduce((product, length) => product * length, 1)];
+  const fix = `give new Float32Array(${entries}), and the same one again in later calls`;
+  if (!(into instanceof Float32Array)) throw new DataError("into is no Float32Array", { where, fix });
+  if (!(into.buffer instanceof ArrayBuffer) || ("resizable" in into.buffer && into.buffer.resizable))
+    throw new DataError("into lies in memory that is shared or may shrink", { where, fix });
+  if (into.length === entries) return;
+  throw new DataError(`into holds ${into.length} values, not the ${entries} of [${shape.join(", ")}]`, { where, fix });
+}
+
 const largestFloat32 = 3.4028234663852886e38;
 
 /**

@@ -18,6 +18,7 @@ import {
 } from "../models/weights-file.ts";
 import { AbundanceDecoder } from "./abundance-decoder.ts";
 import {
+  checkInto,
   checkShape,
   checkValues,
   type Dimension,
@@ -197,6 +198,7 @@ export class Inference {
     checkShape("latents", latents, [...leading, ["latent_dim", this.latentDim]]);
     checkValues("latents", latents, finite);
     const shape = [...latents.shape.slice(0, isEnsemble ? 2 : -1), this.species.length];
+    checkInto(options.into, shape);
     if (totalsOf !== undefined) {
       const count = totalsOf?.shape?.[0] === 1 ? 1 : shape[0]!;
       checkShape("totalsOf", totalsOf, [
@@ -277,6 +279,7 @@ export class Inference {
       ["b", batch],
       ["species", this.species.length],
     ]);
+    checkInto(options.into, [batch, steps, this.species.length]);
     const features = this.#scaledAbundances("abundances", abundances, options);
     // Before anything is waited for: the caller may change its array.
     const starts = this.#linear(abundances, options);

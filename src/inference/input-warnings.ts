@@ -13,6 +13,8 @@ export type WarningListener = (message: string, kind: WarningKind) => void;
 export class InputWarnings {
   readonly #listener: WarningListener;
   readonly #told = new Set<WarningKind>();
+  /** Reading the names takes as long as a short rollout: kept from call to call, as long as nothing is doubtful. */
+  #units: AbundanceUnits | null = null;
 
   /** @param listener default: `process.emitWarning` */
   constructor(listener: WarningListener = (message) => process.emitWarning(message, { type: "AstrochemWarning" })) {
@@ -48,9 +50,9 @@ export class InputWarnings {
   checkAbundances(name: string, { data }: MatrixInput, species: readonly string[], lower: number): void {
     const width = species.length;
     this.check("units", () => {
-      const units = new AbundanceUnits(species);
-      units.add(data, { rows: data.length / width, width });
-      return units.doubt((row) => `${name}[${row}]`);
+      this.#units ??= new AbundanceUnits(species);
+      this.#units.add(data, { rows: data.length / width, width });
+      return this.#units.doubt((row) => `${name}[${row}]`);
     });
     this.check("rounding", () => {
       let [raised, first] = [0, 0];

@@ -22,8 +22,17 @@ export interface ScaledOption {
   readonly scaled?: boolean | undefined;
 }
 
+/** Where abundances are to lie. */
+export interface IntoOption {
+  /**
+   * An array of the caller that becomes the result's `data`, of exactly its length. Filling the same one again and again is faster than a fresh
+   * one each time. Until the call has ended it must be left alone, and above all not be transferred. Default: a fresh array.
+   */
+  readonly into?: Float32Array | undefined;
+}
+
 /** What `emulate` takes beside the arrays. */
-export interface EmulateOptions extends ScaledOption {
+export interface EmulateOptions extends ScaledOption, IntoOption {
   /**
    * Every state keeps the totals of the elements and the charge of its start, to 1e-6: the nearest abundances in weighted relative entropy that do.
    * False: abundances as the networks give them. Default: true.
@@ -38,7 +47,7 @@ export interface EmulateOptions extends ScaledOption {
 }
 
 /** What `decode` takes beside the latents. */
-export interface DecodeOptions extends ScaledOption {
+export interface DecodeOptions extends ScaledOption, IntoOption {
   /**
    * Abundances whose totals of the elements and the charge the decoded states are to have, to 1e-6, such as the start's: [n, species] for
    * latents [n, latent_dim], [b, species] for [b, t, latent_dim], or [1, species] for all. Default: none, abundances come as decoded.

@@ -31,8 +31,9 @@ export class TotalsKeeper {
   /**
    * @param latents  raw, [b, t, members · latent]
    * @param starts   linear, [b, species]
+   * @param into     [b, t, species], which an engine may write to and give back
    */
-  async decode(latents: Float32Array, starts: Float32Array): Promise<KeptTotals> {
+  async decode(latents: Float32Array, starts: Float32Array, into?: Float32Array): Promise<KeptTotals> {
     const { conservation } = this.#decoder;
     const [width, rows, count] = [
       ...[conservation.names.length, latents.length / this.#latentDim, starts.length / this.#species],
@@ -53,7 +54,7 @@ export class TotalsKeeper {
       }
       for (let row = (b * rows) / count; row < ((b + 1) * rows) / count; row++) all.set(totals, row * width);
     }
-    const { abundances, correction, unmet, spread } = await this.#decoder.decode(latents, all, rows);
+    const { abundances, correction, unmet, spread } = await this.#decoder.decode(latents, all, rows, into);
     const doubts = [
       ...(lacking.size > 0
         ? [

@@ -40,7 +40,7 @@ export function forMembers(latents: tf.Tensor2D, members: number): tf.Tensor2D {
 }
 
 /** Abundances above count for the spread of an ensemble. */
-const spreadAbove = 1e-12;
+export const spreadAbove = 1e-12;
 
 /**
  * Decoding: state `parameters`, `statistics`, any bounds; input `latents` [rows, latent] raw; output `scaled` [rows, species].
@@ -83,16 +83,26 @@ function decodedMembers(
   return { scaled: mean, spread: tf.div(sum, tf.maximum(tf.sum(counts, 1), 1)) };
 }
 
+/** `decodeStep` to linear abundances: output `abundances` [rows, species] in place of `scaled`. */
+export function decodeLinearStep(compressor: Compressor, ensemble: DecodedEnsemble): FrozenStep {
+  const { step: decode, ...plain } = decodeStep(compressor, ensemble);
+  const step: StepFunction = (arrays, inputs) => {
+    const { scaled, ...spread } = decode(arrays, inputs).outputs;
+    return { outputs: { abundances: unscaledTensor(scaled as tf.Tensor2D, ensemble.scale), ...spread } };
+  };
+  return { ...plain, step };
+}
+
 /**
  * Decoding to linear abundances with given totals: state as for `decodeStep` and that of `conservationArrays`; inputs `latents`, `totals`
  * [rows, totals]; outputs `abundances` [rows, species], `correction` and `residual` [rows]: see `conserved`. Of an ensemble the mean gets the totals.
  */
 export function decodeConservedStep(compressor: Compressor, ensemble: DecodedEnsemble): FrozenStep {
-  const plain = decodeStep(compressor, ensemble);
+  const plain = decodeLinearStep(compressor, ensemble);
   const step: StepFunction = (arrays, inputs) => {
-    const { scaled, ...spread } = plain.step(arrays, inputs).outputs;
-    const linear = unscaledTensor(scaled as tf.Tensor2D, ensemble.scale);
-    return { outputs: { ...conservedBy(arrays, linear, inputs.totals as tf.Tensor2D), ...spread } };
+    const { abundances, ...spread } = plain.step(arrays, inputs).outputs;
+    const kept = conservedBy(arrays, abundances as tf.Tensor2D, inputs.totals as tf.Tensor2D);
+    return { outputs: { ...kept, ...spread } };
   };
   return {
     prepare: (state) => ({ ...plain.prepare(state), ...conservationAmong(state) }),

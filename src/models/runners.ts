@@ -5,6 +5,7 @@ import {
   type HostTensors,
   hostTensor,
   type Program,
+  type Targets,
 } from "../backend/engine.ts";
 import { Conservation } from "../chemistry/conservation.ts";
 import { tableOfWeights } from "../chemistry/element-table.ts";
@@ -15,8 +16,8 @@ import { conservationArrays } from "./conserved.ts";
 import { evolverOf } from "./evolvers.ts";
 import {
   beginStep,
-  type DecodedEnsemble,
   decodeConservedStep,
+  decodeLinearStep,
   decodeStep,
   encodeStep,
   type FrozenStep,
@@ -29,7 +30,7 @@ import type { AutoencoderWeights, EmulatorWeights } from "./weights-file.ts";
 /** What float32 leaves of a residual that is met, and what counts as met. */
 const [roundedResidual, metResidual] = [5e-7, 1e-6];
 
-type Run = (inputs: HostTensors) => Promise<HostTensors>;
+type Run = (inputs: HostTensors, targets?: Targets) => Promise<HostTensors>;
 
 /** Programs whose weights never change, and the weights. */
 class Frozen {
@@ -45,7 +46,7 @@ class Frozen {
   bind(name: string, { step, ...options }: FrozenStep): Run {
     const program = this.#engine.program(name, step, { frozen: true, ...options });
     this.#programs.push(program);
-    return (inputs) => program.run(this.#state, inputs);
+    return (inputs, targets) => program.run(this.#state, inputs, targets);
   }
 
   async dispose(): Promise<void> {
@@ -89,18 +90,36 @@ export class Decoder {
   readonly members: number;
   readonly #frozen: Frozen;
   readonly #decode: Run;
+  readonly #decodeLinear: Run;
 
   /** @param members  of an ensemble, whose latents are decoded together */
   constructor(engine: Engine, weights: AutoencoderWeights, members = 1) {
     this.members = members;
     this.#frozen = new Frozen(engine, decoderArrays(weights));
-    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensembleFor(weights, members)));
+    const ensemble = { members, scale: new AbundanceScaling(weights.abundances_clipping) };
+    this.#decode = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensemble));
+    this.#decodeLinear = this.#frozen.bind("decode to abundances", decodeLinearStep(compressorOf(weights), ensemble));
   }
 
-  /** @param latents raw, [rows, members · latent] */
-  async decode(latents: Float32Array, rows: number): Promise<Decoded> {
-    const { scaled, spread } = await this.#decode({ latents: hostTensor(latents, [rows, latents.length / rows]) });
+  /**
+   * @param latents raw, [rows, members · latent]
+   * @param into    [rows, species], which an engine may write to and give back
+   */
+  async decode(latents: Float32Array, rows: number, into?: Float32Array): Promise<Decoded> {
+    const given = { latents: hostTensor(latents, [rows, latents.length / rows]) };
+    const { scaled, spread } = await this.#decode(given, into && { scaled: into });
     return { scaled: scaled!.data, spread: spread?.data ?? null };
+  }
+
+  /** The same, linear. */
+  async decodeLinear(
+    latents: Float32Array,
+    rows: number,
+    into?: Float32Array,
+  ): Promise<Pick<Conserved, "abundances" | "spread">> {
+    const given = { latents: hostTensor(latents, [rows, latents.length / rows]) };
+    const { abundances, spread } = await this.#decodeLinear(given, into && { abundances: into });
+    return { abundances: abundances!.data, spread: spread?.data ?? null };
   }
 
   dispose(): Promise<void> {
@@ -113,7 +132,6 @@ export class ConservingDecoder {
   /** What the totals of its species are. */
   readonly conservation: Conservation;
   readonly #frozen: Frozen;
-  readonly #scale: AbundanceScaling;
   readonly #decode: Run;
   /** As decoded, for rows that the engine's iteration does not end in. */
   readonly #plain: Run;
@@ -123,22 +141,23 @@ export class ConservingDecoder {
     this.conservation = new Conservation(tableOfWeights(weights));
     const arrays = { ...decoderArrays(weights), ...conservationArrays(this.conservation) };
     this.#frozen = new Frozen(engine, arrays);
-    this.#scale = new AbundanceScaling(weights.abundances_clipping);
-    const ensemble = { members, scale: this.#scale };
+    const ensemble = { members, scale: new AbundanceScaling(weights.abundances_clipping) };
     this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), ensemble));
-    this.#plain = this.#frozen.bind("decode", decodeStep(compressorOf(weights), ensemble));
+    this.#plain = this.#frozen.bind("decode to abundances", decodeLinearStep(compressorOf(weights), ensemble));
   }
 
   /**
    * By the engine for nearly all rows, on the host in float64 for those whose correction is large.
    * @param latents  raw, [rows, members · latent]
    * @param totals   [rows, totals], in float64: rounded ones may be those of no state
+   * @param into     as for `Decoder.decode`
    */
-  async decode(latents: Float32Array, totals: Float64Array, rows: number): Promise<Conserved> {
-    const made = await this.#decode({
+  async decode(latents: Float32Array, totals: Float64Array, rows: number, into?: Float32Array): Promise<Conserved> {
+    const given = {
       latents: hostTensor(latents, [rows, latents.length / rows]),
       totals: hostTensor(Float32Array.from(totals), [rows, totals.length / rows]),
-    });
+    };
+    const made = await this.#decode(given, into && { abundances: into });
     const conserved = {
       abundances: made.abundances!.data,
       correction: made.correction!.data,
@@ -160,8 +179,8 @@ export class ConservingDecoder {
   ): Promise<void> {
     const given = new Float32Array((latents.length / rows) * large.length);
     for (const [i, row] of large.entries()) given.set(rowOf(latents, row, rows), (i * given.length) / large.length);
-    const { data } = (await this.#plain({ latents: hostTensor(given, [large.length, latents.length / rows]) })).scaled!;
-    this.#scale.unscaleInto(data, data);
+    const latentsOfLarge = hostTensor(given, [large.length, latents.length / rows]);
+    const { data } = (await this.#plain({ latents: latentsOfLarge })).abundances!;
     for (const [i, row] of large.entries()) {
       const state = rowOf(data, i, large.length);
       const made = this.conservation.project(state, rowOf(totals, row, rows));
@@ -260,10 +279,6 @@ function repeatedRows(rows: Float32Array, count: number, times: number): Float32
     out.set(rows.subarray(row * width, (row + 1) * width), at * width);
   }
   return out;
-}
-
-function ensembleFor({ abundances_clipping }: AutoencoderWeights, members: number): DecodedEnsemble {
-  return { members, scale: new AbundanceScaling(abundances_clipping) };
 }
 
 function decoderArrays(weights: AutoencoderWeights): HostTensors {

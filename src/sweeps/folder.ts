@@ -48,8 +48,11 @@ const State = z.object({
 /** What a point's file says: written by the process that works on it, whole. */
 export type PointState = z.output<typeof State>;
 
-/** Where a point stands. `lost`: it was running, and its process is gone; `waiting`: nothing was begun; `queued`: Slurm has it. */
-export type PointStage = PointState["state"] | "lost" | "waiting" | "queued";
+/**
+ * Where a point stands. `lost`: it was running, and its process is gone; `waiting`: nothing was begun; `queued`: Slurm has it; `paused`: a
+ * trial of a tuning that was trained as far as its rung goes.
+ */
+export type PointStage = PointState["state"] | "lost" | "waiting" | "queued" | "paused";
 
 /** A point as found by its files. */
 export interface FoundPoint {
@@ -65,10 +68,19 @@ export const sweepPaths = {
   log: (folder: string, index: number): string => join(folder, "logs", `${index}.log`),
   state: (folder: string, index: number): string => join(folder, "points", `${index}.json`),
   claim: (folder: string, index: number): string => join(folder, "points", `${index}.lock`),
-  /** The run that joins the shards of a preprocessing. */
+  /** The run that joins the shards of a preprocessing, or the members of an ensemble. */
   joining: (folder: string, index: number): string => join(folder, `joined-${index}`),
   cancel: (folder: string): string => join(folder, "cancelled"),
+  /** When a tuning is to end, as ISO 8601. */
+  deadline: (folder: string): string => join(folder, "deadline"),
 };
+
+/** Why no point is begun any more, and those that run end; null where nothing ends them. Files are heard on every machine. */
+export function whyStopped(folder: string): "cancelled" | "out of time" | null {
+  if (existsSync(sweepPaths.cancel(folder))) return "cancelled";
+  const deadline = sweepPaths.deadline(folder);
+  return existsSync(deadline) && Date.now() >= Date.parse(readFileSync(deadline, "utf8")) ? "out of time" : null;
+}
 
 export function writePlan(folder: string, plan: SweepPlan): void {
   writeFileAtomic(
@@ -121,6 +133,7 @@ function findPoint(folder: string, index: number): FoundPoint {
     if (isHeld) return "running";
     if (isCompleted(folder, index)) return "completed";
     if (state === null) return "waiting";
+    if (state.state === "interrupted" && state.exit_code === 0) return "paused";
     return state.state === "failed" || state.state === "interrupted" ? state.state : "lost";
   };
   return { index, stage: stage(), state };

@@ -14,6 +14,11 @@ export function rungCount(trials: number, epochs: number): number {
   return rungs;
 }
 
+/** Trials that are trained in a rung, counted from 0. */
+export function trialsOfRung(trials: number, rung: number): number {
+  return Math.max(1, Math.floor(trials / reduction ** rung));
+}
+
 /** Epochs in all that a training of `epochs` has in the end of a rung, counted from 0. */
 export function epochsOfRung(epochs: number, rung: number, rungs: number): number {
   // Rounding must not add an epoch: 12 / 3 is 4.
@@ -24,18 +29,19 @@ export function epochsOfRung(epochs: number, rung: number, rungs: number): numbe
  * Synchronous successive halving (Jamieson & Talwalkar 2016; the synchronous form of Li et al. 2020, "A System for Massively Parallel
  * Hyperparameter Tuning", MLSys). A rung is decided once all its trials are there: ASHA itself promotes whatever finishes first, so that the same
  * seed would try other things on a busier machine.
- * @param train  trains the trials up to the end of a rung
- * @returns      those that came to the last rung
+ * @param train  trains the trials up to the end of a rung; null where they are not all there yet
+ * @returns      those that came to the last rung; null where some rung is not there yet
  */
 export async function successiveHalving(
   trials: readonly number[],
   rungs: number,
-  train: (trials: readonly number[], rung: number) => Promise<Scores>,
-): Promise<readonly number[]> {
+  train: (trials: readonly number[], rung: number) => Promise<Scores | null>,
+): Promise<readonly number[] | null> {
   let alive = trials;
   for (let rung = 0; rung < rungs; rung++) {
     const scores = await train(alive, rung);
-    if (rung + 1 < rungs) alive = bestOf(scores, Math.max(1, Math.floor(trials.length / reduction ** (rung + 1))));
+    if (scores === null) return null;
+    if (rung + 1 < rungs) alive = bestOf(scores, trialsOfRung(trials.length, rung + 1));
   }
   return alive;
 }

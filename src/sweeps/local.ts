@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { guarded } from "../formats/atomic-file.ts";
-import { sweepPaths } from "./folder.ts";
+import { sweepPaths, whyStopped } from "./folder.ts";
+import { takeNext } from "./order.ts";
 
 /** This program: what runs a point as a process of its own, here or on another node. */
 export function programWords(): string[] {
@@ -15,22 +16,28 @@ export interface LocalOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted: every point saves its state and ends, and none is begun. */
   readonly signal: AbortSignal;
-  /** Flags of `sweep run` for a point; absent: none. */
-  readonly flags?: (index: number) => readonly string[];
+  /** What points that take about as long have in common; absent: each is a kind of its own. */
+  readonly kindOf?: (index: number) => string;
+  /** Flags of `sweep run`; absent: none. */
+  readonly flags?: readonly string[];
   /** A point's process has ended; null where a signal ended it. */
   readonly ended: (index: number, exitCode: number | null) => void;
 }
 
 /** Runs points as processes of this machine, their output in logs/<n>.log. */
 export async function runLocally(folder: string, points: readonly number[], options: LocalOptions): Promise<void> {
-  const { jobs, signal, ended } = options;
+  const { jobs, signal, ended, kindOf = String } = options;
+  const seconds = new Map<string, number>();
   const queue = [...points];
-  const isStopped = (): boolean => signal.aborted || existsSync(sweepPaths.cancel(folder));
+  const isStopped = (): boolean => signal.aborted || whyStopped(folder) !== null;
   const worker = async (): Promise<void> => {
     while (!isStopped()) {
-      const index = queue.shift();
+      const index = takeNext(queue, (point) => seconds.get(kindOf(point)));
       if (index === undefined) return;
-      ended(index, await runProcess(folder, index, options));
+      const began = performance.now();
+      const code = await runProcess(folder, index, options);
+      if (code === 0) seconds.set(kindOf(index), performance.now() - began);
+      ended(index, code);
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));
@@ -45,7 +52,7 @@ function runProcess(folder: string, index: number, { env, signal, flags }: Local
   });
   const [program, ...words] = programWords();
   return new Promise((done, fail) => {
-    const child = spawn(program!, [...words, "sweep", "run", folder, String(index), ...(flags?.(index) ?? [])], {
+    const child = spawn(program!, [...words, "sweep", "run", folder, String(index), ...(flags ?? [])], {
       env,
       stdio: ["ignore", descriptor, descriptor],
       // A group of its own: the terminal's Ctrl-C comes here alone, and is passed on once. A second one would end it unsaved.

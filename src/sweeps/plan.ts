@@ -38,7 +38,7 @@ export function planSweep(
 ): PlannedSweep {
   const { overrides } = options;
   const own = overrides.filter((text) => !ofSweep.test(text));
-  if (command === "preprocess") own.push(...sharesOf(own));
+  own.push(...sharesOf(command, own));
   const points = pointsOf(own, (key) => optionsOfGroup(key, options));
   const words = overrides.filter((text) => ofSweep.test(text));
   const { launcher, run_dir } = loadConfig({ ...options, overrides: [...points[0]!.overrides, ...words] }).config;
@@ -69,22 +69,41 @@ function optionsOfGroup(
   return source.options(group ?? key);
 }
 
-const ofShard = /^\+*dataset\.preprocessing\.shard=/;
+/** Commands whose work is shared out: the key that says among how many, and the one that says which part. */
+const shares: Readonly<Record<string, readonly [string, string]>> = {
+  preprocess: ["dataset.preprocessing.shards", "dataset.preprocessing.shard"],
+  "train-emulator": ["members", "member"],
+};
+const ofShare = /^\+*(dataset\.preprocessing\.shard|member)=/;
 
-/** `shards=4` makes a point of each shard. */
-function sharesOf(own: readonly string[]): string[] {
-  const count = own.flatMap((text) => /^\+*dataset\.preprocessing\.shards=(\d+)$/.exec(text)?.[1] ?? []).at(-1);
-  return count === undefined || own.some((text) => ofShard.test(text))
-    ? []
-    : [`dataset.preprocessing.shard=range(0,${count})`];
+/** `shards=4` makes a point of each shard, `members=4` of each member. */
+function sharesOf(command: string, own: readonly string[]): string[] {
+  const [all, one] = shares[command] ?? [];
+  const words = own.map((text) => text.replace(/^\+*/, "").split("="));
+  const count = words.filter(([key]) => key === all).at(-1)?.[1] ?? "";
+  // An ensemble of one is a training.
+  return /^\d+$/.test(count) && `${all}=${count}` !== "members=1" && !own.some((text) => ofShare.test(text))
+    ? [`${one}=range(0,${count})`]
+    : [];
 }
 
-/** What joins the shards that the points of a sweep made: the words of a run for each clean file; none where no shards were made. */
-export function joiningOf({ points }: { readonly points: readonly Pick<Point, "overrides">[] }): readonly string[][] {
-  const kinds = points
-    .filter(({ overrides }) => overrides.some((text) => ofShard.test(text)))
-    .map(({ overrides }) => JSON.stringify(overrides.filter((text) => !ofShard.test(text))));
-  return [...new Set(kinds)].map((kind) => JSON.parse(kind) as string[]);
+/** A run that joins what points made. */
+interface Joining {
+  readonly words: readonly string[];
+  /** In their order. */
+  readonly points: readonly number[];
+}
+
+/** What joins the shards or members that the points of a sweep made: a run for each whole; none where nothing was shared out. */
+export function joiningOf({ points }: { readonly points: readonly Pick<Point, "overrides">[] }): readonly Joining[] {
+  const wholes = new Map<string, number[]>();
+  for (const [point, { overrides }] of points.entries()) {
+    const words = overrides.filter((text) => !ofShare.test(text));
+    if (words.length === overrides.length) continue;
+    const whole = JSON.stringify(words);
+    wholes.set(whole, [...(wholes.get(whole) ?? []), point]);
+  }
+  return [...wholes].map(([whole, parts]) => ({ words: JSON.parse(whole) as string[], points: parts }));
 }
 
 /** The cores of the machine, divided; of Slurm, what a task asks for. */
@@ -104,7 +123,8 @@ function checkApart(loaded: readonly LoadedConfig[], key: string): void {
   for (const [i, { config }] of loaded.entries()) {
     const path = resolveIn(config.working_path, String(valueAt(config, key)));
     const { shard } = config.dataset.preprocessing;
-    const file = shard === null ? path : `${path}, shard ${shard}`;
+    const member = "member" in config ? config.member : null;
+    const file = shard !== null ? `${path}, shard ${shard}` : member !== null ? `${path}, member ${member}` : path;
     const other = seen.get(file);
     if (other !== undefined) {
       const fix = `name what is swept over in it: '${key}=…/\${dataset.preprocessing.seed}.h5'`;

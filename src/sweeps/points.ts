@@ -38,7 +38,7 @@ export function sweepPoints(overrides: readonly string[], optionsOf: (key: strin
   return points;
 }
 
-/** What an override sweeps over, from `offset` on; null where there is one value and no more. @throws ConfigError */
+/** What an override sweeps over, from `offset` on, each once; null where there is one value and no more. @throws ConfigError */
 export function sweptValues(
   text: string,
   offset: number,
@@ -46,8 +46,16 @@ export function sweptValues(
   optionsOf: (key: string) => readonly string[],
 ): readonly string[] | null {
   const sweep = parseSweep(text, offset);
-  if ("values" in sweep)
+  if ("values" in sweep) {
+    const known = new Set<string | number>();
+    for (const value of sweep.values) {
+      // 1e-3 is 0.001.
+      const isNumber = value.trim() !== "" && Number.isFinite(Number(value));
+      if (known.size === known.add(isNumber ? Number(value) : value).size)
+        throw configError(`${value} is there twice`, { override: text, column: offset + 1 }, "give each value once");
+    }
     return sweep.values.length > 1 || sweep.values[0] !== text.slice(offset).trim() ? sweep.values : null;
+  }
   const options = optionsOf(key);
   const fits = (patterns: readonly string[], option: string): boolean =>
     patterns.some((pattern) => expressionOf(pattern).test(option));

@@ -49,7 +49,7 @@ export function collectSweep(folder: string): SweepResults {
   const points = findPoints(folder, plan).map((found) => resultOf(folder, found, plan.points[found.index]!.values));
   const objective = objectives.find((name) => points.some(({ results }) => typeof results[name] === "number")) ?? null;
   const keys = Object.keys(plan.points[0]!.values);
-  const groups = objective === null ? [] : seedGroups(points, keys, objective);
+  const groups = objective === null ? [] : seedGroups(points, objective);
   return { format_version: sweepVersion, command: plan.command, sweep: folder, keys, objective, points, groups };
 }
 
@@ -105,13 +105,19 @@ function errorsOf({ predictions }: Readonly<Record<string, unknown>>): Record<st
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-const isSeed = (key: string): boolean => /(^|\.)seed$/.test(key);
+/** The members of an ensemble differ in their seeds alone. */
+const isSeed = (key: string): boolean => /(^|\.)seed$|^member$/.test(key);
 
-function seedGroups(points: readonly PointResult[], keys: readonly string[], objective: string): SeedGroup[] {
+/** What points that differ in their seeds alone have in common. */
+export function kindOf(values: PointResult["values"]): string {
+  return JSON.stringify(Object.entries(values).filter(([key]) => !isSeed(key)));
+}
+
+function seedGroups(points: readonly PointResult[], objective: string): SeedGroup[] {
   const groups = new Map<string, PointResult[]>();
   for (const point of points) {
     if (typeof point.results[objective] !== "number") continue;
-    const key = JSON.stringify(keys.filter((each) => !isSeed(each)).map((each) => point.values[each]));
+    const key = kindOf(point.values);
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
   return [...groups.values()].map((members) => {

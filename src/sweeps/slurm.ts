@@ -31,8 +31,17 @@ function slurm(program: string, words: readonly string[], env: Env): string {
   }
 }
 
+interface SubmitOptions {
+  readonly env: Env;
+  readonly warn: (line: string) => void;
+  readonly flags?: readonly string[];
+  /** The command that does what the job behind the array does. */
+  readonly byHand?: string;
+}
+
 /**
  * Submits points as one array, or as several where Slurm takes none so long, and a job behind them that collects the results.
+ * @param flags  of `sweep run` and `sweep collect`; absent: none
  * @returns the jobs' numbers
  * @throws ConfigError, DataError where Slurm does not take all; what it took is in its queue, and `--resume` leaves that there
  */
@@ -40,14 +49,14 @@ export function submitSweep(
   folder: string,
   points: readonly number[],
   launcher: SlurmConfig,
-  { env, warn }: { readonly env: Env; readonly warn: (line: string) => void },
+  { env, warn, flags = [], byHand = "astrochem sweep collect" }: SubmitOptions,
 ): string[] {
   guarded(folder, () => mkdirSync(join(folder, "logs"), { recursive: true }));
   const script = join(folder, "slurm.sh");
   writeFileAtomic(script, scriptOf(folder, launcher));
   const submit = (argument: string, ...words: string[]): string => {
     const name = `--job-name=${jobName(folder)}-${argument}`;
-    const said = slurm("sbatch", ["--parsable", name, ...words, script, argument], env);
+    const said = slurm("sbatch", ["--parsable", name, ...words, script, argument, ...flags], env);
     const id = /^(\d+)(?:;\S+)?$/.exec(said.split("\n").at(-1)!)?.[1];
     if (id !== undefined) return id;
     throw new DataError(`sbatch told no job's number: ${said.slice(0, 200)}`, { where: script });
@@ -66,7 +75,7 @@ export function submitSweep(
     // Of failed points, too, there is something to tell.
     submit("collect", `--dependency=afterany:${jobs.join(":")}`);
   } catch (error) {
-    warn(`warning: no job collects the results; astrochem sweep collect does: ${(error as Error).message}`);
+    warn(`warning: no job collects the results; ${byHand} does: ${(error as Error).message}`);
   }
   return jobs;
 }
@@ -107,12 +116,14 @@ function scriptOf(folder: string, launcher: SlurmConfig): string {
   const place = shellWord(folder);
   return `#!/bin/bash
 ${[...directives, ...own!, ...commands!].join("\n")}
-if [ "$1" = collect ]; then exec ${sweep} collect ${place}; fi
-point=$(($1 + SLURM_ARRAY_TASK_ID))
+first=$1
+shift
+if [ "$first" = collect ]; then exec ${sweep} collect ${place} "$@"; fi
+point=$((first + SLURM_ARRAY_TASK_ID))
 warned=
 trap 'warned=1; kill -TERM "$pid"' USR1
 trap : TERM
-${sweep} run ${place} "$point" >>${place}/logs/"$point".log 2>&1 &
+${sweep} run ${place} "$point" "$@" >>${place}/logs/"$point".log 2>&1 &
 pid=$!
 while kill -0 "$pid" 2>/dev/null; do wait "$pid"; done
 wait "$pid"

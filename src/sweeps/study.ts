@@ -5,6 +5,7 @@ import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { checkedJson, soundFile } from "../formats/checked-content.ts";
 import { epochRecord } from "../training/epoch-log.ts";
 import { isCompleted, readState, type SweepPlan, sweepPaths, sweepVersion } from "./folder.ts";
+import { epochsOfRung } from "./halving.ts";
 
 const Study = z.object({
   format_version: z.literal(sweepVersion),
@@ -41,6 +42,35 @@ export function readStudy(folder: string): Study {
 
 const studyPath = (folder: string): string => join(folder, "tune.json");
 
+export const isStudy = (folder: string): boolean => existsSync(studyPath(folder));
+
+/** Epochs in all that a trial has at the end of a rung: the default is trained whole beside the first one. */
+export function epochsUpTo({ epochs, rungs }: Study, trial: number, rung: number): number {
+  return trial === 0 ? epochs[0]! : epochsOfRung(epochs[trial]!, rung, rungs);
+}
+
+const RungFile = z.object({
+  format_version: z.literal(sweepVersion),
+  /** How often its trials were begun since somebody began or took up the tuning. */
+  tries: z.int(),
+  /** [trial, its score], of the drawn trials that did not fail; null while the rung is not decided. */
+  scores: z.array(z.tuple([z.int(), z.array(z.number())])).nullable(),
+  failed: z.array(z.int()),
+});
+
+/** A rung as rungs/<r>.json has it. What was decided stays, whatever becomes of trials that had failed. */
+export type RungState = Omit<z.output<typeof RungFile>, "format_version">;
+
+const rungPath = (folder: string, rung: number): string => join(folder, "rungs", `${rung}.json`);
+
+export function readRung(folder: string, rung: number): RungState {
+  return soundFile(RungFile, rungPath(folder, rung)) ?? { tries: 0, scores: null, failed: [] };
+}
+
+export function writeRung(folder: string, rung: number, state: RungState): void {
+  writeFileAtomic(rungPath(folder, rung), `${JSON.stringify({ format_version: sweepVersion, ...state })}\n`);
+}
+
 /** What a trial has come to within so many epochs. */
 export interface Progress {
   readonly epochs: number;
@@ -51,6 +81,8 @@ export interface Progress {
   readonly isCompleted: boolean;
   /** Its loss or gradient was no number any more: the same would come of it again. */
   readonly hasDiverged: boolean;
+  /** It ended with some other error. */
+  readonly hasFailed: boolean;
 }
 
 /** Reads what a trial's run left: its epochs are its score, so that a tuning that was killed decides as it would have. */
@@ -62,12 +94,14 @@ export function progressOf(folder: string, trial: number, epochs = Number.POSITI
   for (const record of records) if (record.metric < (best?.metric ?? Number.POSITIVE_INFINITY)) best = record;
   const isDone = isCompleted(folder, trial);
   const state = readState(folder, trial);
+  const hasEnded = state?.state === "failed" && !isDone;
   return {
     epochs: records.length,
     dex: best?.dex ?? Number.POSITIVE_INFINITY,
     isReached: isDone || records.length >= epochs,
     isCompleted: isDone,
-    hasDiverged: state?.state === "failed" && state.exit_code === 5,
+    hasDiverged: hasEnded && state.exit_code === 5,
+    hasFailed: hasEnded && state.exit_code !== 5,
   };
 }
 

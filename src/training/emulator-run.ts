@@ -95,7 +95,7 @@ const untrained = {
  */
 export function trainEmulator(job: EmulatorJob, tools: RunTools): Promise<TrainingReport | null> {
   const trainOne = (one: EmulatorJob, its: RunTools) => runTraining(one, its, () => openTraining(one, its));
-  return job.members > 1 ? trainMembers(job, tools, trainOne) : trainOne(job, tools);
+  return job.members > 1 || tools.joined ? trainMembers(job, tools, trainOne) : trainOne(job, tools);
 }
 
 async function openTraining(job: EmulatorJob, tools: RunTools): Promise<OpenTraining<EmulatorBatch> | null> {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { NumericsError } from "../errors.ts";
+import { CheckpointError, NumericsError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic-file.ts";
-import { checkedJson } from "../formats/checked-content.ts";
+import { checkedJson, soundFile } from "../formats/checked-content.ts";
 import { joinMembers } from "../models/members.ts";
 import { readEmulator, writeEmulator } from "../models/weights-file.ts";
 import { checkpointPaths } from "./checkpoint-keeper.ts";
@@ -36,6 +36,11 @@ const storedReport = z.strictObject({
   parameters: z.int(),
   reason: z.string(),
 });
+/** What of a run's summary and environment an ensemble keeps. */
+const endedAlone = z
+  .object({ ...storedReport.shape, outcome: z.literal("completed") })
+  .transform(({ outcome: _, ...report }) => report);
+const madeFrom = z.object({ inputs: z.record(z.string(), z.unknown()).optional() });
 
 /**
  * Trains the members of an ensemble, one after the other, each as a training by itself of seed `seed + member`, and joins their weights.
@@ -50,8 +55,9 @@ export function trainMembers<Job extends MembersJob>(
 ): Promise<TrainingReport | null> {
   return withWeightsLock(job, async () => {
     const trained: Trained[] = [];
+    if (tools.joined) takeMembers(job, tools, tools.joined);
     for (let member = 0; member < job.members; member++) {
-      const weights = join(tools.checkpoints.folder, "members", `${member}.safetensors`);
+      const weights = memberPath(tools.checkpoints.folder, member);
       const seed = job.seed + member;
       const before = trained.flatMap(({ epochs }) => epochs);
       const which = `member ${member + 1} of ${job.members}, seed ${seed}`;
@@ -89,8 +95,49 @@ function readTrained(weights: string, member: number): Trained {
   const [where, log] = [reportPath(weights), epochLogPath(weights)];
   const report = checkedJson(storedReport, readFileSync(where, "utf8"), { where, fix });
   const records = checkedJson(z.array(z.unknown()), readFileSync(log, "utf8"), { where: log, fix });
-  return { report, epochs: records.map((record) => ({ ...epochRecord(record, log), member })) };
+  // The run may have been moved since.
+  return { report: { ...report, weights }, epochs: records.map((record) => ({ ...epochRecord(record, log), member })) };
 }
+
+/**
+ * Puts members that were trained alone where those of this run lie.
+ * @param runs  their run folders, one for each member
+ * @throws CheckpointError where one is missing, did not end, or is another member
+ */
+function takeMembers(
+  { members, seed }: MembersJob,
+  { checkpoints, describe }: RunTools,
+  runs: readonly string[],
+): void {
+  if (runs.length !== members) {
+    throw new CheckpointError(`${runs.length} runs are joined, and the ensemble has ${members} members`, {
+      where: "--join",
+      fix: `give the run of each member, or members=${runs.length}`,
+    });
+  }
+  for (const [member, run] of runs.entries()) {
+    const [summary, best] = [join(run, "summary.json"), checkpointPaths(join(run, "checkpoints")).best];
+    const weights = memberPath(checkpoints.folder, member);
+    const refuse = (what: string): CheckpointError =>
+      new CheckpointError(`member ${member + 1} of ${members}, seed ${seed + member}: ${what}`, {
+        where: run,
+        fix: `train it again: the same words with member=${member}`,
+      });
+    const report = soundFile(endedAlone, summary);
+    if (report === null) throw refuse("its run has not completed");
+    const { provenance } = readEmulator(best);
+    if (provenance.seed !== seed + member) throw refuse(`its run has the seed ${provenance.seed}`);
+    const lines = readFileSync(join(run, "epochs.jsonl"), "utf8").trimEnd().split("\n");
+    writeFileAtomic(weights, readFileSync(best));
+    writeFileAtomic(epochLogPath(weights), `[${lines.join(",\n")}]\n`);
+    writeFileAtomic(reportPath(weights), JSON.stringify(report));
+    if (member > 0) continue;
+    const inputs = soundFile(madeFrom, join(run, "environment.json"))?.inputs;
+    if (inputs) describe?.({ ...inputs, seed, members });
+  }
+}
+
+const memberPath = (folder: string, member: number): string => join(folder, "members", `${member}.safetensors`);
 
 /** What a member's training works with: its own seed in what it belongs to, its number in the epochs that it tells. */
 function toolsOf(

@@ -34,6 +34,8 @@ export interface RunTools {
   readonly maxSteps?: number | undefined;
   /** Epochs after which it pauses; absent: it does not. */
   readonly pauseAfter?: number | undefined;
+  /** Run folders of the members of an ensemble, which are joined; undefined: they are trained. */
+  readonly joined?: readonly string[] | undefined;
   /** Finds how far to believe a finished emulator, before its weights are written for good; undefined: they are written without. */
   readonly calibrate?: ((weights: EmulatorWeights) => Promise<Trust | undefined>) | undefined;
 }

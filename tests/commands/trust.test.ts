@@ -170,3 +170,16 @@ describe("evaluate", () => {
     expect(readFileSync(join(cwd, "run/report.html"), "utf8")).toContain("How far to believe it");
   });
 });
+
+it.each(["c", "python"])(
+  "export %s says of weights that are not calibrated that it tells no expected errors",
+  async (format) => {
+    const cwd = folderWith("weights");
+    const line = "the weights are not calibrated: no expected errors (astrochem calibrate, and export again)";
+    const calibrated = await command(cwd, "export", format);
+    forget(weights(cwd));
+    const not = await command(cwd, "export", format, "--overwrite");
+    expect([calibrated.code, calibrated.stderr.includes("calibrated")]).toEqual([0, false]);
+    expect([not.code, not.stderr]).toEqual([0, expect.stringContaining(line)]);
+  },
+);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { withNext } from "../../src/data/autoencoder-batches.ts";
 import { ChunkedShuffleSampler } from "../../src/data/sampler.ts";
 
 const order = (size: number, chunk: number, epoch: number): string =>
@@ -38,5 +39,26 @@ describe("ChunkedShuffleSampler", () => {
 
   it("gives nothing of nothing", () => {
     expect(order(0, 6, 0)).toBe("");
+  });
+});
+
+describe("withNext", () => {
+  it("gives each chunk with the next, and makes no more ahead", () => {
+    let made = 0;
+    function* counted(): Generator<{ start: number; length: number; order: Int32Array }> {
+      for (; made < 4; made++) yield { start: made, length: 1, order: new Int32Array(1) };
+    }
+    const seen: (number | null)[][] = [];
+    for (const [{ start }, next] of withNext(counted())) {
+      expect(made).toBeLessThanOrEqual(start + 2);
+      seen.push([start, next && next.start]);
+    }
+    expect(seen).toEqual([
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [3, null],
+    ]);
+    expect([...withNext([])]).toEqual([]);
   });
 });

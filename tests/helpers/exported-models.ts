@@ -4,6 +4,7 @@ import { tableOfNames } from "../../src/chemistry/element-table.ts";
 import { RandomStream } from "../../src/data/random.ts";
 import { initialEvolver } from "../../src/models/evolver.ts";
 import { evolverOf } from "../../src/models/evolvers.ts";
+import { joinMembers } from "../../src/models/members.ts";
 import type { Trust } from "../../src/models/trust.ts";
 import { autoencoderHash, writeAutoencoder, writeEmulator } from "../../src/models/weights-file.ts";
 import { latent, parameters } from "./evolver-variants.ts";
@@ -21,7 +22,7 @@ const plain = {
 };
 
 /** A calibration of rows all over the ranges: with enough of them errors are told by the distance alone. */
-function calibration(latents: number): Trust {
+function calibration(latents: number, members: number): Trust {
   const [d, rows, random] = [parameters + latents, 512, new RandomStream(8)];
   const [matrix, sample, raw] = [new Float32Array(d * d), new Float32Array(rows * d), new Float32Array(rows * d)];
   for (let j = 0; j < d; j++) for (let i = 0; i <= j; i++) matrix[i * d + j] = i === j ? 2 : 0.3;
@@ -34,17 +35,31 @@ function calibration(latents: number): Trust {
   }
   const { elements, atoms } = tableOfNames(species);
   const held = elements.map((_, e) => atoms.some((row) => row[e] !== 0));
-  const starts = Float32Array.from([-9.5, -9.3].flatMap((total) => held.map((isHeld) => (isHeld ? total : -20))));
+  // That of the examples' column, too, where all but hydrogen is absent.
+  const column = elements.map((_, e) =>
+    atoms.reduce((sum, row, s) => sum + row[e]! * (species[s] === "H2" ? 0.25 : 1e-20), 0),
+  );
+  const starts = Float32Array.from([
+    ...[-9.5, -9.3].flatMap((total) => held.map((isHeld) => (isHeld ? total : -20))),
+    ...column.map((total) => Math.log10(Math.max(total, 1e-20))),
+  ]);
   return {
     ...{ matrix, offset, sample, starts },
     ...{ level: 0.9, intercept: 0.02, slope: 0.03, ignorance: 1.5, change: 0.1, steps: 2, tracers: 3, rows: 40 },
-    reference: { distance: 0.8, start: 0.2, correction: 0.05 },
+    reference: { distance: 0.8, start: 0.2, correction: 0.05, ...(members > 1 ? { spread: 0.003 } : {}) },
     left_out: null,
   };
 }
 
-/** Weights of one model, as files. `identity`: the latents are the abundances. */
-export function writtenModels(place: string, model_name: string, model: object, identity = false, calibrated = false) {
+/** Weights of one model, as files. `identity`: the latents are the abundances. `members`: of an ensemble. */
+export function writtenModels(
+  place: string,
+  model_name: string,
+  model: object,
+  identity = false,
+  calibrated = false,
+  members = 1,
+) {
   mkdirSync(place, { recursive: true });
   const paths = { autoencoder: join(place, "autoencoder.safetensors"), emulator: join(place, "emulator.safetensors") };
   const evolver = evolverOf({ model_name, model });
@@ -60,10 +75,10 @@ export function writtenModels(place: string, model_name: string, model: object, 
     ...(identity ? {} : initialAutoencoder(shape, new RandomStream(4))),
   };
   writeAutoencoder(paths.autoencoder, autoencoder as never);
-  writeEmulator(paths.emulator, {
+  const alone = (m: number) => ({
     model_name,
     model: evolver.shape,
-    trainable: initialEvolver(evolver, new RandomStream(3), 0.3),
+    trainable: initialEvolver(evolver, new RandomStream(3 + m), 0.3),
     species,
     provenance,
     physical_parameters: [
@@ -75,7 +90,9 @@ export function writtenModels(place: string, model_name: string, model: object, 
     scaled_latent_range: { lower: ends.fill(0), upper: ends.map(() => 1) },
     time_step_yr: null,
     autoencoder_hash: autoencoderHash(autoencoder as never),
-    ...(calibrated ? { trust: calibration(ends.length) } : {}),
-  } as never);
+  });
+  const weights = joinMembers(Array.from({ length: members }, (_, m) => alone(m)) as never, []);
+  const trust = calibrated ? { trust: calibration(ends.length, members) } : {};
+  writeEmulator(paths.emulator, { ...weights, ...trust });
   return { place, paths };
 }

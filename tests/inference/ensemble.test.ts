@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { decodeRows, encodeRows, rolloutLatents } from "../../src/analysis/surrogate-predictions.ts";
 import { Conservation } from "../../src/chemistry/conservation.ts";
 import { RandomStream } from "../../src/data/random.ts";
-import { exportC } from "../../src/export/c/export-c.ts";
 import { Inference } from "../../src/inference/inference.ts";
 import { initialEvolver } from "../../src/models/evolver.ts";
 import { joinMembers } from "../../src/models/members.ts";
@@ -160,19 +159,4 @@ it("one emulator has no spread, and no latents of members", async () => {
   const latents = { data: new Float32Array(batch * members * latent), shape: [batch, 1, members, latent] };
   expect(await thrownBy(() => surrogate.decode(latents), folder)).toContain("latents has shape");
   await surrogate.dispose();
-});
-
-it("an ensemble is not written as C, and the error says what is", async () => {
-  const request = {
-    cwd: folder,
-    name: "sg",
-    output: "c",
-    autoencoder: path("autoencoder"),
-    emulator: path("ensemble"),
-  };
-  expect(await thrownBy(() => exportC(request, () => {}), folder)).toMatchInlineSnapshot(`
-    "ConfigError: …/ensemble.safetensors holds an ensemble of 3; source is written of one emulator
-      at   …/ensemble.safetensors
-      fix  export a member, --emulator RUN/checkpoints/members/0.safetensors (the run that trained it), or the ensemble as ONNX"
-  `);
 });

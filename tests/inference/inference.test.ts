@@ -351,6 +351,30 @@ describe.each(engines)("on the %s engine", (engine) => {
     expect((await surrogate.encode(abundances)).data).toEqual(kept);
   });
 
+  it("a result lies in the array that the caller gives, scaled or not, conserved or not, of one block of rows or several", async () => {
+    const count = 1100;
+    const latents = matrix(
+      Float32Array.from({ length: count * latent }, (_, i) => evalLatents[i % 1000]!),
+      count,
+      latent,
+    );
+    const into = new Float32Array(count * species);
+    const isSame = (a: Float32Array, b: Float32Array): boolean =>
+      a.length === b.length && a.every((x, k) => x === b[k]);
+    for (const options of [{}, { scaled: true }]) {
+      const { data } = await surrogate.decode(latents, options);
+      into.fill(Number.NaN);
+      expect((await surrogate.decode(latents, { ...options, into })).data).toBe(into);
+      expect(isSame(into, data)).toBe(true);
+    }
+    const part = into.subarray(7, 7 + windows * steps * species);
+    for (const conserve of [true, false]) {
+      const { data } = await surrogate.emulate(physical, abundances, { conserve });
+      expect((await surrogate.emulate(physical, abundances, { conserve, into: part })).data).toBe(part);
+      expect(isSame(part, data)).toBe(true);
+    }
+  });
+
   it("every call after dispose is an error, and a second dispose is not", async () => {
     const gone = await Inference.load({ ...compute, autoencoder: path("autoencoder"), emulator: path("emulator") });
     gone.dispose();
@@ -560,6 +584,20 @@ describe("a bad argument", () => {
     expect(await refused(() => emulate(matrix(times.data, windows * rows)))).toContain("times has shape [192]");
     expect(await refused(() => emulate(changed(times, 20, 0)))).toContain("times are finite and increase");
     expect(await refused(() => emulate({} as never))).toContain("times is not an array with a shape");
+  });
+
+  it("is refused where the result has no room in the caller's array, or the array may shrink or is shared", async () => {
+    const latents = matrix(startLatents, windows, latent);
+    const decode = (into: unknown) => refused(() => surrogate.decode(latents, { into: into as Float32Array }));
+    expect(await decode(new Float32Array(5))).toMatchInlineSnapshot(`
+      "DataError: into holds 5 values, not the 3996 of [12, 333]
+        at   into
+        fix  give new Float32Array(3996), and the same one again in later calls"
+    `);
+    expect(await decode(new Float64Array(windows * species))).toContain("into is no Float32Array");
+    expect(await decode(new Float32Array(new SharedArrayBuffer(4 * windows * species)))).toContain("may shrink");
+    const emulate = () => surrogate.emulate(physical, abundances, { into: new Float32Array(windows * species) });
+    expect(await refused(emulate)).toContain("not the 59940 of [12, 15, 333]");
   });
 
   it("is refused where data and shape disagree", async () => {

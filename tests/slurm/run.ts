@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -60,7 +60,8 @@ try {
   await test(cluster);
 } finally {
   await cluster.stop();
-  rmSync(folder, { recursive: true, force: true });
+  // The job that collects may write still.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 }
 for (const problem of problems) say(`PROBLEM ${problem}`);
 say(`${problems.length} problems`);
@@ -69,7 +70,9 @@ process.exit(problems.length > 0 ? 1 : 0);
 async function test({ env }: Cluster): Promise<void> {
   await shards(env);
   astrochem(env, "preprocess", "dataset=sample");
+  await tuning(env);
   astrochem(env, "train-autoencoder", ...quick, "model=autoencoder_sample", "model.max_epochs=1");
+  await members(env);
   const sweep = [
     ...["train-emulator", "-m", ...quick, "autoencoder=autoencoder_sample", "model=emulator_sample,latent_rnn"],
     ...[`seed=range(0,${seeds})`, "model.window_size=16", "model.max_epochs=2"],
@@ -115,6 +118,45 @@ async function shards(env: NodeJS.ProcessEnv): Promise<void> {
     if (one !== joined) problems.push("the shards, joined, are not the file of one process");
     say(`4 shards of 6 files and a job that joins them in ${seconds(started)} s`);
   }
+}
+
+/** A tuning of two rungs, which loses the job that decides the first one and is taken up: the trials of this machine. */
+async function tuning(env: NodeJS.ProcessEnv): Promise<void> {
+  const own = [...quick, "model=autoencoder_sample", "model.max_epochs=3", "model.lr=tag(log, interval(1e-4, 1e-2))"];
+  const words = ["tune", "train-autoencoder", ...own, "--trials", "3"];
+  astrochem(env, ...words, "run_dir=tuned-here");
+  const started = performance.now();
+  astrochem(env, ...words, "launcher=slurm", "run_dir=tuned-there");
+  const jobs = cluster.run("squeue", "--noheader", "--format=%i %j").split("\n");
+  for (const job of jobs.filter((line) => line.endsWith("-collect"))) cluster.run("scancel", job.split(" ")[0]!);
+  await ended("tuned-there", env, 4);
+  astrochem(env, "tune", "train-autoencoder", "--resume", "tuned-there");
+  if (!(await appears(join(folder, "tuned-there", "trials.json"), 300_000)))
+    return void problems.push("the tuning did not come to its end");
+  const [here, there] = ["tuned-here", "tuned-there"].map((name) =>
+    readFileSync(join(folder, name, "trials.json"), "utf8").replaceAll(name, ""),
+  );
+  if (here !== there) problems.push(`the tuning came to other trials:\n${here}\n${there}`);
+  const { trials } = JSON.parse(here!) as { trials: { trial: number; state: string }[] };
+  for (const { trial } of trials.filter(({ state }) => state === "completed"))
+    comparePoint("tuned-there", trial, "tuned-here");
+  say(`a tuning of 3 trials, taken up between its 2 rungs, in ${seconds(started)} s: the trials of this machine`);
+}
+
+/** The members of an ensemble as an array, and a job that joins them: the weights of one process. */
+async function members(env: NodeJS.ProcessEnv): Promise<void> {
+  const own = ["autoencoder=autoencoder_sample", "model=emulator_sample", "model.window_size=16", "model.max_epochs=1"];
+  const words = [...quick, ...own, "members=2", "model.save_model=false"];
+  astrochem(env, "train-emulator", ...words, "run_dir=ensemble-here");
+  const started = performance.now();
+  astrochem(env, "train-emulator", "-m", ...words, "run_dir=ensemble-there", "launcher=slurm");
+  const there = join(folder, "ensemble-there", "joined-0");
+  if (!(await appears(join(there, "summary.json"), 300_000))) return void problems.push("no job joined the members");
+  const [one, joined] = [join(folder, "ensemble-here"), there].map((run) =>
+    readFileSync(join(run, "checkpoints", "best.safetensors")),
+  );
+  if (!one!.equals(joined!)) problems.push("the members, joined, are not the ensemble of one process");
+  say(`2 members and a job that joins them in ${seconds(started)} s: the bits of one process`);
 }
 
 /** A training that is longer than its time limit. */
@@ -260,9 +302,13 @@ function compare(name: string, reference = "local"): void {
       problems.push(`${name}: point ${index} is ${stage}`);
       continue;
     }
-    const [there, here] = [reference, name].map((each) => sweepPaths.run(pathOf(each), index)) as [string, string];
-    const { results } = compareTrainings(there, here, { otherwise: [], followsClock: false });
-    for (const { what, found, agrees } of results)
-      if (!agrees) problems.push(`${name}: point ${index}: ${what}: ${found}`);
+    comparePoint(name, index, reference);
   }
+}
+
+function comparePoint(name: string, index: number, reference: string): void {
+  const [there, here] = [reference, name].map((each) => sweepPaths.run(pathOf(each), index)) as [string, string];
+  const { results } = compareTrainings(there, here, { otherwise: [], followsClock: false });
+  for (const { what, found, agrees } of results)
+    if (!agrees) problems.push(`${name}: point ${index}: ${what}: ${found}`);
 }

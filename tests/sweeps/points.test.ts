@@ -57,6 +57,12 @@ describe("the points of a sweep", () => {
     expect(() => sweepPoints([override], options)).toThrow(text);
   });
 
+  it("a value that is there twice is refused, however it is written", () => {
+    expect(() => words("lr=1e-3,1e-4,0.001")).toThrow("0.001 is there twice");
+    expect(() => words("name=choice(a,b,a)")).toThrow("a is there twice");
+    expect(words("name='',0").length).toBe(2);
+  });
+
   it("a key that is swept over twice, and more points than anybody wants, are refused", () => {
     expect(() => words("a=1,2", "a=3,4")).toThrow("swept over twice");
     expect(() => words("a=range(400)", "b=range(400)")).toThrow("more than 100000 points");

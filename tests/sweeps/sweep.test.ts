@@ -59,7 +59,8 @@ describe("a sweep on this machine", () => {
     const first = await astrochem(cwd, ...preprocess, "-m", "seed=range(1,4)", "launcher.jobs=2");
     const sweep = sweepIn(cwd);
     expect([first.code, first.stderr]).toEqual([2, expect.stringContaining("1 of 3 points did not complete")]);
-    expect(first.stderr).toContain(`point 2 (dataset.preprocessing.seed=3): exit code 2, ${sweep}/logs/2.log`);
+    expect(first.stderr).toContain(`point 2 (dataset.preprocessing.seed=3): exit code 2, ${sweep}/logs/2.log: `);
+    expect(first.stderr.match(/2\.log: .*clean-3\.h5/g)).toHaveLength(2);
     expect(readFileSync(join(cwd, sweep, "logs/2.log"), "utf8")).toContain("replace it with --overwrite");
     expect(readdirSync(join(cwd, sweep)).sort()).toEqual(
       ["0", "1", "2", "logs", "multirun.yaml", "points", "sweep.csv", "sweep.html", "sweep.json"].sort(),

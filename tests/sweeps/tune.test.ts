@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { load } from "js-yaml";
 import { beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/commands/main.ts";
@@ -16,9 +17,9 @@ interface Outcome {
 }
 
 /** @param killAt  SIGKILL to the program once stderr has that text; the trials that it began live on */
-function astrochem(cwd: string, words: readonly string[], killAt?: string): Promise<Outcome> {
+function astrochem(cwd: string, words: readonly string[], killAt?: string, env = process.env): Promise<Outcome> {
   return new Promise((done) => {
-    const child = spawn(process.execPath, [...program, ...words], { cwd });
+    const child = spawn(process.execPath, [...program, ...words], { cwd, env });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (chunk) => {
       stdout += chunk;
@@ -46,6 +47,21 @@ beforeAll(async () => {
   await writeClean(made, "clean.h5", { tracers: [7, 6, 8] }, { tracers: [6] });
   writeFileSync(join(made, "species.txt"), "H\nH2\nCO\n");
 });
+
+/** A Slurm that runs an array at once, its tasks one after the other, and the job behind it when sbatch has ended. */
+function fakeSlurm(cwd: string): NodeJS.ProcessEnv {
+  const bin = join(cwd, "bin");
+  mkdirSync(bin);
+  const sbatch = `echo "$@" >>${cwd}/calls
+for word; do shift; case "$word" in --array=*) tasks=$\{word#--array=}; tasks=$\{tasks%%%*};; */slurm.sh) break;; esac; done
+script=$word
+if [ "$1" = collect ]; then bash $script "$@" </dev/null >>${cwd}/behind.log 2>&1 &
+else for each in $\{tasks//,/ }; do for n in $(seq $\{each%-*} $\{each#*-}); do SLURM_ARRAY_TASK_ID=$n bash $script "$@"; done; done; fi
+echo 7`;
+  for (const [name, body] of Object.entries({ sbatch, squeue: "exit 0", scontrol: "exit 0" }))
+    writeFileSync(join(bin, name), `#!/bin/bash\n${body}\n`, { mode: 0o755 });
+  return { ...process.env, PATH: `${bin}:${process.env.PATH}` };
+}
 
 function folderOf(): string {
   const cwd = temporaryFolder();
@@ -170,13 +186,67 @@ describe("tune", () => {
     minutes,
   );
 
+  it(
+    "counts a trial that fails, tells its log, and goes on without it, unless too few are left",
+    async () => {
+      const cwd = folderOf();
+      const words = ["tune", "train-autoencoder", ...autoencoder, "dataset.dataset_path=choice(clean.h5,absent.h5)"];
+      const outcome = await astrochem(cwd, [...words, "run_dir=t", "--trials", "2", "--json"]);
+      const { trials, is_over } = results(outcome);
+      const failed = 1 + trials.slice(1).findIndex(({ state }) => state === "failed");
+      expect([is_over, trials.map(({ state }) => state).toSorted()]).toEqual([
+        true,
+        ["completed", "completed", "failed"],
+      ]);
+      expect(outcome.stderr).toContain(`1 trial did not end as trainings do\n  trial ${failed}: t/logs/${failed}.log`);
+      const again = await astrochem(cwd, ["sweep", "collect", "t"]);
+      expect(again.stdout).toContain(`1 trial failed: ${failed}; see logs/<trial>.log`);
+      const status = await astrochem(cwd, ["sweep", "status", "t"]);
+      expect(status.stdout).toContain("2 completed, 1 failed\na tuning: 1 of 1 rung decided\n");
+
+      const none = await astrochem(cwd, [...words.slice(0, -1), "dataset.dataset_path=choice(absent.h5)", "run_dir=n"]);
+      expect([none.code, none.stderr]).toEqual([3, expect.stringContaining("too few to choose from")]);
+      writeFileSync(join(cwd, "absent.h5"), readFileSync(join(cwd, "clean.h5")));
+      expect(results(await astrochem(cwd, ["tune", "train-autoencoder", "--resume", "n", "--json"])).is_over).toBe(
+        true,
+      );
+    },
+    minutes,
+  );
+
+  it(
+    "trains on Slurm an array for each rung, and comes to the same trials",
+    async () => {
+      const cwd = folderOf();
+      const here = results(await astrochem(cwd, [...tune, "run_dir=here"]));
+      const begun = await astrochem(cwd, [...tune, "launcher=slurm", "run_dir=there"], undefined, fakeSlurm(cwd));
+      expect([begun.code, JSON.parse(begun.stdout).jobs]).toEqual([0, ["7"]]);
+      for (const end = Date.now() + minutes; !existsSync(join(cwd, "there/trials.json")); await sleep(200))
+        expect([Date.now() < end, readFileSync(join(cwd, "calls"), "utf8")]).toEqual([true, expect.any(String)]);
+      const there = JSON.parse(readFileSync(join(cwd, "there/trials.json"), "utf8"));
+      expect({ ...there, format_version: undefined }).toEqual(
+        JSON.parse(JSON.stringify(here).replaceAll("here", "there")),
+      );
+      for (const { trial } of here.trials) {
+        expect(epochs(join(cwd, `there/${trial}`))).toBe(epochs(join(cwd, `here/${trial}`)));
+      }
+      const calls = readFileSync(join(cwd, "calls"), "utf8").replaceAll(/\S*(astrochem-\w{8}|slurm\.sh)/g, "");
+      expect(calls.trim().split("\n")).toEqual([
+        expect.stringMatching(/-0 --array=0-3%2 {2}0 --rung 0$/),
+        expect.stringMatching(/-collect --dependency=afterany:7 {2}collect --rung 0$/),
+        expect.stringMatching(/-0 --array=\d%2 {2}0 --rung 1$/),
+        expect.stringMatching(/-collect --dependency=afterany:7 {2}collect --rung 1$/),
+      ]);
+    },
+    minutes,
+  );
+
   it.each([
     [["train"], "tune cannot run train"],
     [["train-autoencoder"], "nothing to tune"],
     [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "recipe=original"], "are ended by epochs"],
     [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "model.max_minutes=1"], "are ended by epochs"],
     [["train-emulator", "model.lr=interval(1e-3,1e-2)", "members=2"], "an ensemble is not tuned"],
-    [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "launcher=slurm"], "on this machine only"],
     [["train-autoencoder", "model.lr=interval(-2,1e-2)", "--trials", "9"], "model.lr"],
     [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "--trials", "0"], "--trials"],
     [["train-autoencoder", "model.lr=interval(1e-3,1e-2)", "--minutes", "-1"], "--minutes"],

@@ -3,6 +3,7 @@ import type { EvaluationSamples } from "../sample-types.ts";
 import { historiesFigure, parametersFigure, scaledAbundancesFigure } from "./dataset.ts";
 import type { Figure } from "./figure.ts";
 import { conditionsFigure, heatMapFigure, predictedActualFigure } from "./maps.ts";
+import { reliabilityFigure } from "./reliability.ts";
 import { abundanceLevelsFigure, baselinesFigure, conservationFigure, worstSpeciesFigure } from "./standing.ts";
 import { errorTimeFigure, gradientFigure, longRolloutFigure, sensitivityFigure } from "./time.ts";
 import { tracerMapFigure } from "./tracer-maps.ts";
@@ -56,6 +57,7 @@ export async function evaluationFigures(
         longRolloutFigure(metrics.long_rollouts),
         metrics.sensitivity && sensitivityFigure(metrics.sensitivity),
         conservationFigure(metrics),
+        metrics.reliability && reliabilityFigure(metrics.reliability),
       ],
     },
     {

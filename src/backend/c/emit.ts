@@ -52,8 +52,8 @@ export function wrapped(words: readonly string[], perLine = 8, indent = "  "): s
   return lines.join(",\n");
 }
 
-/** Programs as functions `sg_<name>_<width>`, with all that they need. @param programs  by name */
-export function cPrograms(programs: Readonly<Record<string, CellProgram>>, tables: Tables): string[] {
+/** Programs as functions `sg_<name>_<width>`, with all that they need. @param programs  by name @param more  text that calls mathematics, too */
+export function cPrograms(programs: Readonly<Record<string, CellProgram>>, tables: Tables, more = ""): string[] {
   const functions = Object.entries(programs).flatMap(([name, program]) =>
     widths.map((width) => cFunction(name, program, width, tables)),
   );
@@ -64,7 +64,7 @@ export function cPrograms(programs: Readonly<Record<string, CellProgram>>, table
   return [
     vectors,
     `/* The largest layer, of inputs or outputs. */\n#define SG_WIDEST ${Math.max(1, ...sizes)}`,
-    mathsOf(text),
+    mathsOf(text + more),
     ...widths.map((width) => kernels(width, used)),
     ...tables.text,
     text,

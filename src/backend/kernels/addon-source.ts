@@ -11,6 +11,7 @@ export const addonSource = `#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef struct napi_env__ *napi_env;
 typedef struct napi_value__ *napi_value;
@@ -43,6 +44,7 @@ int napi_delete_async_work(napi_env, napi_async_work);
 
 #define MOST_ARRAYS 16
 #define MOST_THREADS 256
+#define HUGE_PAGE (2u << 20)
 typedef void (*kernel_function)(const float *, size_t, size_t, size_t, const float *const *, float *const *);
 
 /* A kernel with its weights; uses: JavaScript's, and those of calls that run. */
@@ -78,6 +80,18 @@ static void finalize(napi_env env, void *data, void *hint)
 {
   (void)env, (void)hint;
   give_up(data);
+}
+
+/* Results lie in fresh memory. Where it is large, pages of 2 MB take a tenth of the time that as much in pages of 4 kB does. Only a hint. */
+static void prefer_huge_pages(float *data, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+  const uintptr_t start = ((uintptr_t)data + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  const uintptr_t end = ((uintptr_t)data + bytes) / HUGE_PAGE * HUGE_PAGE;
+  if (start < end) (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+  (void)data, (void)bytes;
+#endif
 }
 
 static void *work_on(void *data)
@@ -196,9 +210,14 @@ static napi_value run(napi_env env, napi_callback_info info)
   for (uint32_t k = 0; k < arrays; k++) {
     void *data = NULL;
     napi_get_element(env, args[1], k, &array);
-    napi_get_typedarray_info(env, array, NULL, NULL, &data, NULL, NULL);
-    if (k < inputs) call->in[k] = data;
-    else call->out[k - inputs] = data;
+    size_t length = 0;
+    napi_get_typedarray_info(env, array, NULL, &length, &data, NULL, NULL);
+    if (k < inputs) {
+      call->in[k] = data;
+      continue;
+    }
+    call->out[k - inputs] = data;
+    prefer_huge_pages(data, length * sizeof(float));
   }
   call->rows = rows;
   call->steps = steps;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { beginFile, writeFileAtomic } from "../../formats/atomic-file.ts";
 import type { Environment } from "../native/paths.ts";
@@ -21,13 +21,25 @@ const timeoutSeconds = 600;
 
 /** The machine's C compiler: `CC`, else `cc`. @throws ConfigError where there is none */
 export async function findCompiler(surroundings: ToolSurroundings): Promise<Compiler> {
-  const command = surroundings.env.CC?.trim() || "cc";
-  const { ok, stdout, ended } = await runTool(command, ["--version"], { ...surroundings, timeoutSeconds: 60 });
+  const given = surroundings.env.CC?.trim() || "cc";
+  const [named, args] = wordsOf(given);
+  // Runs are called from other folders.
+  const program = named.includes("/") ? resolve(named) : named;
+  const command = [program, ...args].join(" ");
+  const asked = [...args, "--version"];
+  const { ok, stdout, ended } = await runTool(program, asked, { ...surroundings, timeoutSeconds: 60 });
   if (ok) return { command, version: stdout.split("\n")[0]!.trim() };
   throw new ConfigError(`no C compiler was found: \`${command} --version\` failed (${ended.trim()})`, {
     where: "CC",
     fix: "install gcc or clang (Debian: apt-get install gcc libc6-dev), or name one in the variable CC",
   });
+}
+
+/** A command as `make` takes it: `ccache gcc -m64`; but a file may have blanks in its name. */
+function wordsOf(command: string): [program: string, args: string[]] {
+  if (existsSync(command)) return [command, []];
+  const [program, ...args] = command.split(/\s+/) as [string, ...string[]];
+  return [program, args];
 }
 
 /** What is compiled, and into what. */
@@ -44,16 +56,17 @@ export interface Compilation extends ToolSurroundings {
  * @throws ConfigError with what the compiler said
  */
 export async function compiled({ folder, kind, text, compiler, env, signal }: Compilation): Promise<string> {
-  const name = `${kind}-${digest([text, compiler.version, flags.join(" "), processor()])}`;
+  const [program, own] = wordsOf(compiler.command);
+  const name = `${kind}-${digest([text, compiler.version, [...own, ...flags].join(" "), processor()])}`;
   const path = join(folder, `${name}.${kind === "addon" ? "node" : "so"}`);
   if (existsSync(path)) return path;
   const source = join(folder, `${name}.c`);
   writeFileAtomic(source, text);
   const file = beginFile(path);
   try {
-    const args = [...flags, ...(kind === "addon" ? flagsOfAddon : []), source, "-o", file.temporaryPath];
+    const args = [...own, ...flags, ...(kind === "addon" ? flagsOfAddon : []), source, "-o", file.temporaryPath];
     const libraries = kind === "addon" ? ["-lpthread", "-ldl"] : ["-lm"];
-    const result = await runTool(compiler.command, [...args, ...libraries], { env, signal, timeoutSeconds });
+    const result = await runTool(program, [...args, ...libraries], { env, signal, timeoutSeconds });
     if (!result.ok) {
       const said = result.stderr.split("\n").find((line) => /error|not found|cannot/i.test(line)) ?? result.ended;
       throw new ConfigError(`\`${compiler.command}\` cannot compile the ${kind}: ${said.trim().slice(0, 300)}`, {

@@ -53,7 +53,9 @@ export async function installKernels(
     const start = performance.now();
     const compiler = await findCompiler(surroundings);
     const before = installedKernels(cache);
-    if (!("why" in before) && before.compiler.version === compiler.version) {
+    const isSame = ({ command, version }: Compiler): boolean =>
+      command === compiler.command && version === compiler.version;
+    if (!("why" in before) && isSame(before.compiler)) {
       return { kind: "kernels", ...before, seconds: 0 };
     }
     say(`compiling the addon with ${compiler.version}`);

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { HostState } from "../compiled-state.ts";
 import {
   type Engine,
@@ -9,6 +10,7 @@ import {
   type ProgramOptions,
   type StepFunction,
   sizeOf,
+  type Targets,
 } from "../engine.ts";
 import { type KernelAddon, loadAddon, type NativeKernel } from "./addon.ts";
 import { compiled, ownSurroundings } from "./compile.ts";
@@ -83,17 +85,17 @@ class KernelProgram implements Program {
     [this.#installed, this.#options] = [installed, options];
   }
 
-  async run(state: EngineState, inputs: HostTensors): Promise<HostTensors> {
+  async run(state: EngineState, inputs: HostTensors, targets: Targets = {}): Promise<HostTensors> {
     const kernel = await this.#kernel(state, inputs);
     const { series } = this.#step;
     const [rows, steps] = series
       ? (inputs[series.input]!.shape as [number, number])
       : [Object.values(inputs)[0]!.shape[0]!, 1];
-    if (!kernel || rows * steps === 0) return this.#base.run(state, inputs);
+    if (!kernel || rows * steps === 0) return this.#base.run(state, inputs, targets);
     const lead = series ? [rows, steps] : [rows];
     const made = kernel.outputs.map(({ name, shape }) => {
       const whole = [...lead, ...shape];
-      return [name, hostTensor(new Float32Array(sizeOf(whole)), whole)] as const;
+      return [name, hostTensor(targets[name] ?? new Float32Array(sizeOf(whole)), whole)] as const;
     });
     const arrays = [...kernel.inputs.map((name) => inputs[name]!.data), ...made.map(([, { data }]) => data)];
     const seconds = (kernel.work * rows * steps) / rate;
@@ -130,12 +132,25 @@ class KernelProgram implements Program {
     try {
       const shapes = mapValues(inputs, ({ shape }) => shape);
       const { text, weights, ...kernel } = kernelSource(this.#step, state.constants(), shapes);
-      const path = await compiled({ ...ownSurroundings(), folder, kind: "kernel", text, compiler });
-      return { ...kernel, native: this.#addon.load(path, weights) };
+      const compilation = { ...ownSurroundings(), folder, kind: "kernel", text, compiler } as const;
+      const path = await compiled(compilation);
+      const native = orNull(() => this.#addon.load(path, weights));
+      if (native) return { ...kernel, native };
+      // Damaged, or compiled on a machine with other libraries that shares the cache.
+      rmSync(path, { force: true });
+      return { ...kernel, native: this.#addon.load(await compiled(compilation), weights) };
     } catch (error) {
       const why = (error as Error).message.split("\n")[0];
       this.#options.note(`warning: ${this.#step.name} runs without a compiled kernel: ${why}`);
       return null;
     }
+  }
+}
+
+function orNull<T>(make: () => T): T | null {
+  try {
+    return make();
+  } catch {
+    return null;
   }
 }

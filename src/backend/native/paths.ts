@@ -16,7 +16,16 @@ export function cacheFolder(env: Environment, prefix?: string): string {
   if (env.ASTROCHEM_CACHE) return resolve(env.ASTROCHEM_CACHE);
   // The XDG specification has relative paths ignored.
   const base = env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME) ? env.XDG_CACHE_HOME : null;
-  return join(base ?? join(env.HOME || homedir(), ".cache"), "astrochem");
+  return join(base ?? join(env.HOME || home(), ".cache"), "astrochem");
+}
+
+/** A container's user may have none: then nothing is installed, and `install` says what cannot be made. */
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/nonexistent";
+  }
 }
 
 /** Where one installation is, with all that belongs to it. */

@@ -27,7 +27,10 @@ export class JoinedFrame implements Frame {
   readonly parts: readonly TablePart[];
   /** First row of each part, and the end of the last. */
   readonly #starts: readonly number[];
-  readonly #ids: Labels;
+  /** The ids in ascending order, and for each tracer, the parts' numbered on, which it is: not for each row, of which there may be many. */
+  readonly #ids: Ids;
+  /** Number of the first tracer of each part. */
+  readonly #firsts: readonly number[];
 
   /**
    * @param pandasLines make the same frame in Python
@@ -46,7 +49,10 @@ export class JoinedFrame implements Frame {
     this.chunkRows = Math.max(...parts.map((part) => part.chunkRows ?? 1));
     this.isTracerGuessed = parts.length === 1 && !areSome && !parts[0]!.columns.includes("Tracer");
     this.taken = new Map(parts.flatMap(({ taken = new Map() }) => [...taken]));
-    this.#ids = idsOf(parts, starts);
+    this.#ids = idsOf(parts);
+    const firsts = [0];
+    for (const { tracers } of parts) firsts.push(firsts.at(-1)! + tracers.length);
+    this.#firsts = firsts;
   }
 
   read(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void {
@@ -55,7 +61,7 @@ export class JoinedFrame implements Frame {
     const width = columns.length;
     if (target.length < count * width) throw new RangeError(`${count} × ${width} values do not fit`);
     for (const column of columns) this.#check(column);
-    this.#readIds(start, count, columns, target);
+    const at = columns.indexOf("Tracer");
     for (const [k, part] of this.parts.entries()) {
       const from = Math.max(start, this.#starts[k]!);
       const end = Math.min(start + count, this.#starts[k + 1]!);
@@ -65,6 +71,9 @@ export class JoinedFrame implements Frame {
       );
       const place = { start: from - this.#starts[k]!, count: end - from, firstRow: from - start };
       part.read({ ...place, picks, target, width });
+      if (at < 0) continue;
+      for (let i = 0; i < place.count; i++)
+        target[(place.firstRow + i) * width + at] = this.#ids.values[this.#codeOf(k, place.start + i)] as number;
     }
   }
 
@@ -83,7 +92,7 @@ export class JoinedFrame implements Frame {
   }
 
   labels(column: string): Labels {
-    if (column === "Tracer") return this.#ids;
+    if (column === "Tracer") return { values: this.#ids.values, codes: this.#codes() };
     const names = [...new Set(this.parts.flatMap((part) => part.texts.get(column) ?? []))].sort();
     if (names.length === 0 || !this.parts.every(({ columns }) => columns.includes(column)))
       return this.#numberLabels(column);
@@ -118,10 +127,16 @@ export class JoinedFrame implements Frame {
     return labelled(values);
   }
 
-  #readIds(start: number, count: number, columns: readonly string[], target: Float64Array | Float32Array): void {
-    const at = columns.indexOf("Tracer");
-    const { values, codes } = this.#ids;
-    for (let i = 0; at >= 0 && i < count; i++) target[i * columns.length + at] = values[codes[start + i]!] as number;
+  /** Which id a row of part k has. */
+  #codeOf(k: number, row: number): number {
+    return this.#ids.codeOf[this.#firsts[k]! + this.parts[k]!.tracerOf[row]!]!;
+  }
+
+  #codes(): Int32Array {
+    const codes = new Int32Array(this.rows);
+    for (const [k, { rows }] of this.parts.entries())
+      for (let row = 0; row < rows; row++) codes[this.#starts[k]! + row] = this.#codeOf(k, row);
+    return codes;
   }
 
   #check(column: string): void {
@@ -180,8 +195,14 @@ function columnsOf(parts: readonly TablePart[]): string[] {
   return [...first!, ...more];
 }
 
+interface Ids {
+  readonly values: (string | number)[];
+  /** [tracers] */
+  readonly codeOf: Int32Array;
+}
+
 /** The ids of a single file, or of several that share none; else numbers from 0. */
-function idsOf(parts: readonly TablePart[], starts: readonly number[]): Labels {
+function idsOf(parts: readonly TablePart[]): Ids {
   const names = parts.flatMap(({ tracers }) => tracers);
   if (haveIds(parts) && sharedId(parts) === undefined) {
     const isText = parts.some(({ texts }) => texts.has("Tracer"));
@@ -195,9 +216,9 @@ function idsOf(parts: readonly TablePart[], starts: readonly number[]): Labels {
         fix: "give every row an id",
       });
     }
-    return ranked(ids, offsetCodes(parts, starts));
+    return ranked(ids);
   }
-  return { values: names.map((_, k) => k), codes: offsetCodes(parts, starts) };
+  return { values: names.map((_, k) => k), codeOf: Int32Array.from(names.keys()) };
 }
 
 function haveIds(parts: readonly TablePart[]): boolean {
@@ -212,30 +233,17 @@ export function sharedId(parts: readonly TablePart[]): string | undefined {
     : undefined;
 }
 
-/** [rows]: the tracers of the parts numbered on. */
-function offsetCodes(parts: readonly TablePart[], starts: readonly number[]): Int32Array {
-  const codes = new Int32Array(starts.at(-1)!);
-  let offset = 0;
-  for (const [k, { tracerOf, tracers }] of parts.entries()) {
-    for (let row = 0; row < tracerOf.length; row++) codes[starts[k]! + row] = offset + tracerOf[row]!;
-    offset += tracers.length;
-  }
-  return codes;
-}
-
 function labelled(column: Float64Array): Labels {
-  const values = [...new Set(column)];
-  const codeOf = new Map(values.map((value, k) => [value, k]));
-  return ranked(
-    values,
-    Int32Array.from(column, (value) => codeOf.get(value)!),
-  );
+  const seen = [...new Set(column)];
+  const { values, codeOf } = ranked(seen);
+  const codes = new Map(seen.map((value, k) => [value, codeOf[k]!]));
+  return { values, codes: Int32Array.from(column, (value) => codes.get(value)!) };
 }
 
-/** Values in ascending order. */
-function ranked(values: readonly (string | number)[], codes: Int32Array): Labels {
+/** Values in ascending order, and the place of each. */
+function ranked(values: readonly (string | number)[]): Ids {
   const order = [...values.keys()].sort((a, b) => (values[a]! < values[b]! ? -1 : values[a]! > values[b]! ? 1 : 0));
-  const rank = new Int32Array(values.length);
-  for (const [position, k] of order.entries()) rank[k] = position;
-  return { values: order.map((k) => values[k]!), codes: codes.map((code) => rank[code]!) };
+  const codeOf = new Int32Array(values.length);
+  for (const [position, k] of order.entries()) codeOf[k] = position;
+  return { values: order.map((k) => values[k]!), codeOf };
 }

@@ -1,4 +1,4 @@
-import { type CheckVectors, checkTolerance, trustTolerance } from "./check-vectors.ts";
+import { type CheckVectors, checkTolerance, leastError, trustTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
 
 /** Cells that Fortran computes again: the C check has all; this one is for the module. */
@@ -6,7 +6,7 @@ const cells = 2;
 
 /** `check.f90`: the same for the Fortran module, with arrays that are not contiguous too. */
 export function checkFortran(about: Description, vectors: CheckVectors): string {
-  const { name, carry } = about;
+  const { name, carry, members } = about;
   const { steps, span_dex } = vectors;
   const [S, P, L] = [about.species.length, about.conditions.length, about.latents];
   const T = about.conserved.names.length;
@@ -37,7 +37,7 @@ program check
   real(${name}_real) :: z(${L}, cells), out(${S}, steps, cells), wide(2 * ${S}, cells)
   real(${name}_real) :: near_physical(${P}, steps, cells), near_abundances(${S}, cells)
   real(${name}_real) :: wanted_errors(steps, cells), errors(2 * steps, cells), trust(${name}_trust_size, cells), now(cells)
-${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells), told(cells)
+${members > 1 ? `  real(${name}_real) :: spreads(steps, cells), apart(steps, cells)\n` : ""}${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells), told(cells)
   real(${name}_real) :: worst
   double precision :: lower, upper
   integer :: status, t
@@ -49,7 +49,7 @@ ${filled("abundances", vectors.abundances)}
 ${filled("latents", vectors.latents)}
 ${filled("stepped", vectors.stepped)}
 ${filled("evolved", vectors.evolved)}
-${filled("conserved", vectors.conserved)}
+${vectors.spread ? `${filled("spreads", vectors.spread)}\n` : ""}${filled("conserved", vectors.conserved)}
 ${filled("doubtful", vectors.doubtful)}
 ${filled("totals_wanted", vectors.totals)}
 ${vectors.scale.map((each, k) => `  scale(${k + 1}) = ${fortranReal(each)}\n  offset(${k + 1}) = ${fortranReal(Math.abs(vectors.shift[k]! / each))}`).join("\n")}
@@ -85,8 +85,8 @@ ${carry > 0 ? `  call ${name}_start(z, memory, status)\n` : ""}  do t = 1, steps
   call compare_abundances(wide(1::2, :), conserved)
   call ${name}_conserve(totals_wanted, wide(1::2, :), flags, status, correction)
   call expect(all(correction < 1e-5), 'what is conserved is corrected again')
-  call ${name}_emulate(physical, abundances, out, status=status, conserve=.false.)
-  call expect(status == ${name}_ok, 'emulate returned an error')
+  call ${name}_emulate(physical, abundances, out, status=status, conserve=.false.${members > 1 ? ", spread=apart" : ""})
+${members > 1 ? `  call expect(all(abs(apart - spreads) <= 1e-5 * ${span_dex.toPrecision(8)}), 'the spread is another')\n` : ""}  call expect(status == ${name}_ok, 'emulate returned an error')
   do t = 1, steps
     call compare_abundances(out(:, t, :), evolved(:, t, :))
   end do
@@ -141,7 +141,7 @@ end program check
 }
 
 /** Expected errors, or that there are none. */
-function trustLines({ name, carry }: Description, { trusted }: CheckVectors, filled: Filled): string {
+function trustLines({ name, carry, members }: Description, { trusted }: CheckVectors, filled: Filled): string {
   if (trusted === null) {
     return `  call ${name}_trust_begin(abundances, trust, status)
   call expect(status == ${name}_not_calibrated, 'an error is told')
@@ -149,7 +149,7 @@ function trustLines({ name, carry }: Description, { trusted }: CheckVectors, fil
   call expect(status == ${name}_not_calibrated, 'an error is told')`;
   }
   const expectErrors = (of: string, wanted: string, what: string): string =>
-    `call expect(all(abs(${of} - ${wanted}) <= ${trustTolerance.toExponential()} * ${wanted}), '${what} has other errors')`;
+    `call expect(all(abs(${of} - ${wanted}) <= ${trustTolerance.toExponential()} * max(${wanted}, ${leastError})), '${what} has other errors')`;
   return `${filled("near_physical", trusted.physical)}
 ${filled("near_abundances", trusted.abundances)}
 ${filled("wanted_errors", trusted.expected)}
@@ -164,9 +164,9 @@ ${carry > 0 ? `  call ${name}_start(z, memory, status)\n` : ""}  do t = 1, steps
     call ${name}_trust_step(near_physical(:, t, :), z, trust, told, status, now)
     call expect(status == ${name}_ok, 'trust_step returned an error')
     call ${name}_step(near_physical(:, t, :), z, ${carry > 0 ? "memory, " : ""}status=status)
-    call ${name}_decode(z, wide(1::2, :))
+    call ${name}_decode(z, wide(1::2, :)${members > 1 ? ", spread=apart(1, :)" : ""})
     call ${name}_conserve(totals, wide(1::2, :), correction=correction)
-    call ${name}_trust_correct(correction, trust, told, status, now)
+    call ${name}_trust_correct(correction, trust, told, status, expected_error=now${members > 1 ? ", spread=apart(1, :)" : ""})
     ${expectErrors("now", "wanted_errors(t, :)", "trust_step")}
   end do
   call expect(all(told == iand(flags, not(255_${name}_flag))), 'emulate and trust_step have other flags')

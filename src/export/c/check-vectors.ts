@@ -15,11 +15,13 @@ export interface CheckVectors {
   /** [cells, steps, conditions], [cells, species]: what goes in. */
   readonly physical: Float32Array;
   readonly abundances: Float32Array;
-  /** [cells, latents], raw; [cells, species]; [cells, steps, latents], raw; [cells, steps, species]: what `Inference` makes of it. */
+  /** [cells, latents], raw; [cells, species]; [cells, steps, members · latents], raw; [cells, steps, species]: what `Inference` makes of it. */
   readonly latents: Float32Array;
   readonly decoded: Float32Array;
   readonly stepped: Float32Array;
   readonly evolved: Float32Array;
+  /** dex, [cells, steps]; null of one emulator. */
+  readonly spread: Float32Array | null;
   /** [cells, totals], [cells, species]: totals, and what gets them. Those all over the ranges would leave some species to differences. */
   readonly totals: Float32Array;
   readonly doubtful: Float32Array;
@@ -46,8 +48,13 @@ export interface TrustVectors {
 
 const [cells, steps] = [5, 4];
 
-/** How far expected errors may be from those of `Inference`, relative to them. */
-export const trustTolerance = 1e-4;
+/**
+ * How far expected errors may be from those of `Inference`, relative to them, or to `leastError` where they are smaller: a small distance is the
+ * difference of large squares, of which float32 leaves 1e-2.
+ */
+export const trustTolerance = 1e-3;
+/** dex */
+export const leastError = 0.3;
 
 /** How far the C code may be from `Inference`, in scaled units. */
 export const checkTolerance = 1e-5;
@@ -65,13 +72,15 @@ export async function checkVectors(about: Description, models: Models, inference
   const latents = await inference.encode(rows);
   const { data: decoded } = await inference.decode(latents);
   const { data: stepped } = await inference.latentEmulate(history, latents);
-  const { data: evolved } = await inference.emulate(history, rows, { conserve: false });
+  const isEnsemble = inference.members > 1;
+  const { data: evolved, spread } = await inference.emulate(history, rows, { conserve: false, spread: isEnsemble });
   const kept = conservedVectors(models.autoencoder);
   const affine = models.emulator!.latents;
   const each = (values: readonly number[]): number[] =>
     Array.from({ length: latent }, (_, k) => values[k % values.length]!);
   return {
     ...{ cells, steps, physical, abundances, latents: latents.data, decoded, stepped, evolved, ...kept },
+    spread: spread?.data ?? null,
     trusted: about.trust && (await trustVectors(about.trust, models, inference, { physical, abundances })),
     shift: each(affine.shift),
     scale: each(affine.scale),
@@ -107,8 +116,11 @@ async function trustVectors(
   const signals = await meter.signals(passed);
   await meter.dispose();
   const told = (by: number) => {
-    const { distance, start, correction } = trust.reference;
-    const reference = { distance: distance * by, start: start * by, correction: correction && correction * by };
+    const { distance, start, correction, spread } = trust.reference;
+    const reference = {
+      ...{ distance: distance * by, start: start * by },
+      ...{ correction: correction && correction * by, spread: spread && spread * by },
+    };
     const { expectedError, flags } = expectedErrors({ ...trust, reference }, signals);
     return { expected: expectedError, flags: Array.from({ length: cells }, (_, i) => flags[(i + 1) * steps - 1]!) };
   };

@@ -1,4 +1,5 @@
 import { tableOfWeights } from "../../chemistry/element-table.ts";
+import { memberCount } from "../../models/members.ts";
 import type { Trust } from "../../models/trust.ts";
 import { autoencoderHash } from "../../models/weights-file.ts";
 import { packageVersion } from "../../version.ts";
@@ -18,7 +19,10 @@ export interface Description {
   readonly name: string;
   readonly species: readonly string[];
   readonly conditions: readonly Condition[];
+  /** Of one member. */
   readonly latents: number;
+  /** Emulators side by side. */
+  readonly members: number;
   /** Numbers that a trajectory remembers beside its latents. */
   readonly carry: number;
   readonly clipping: { readonly lower: number; readonly upper: number };
@@ -46,6 +50,7 @@ export function describe(name: string, models: Models, carry: number): Descripti
       known: trained !== undefined,
     })),
     latents: autoencoder.model.latent_dim,
+    members: memberCount(weights),
     carry,
     conserved: conservedBy(autoencoder),
     clipping: autoencoder.abundances_clipping,
@@ -57,7 +62,9 @@ export function describe(name: string, models: Models, carry: number): Descripti
       `models: ${autoencoder.model_name} and ${weights.model_name}`,
       `autoencoder: ${hash}`,
       `training data: ${data_hash ?? "not known"}`,
-      `seed ${seed ?? "not known"}, epoch ${epoch ?? "not known"}, validation error ${best_metric ?? "not known"}`,
+      weights.members
+        ? `an ensemble of ${weights.members.length}: seeds ${weights.members.map((each) => each.seed ?? "not known").join(", ")}`
+        : `seed ${seed ?? "not known"}, epoch ${epoch ?? "not known"}, validation error ${best_metric ?? "not known"}`,
     ],
   };
 }

@@ -1,5 +1,5 @@
 import type { Description } from "./description.ts";
-import { exportedSignals, trustSize } from "./trust.ts";
+import { signalsOf, trustSizeOf } from "./trust.ts";
 
 /** An array of a wrapper: how C takes it, and what its dimensions are in Fortran. */
 interface Argument {
@@ -12,7 +12,7 @@ interface Argument {
 
 /** `surrogate.f90`: the C functions behind arrays of assumed shape. */
 export function fortranModule(about: Description): string {
-  const { name, species, conditions, latents, carry, conserved } = about;
+  const { name, species, conditions, latents, members, carry, conserved } = about;
   const array = (of: string, intent: Argument["intent"], ...dimensions: string[]): Argument => ({
     name: of,
     intent,
@@ -25,6 +25,8 @@ export function fortranModule(about: Description): string {
     string,
     string,
   ];
+  const spread = (intent: Argument["intent"], ...dimensions: string[]): Argument[] =>
+    members > 1 ? [{ ...array("spread", intent, ...dimensions), optional: true }] : [];
   const memory = carry > 0 ? [array("carry", "inout", C, "n")] : [];
   const trust = (intent: Argument["intent"]): Argument => array("trust", intent, `${name}_trust_size`, "n");
   const expectedError: Argument = { ...array("expected_error", "out", "n"), optional: true };
@@ -34,6 +36,7 @@ export function fortranModule(about: Description): string {
       array("latents", "in", L, "n"),
       { ...array("totals", "in", T, "n"), optional: true },
       array("abundances", "out", S, "n"),
+      ...spread("out", "n"),
     ]),
     wrapper(name, "totals_of", [array("abundances", "in", S, "n"), array("totals", "out", T, "n")], false),
     wrapper(name, "conserve", [
@@ -50,6 +53,7 @@ export function fortranModule(about: Description): string {
       array("abundances", "in", S, "n"),
       array("evolved", "out", S, "steps", "n"),
       { ...array("expected_error", "out", "steps", "n"), optional: true },
+      ...spread("out", "steps", "n"),
     ]),
     wrapper(name, "trust_begin", [array("abundances", "in", S, "n"), trust("out")], false),
     wrapper(name, "trust_step", [
@@ -58,7 +62,12 @@ export function fortranModule(about: Description): string {
       trust("inout"),
       expectedError,
     ]),
-    wrapper(name, "trust_correct", [array("correction", "in", "n"), trust("inout"), expectedError]),
+    wrapper(name, "trust_correct", [
+      array("correction", "in", "n"),
+      ...spread("in", "n"),
+      trust("inout"),
+      expectedError,
+    ]),
   ];
   const longest = Math.max(
     ...species.map((each) => each.length),
@@ -97,9 +106,10 @@ module ${name}
   integer, parameter, public :: ${name}_species = ${species.length}
   integer, parameter, public :: ${name}_parameters = ${conditions.length}
   integer, parameter, public :: ${name}_latents = ${latents}
+  integer, parameter, public :: ${name}_members = ${members}
   integer, parameter, public :: ${name}_carry = ${carry}
   integer, parameter, public :: ${name}_totals = ${conserved.names.length}
-  integer, parameter, public :: ${name}_trust_size = ${trustSize}
+  integer, parameter, public :: ${name}_trust_size = ${trustSizeOf(about)}
   ! Statuses.
   integer, parameter, public :: ${name}_ok = 0
   integer, parameter, public :: ${name}_bad_shape = 3
@@ -111,7 +121,9 @@ module ${name}
   integer(c_int32_t), parameter, public :: ${name}_not_conserved = 8
 
   ! The same, from the step on that a trajectory shows what 1 % of the validation's states exceed.
-${exportedSignals.map((each) => `  integer(c_int32_t), parameter, public :: ${name}_trust_${each.name} = ${each.bit}`).join("\n")}
+${signalsOf(about)
+  .map((each) => `  integer(c_int32_t), parameter, public :: ${name}_trust_${each.name} = ${each.bit}`)
+  .join("\n")}
 
 ${publics.map((each) => `  public :: ${name}_${each}`).join("\n")}
 

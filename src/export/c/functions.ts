@@ -4,7 +4,10 @@ import { publicTrust } from "./trust.ts";
 
 /** The functions of the header that compute. */
 export function publicFunctions(about: Description): string {
-  const { name, species, conditions, latents, carry, conserved, clipping, trust } = about;
+  const { name, species, conditions, latents, members, carry, conserved, clipping, trust } = about;
+  const spread = (size: string | number): (readonly [string, string | number, "?"])[] =>
+    members > 1 ? [["spread", size, "?"]] : [];
+  const spreadOut = members > 1 ? "float *spread, " : "";
   const upper = name.toUpperCase();
   const [S, P, L, T] = [species.length, conditions.length, latents, conserved.names.length];
   /** @param arrays  name, its numbers a cell, and `?` where it may be NULL */
@@ -53,8 +56,8 @@ ${told && `  if (flags != NULL) {\n    for (size_t i = 0; i < n; i++) ${told}\n 
     ),
     made(
       "decode",
-      "const float *latents, const float *totals, float *abundances, uint32_t *flags",
-      [["latents", L], ["totals", T, "?"], ["abundances", S], ["NULL", 0, "?"], flags],
+      `const float *latents, const float *totals, float *abundances, ${spreadOut}uint32_t *flags`,
+      [["latents", L], ["totals", T, "?"], ["abundances", S], ["NULL", 0, "?"], ...spread(1), flags],
       { told: `flags[i] = sg_not_finite(${L}, latents + i * ${L})${ofTotals};` },
     ),
     ...(T > 0
@@ -90,12 +93,13 @@ ${told && `  if (flags != NULL) {\n    for (size_t i = 0; i < n; i++) ${told}\n 
     ),
     made(
       "emulate",
-      "size_t steps, const float *physical, const float *abundances, unsigned options, float *evolved, float *expected_error, uint32_t *flags",
+      `size_t steps, const float *physical, const float *abundances, unsigned options, float *evolved, float *expected_error, ${spreadOut}uint32_t *flags`,
       [
         ["physical", `steps * ${P}`],
         ["abundances", S],
         ["evolved", `steps * ${S}`],
         ["expected_error", "steps", "?"],
+        ...spread("steps"),
         flags,
       ],
       {

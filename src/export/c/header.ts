@@ -1,9 +1,10 @@
 import { cText, type Description } from "./description.ts";
-import { exportedSignals, trustSize } from "./trust.ts";
+import { signalsOf, trustSizeOf } from "./trust.ts";
 
 /** `surrogate.h`. */
 export function headerFile(about: Description): string {
-  const { name, species, conditions, latents, carry, conserved } = about;
+  const { name, species, conditions, latents, members, carry, conserved } = about;
+  const isEnsemble = members > 1;
   const upper = name.toUpperCase();
   const carried = carry > 0 ? ", float *carry" : "";
   return `/* A surrogate of a chemical network: ${about.provenance[0]}. What the arrays are stands in README.md.
@@ -20,10 +21,11 @@ extern "C" {
 
 #define ${upper}_SPECIES ${species.length}
 #define ${upper}_PARAMETERS ${conditions.length}
-#define ${upper}_LATENTS ${latents}
+#define ${upper}_LATENTS ${latents}${isEnsemble ? ` /* of all members, one after the other */` : ""}
+#define ${upper}_MEMBERS ${members}
 #define ${upper}_CARRY ${carry}
 #define ${upper}_TOTALS ${conserved.names.length}
-#define ${upper}_TRUST ${trustSize}
+#define ${upper}_TRUST ${trustSizeOf(about)}
 
 /* What the functions return. */
 #define ${upper}_OK 0
@@ -40,7 +42,9 @@ extern "C" {
 #define ${upper}_NOT_CONSERVED 8u /* no positive abundances have the totals: the cell is as it was decoded */
 
 /* The same, from the step on that a trajectory shows what 1 % of the validation's states exceed; with expected errors only. */
-${exportedSignals.map((each) => `#define ${upper}_TRUST_${each.name.toUpperCase()} ${each.bit}u /* ${each.tells} */`).join("\n")}
+${signalsOf(about)
+  .map((each) => `#define ${upper}_TRUST_${each.name.toUpperCase()} ${each.bit}u /* ${each.tells} */`)
+  .join("\n")}
 
 /* Options of \`emulate\`, a sum; 0: none. */
 #define ${upper}_AS_DECODED 1u /* totals are not kept */
@@ -52,8 +56,13 @@ int ${name}_encode(size_t n, const float *abundances, float *latents, uint32_t *
 /* Totals of each element and of the charge: totals[n][${upper}_TOTALS]. */
 int ${name}_totals(size_t n, const float *abundances, float *totals);
 
-/* With \`totals\` the abundances get them (see \`conserve\`); NULL: they are as decoded. */
-int ${name}_decode(size_t n, const float *latents, const float *totals, float *abundances, uint32_t *flags);
+/* With \`totals\` the abundances get them (see \`conserve\`); NULL: they are as decoded.${
+    isEnsemble
+      ? `\n * They are the mean of the members' logarithms; spread[n], or NULL: how far the members are apart, dex, the standard deviation of log10
+ * abundance, its mean over the species whose mean is above 1e-12. */`
+      : " */"
+  }
+int ${name}_decode(size_t n, const float *latents, const float *totals, float *abundances, ${isEnsemble ? "float *spread, " : ""}uint32_t *flags);
 
 /* Gives abundances their totals, in place, to 1e-6: the closest ones in relative entropy, all positive. An element with a total of 0
  * is left alone. correction[n], or NULL: how far the abundances were moved, the mean over the species in dex; infinite where totals cannot be had. */
@@ -71,9 +80,9 @@ int ${name}_step(size_t n, const float *physical, float *latents${carried}, uint
 
 /* Encodes, steps and decodes, and gives every state the totals of the start: physical[n][steps][${upper}_PARAMETERS], abundances[n][${upper}_SPECIES] of the start,
  * evolved[n][steps][${upper}_SPECIES]; entry t is the state after the conditions of row t have acted for one step.
- * expected_error[n][steps], or NULL: dex, see below; then the flags of a cell have the bits of ${upper}_TRUST_… of its last step, too. */
+ * expected_error[n][steps], or NULL: dex, see below; then the flags of a cell have the bits of ${upper}_TRUST_… of its last step, too.${isEnsemble ? " spread[n][steps], or NULL: as `decode` tells it." : ""} */
 int ${name}_emulate(size_t n, size_t steps, const float *physical, const float *abundances, unsigned options,
-${" ".repeat(name.length + 13)}float *evolved, float *expected_error, uint32_t *flags);
+${" ".repeat(name.length + 13)}float *evolved, float *expected_error, ${isEnsemble ? "float *spread, " : ""}uint32_t *flags);
 
 ${trustHeader(about)}
 
@@ -86,7 +95,9 @@ int ${name}_parameter_count(void);
 const char *${name}_parameter(int index);
 /* The range outside of which a condition is flagged. */
 int ${name}_parameter_range(int index, double *lower, double *upper);
+/* Of all members; a cell keeps so many numbers. */
 int ${name}_latent_count(void);
+int ${name}_member_count(void);
 int ${name}_carry_count(void);
 /* Elements, then \`charge\` where species are charged. */
 int ${name}_total_count(void);
@@ -105,7 +116,7 @@ const char *${name}_error(int code);
 }
 
 /** What tells how far to believe a state. */
-function trustHeader({ name, trust }: Description): string {
+function trustHeader({ name, members, trust }: Description): string {
   const upper = name.toUpperCase();
   const level =
     trust === null
@@ -124,15 +135,24 @@ int ${name}_trust_begin(size_t n, const float *abundances, float *trust);
 /* Before each \`${name}_step\`, with what it is given; tells of the state after it. */
 int ${name}_trust_step(size_t n, const float *physical, const float *latents, float *trust, float *expected_error, uint32_t *flags);
 
-/* After \`${name}_conserve\` of the decoded state, where it is called: correction[n] of it. */
-int ${name}_trust_correct(size_t n, const float *correction, float *trust, float *expected_error, uint32_t *flags);
+/* After \`${name}_conserve\` of the decoded state, where it is called: correction[n] of it${members > 1 ? ", and spread[n] of `decode`, or NULL" : ""}. */
+int ${name}_trust_correct(size_t n, const float *correction, ${members > 1 ? "const float *spread, " : ""}float *trust, float *expected_error, uint32_t *flags);
 
 /* The part of states that an expected error covers; NaN where the weights are not calibrated. */
 double ${name}_trust_level(void);`;
 }
 
 /** The functions that tell of the surrogate. */
-export function queries({ name, species, conditions, latents, carry, conserved, stepYears }: Description): string {
+export function queries({
+  name,
+  species,
+  conditions,
+  latents,
+  members,
+  carry,
+  conserved,
+  stepYears,
+}: Description): string {
   const upper = name.toUpperCase();
   const list = (names: readonly string[]): string => names.map((each) => `  ${cText(each)}`).join(",\n");
   const number = (value: number): string => value.toExponential();
@@ -189,6 +209,11 @@ int ${name}_parameter_range(int index, double *lower, double *upper)
 int ${name}_latent_count(void)
 {
   return ${latents};
+}
+
+int ${name}_member_count(void)
+{
+  return ${members};
 }
 
 int ${name}_carry_count(void)

@@ -57,7 +57,10 @@ function distancePart({ inputs, options }: Part, models: Models, { matrix, offse
     return { outputs: { distance: nearestOf(arrays, seen) } };
   };
   const outputs: PartPort[] = [{ name: "distance", quantity: "distance", shape: [] }];
-  return { kind: "step", options, step, weights, inputs: inputs.slice(0, 2), outputs };
+  const [physical, state] = inputs as [PartPort, PartPort];
+  // Of an ensemble the latents of one member.
+  const latents = { ...state, shape: [d - physical.shape[0]!] };
+  return { kind: "step", options, step, weights, inputs: [physical, latents], outputs };
 }
 
 /** The computation of a part, of one cell. */

@@ -1,9 +1,9 @@
 import type { Description } from "./description.ts";
-import { exportedSignals } from "./trust.ts";
+import { signalsOf } from "./trust.ts";
 
 /** `README.md`. */
 export function readmeFile(about: Description): string {
-  const { name, species, conditions, latents, carry, clipping, stepYears, conserved } = about;
+  const { name, species, conditions, latents, members, carry, clipping, stepYears, conserved } = about;
   const upper = name.toUpperCase();
   const years =
     stepYears === null ? "not fixed: it is one of the conditions, or the weights do not know it" : `${stepYears} yr`;
@@ -25,7 +25,7 @@ Single precision; a cell is a place in a simulation. In C the last index runs ov
 |---|---|---|
 | \`abundances\` | \`[n][${upper}_SPECIES]\` | linear, relative to hydrogen nuclei; clipped to ${clipping.lower} to ${clipping.upper} |
 | \`physical\` | \`[n][${upper}_PARAMETERS]\` | conditions in the units of the table below |
-| \`latents\` | \`[n][${upper}_LATENTS]\` | the ${latents} numbers that stand for the ${species.length} abundances |
+| \`latents\` | \`[n][${upper}_LATENTS]\` | ${members > 1 ? `${members} x ${latents / members} numbers: the members of an ensemble, one after the other; each stands for the ${species.length} abundances by itself` : `the ${latents} numbers that stand for the ${species.length} abundances`} |
 ${carry > 0 ? `| \`carry\` | \`[n][${upper}_CARRY]\` | what the model remembers beside its latents: made by \`${name}_start\`, changed by \`${name}_step\` |\n` : ""}| \`totals\` | \`[n][${upper}_TOTALS]\` | ${conserved.names.length > 0 ? conserved.names.join(", ") : "none: no species has a formula"} |
 
 A step is ${years}. Each step takes the conditions of its beginning.
@@ -41,7 +41,15 @@ temperatures, years for time steps.
 
 \`${name}.h\` lists them. They return \`${upper}_OK\` (0) or an error's number, and never abort. \`${name}_emulate\` encodes,
 steps and decodes; with \`${name}_encode\`, \`${name}_step\` and \`${name}_decode\` a program keeps the latents of its cells and
-decodes where it wants abundances.
+decodes where it wants abundances.${
+    members > 1
+      ? `
+
+This is an ensemble of ${members} emulators (\`${upper}_MEMBERS\`). Each steps its own latents, and a cell keeps those of all: encoding gives each the same.
+Abundances are the mean of the members' logarithms; \`spread\`, an argument of \`${name}_decode\` and \`${name}_emulate\` that may be \`NULL\` (Fortran:
+left out), is how far they are apart, in dex. It goes into the error to expect: give it to \`${name}_trust_correct\`.`
+      : ""
+  }
 
 \`\`\`c
 #include "${name}.h"
@@ -49,7 +57,7 @@ static float latents[CELLS * ${upper}_LATENTS], abundances[CELLS * ${upper}_SPEC
 uint32_t flags[CELLS];
 ${name}_encode(CELLS, abundances, latents, NULL);${carry > 0 ? `\nstatic float memory[CELLS * ${upper}_CARRY];\n${name}_start(CELLS, latents, memory);` : ""}
 for (int t = 0; t < steps; t++) ${name}_step(CELLS, physical, latents${example}, flags); /* physical of each step */
-${name}_decode(CELLS, latents, NULL, abundances, NULL);
+${name}_decode(CELLS, latents, NULL, abundances, ${members > 1 ? "NULL, " : ""}NULL);
 \`\`\`
 
 \`\`\`fortran
@@ -105,7 +113,9 @@ abundances that it encodes, \`${name}_trust_step\` before each step, and \`${nam
 
 | bit | C | what |
 |---|---|---|
-${exportedSignals.map(({ name: of, bit, tells }) => `| ${bit} | \`${upper}_TRUST_${of.toUpperCase()}\` | ${tells} |`).join("\n")}`
+${signalsOf(about)
+  .map(({ name: of, bit, tells }) => `| ${bit} | \`${upper}_TRUST_${of.toUpperCase()}\` | ${tells} |`)
+  .join("\n")}`
 }
 
 ## Species

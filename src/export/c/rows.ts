@@ -2,7 +2,7 @@ import type { Width } from "../../backend/c/prelude.ts";
 import { sizeOf } from "../../backend/engine.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import type { Description } from "./description.ts";
-import { trustSize } from "./trust.ts";
+import { trustSizeOf } from "./trust.ts";
 
 /** Where each carried array lies in the one that callers have. */
 function carryArguments(array: string, carried: readonly PartPort[], { cells }: Width): string {
@@ -17,11 +17,8 @@ function carryArguments(array: string, carried: readonly PartPort[], { cells }: 
 }
 
 /** The functions for a block of cells or for one, on rows. */
-export function oneWidth(
-  { name, species, conditions, latents, carry, conserved, trust }: Description,
-  width: Width,
-  carried: readonly PartPort[],
-): string {
+export function oneWidth(about: Description, width: Width, carried: readonly PartPort[]): string {
+  const { species, conditions, latents, members, carry, conserved, trust } = about;
   const { word, cells } = width;
   const isBlock = word !== "one";
   const [S, P, L, T] = [species.length, conditions.length, latents, conserved.names.length];
@@ -35,7 +32,10 @@ export function oneWidth(
     moved("sg_scatter", stride, count, from, to);
   const count = isBlock ? "size_t cells, " : "";
   const array = (of: string, size: number): string => `float ${of}[${size} * ${cells}];`;
-  const hasCarry = carry > 0;
+  const [hasCarry, isEnsemble] = [carry > 0, members > 1];
+  const trustSize = trustSizeOf(about);
+  const decode = `sg_decode_${word}(z, rows${isEnsemble ? ", apart" : ""});`;
+  const apart = isEnsemble ? [array("apart", 1)] : [];
   const made = carryArguments("next_memory", carried, width);
   const given = carryArguments("memory", carried, width);
   const stepCall = `sg_step_${word}(x, z${given}, next${made});`;
@@ -48,7 +48,7 @@ export function oneWidth(
   const ifKept = (test: string, ...lines: string[]): string[] =>
     T === 0 ? [] : [`if (${test}) {`, ...lines.map((line) => `  ${line}`), "}"];
   return [
-    ...(T > 0 ? [conservedWidth(name, width)] : []),
+    ...(T > 0 ? [conservedWidth(about, width)] : []),
     rows("encode", "const float *abundances, float *latents", [
       array("rows", S),
       array("z", L),
@@ -56,15 +56,19 @@ export function oneWidth(
       `sg_encode_${word}(rows, z);`,
       store(L, "z", "latents"),
     ]),
-    rows("decode", "const float *latents, const float *totals, float *abundances, float *correction, uint32_t *flags", [
-      array("z", L),
-      array("rows", S),
-      load(L, "latents", "z"),
-      `sg_decode_${word}(z, rows);`,
-      ...ifKept("totals != NULL", array("kept", T), load(T, "totals", "kept"), keep("correction")),
-      ...(T === 0 ? ["(void)totals, (void)correction, (void)flags;"] : []),
-      store(S, "rows", "abundances"),
-    ]),
+    rows(
+      "decode",
+      `const float *latents, const float *totals, float *abundances, float *correction, ${isEnsemble ? "float *spread, " : ""}uint32_t *flags`,
+      [
+        ...[array("z", L), array("rows", S), ...apart],
+        load(L, "latents", "z"),
+        decode,
+        ...(isEnsemble ? [`if (spread != NULL) ${store(1, "apart", "spread")}`] : []),
+        ...ifKept("totals != NULL", array("kept", T), load(T, "totals", "kept"), keep("correction")),
+        ...(T === 0 ? ["(void)totals, (void)correction, (void)flags;"] : []),
+        store(S, "rows", "abundances"),
+      ],
+    ),
     ...(T > 0
       ? [
           rows("totals", "const float *abundances, float *totals", [
@@ -117,11 +121,11 @@ export function oneWidth(
     ]),
     rows(
       "emulate",
-      "size_t steps, int is_kept, const float *physical, const float *abundances, float *evolved, float *expected_error, uint32_t *flags",
+      `size_t steps, int is_kept, const float *physical, const float *abundances, float *evolved, float *expected_error, ${isEnsemble ? "float *spread, " : ""}uint32_t *flags`,
       [
-        ...[array("rows", S), array("x", P), array("z", L), array("next", L), ...memory],
+        ...[array("rows", S), array("x", P), array("z", L), array("next", L), ...(isBlock ? apart : []), ...memory],
         T > 0 ? array("kept", T) : "(void)is_kept, (void)flags;",
-        ...trustStart(trust !== null, width, [S, T]),
+        ...trustStart(trust !== null, width, [S, T], trustSize),
         load(S, "abundances", "rows"),
         ...(T > 0 ? [`if (is_kept) sg_totals_${word}(rows, kept);`] : []),
         `sg_encode_${word}(rows, z);`,
@@ -134,16 +138,17 @@ export function oneWidth(
                 ...(trust ? [`if (expected_error != NULL) sg_distance_${word}(x, z, distance);`] : []),
                 stepCall,
                 ...turn,
-                `sg_decode_${word}(z, rows);`,
+                decode,
+                ...(isEnsemble ? [`if (spread != NULL) ${store(1, "apart", "spread + t", "steps")}`] : []),
                 ...(T > 0
                   ? [`if (is_kept) ${keep(trust ? "(expected_error == NULL) ? NULL : correction" : "NULL")}`]
                   : []),
-                ...(trust ? trustOfBlock(P, T) : []),
+                ...(trust ? trustOfBlock(P, T, trustSize, isEnsemble) : []),
                 store(S, "rows", `evolved + t * ${S}`, `steps * ${S}`),
               ].map((line) => `  ${line}`),
               "}",
             ]
-          : stepsOfOne([S, P, L, T], [stepCall, ...turn], trust !== null)),
+          : stepsOfOne([S, P, L, T], [stepCall, ...turn], trust !== null, isEnsemble)),
       ],
     ),
   ].join("\n\n");
@@ -154,12 +159,14 @@ function stepsOfOne(
   [S, P, L, T]: readonly [number, number, number, number],
   step: readonly string[],
   hasTrust: boolean,
+  isEnsemble: boolean,
 ): string[] {
   const totals = T > 0 ? "is_kept ? totals : NULL" : "NULL";
   const corrected = (place: string): string => (hasTrust ? `(expected_error == NULL) ? NULL : ${place}` : "NULL");
   return [
     `float some[SG_BLOCK * ${L}];`,
     ...(hasTrust ? [`float seen[SG_BLOCK * ${L}];`] : []),
+    ...(isEnsemble ? ["float apart[SG_BLOCK];"] : []),
     "uint32_t told[SG_BLOCK];",
     ...(T > 0
       ? [
@@ -179,13 +186,14 @@ function stepsOfOne(
     "    told[i] = 0u;",
     "  }",
     "  if (count * 4 >= SG_BLOCK) {",
-    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, told);`,
+    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, ${isEnsemble ? "apart, " : ""}told);`,
     "  } else {",
-    `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, ${corrected("correction + i")}, told + i);`,
+    `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, ${corrected("correction + i")}, ${isEnsemble ? "apart + i, " : ""}told + i);`,
     "  }",
     "  for (size_t i = 0; i < count; i++) {",
     "    if (flags != NULL) *flags |= told[i];",
     "  }",
+    ...(isEnsemble ? ["  if (spread != NULL) memcpy(spread + t, apart, count * sizeof(float));"] : []),
     ...(hasTrust
       ? [
           "  if (expected_error != NULL) {",
@@ -194,6 +202,7 @@ function stepsOfOne(
           "      uint32_t why = 0u;",
           `      sg_trust_see(trust, physical + (t + i) * ${P}, distance[i]);`,
           ...(T > 0 ? ["      if (is_kept) sg_trust_correct(trust, correction[i]);"] : []),
+          ...(isEnsemble ? ["      sg_trust_spread(trust, apart[i]);"] : []),
           "      expected_error[t + i] = sg_trust_error(trust, &why);",
           "      if (flags != NULL) *flags |= why;",
           "    }",
@@ -206,7 +215,12 @@ function stepsOfOne(
 }
 
 /** What the trust of trajectories begins with. */
-function trustStart(hasTrust: boolean, { word }: Width, [S, T]: readonly [number, number]): string[] {
+function trustStart(
+  hasTrust: boolean,
+  { word }: Width,
+  [S, T]: readonly [number, number],
+  trustSize: number,
+): string[] {
   if (!hasTrust) return ["(void)expected_error;"];
   const isBlock = word !== "one";
   const begin = (at: string): string => `trust[${at}1] = sg_start_distance(abundances${isBlock ? ` + i * ${S}` : ""});`;
@@ -220,45 +234,57 @@ function trustStart(hasTrust: boolean, { word }: Width, [S, T]: readonly [number
 }
 
 /** The expected errors of a block of cells after step t. */
-function trustOfBlock(P: number, T: number): string[] {
+function trustOfBlock(P: number, T: number, trustSize: number, isEnsemble: boolean): string[] {
   return [
     "for (size_t i = 0; i < cells && expected_error != NULL; i++) {",
     "  uint32_t why = 0u;",
     `  sg_trust_see(trust + i * ${trustSize}, physical + (i * steps + t) * ${P}, distance[i]);`,
     ...(T > 0 ? [`  if (is_kept) sg_trust_correct(trust + i * ${trustSize}, correction[i]);`] : []),
+    ...(isEnsemble ? [`  sg_trust_spread(trust + i * ${trustSize}, apart[i]);`] : []),
     `  expected_error[i * steps + t] = sg_trust_error(trust + i * ${trustSize}, &why);`,
     "  if (flags != NULL) flags[i] |= why;",
     "}",
   ];
 }
 
-/** Totals of a block of cells, by lanes, or of one. */
-function conservedWidth(name: string, { word, cells: stride }: Width): string {
+/** Totals of a block of cells, a vector of them at once; of one as of a vector of the same. */
+function conservedWidth({ name, species, conserved: { names } }: Description, { word, cells }: Width): string {
   const upper = name.toUpperCase();
-  const isBlock = word !== "one";
-  const [cells, lanes, at] = isBlock ? ["size_t cells, ", "SG_KEPT", " + b"] : ["", "1", ""];
-  const ofLanes = isBlock ? "block" : "one";
-  const each = (...lines: string[]): string[] =>
-    isBlock ? [`for (size_t b = 0; b < ${stride}; b += SG_KEPT) {`, ...lines.map((line) => `  ${line}`), "}"] : lines;
-  const body = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join("\n");
-  return `static void sg_totals_${word}(const float *restrict rows, float *restrict kept)
+  const [S, T] = [species.length, names.length];
+  const head = "const float *restrict kept, float *restrict rows, float *correction, uint32_t *flags";
+  if (word === "one") {
+    return `static void sg_totals_one(const float *restrict rows, float *restrict kept)
 {
-${body(each(`sg_totals_lanes_${ofLanes}(${stride}, rows${at}, kept${at});`))}
+  float x[${S} * SG_NARROW], totals[${T} * SG_NARROW];
+  sg_gather(SG_NARROW, 1, ${S}, ${S}, rows, x);
+  sg_totals_narrow(x, totals);
+  sg_scatter(SG_NARROW, 1, ${T}, ${T}, totals, kept);
 }
 
-static void sg_conserve_${word}(${cells}const float *restrict kept, float *restrict rows, float *correction, uint32_t *flags)
+static void sg_conserve_one(${head})
 {
-${body(
-  each(
-    `double residual[${lanes}], mean[${lanes}];`,
-    ...(isBlock ? ["if (b >= cells) break;"] : []),
-    `sg_conserve_lanes_${ofLanes}(${stride}, kept${at}, rows${at}, residual, (correction == NULL) ? NULL : mean);`,
-    `for (size_t l = 0; l < ${lanes}${isBlock ? " && b + l < cells" : ""}; l++) {`,
-    "  const int is_met = residual[l] <= 1e-6;",
-    `  if (flags != NULL && !is_met) flags[l${at}] |= ${upper}_NOT_CONSERVED;`,
-    `  if (correction != NULL) correction[l${at}] = is_met ? (float)(0.43429448190325182 * mean[l]) : INFINITY;`,
-    "}",
-  ),
-)}
+  float x[${S} * SG_NARROW], totals[${T} * SG_NARROW];
+  sg_gather(SG_NARROW, 1, ${S}, ${S}, rows, x);
+  sg_gather(SG_NARROW, 1, ${T}, ${T}, kept, totals);
+  sg_conserve_narrow(1, totals, x, correction, flags);
+  sg_scatter(SG_NARROW, 1, ${S}, ${S}, x, rows);
+}`;
+  }
+  return `static void sg_totals_${word}(const float *restrict rows, float *restrict kept)
+{
+  for (size_t b = 0; b < ${cells}; b += SG_LANES) sg_totals_lanes(${cells}, rows + b, kept + b);
+}
+
+static void sg_conserve_${word}(size_t cells, ${head})
+{
+  for (size_t b = 0; b < cells; b += SG_LANES) {
+    double residual[SG_LANES], mean[SG_LANES];
+    sg_conserve_lanes(${cells}, kept + b, rows + b, residual, (correction == NULL) ? NULL : mean);
+    for (size_t l = 0; l < SG_LANES && b + l < cells; l++) {
+      const int is_met = residual[l] <= 1e-6;
+      if (flags != NULL && !is_met) flags[b + l] |= ${upper}_NOT_CONSERVED;
+      if (correction != NULL) correction[b + l] = is_met ? (float)(0.43429448190325182 * mean[l]) : INFINITY;
+    }
+  }
 }`;
 }

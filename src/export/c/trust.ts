@@ -1,18 +1,20 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
 import { excessWeights, mostError, trustSignals } from "../../models/trust.ts";
+import type { Conserved } from "./conserved.ts";
 import type { Description } from "./description.ts";
 
-/** Numbers of a trajectory that its expected error is made of: largest distance, start, largest correction (dex), steps, and 1 once conditions were outside. */
-export const trustSize = 5;
+/** Numbers of a trajectory that its expected error is made of: largest distance, start, largest correction (dex), steps, 1 once conditions were outside, of an ensemble its largest spread. */
+export const trustSizeOf = ({ members }: Pick<Description, "members">): number => (members > 1 ? 6 : 5);
 
 /** What the bits of `trustFlags` are multiplied by, beyond the other flags of a cell. */
 export const trustBit = 256;
 
 /** The signals that exported source has, and their bits. */
-export const exportedSignals = trustSignals
-  .filter(({ name }) => name !== "spread" && name !== "time_step")
-  .map(({ name, bit, tells }) => ({ name, bit: bit * trustBit, tells }));
+export const signalsOf = ({ members }: Pick<Description, "members">) =>
+  trustSignals
+    .filter(({ name }) => name !== "time_step" && (name !== "spread" || members > 1))
+    .map(({ name, bit, tells }) => ({ name, bit: bit * trustBit, tells }));
 
 const number = (value: number): string => {
   const text = String(value);
@@ -20,11 +22,11 @@ const number = (value: number): string => {
 };
 
 /** The formula of docs/trust.md for one cell; nothing where the weights are not calibrated. */
-export function trustFunctions({ name, species, conserved, trust, totalsOfStarts }: Description): string {
+export function trustFunctions({ name, members, conserved, trust, totalsOfStarts }: Description): string {
   if (trust === null) return "";
   const upper = name.toUpperCase();
   const { reference, intercept, slope, ignorance, steps } = trust;
-  const excess = (at: number, signal: "start" | "correction"): string =>
+  const excess = (at: number, signal: "start" | "correction" | "spread"): string =>
     reference[signal] === undefined
       ? ""
       : `  if ((double)trust[${at}] > ${number(reference[signal])}) {
@@ -34,7 +36,7 @@ export function trustFunctions({ name, species, conserved, trust, totalsOfStarts
 `;
   return `static void sg_distances(size_t n, const float *physical, const float *latents, float *distance);
 
-${startDistance(species.length, conserved.names, totalsOfStarts)}
+${startDistance(conserved, totalsOfStarts)}
 
 /* What a cell sees before a step. A distance that is no number is far from everything. */
 static void sg_trust_see(float *trust, const float *physical, float distance)
@@ -49,7 +51,16 @@ static void sg_trust_correct(float *trust, float correction)
   if (!(correction <= trust[2])) trust[2] = (correction >= 0.0f) ? correction : INFINITY;
 }
 
-/* dex; adds to the flags what it is for. */
+${
+  members > 1
+    ? `static void sg_trust_spread(float *trust, float spread)
+{
+  if (!(spread <= trust[5])) trust[5] = (spread >= 0.0f) ? spread : INFINITY;
+}
+
+`
+    : ""
+}/* dex; adds to the flags what it is for. */
 static float sg_trust_error(const float *trust, uint32_t *flags)
 {
   const double ratio = (double)trust[0] / ${number(reference.distance)};
@@ -61,7 +72,7 @@ static float sg_trust_error(const float *trust, uint32_t *flags)
     *flags |= ${upper}_TRUST_DISTANCE;
     error += ${number(ignorance)} * (ratio - 1.0);
   }
-${excess(1, "start")}${excess(2, "correction")}  return (error < ${number(mostError)}) ? (float)error : ${number(mostError)}f;
+${excess(1, "start")}${excess(2, "correction")}${members > 1 ? excess(5, "spread") : ""}  return (error < ${number(mostError)}) ? (float)error : ${number(mostError)}f;
 }
 
 static void sg_trust_tell(const float *trust, float *expected_error, uint32_t *flags)
@@ -89,7 +100,8 @@ static void sg_distances(size_t n, const float *physical, const float *latents, 
 }
 
 /** Of the elements' totals, not clipped, from the nearest start of the training. */
-function startDistance(S: number, names: readonly string[], starts: ArrayLike<number>): string {
+function startDistance({ names, starts: { length } }: Conserved, starts: ArrayLike<number>): string {
+  const G = length - 1;
   const elements = names.filter((each) => each !== "charge").length;
   if (elements === 0 || starts.length === 0) {
     return `static float sg_start_distance(const float *x)
@@ -105,8 +117,10 @@ ${wrapped(Array.from(starts, cFloat))}
 static float sg_start_distance(const float *x)
 {
   double sum[${names.length}] = {0.0}, least = (double)INFINITY;
-  for (int s = 0; s < ${S}; s++) {
-    for (int e = sg_starts[s]; e < sg_starts[s + 1]; e++) sum[sg_of_total[sg_terms[e]]] += sg_counts[sg_terms[e]] * (double)x[s];
+  for (int g = 0; g < ${G}; g++) {
+    double amount = 0.0;
+    for (int i = sg_first[g]; i < sg_first[g + 1]; i++) amount += (double)x[sg_members[i]];
+    for (int e = sg_group_first[g]; e < sg_group_first[g + 1]; e++) sum[sg_group_at[e]] += (double)sg_group_factor[e] * amount;
   }
   for (int k = 0; k < ${elements}; k++) {
     if (!isfinite(sum[k])) return INFINITY;
@@ -125,13 +139,15 @@ static float sg_start_distance(const float *x)
 }
 
 /** The functions of the header; they return an error's number where the weights are not calibrated. */
-export function publicTrust({ name, species, conditions, latents, trust }: Description): string {
+export function publicTrust(about: Description): string {
+  const { name, species, conditions, latents, members, trust } = about;
+  const trustSize = trustSizeOf(about);
   const upper = name.toUpperCase();
   const [S, P, L] = [species.length, conditions.length, latents];
   const heads = {
     begin: "size_t n, const float *abundances, float *trust",
     step: "size_t n, const float *physical, const float *latents, float *trust, float *expected_error, uint32_t *flags",
-    correct: "size_t n, const float *correction, float *trust, float *expected_error, uint32_t *flags",
+    correct: `size_t n, const float *correction, ${members > 1 ? "const float *spread, " : ""}float *trust, float *expected_error, uint32_t *flags`,
   };
   const level = `double ${name}_trust_level(void)
 {
@@ -178,7 +194,7 @@ export function publicTrust({ name, species, conditions, latents, trust }: Descr
       "correct",
       `${needed("correction", "trust")}  for (size_t i = 0; i < n; i++) {
     sg_trust_correct(trust + i * ${trustSize}, correction[i]);
-    ${told("i")}
+${members > 1 ? `    if (spread != NULL) sg_trust_spread(trust + i * ${trustSize}, spread[i]);\n` : ""}    ${told("i")}
   }
   return ${upper}_OK;
 `,

@@ -1,13 +1,20 @@
 import { roundedCharge } from "../../chemistry/conservation.ts";
-import { type CheckVectors, checkTolerance } from "../c/check-vectors.ts";
+import { type CheckVectors, checkTolerance, leastError, trustTolerance } from "../c/check-vectors.ts";
 import type { Description } from "../c/description.ts";
 import type { PartPort } from "../onnx-parts.ts";
+import { checkFunctions } from "./check.ts";
+import { ensembleRuntime, oneRuntime } from "./ensemble.ts";
 import { type PythonTables, pythonNumber } from "./numpy-emit.ts";
 import { runtime } from "./runtime.ts";
+import { publicTrust, trustConstants, trustRuntime } from "./trust.ts";
 
-/** `surrogate.py`: the functions of a surrogate, its numbers and a check. @param functions  `_encode`, `_start`, `_step`, `_decode` */
+/**
+ * `surrogate.py`: the functions of a surrogate, its numbers and a check.
+ * @param functions  `_start`, `_step`, `_encode`, `_decode`, `_distance`; of an ensemble those of `memberParts` are called `_…_member`
+ */
 export function pythonModule(
   about: Description,
+  members: number,
   carried: readonly PartPort[],
   functions: readonly string[],
   tables: PythonTables,
@@ -15,34 +22,25 @@ export function pythonModule(
 ): string {
   const { name, species, conditions, latents, carry, conserved, clipping, stepYears } = about;
   const texts = (values: readonly string[]): string => `(${values.map((each) => `${pythonText(each)},`).join(" ")})`;
-  const [S, L, T] = [species.length, latents, conserved.names.length];
-  const { cells, steps } = vectors;
-  const stored = (values: ArrayLike<number>, ...shape: number[]): string => tables.add(values, shape);
-  const check = {
-    physical: stored(vectors.physical, cells, steps, conditions.length),
-    abundances: stored(vectors.abundances, cells, S),
-    latents: stored(vectors.latents, cells, L),
-    decoded: stored(vectors.decoded, cells, S),
-    stepped: stored(vectors.stepped, cells, steps, L),
-    evolved: stored(vectors.evolved, cells, steps, S),
-    totals: stored(vectors.totals, cells, T),
-    doubtful: stored(vectors.doubtful, cells, S),
-    conserved: stored(vectors.conserved, cells, S),
-  };
+  const [S, L, T] = [species.length, members * latents, conserved.names.length];
+  const trusted = trustRuntime(about, members, tables);
+  const check = checkFunctions(about, members, vectors, tables);
   const bound = (k: 0 | 1): string => conditions.map(({ range }) => `${pythonNumber(range[k])},`).join(" ");
   const cut = sections(carried);
   const memory = carry > 0 ? ", carry" : "";
   return `"""A surrogate of a chemical network, on numpy alone: ${about.provenance[0]}.
 
-    latents = encode(abundances)                  # [n, ${S}] -> [n, ${L}]
-${carry > 0 ? `    carry = start(latents)                        # [n, ${carry}]: what a trajectory remembers beside its latents\n` : ""}    latents${memory} = step(physical, latents${memory})      # physical [n, ${conditions.length}]: one time step
-    abundances = decode(latents, totals)          # totals (see \`totals\`) are kept; None: as decoded
-    evolved = emulate(physical, abundances)       # [n, steps, ${conditions.length}], [n, ${S}] -> [n, steps, ${S}]
+    latents = encode(abundances)              # [n, ${S}] -> [n, ${L}]
+${carry > 0 ? `    carry = start(latents)                    # [n, ${carry}]: what a trajectory remembers beside its latents\n` : ""}    latents${memory} = step(physical, latents${memory})${carry > 0 ? "" : "       "}  # physical [n, ${conditions.length}]: one time step
+    abundances = decode(latents, totals)      # totals (see \`totals\`) are kept; None: as decoded
+    evolved = emulate(physical, abundances)   # [n, steps, ${conditions.length}], [n, ${S}] -> [n, steps, ${S}]
 
 Abundances are linear and relative to hydrogen nuclei, conditions in physical units (PARAMETERS, RANGES); float32. Entry t of a
 result is the state after the conditions of row t have acted for one step of STEP_YEARS. \`emulate\` keeps the totals of elements and
 charge of its start, to 1e-6; \`conserve\` gives totals to any abundances. What is doubtful is warned of, or told as flags of each
 cell with \`return_flags=True\`: OUT_OF_RANGE, CLIPPED, NOT_FINITE, NOT_CONSERVED. \`python ${name}.py\` checks the file.
+
+${errorsText(about, members)}
 
 ${about.provenance.map((line) => `- ${line}`).join("\n")}
 """
@@ -55,6 +53,8 @@ SPECIES = ${texts(species)}
 PARAMETERS = ${texts(conditions.map((each) => each.name))}
 # Outside of them a condition is flagged.
 RANGES = tuple(zip((${bound(0)}), (${bound(1)})))
+# Emulators that step side by side.
+MEMBERS = ${members}
 LATENTS = ${L}
 CARRY = ${carry}
 # Elements, then charge where species are charged.
@@ -67,6 +67,7 @@ OUT_OF_RANGE = 1  # a condition outside of its range
 CLIPPED = 2  # an abundance that was clipped
 NOT_FINITE = 4  # an input that is NaN or infinite: what comes out of that cell means nothing
 NOT_CONSERVED = 8  # no positive abundances have the totals: the cell is as it was decoded
+${trustConstants(about, members)}
 
 # Cells that are computed at once.
 BLOCK = 1024
@@ -74,6 +75,10 @@ BLOCK = 1024
 
 class SurrogateWarning(UserWarning):
     """Results that are doubtful."""
+
+
+class NotCalibrated(RuntimeError):
+    """The weights tell no expected errors."""
 
 
 def encode(abundances, return_flags=False):
@@ -107,18 +112,20 @@ ${
 }
 
 
-def decode(latents, totals=None, return_flags=False):
-    """[n, LATENTS] -> [n, species], with the totals [n, TOTALS] where they are given."""
+def decode(latents, totals=None, return_flags=False, return_spread=False):
+    """[n, LATENTS] -> [n, species], with the totals [n, TOTALS] where they are given; of an ensemble also the spread of its members, dex, [n]."""
+    if return_spread:
+        _several()
     latents = _matrix("latents", latents, LATENTS)
     flags = _not_finite(latents)
     if totals is not None:
         totals = _matrix("totals", totals, len(TOTALS), len(latents))
         flags |= _not_finite(totals)
-    abundances = _blocks(_decode, latents)
+    abundances, spread = _decoded(latents)
     if totals is not None:
         correction = _conserve(abundances, totals)
         flags |= _np.where(_np.isinf(correction), NOT_CONSERVED, 0).astype(_np.uint32)
-    return _told(abundances, flags, return_flags)
+    return _told((abundances, spread) if return_spread else abundances, flags, return_flags)
 
 
 def totals(abundances):
@@ -149,8 +156,17 @@ def conserve(abundances, totals, return_flags=False):
     return _told((abundances, correction), flags, return_flags)
 
 
-def emulate(physical, abundances, conserve=True, return_flags=False):
-    """Encodes, steps and decodes: physical [n, steps, parameters], abundances [n, species] of the start -> [n, steps, species]."""
+def emulate(physical, abundances, conserve=True, return_flags=False, return_expected_error=False, return_spread=False):
+    """Encodes, steps and decodes: physical [n, steps, parameters], abundances [n, species] of the start -> [n, steps, species].
+
+    With return_expected_error also the error to expect of every state, dex, [n, steps]; the flags then have its reasons at the
+    last step. NotCalibrated is raised where TRUST_LEVEL is None. With return_spread, of an ensemble, also the spread of its
+    members, dex, [n, steps]. The flags come last.
+    """
+    if return_spread:
+        _several()
+    if return_expected_error:
+        _calibrated()
     physical = _np.asarray(physical, _np.float32)
     if physical.ndim != 3:
         raise ValueError("physical has shape %s, not [n, steps, %d]" % (list(physical.shape), len(PARAMETERS)))
@@ -161,23 +177,50 @@ def emulate(physical, abundances, conserve=True, return_flags=False):
     for t in range(steps):
         flags |= _flags_of_physical(physical[:, t])
     kept = totals(abundances) if conserve else None
+    trust = _trust_of(abundances) if return_expected_error else None
     z = _blocks(_encode, abundances)
 ${carry > 0 ? "    c = _blocks(lambda at: _joined(_start(at)), z)\n" : ""}    evolved = _np.empty((n, steps, len(SPECIES)), _np.float32)
+    been = None if trust is None else _np.empty((n, steps, TRUST), _np.float32)
+    spreads = _np.empty((n, steps), _np.float32)
     for t in range(steps):
+        if trust is not None:
+            _see(trust, physical[:, t], z)
 ${
   carry > 0
     ? `        both = _blocks(lambda x, at, m: _joined(_step(x, at, ${cut("m")})), physical[:, t], z, c)
         z, c = both[:, :LATENTS], both[:, LATENTS:]`
     : "        z = _blocks(_step, physical[:, t], z)"
 }
-        states = _blocks(_decode, z)
+        states, spread = _decoded(z)
         if conserve:
-            flags |= _np.where(_np.isinf(_conserve(states, kept)), NOT_CONSERVED, 0).astype(_np.uint32)
-        evolved[:, t] = states
-    return _told(evolved, flags, return_flags)
+            correction = _conserve(states, kept)
+            flags |= _np.where(_np.isinf(correction), NOT_CONSERVED, 0).astype(_np.uint32)
+            if trust is not None:
+                _raise(trust, 2, correction)
+        if trust is not None:
+            _raise(trust, 5, spread)
+            been[:, t] = trust
+        evolved[:, t], spreads[:, t] = states, spread
+    results = [evolved]
+    if trust is not None:
+        expected, why = _expected(been)
+        flags |= _np.bitwise_or.reduce(why, axis=1)
+        results.append(expected)
+    if return_spread:
+        results.append(spreads)
+    return _told(tuple(results) if len(results) > 1 else evolved, flags, return_flags)
+
+
+${publicTrust}
 
 
 ${runtime}
+
+
+${members > 1 ? ensembleRuntime : oneRuntime}
+
+
+${trusted}
 
 
 ${functions.join("\n\n\n")}
@@ -188,41 +231,7 @@ def _counts():
 ${conserved.groups.length > 0 && T > 0 ? `    groups = ${countsText(about)}\n    for rows, terms in groups:\n        for k, count in terms:\n            counts[list(rows), k] = count\n` : ""}    return counts
 
 
-def check():
-    """Compares with results of the program that wrote this file: returns the largest deviation in scaled units."""
-    physical, abundances = ${check.physical}, ${check.abundances}
-    span = ${Number(vectors.span_dex)}
-    shift, scale = _np.array(${JSON.stringify(vectors.shift)}), _np.array(${JSON.stringify(vectors.scale)})
-    worst = [0.0]
-
-    def compare(found, expected, far=0.0):
-        deviation = _np.abs(found - expected) / _np.maximum(1.0, _np.maximum(_np.abs(expected), far))
-        worst[0] = float(_np.maximum(worst[0], deviation.max())) if _np.isfinite(deviation).all() else _np.inf
-
-    def scaled(z):
-        return (z.astype(_np.float64) - shift) / scale
-
-    def dex(x):
-        return _np.log10(x.astype(_np.float64)) / span
-
-    with _warnings.catch_warnings():
-        _warnings.simplefilter("ignore", SurrogateWarning)
-        z = ${check.latents}
-        compare(scaled(encode(abundances)), scaled(z), _np.abs(shift / scale))
-        compare(dex(decode(z)), dex(${check.decoded}))
-${carry > 0 ? "        carry = start(z)\n" : ""}        for t in range(${steps}):
-            z${memory} = step(physical[:, t], z${memory})
-            compare(scaled(z), scaled(${check.stepped}[:, t]), _np.abs(shift / scale))
-        compare(dex(emulate(physical, abundances, conserve=False)), dex(${check.evolved}))
-${
-  T > 0
-    ? `        kept, _ = conserve(${check.doubtful}, ${check.totals})
-        compare(dex(kept), dex(${check.conserved}))
-        if not (_np.abs(totals(kept) / ${check.totals} - 1.0)[:, [k for k, name in enumerate(TOTALS) if name != "charge"]] <= 1e-6).all():
-            worst[0] = _np.inf
-`
-    : ""
-}    return worst[0]
+${check}
 
 
 _NUMBERS = _np.frombuffer(_base64.b64decode(b"""
@@ -233,10 +242,48 @@ _PAIRS = (_COUNTS[:, :, None] * _COUNTS[:, None, :]).reshape(len(SPECIES), -1)
 
 if __name__ == "__main__":
     _deviation = check()
-    _verdict = "ok" if _deviation <= ${checkTolerance} else "FAILED"
-    print("%s: the largest deviation is %.1e in scaled units; ${checkTolerance} is allowed" % (_verdict, _deviation))
-    raise SystemExit(0 if _deviation <= ${checkTolerance} else 1)
+    _of_errors = check_expected_errors()
+    _is_ok = _deviation <= ${checkTolerance} and _of_errors <= ${trustTolerance}
+    print("%s: the largest deviation is %.1e in scaled units; ${checkTolerance} is allowed" % ("ok" if _is_ok else "FAILED", _deviation))
+    if TRUST_LEVEL is None:
+        print("not calibrated: no expected errors")
+    else:
+        print("expected errors: the largest deviation is %.1e of them (of ${leastError} dex at least); ${trustTolerance} is allowed" % _of_errors)
+    raise SystemExit(0 if _is_ok else 1)
 `;
+}
+
+/** Of the module's text. */
+function errorsText({ trust, carry, conserved }: Description, members: number): string {
+  const ensemble =
+    members > 1
+      ? `These are ${members} emulators (MEMBERS) side by side: latents hold those of all, one after the other, and states are the mean of their logarithms.
+\`return_spread=True\` of \`decode\` and \`emulate\` also tells how far they are from each other, dex.
+
+`
+      : "";
+  if (trust === null) {
+    return `${ensemble}These weights are not calibrated: TRUST_LEVEL is None, and asking what error to expect raises NotCalibrated. The flags say where a
+result is not to be trusted, not how good it is elsewhere. \`astrochem calibrate\`, and export again.`;
+  }
+  const memory = carry > 0 ? ", carry" : "";
+  const decoded =
+    members > 1
+      ? `    states, spread = decode(latents, return_spread=True)
+    abundances, correction = conserve(states, totals)
+    trust, expected = trust_correct(correction, trust, spread)  # where you decode
+`
+      : `    abundances, correction = conserve(decode(latents), totals)
+    trust, expected = trust_correct(correction, trust)     # where you decode
+`;
+  return `${ensemble}The error to expect is in dex: ${Number((100 * trust.level).toFixed(1))} % of states like those of the training are off by no more (mean of |log10 x - log10 truth|
+over the species above 1e-12). \`emulate(..., return_expected_error=True)\` tells it of every state; programs that step themselves:
+
+    trust = trust_begin(abundances)                        # [n, TRUST]: where a trajectory starts, and where a solver took a cell
+    trust, expected = trust_step(physical, latents, trust)  # before each step
+    latents${memory} = step(physical, latents${memory})
+${conserved.names.length > 0 || members > 1 ? decoded : ""}
+Flags tell the reasons: TRUST_CONDITIONS, _DISTANCE, _START, _CORRECTION, ${members > 1 ? "_SPREAD, " : ""}_LENGTH (astrochem's docs/trust.md).`;
 }
 
 /** What is remembered, as arguments: slices of one array. */

@@ -21,6 +21,11 @@ def _joined(arrays):
     return _np.concatenate(arrays, axis=1)
 
 
+def _several():
+    if MEMBERS == 1:
+        raise ValueError("one emulator has no spread: export an ensemble (astrochem train-emulator members=4)")
+
+
 def _not_finite(values):
     return _np.where(_np.isfinite(values).all(axis=1), 0, NOT_FINITE).astype(_np.uint32)
 

@@ -111,6 +111,7 @@ describe("the figures of an evaluation", () => {
         [
           "Stability",
           "conservation",
+          "reliability",
         ],
         [
           "The data",

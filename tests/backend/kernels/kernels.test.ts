@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseEngine } from "../../../src/backend/choose-engine.ts";
 import type { Engine } from "../../../src/backend/engine.ts";
@@ -110,6 +120,13 @@ describe.skipIf(!hasCompiler)("compiled kernels (skipped without cc)", () => {
       expectClose(z, await ofTheirs.encode(x, rows), { absolute: 1e-5 });
       const { scaled } = await decoder.decode(z, rows);
       expectClose(scaled, (await toTheirs.decode(z, rows)).scaled, { absolute: 1e-5 });
+      const into = new Float32Array(rows * 21);
+      const { abundances } = await decoder.decodeLinear(z, rows, into);
+      expect(abundances).toBe(into);
+      if (rows > 1000) continue;
+      expectClose(into.map(Math.log10), (await toTheirs.decodeLinear(z, rows)).abundances.map(Math.log10), {
+        absolute: 2e-4,
+      });
     }
     // Calls at the same time do not disturb each other, nor does giving up while they run.
     const x = uniform(70_000 * 21);
@@ -161,6 +178,69 @@ describe.skipIf(!hasCompiler)("compiled kernels (skipped without cc)", () => {
     expect(made(own).filter((name) => name.startsWith("kernel"))).toHaveLength(1);
   });
 
+  it("are compiled by whatever CC holds: a command with arguments, a file with blanks in its path", async () => {
+    const own = newCache();
+    const real = execFileSync("sh", ["-c", "command -v cc"], { encoding: "utf8" }).trim();
+    const blanks = join(folder, "my tools");
+    mkdirSync(blanks);
+    symlinkSync(real, join(blanks, "cc"));
+    const plain = await installKernels(own, tools());
+    const argued = await installKernels(own, tools({ CC: " cc  -DNOTHING " }));
+    expect(argued.compiler).toEqual({ ...plain.compiler, command: "cc -DNOTHING" });
+    // Arguments make other code, another path to the same compiler does not.
+    expect(argued.addon).not.toBe(plain.addon);
+    const path = relative(process.cwd(), join(blanks, "cc"));
+    const { compiler, addon } = await installKernels(own, tools({ CC: path }));
+    expect(addon).toBe(plain.addon);
+    expect(compiler.command).toBe(join(blanks, "cc"));
+    expect(installedKernels(own)).toMatchObject({ addon, compiler });
+  });
+
+  it("are one where two compile the same at a time, and a damaged one is compiled again", async () => {
+    const own = newCache();
+    await installKernels(own, tools());
+    const x = uniform(21 * 4);
+    const expected = await new Encoder(reference, autoencoder).encode(x, 4);
+    const encodeIn = async (cacheOf: string, said: string[] = []) => {
+      process.env.ASTROCHEM_CACHE = cacheOf;
+      const { engine } = await chooseEngine({ engine: "native-c" }, (message) => said.push(message));
+      process.env.ASTROCHEM_CACHE = cache;
+      expectClose(await new Encoder(engine, autoencoder).encode(x, 4), expected, { absolute: 1e-5 });
+      return said;
+    };
+    const kernelsOf = () => made(own).filter((name) => name.startsWith("kernel"));
+    const [check] = kernelsOf();
+    expect(await Promise.all([encodeIn(own), encodeIn(own)])).toEqual([[], []]);
+    expect(kernelsOf()).toHaveLength(2);
+    // A process loads a path once: the damaged one needs another.
+    const other = newCache();
+    cpSync(own, other, { recursive: true });
+    const kernel = join(kernelsFolder(other), kernelsOf().find((name) => name !== check)!);
+    writeFileSync(kernel, "half");
+    expect(await encodeIn(other)).toEqual([]);
+    expect(readFileSync(kernel).length).toBeGreaterThan(1000);
+  });
+
+  it("are done without, with one line, in a cache that nothing can be written to", async () => {
+    const own = newCache();
+    await installKernels(own, tools());
+    process.env.ASTROCHEM_CACHE = own;
+    const said: string[] = [];
+    const { engine } = await chooseEngine({ engine: "native-c" }, (message) => said.push(message));
+    process.env.ASTROCHEM_CACHE = cache;
+    // Permissions bind no superuser: a file in the folder's place does.
+    renameSync(kernelsFolder(own), `${kernelsFolder(own)}.away`);
+    writeFileSync(kernelsFolder(own), "");
+    const encoder = new Encoder(engine, autoencoder);
+    const x = uniform(21 * 4);
+    const expected = await new Encoder(reference, autoencoder).encode(x, 4);
+    expect(await encoder.encode(x, 4)).toEqual(expected);
+    expect(await encoder.encode(x, 4)).toEqual(expected);
+    expect(said).toEqual([
+      expect.stringMatching(/^warning: encode runs without a compiled kernel: cannot write .*\.c: /),
+    ]);
+  });
+
   it("are installed by two at once", async () => {
     const own = newCache();
     const [first, second] = await Promise.all([installKernels(own, tools()), installKernels(own, tools())]);
@@ -210,6 +290,12 @@ describe("without a compiler", () => {
     );
     const CC = fakeCompiler("empty", "exit 0");
     await expect(installKernels(own, tools({ CC }))).rejects.toThrow();
+    const breaking = fakeCompiler("failing", "echo 'x.c:1: fatal error: no stdlib.h' >&2; exit 1");
+    await expect(installKernels(own, tools({ CC: breaking }))).rejects.toThrow(
+      /cannot compile the addon: x.c:1: fatal error: no stdlib.h/,
+    );
+    writeFileSync(join(folder, "file"), "");
+    await expect(installKernels(join(folder, "file"), tools())).rejects.toThrow(/the folder cannot be made/);
     expect(installedKernels(own)).toMatchObject({ fix: "astrochem backend install kernels" });
     const kept = process.env.ASTROCHEM_CACHE;
     process.env.ASTROCHEM_CACHE = own;

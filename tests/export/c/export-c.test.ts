@@ -30,9 +30,9 @@ async function exported(
   model_name: string,
   model: object,
   name = "surrogate",
-  calibrated = false,
+  { calibrated = false, members = 1, identity = false } = {},
 ): Promise<string> {
-  const { place, paths } = writtenModels(join(folder, label), model_name, model, label === "identity", calibrated);
+  const { place, paths } = writtenModels(join(folder, label), model_name, model, identity, calibrated, members);
   await exportC({ cwd: place, name, output: "c", ...paths }, () => {});
   return join(place, "c");
 }
@@ -57,16 +57,24 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
 
   it("of abundances without an encoder has the numbers of Inference", async () => {
     const model = { input_dim: parameters + species.length, output_dim: species.length, hidden_dim: 7 };
-    const place = await exported("identity", "emulator", model);
+    const place = await exported("identity", "emulator", model, "surrogate", { identity: true });
     make(place, "check_c", ...strict);
     expect(execFileSync(join(place, "check_c"), { encoding: "utf8" })).toMatch(/^ok: the largest deviation/);
   });
 
-  it.each(["emulator", "latent_rnn"])(
-    "of calibrated weights has the expected errors and flags of Inference: %s",
-    async (label) => {
+  it.each([
+    ["emulator", 1],
+    ["latent_rnn", 1],
+    ["emulator", 3],
+    ["latent_rnn", 2],
+  ])(
+    "of calibrated weights has the expected errors and flags of Inference: %s, members: %i",
+    async (label, members) => {
       const { model_name, model } = variants.find((each) => each.label === label)!;
-      const place = await exported(`calibrated-${label}`, model_name, model, "gas", true);
+      const place = await exported(`calibrated-${label}-${members}`, model_name, model, "gas", {
+        calibrated: true,
+        members,
+      });
       const args = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-O1"];
       const sanitized = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
       for (const compiler of ["cc", "clang"].filter(has)) {
@@ -84,6 +92,8 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
       const [, why] = /why\[\] = \{([^}]*)/.exec(check)!;
       expect(why!.split(", ").some((each) => (Number.parseInt(each, 10) & 512) === 0)).toBe(true);
       expect(new Set(why!.split(", ")).size).toBeGreaterThan(1);
+      // The spread of members is among the reasons.
+      expect(why!.split(", ").some((each) => (Number.parseInt(each, 10) & 4096) !== 0)).toBe(members > 1);
     },
   );
 
@@ -134,12 +144,19 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
     }
   });
 
-  it.each(["emulator", "latent_rnn"].filter(() => hasFortran))(
-    "of %s has a Fortran module with the same numbers (left out without gfortran)",
-    async (model_name) => {
+  it.each(
+    [
+      ["emulator", 1],
+      ["latent_rnn", 1],
+      ["latent_rnn", 2],
+    ].filter(() => hasFortran) as [string, number][],
+  )(
+    "of %s, members: %i, has a Fortran module with the same numbers (left out without gfortran)",
+    async (model_name, members) => {
       const model = variants.find((each) => each.label === model_name)!.model;
-      // One of them is calibrated.
-      const place = await exported(`fortran-${model_name}`, model_name, model, "chem_2", model_name === "emulator");
+      // One of them is not calibrated.
+      const options = { calibrated: model_name === "emulator" || members > 1, members };
+      const place = await exported(`fortran-${model_name}-${members}`, model_name, model, "chem_2", options);
       const said = make(place, "check", ...strict);
       expect(said).toContain("Fortran: the largest deviation");
       expect(said).toContain("ok: the largest deviation");
