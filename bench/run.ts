@@ -163,7 +163,11 @@ const peer = Peer.start(values.python, clock);
 const c = CPath.start(benchModels(), values.cc, clock);
 const results: Measured[] = [];
 for (const bench of cases) {
-  if (values.only && !values.only.split(",").some((only) => `${bench.name} ${bench.steps} ${bench.batch}`.startsWith(only))) continue;
+  if (
+    values.only &&
+    !values.only.split(",").some((only) => `${bench.name} ${bench.steps} ${bench.batch}`.startsWith(only))
+  )
+    continue;
   const measured = await measure(bench, peer, c);
   results.push(...measured);
   for (const { case: name, path, threads, milliseconds, ratio, share } of measured) {

@@ -19,7 +19,7 @@ import { encodeOnnx, type OnnxGraph } from "./onnx-model.ts";
 import type { OnnxRuntime } from "./onnx-runtime.ts";
 import { PackedProgram } from "./packed-program.ts";
 import { PartSums } from "./part-sums.ts";
-import { cutStep, hasSumsOfSums, mergedParts, partsOf, type RecordedPart } from "./parts.ts";
+import { cutStep, hasSumsOfSums, mergedParts, type PartSize, partsOf, type RecordedPart } from "./parts.ts";
 import { type Recording, recordStep, type Shapes, UnknownKernelError } from "./recorder.ts";
 import { type Prepared, SessionCache } from "./session-cache.ts";
 import { type WebGpu, webGpuBlocks, webGpuLimits } from "./webgpu.ts";
@@ -33,8 +33,8 @@ export interface CompiledOptions {
   readonly fallback: () => Promise<Engine>;
   /** Told which step runs eagerly, and the kernel that is to blame. */
   readonly note: (message: string) => void;
-  /** Numbers that a step with a batch may make for one part of it, if not as many as are best (`parts.ts`): for tests. */
-  readonly numbersAtOnce?: number;
+  /** Of the parts of large batches, if not the best one: for tests. */
+  readonly partSize?: PartSize;
 }
 
 /** All models of the package together need some twenty: lengths of rollouts, each for few and for many trajectories. */
@@ -187,7 +187,7 @@ class CompiledProgram implements Program {
       });
       return this.#record(state, Object.fromEntries(cut), count / items)!;
     };
-    const parts = partsOf(whole, items, record, this.#options.numbersAtOnce);
+    const parts = partsOf(whole, items, record, this.#options.partSize);
     if (parts.length === 1) return null;
     if (hasSumsOfSums(parts[0]!.recording.graph)) {
       const graph = mergedParts(parts, whole.graph, dimensions);

@@ -3,11 +3,16 @@ import { totalOp } from "./graph-passes.ts";
 import type { OnnxConstant, OnnxGraph, OnnxNode } from "./onnx-model.ts";
 import type { Recording } from "./recorder.ts";
 
-/**
- * Numbers that the nodes of a step may make for one part of its batch: more, and they leave the cores' caches; far fewer, and its products are
- * too thin. Measured (docs/performance.md); the same everywhere, because the bits of a training depend on it.
- */
-const numbersAtOnce = 2 ** 27;
+/** How much a part of a batch is. */
+export interface PartSize {
+  /** Numbers that the nodes of a step may make for it: more, and they leave the cores' caches. */
+  readonly numbers: number;
+  /** Its items at least: the products of a rollout with fewer windows give a second core nothing to do. */
+  readonly items: number;
+}
+
+/** Measured (docs/performance.md); the same everywhere, because the bits of a training depend on it. */
+const bestSize: PartSize = { numbers: 2 ** 27, items: 64 };
 
 /** A part of a batch. */
 export interface Part {
@@ -27,16 +32,15 @@ const nodesAtOnce = 10_000;
  * The parts that a step is best done in.
  * @param whole   recorded of all of its batch, of so many items
  * @param record  records it of a part
- * @param most    numbers that its nodes may make for one part
  */
 export function partsOf(
   whole: Recording,
   items: number,
   record: (count: number) => Recording,
-  most = numbersAtOnce,
+  { numbers, items: fewest }: PartSize = bestSize,
 ): RecordedPart[] {
   const made = whole.graph.nodes.flatMap(({ outputs }) => outputs).map((name) => sizeOf(whole.shapes.get(name) ?? []));
-  const wanted = Math.ceil(made.reduce((sum, size) => sum + size, 0) / most);
+  const wanted = Math.ceil(made.reduce((sum, size) => sum + size, 0) / numbers);
   const recordings = new Map([[items, whole]]);
   const recorded = (parts: readonly Part[]): RecordedPart[] =>
     parts.map((part) => {
@@ -44,7 +48,7 @@ export function partsOf(
       recordings.set(part.count, recording);
       return { ...part, recording };
     });
-  let parts = recorded(cutBatch(items, wanted));
+  let parts = recorded(cutBatch(items, Math.max(1, Math.min(wanted, Math.floor(items / fewest)))));
   const { graph } = parts[0]!.recording;
   const fewer = Math.max(1, Math.floor(nodesAtOnce / graph.nodes.length));
   if (hasSumsOfSums(graph) && parts.length > fewer) parts = recorded(cutBatch(items, fewer));

@@ -51,7 +51,8 @@ export async function partingEngine(numbersAtOnce?: number): Promise<Engine> {
   if (runtime instanceof Error) throw runtime;
   const refused = (message: string): never => expect.fail(message);
   const fallback = (): never => refused("a step runs eagerly");
-  return new CompiledEngine(runtime, { threads: 1, fallback, note: refused, ...(numbersAtOnce && { numbersAtOnce }) });
+  const partSize = numbersAtOnce && { partSize: { numbers: numbersAtOnce, items: 1 } };
+  return new CompiledEngine(runtime, { threads: 1, fallback, note: refused, ...partSize });
 }
 
 /** The request that chooses that engine; for `native` the installation that the tests may use is made known. */

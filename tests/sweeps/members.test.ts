@@ -24,7 +24,8 @@ function astrochem(words: readonly string[], endAt?: string): Promise<Outcome> {
     });
     child.stderr.on("data", (chunk) => {
       stderr += chunk;
-      if (endAt !== undefined && stderr.includes(endAt)) child.kill("SIGTERM");
+      // A second one would end it at once.
+      if (endAt !== undefined && stderr.includes(endAt) && !child.killed) child.kill("SIGTERM");
     });
     child.on("close", (code) => done({ code, stdout, stderr }));
   });

@@ -169,5 +169,5 @@ describe("shards of a preprocessing", () => {
     const before = readFileSync(join(cwd, "sweep/joined-0/summary.json"), "utf8");
     expect((await astrochem(cwd, "sweep", "collect", "sweep")).code).toBe(0);
     expect(readFileSync(join(cwd, "sweep/joined-0/summary.json"), "utf8")).toBe(before);
-  });
+  }, 200_000);
 });
