@@ -19,8 +19,8 @@ export default defineConfig({
           name: "quick",
           include: ["tests/**/*.test.ts"],
           exclude: ["tests/**/*.slow.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
       {
