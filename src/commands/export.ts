@@ -131,7 +131,7 @@ async function exportSource(context: CommandContext): Promise<void> {
   const folder = relative(cwd, summary.folder) || ".";
   stdout.write(
     isPython
-      ? `\n\`python ${folder}/${name}.py\` compares its results\n`
+      ? `\n\`python3 ${folder}/${name}.py\` compares its results\n`
       : `\n\`make check\` in ${folder} compiles them and compares their results\n`,
   );
 }

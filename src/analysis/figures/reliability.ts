@@ -1,5 +1,5 @@
 import type { Reliability } from "../reliability.ts";
-import { type Figure, figureSpec, ink, logarithmic, palette, shownDex } from "./figure.ts";
+import { type Figure, figureSpec, fontSize, ink, logarithmic, palette, shownDex } from "./figure.ts";
 
 /** What error was expected of states, and what came true, by bins of the expected one. */
 export function reliabilityFigure({ bins, level, threshold_dex }: Reliability): Figure {
@@ -39,7 +39,7 @@ export function reliabilityFigure({ bins, level, threshold_dex }: Reliability): 
         },
         {
           data: { values },
-          mark: { type: "text", dx: 6, dy: 20, align: "left", fontSize: 12, color: ink.text },
+          mark: { type: "text", dx: 6, dy: 20, align: "left", fontSize, color: ink.text },
           encoding: { ...axes, text: { field: "coverage", type: "quantitative", format: ".0%" } },
         },
       ],

@@ -1,4 +1,4 @@
-import { type CheckVectors, checkTolerance, leastError, trustTolerance } from "./check-vectors.ts";
+import { type CheckVectors, checkTolerance } from "./check-vectors.ts";
 import type { Description } from "./description.ts";
 
 /** Cells that Fortran computes again: the C check has all; this one is for the module. */
@@ -37,7 +37,7 @@ program check
   real(${name}_real) :: z(${L}, cells), out(${S}, steps, cells), wide(2 * ${S}, cells)
   real(${name}_real) :: near_physical(${P}, steps, cells), near_abundances(${S}, cells)
   real(${name}_real) :: wanted_errors(steps, cells), errors(2 * steps, cells), trust(${name}_trust_size, cells), now(cells)
-${members > 1 ? `  real(${name}_real) :: spreads(steps, cells), apart(steps, cells)\n` : ""}${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  real(${name}_real) :: slack(steps, cells)
+${members > 1 ? `  real(${name}_real) :: spreads(steps, cells), apart(steps, cells)\n` : ""}${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  real(${name}_real) :: allowed_errors(steps, cells)
   integer(${name}_flag) :: flags(cells), told(cells)
   real(${name}_real) :: worst
   double precision :: lower, upper
@@ -150,12 +150,11 @@ function trustLines({ name, carry, members }: Description, { trusted }: CheckVec
   call expect(status == ${name}_not_calibrated, 'an error is told')`;
   }
   const expectErrors = (of: string, at: string, what: string): string =>
-    `call expect(all(abs(${of} - wanted_errors${at}) <= &
-      (${trustTolerance.toExponential()} + slack${at}) * max(wanted_errors${at}, ${leastError})), '${what} has other errors')`;
+    `call expect(all(abs(${of} - wanted_errors${at}) <= allowed_errors${at}), '${what} has other errors')`;
   return `${filled("near_physical", trusted.physical)}
 ${filled("near_abundances", trusted.abundances)}
 ${filled("wanted_errors", trusted.expected)}
-${filled("slack", trusted.slack)}
+${filled("allowed_errors", trusted.allowed)}
   call ${name}_emulate(near_physical, near_abundances, out, flags, status, errors(1::2, :))
   call expect(status == ${name}_ok, 'emulate returned an error')
   ${expectErrors("errors(1::2, :)", "", "emulate")}

@@ -41,8 +41,11 @@ export interface TrustVectors {
   readonly physical: Float32Array;
   readonly abundances: Float32Array;
   readonly expected: Float32Array;
-  /** Relative, [cells, steps]: how far rounding of the totals may move them. Where totals differ by less than they are known to, as of C and of S in CS, so do states. */
-  readonly slack: Float32Array;
+  /**
+   * How far expected errors may be from those, dex, [cells, steps]: more where rounding of the totals moves them. Where totals differ by less than
+   * they are known to, as of C and of S in CS, so do states.
+   */
+  readonly allowed: Float32Array;
   /** Bits after the last step, [cells], and which of them rounding does not decide. */
   readonly flags: readonly number[];
   readonly sure: readonly number[];
@@ -54,9 +57,9 @@ const [cells, steps] = [5, 4];
  * How far expected errors may be from those of `Inference`, relative to them, or to `leastError` where they are smaller: a small distance is the
  * difference of large squares, of which float32 leaves 1e-2.
  */
-export const trustTolerance = 1e-3;
+const trustTolerance = 1e-3;
 /** dex */
-export const leastError = 0.3;
+const leastError = 0.3;
 
 /** How far the C code may be from `Inference`, in scaled units. */
 export const checkTolerance = 1e-5;
@@ -128,17 +131,19 @@ async function trustVectors(
   };
   const [lower, upper] = [told(0.999).flags, told(1.001).flags];
   const sure = lower.map((bits, i) => 127 & ~(bits ^ upper[i]!));
-  const slack = new Float32Array(cells * steps);
+  const found = told(1);
+  const allowed = found.expected.map((error) => trustTolerance * Math.max(error, leastError));
   const corrections = roundedCorrections(autoencoder, abundances, decoded);
   const exact = told(1, corrections[0]);
+  const least = allowed.slice();
   for (const correction of corrections.slice(1)) {
     const moved = told(1, correction);
     for (const [k, error] of moved.expected.entries()) {
-      slack[k] = Math.max(slack[k]!, (8 * Math.abs(error - exact.expected[k]!)) / error);
+      allowed[k] = Math.max(allowed[k]!, least[k]! + 8 * Math.abs(error - exact.expected[k]!));
     }
     for (const [i, bits] of moved.flags.entries()) sure[i]! &= ~(bits ^ exact.flags[i]!);
   }
-  return { physical, abundances, ...told(1), slack, sure };
+  return { physical, abundances, ...found, allowed, sure };
 }
 
 /** Corrections of decoded states, [cells, steps], by totals of their starts as they are, and moved by as little as single precision tells apart. */

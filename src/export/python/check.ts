@@ -1,4 +1,4 @@
-import { type CheckVectors, leastError, type TrustVectors } from "../c/check-vectors.ts";
+import type { CheckVectors, TrustVectors } from "../c/check-vectors.ts";
 import type { Description } from "../c/description.ts";
 import { trustBit } from "../c/trust.ts";
 import type { PythonTables } from "./numpy-emit.ts";
@@ -64,7 +64,7 @@ ${
 
 
 def check_expected_errors():
-    """The same for expected errors: the largest deviation relative to them (${leastError} dex at least), infinite where they have other reasons."""
+    """The same for expected errors: the largest deviation relative to what is allowed, infinite where they have other reasons."""
 ${vectors.trusted ? trustCheck(about, members, vectors, vectors.trusted, stored) : "    return 0.0"}`;
 }
 
@@ -73,7 +73,7 @@ function trustCheck(
   { species, conditions, carry }: Description,
   members: number,
   { cells, steps }: CheckVectors,
-  { physical, abundances, expected, flags, sure }: TrustVectors,
+  { physical, abundances, expected, allowed, flags, sure }: TrustVectors,
   stored: (values: ArrayLike<number>, ...shape: number[]) => string,
 ): string {
   const memory = carry > 0 ? ", carry" : "";
@@ -84,8 +84,8 @@ function trustCheck(
     expected = ${stored(expected, cells, steps)}
     why, sure = ${bits(flags)}, ${bits(sure)}
     _, errors, flags = emulate(physical, abundances, return_expected_error=True, return_flags=True)
-    sizes = _np.maximum(expected, ${leastError})
-    deviations, told = [(_np.abs(errors - expected) / sizes).max()], [flags]
+    allowed = ${stored(allowed, cells, steps)}
+    deviations, told = [(_np.abs(errors - expected) / allowed).max()], [flags]
     with _warnings.catch_warnings():
         _warnings.simplefilter("ignore", SurrogateWarning)
         kept, z, trust = totals(abundances), encode(abundances), trust_begin(abundances)
@@ -95,7 +95,7 @@ ${carry > 0 ? "        carry = start(z)\n" : ""}        for t in range(${steps})
 ${members > 1 ? "            states, spread = decode(z, return_spread=True)" : "            states, spread = decode(z), None"}
             _, correction = conserve(states, kept)
             trust, error, flags = trust_correct(correction, trust, spread, return_flags=True)
-            deviations.append((_np.abs(error - expected[:, t]) / sizes[:, t]).max())
+            deviations.append((_np.abs(error - expected[:, t]) / allowed[:, t]).max())
     told.append(flags)
     if any(((flags ^ why) & sure).any() for flags in told):
         return _np.inf
