@@ -35,10 +35,8 @@ program check
   real(${name}_real) :: scale(${L}), offset(${L}), totals(${name}_totals, cells), totals_wanted(${name}_totals, cells)
   real(${name}_real) :: correction(cells), doubtful(${S}, cells)
   real(${name}_real) :: z(${L}, cells), out(${S}, steps, cells), wide(2 * ${S}, cells)
-  real(${name}_real) :: near_physical(${P}, steps, cells), near_abundances(${S}, cells)
-  real(${name}_real) :: wanted_errors(steps, cells), errors(2 * steps, cells), trust(${name}_trust_size, cells), now(cells)
-${members > 1 ? `  real(${name}_real) :: spreads(steps, cells), apart(steps, cells)\n` : ""}${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  real(${name}_real) :: allowed_errors(steps, cells)
-  integer(${name}_flag) :: flags(cells), told(cells)
+  real(${name}_real) :: errors(2 * steps, cells), trust(${name}_trust_size, cells)
+${vectors.trusted ? `  real(${name}_real) :: near_physical(${P}, steps, cells), near_abundances(${S}, cells), now(cells)\n  real(${name}_real) :: wanted_errors(steps, cells), allowed_errors(steps, cells)\n` : ""}${members > 1 ? `  real(${name}_real) :: spreads(steps, cells), apart(steps, cells)\n` : ""}${carry > 0 ? `  real(${name}_real) :: memory(${carry}, cells)\n` : ""}  integer(${name}_flag) :: flags(cells), told(cells)
   real(${name}_real) :: worst
   double precision :: lower, upper
   integer :: status, t

@@ -304,7 +304,10 @@ static void sg_conserve_lanes(size_t stride, const float *restrict totals, float
       if (!(residual[l] > ((iteration == ${weightedIterations}) ? 1e-10 : 1e-7))) open[l] = 0.0;
       is_met = is_met && open[l] == 0.0;
     }
-    if (is_met || iteration == 99) break;
+    if (is_met || iteration == 99) {
+      if (iteration == 0) memset(weight, 0, sizeof weight);
+      break;
+    }
     if (iteration == 0) {
       float per_total[${T} * SG_LANES];
       for (int k = 0; k < ${T}; k++) {

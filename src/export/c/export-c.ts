@@ -7,6 +7,7 @@ import { checkC } from "./check-c.ts";
 import { checkFortran } from "./check-fortran.ts";
 import { checkVectors } from "./check-vectors.ts";
 import { fortranModule } from "./fortran.ts";
+import { fortranLines } from "./fortran-lines.ts";
 import { headerFile } from "./header.ts";
 import { readmeFile } from "./readme.ts";
 import { cSurrogate } from "./source.ts";
@@ -63,9 +64,9 @@ export async function exportC(request: ExportCRequest, log: (message: string) =>
     const texts = [
       headerFile(about),
       source,
-      fortranModule(about),
+      fortranLines(fortranModule(about)),
       checkC(about, vectors),
-      checkFortran(about, vectors),
+      fortranLines(checkFortran(about, vectors)),
       makefile(name),
       cmakeFile(name),
       readmeFile(about),

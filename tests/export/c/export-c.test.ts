@@ -49,7 +49,7 @@ const alone = {
 /** Without optimization for this processor, and with what finds mistakes. */
 const strict = [
   "CFLAGS=-O1 -g -Wconversion -pedantic -Werror -fsanitize=address,undefined -fno-sanitize-recover=all",
-  "FFLAGS=-O1 -Wextra -pedantic -fsanitize=address,undefined",
+  "FFLAGS=-O1 -Wall -Wextra -Werror -pedantic -fsanitize=address,undefined",
 ];
 
 beforeAll(useWasm);
@@ -105,6 +105,20 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
       expect(why!.split(", ").some((each) => (Number.parseInt(each, 10) & 4096) !== 0)).toBe(members > 1);
     },
   );
+
+  it.skipIf(!has("valgrind"))("reads nothing that was not written (skipped without valgrind)", async () => {
+    for (const [label, calibrated, members] of [
+      ["latent_rnn", false, 1],
+      ["emulator", true, 2],
+    ] as const) {
+      const { model_name, model } = variants.find((each) => each.label === label)!;
+      const place = await exported(`read-${label}`, model_name, model, "gas", { calibrated, members });
+      // Valgrind knows no AVX-512: for any processor.
+      execFileSync("cc", ["-std=c99", "-O1", "-g", "check.c", "gas.c", "-lm", "-o", "checked"], { cwd: place });
+      const quiet = ["-q", "--error-exitcode=9", "--main-stacksize=16777216", "./checked"];
+      expect(execFileSync("valgrind", quiet, { cwd: place, encoding: "utf8", stdio: "pipe" })).toMatch(/^ok/);
+    }
+  });
 
   it("gives states the totals of their start, with the same bits in threads, and takes hostile input", async () => {
     const place = await exported(
@@ -165,7 +179,9 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
       const model = variants.find((each) => each.label === model_name)!.model;
       // One of them is not calibrated.
       const options = { calibrated: model_name === "emulator" || members > 1, members };
-      const place = await exported(`fortran-${model_name}-${members}`, model_name, model, "chem_2", options);
+      // As long as a name may be.
+      const name = members > 1 ? "a_chemistry_with_the_longest_of_all_name" : "chem_2";
+      const place = await exported(`fortran-${model_name}-${members}`, model_name, model, name, options);
       const said = make(place, "check", ...strict);
       expect(said).toContain("Fortran: the largest deviation");
       expect(said).toContain("ok: the largest deviation");
