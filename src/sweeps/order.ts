@@ -6,7 +6,8 @@
  * @returns        undefined where nothing is left
  */
 export function takeNext(queue: number[], seconds: (point: number) => number | undefined): number | undefined {
-  const expected = queue.map((point) => seconds(point) ?? Number.POSITIVE_INFINITY);
-  const [next] = queue.splice(expected.indexOf(Math.max(...expected)), 1);
-  return next;
+  const expected = (at: number): number => seconds(queue[at]!) ?? Number.POSITIVE_INFINITY;
+  let next = 0;
+  for (let at = 1; at < queue.length; at++) if (expected(at) > expected(next)) next = at;
+  return queue.splice(next, 1)[0];
 }
