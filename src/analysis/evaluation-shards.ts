@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { z } from "zod";
 import type { Hdf5File } from "../data/hdf5.ts";
-import { makeShard, openShard, type ShardPlace, shardHead } from "../data/shard-file.ts";
+import { makeShard, openShard, type ShardPlace, shardFile, shardHead } from "../data/shard-file.ts";
 import { DataError } from "../errors.ts";
 import type { EvaluationRequest, EvaluationTools } from "./evaluation-setup.ts";
 import { findShare, isOwn } from "./evaluation-share.ts";
@@ -70,10 +69,6 @@ export async function openEvaluationShards(
     },
     close,
   };
-}
-
-export function shardFile(folder: string, index: number, count: number): string {
-  return join(folder, `${index}-of-${count}.h5`);
 }
 
 function groupOf({ name }: Part, block: number, item: number): string {

@@ -12,7 +12,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { composeConfig } from "./compose.ts";
 import { checkDestination, overwriteOption } from "./destination.ts";
 import { type Run, withRun } from "./run-folder.ts";
-import { commandOfShard } from "./shard-words.ts";
+import { commandOfShard, tellShard } from "./shard-words.ts";
 import { formatTable } from "./tables.ts";
 import { cut, drawBar } from "./terminal-text.ts";
 
@@ -88,9 +88,7 @@ async function makeShard(
   ]);
   const path = shardPath(options.outputPath, shard.index, shard.count);
   const summary = await whileWriting(path, () => writeShard(options, shard, run.tell, showRows(context)));
-  context.statusLine.clear();
-  const text = `shard ${shard.index} of ${shard.count}: ${displayPath(path, context.cwd)}`;
-  context.stdout.write(`${context.json ? JSON.stringify({ ...summary, run: run.folder }) : text}\n`);
+  tellShard(summary, run.folder, context);
   return summary;
 }
 

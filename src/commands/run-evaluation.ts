@@ -5,14 +5,13 @@ import type { Metrics } from "../analysis/evaluation-types.ts";
 import type { EvaluationSamples } from "../analysis/sample-types.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { evaluationShards } from "../config/paths.ts";
-import { displayPath } from "../config/search-path.ts";
 import { counted } from "../counted.ts";
 import { whileWriting } from "../formats/lock.ts";
 import { checksOf } from "./check-options.ts";
 import type { CommandContext } from "./command.ts";
 import type { OpenedEvaluation } from "./evaluation-job.ts";
 import { type Run, withRun } from "./run-folder.ts";
-import { commandOfShard } from "./shard-words.ts";
+import { commandOfShard, tellShard } from "./shard-words.ts";
 
 /** What an evaluation left: its numbers, and the files in its run folder. */
 export interface DoneEvaluation {
@@ -68,11 +67,10 @@ async function evaluate(
   shards: EvaluationShards | null,
   { run, context, tell }: Surroundings & { readonly tell: (done: DoneEvaluation) => void },
 ) {
-  const [{ evaluateSurrogate }, { openEvaluationShards }, { writeMetrics }, { writeReport }] = await Promise.all([
+  const [{ evaluateSurrogate }, { openEvaluationShards }, { writeMetrics }] = await Promise.all([
     import("../analysis/evaluate.ts"),
     import("../analysis/evaluation-shards.ts"),
     import("../analysis/metrics-file.ts"),
-    import("../analysis/report/write-report.ts"),
   ]);
   const findings = shards && (await openEvaluationShards(request, shards));
   const found = await evaluateSurrogate(request, tools, findings).finally(() => findings?.close());
@@ -80,6 +78,7 @@ async function evaluate(
   const samples: EvaluationSamples = { ...found.samples, training };
   const written = writeMetrics(run.folder, metrics, samples);
   tools.log("drawing the report's figures");
+  const { writeReport } = await import("../analysis/report/write-report.ts");
   const files = { ...written, ...(await writeReport(run.folder, metrics, samples, context.signal)) };
   context.statusLine.clear();
   tell({ folder: relative(context.cwd, run.folder) || run.folder, metrics, files });
@@ -92,12 +91,13 @@ async function makeShard(
   shard: EvaluationShards & { readonly index: number },
   { run, context }: Surroundings,
 ): Promise<EvaluationShard> {
-  const { shardFile, writeEvaluationShard } = await import("../analysis/evaluation-shards.ts");
+  const [{ writeEvaluationShard }, { shardFile }] = await Promise.all([
+    import("../analysis/evaluation-shards.ts"),
+    import("../data/shard-file.ts"),
+  ]);
   const made = await whileWriting(shardFile(shard.folder, shard.index, shard.count), () =>
     writeEvaluationShard(request, tools, shard),
   );
-  context.statusLine.clear();
-  const text = `shard ${made.shard} of ${made.shards}: ${displayPath(made.outputPath, context.cwd)}`;
-  context.stdout.write(`${context.json ? JSON.stringify({ ...made, run: run.folder }) : text}\n`);
+  tellShard(made, run.folder, context);
   return made;
 }

@@ -32,6 +32,26 @@ export const Seed = z.int().min(0).max(maximumSeed);
 /** A count that is at least one. */
 export const PositiveInteger = z.int().min(1);
 
+/** The keys of a command whose work is shared out among processes. @param what  that is shared out */
+export function shardKeys(what: string) {
+  return {
+    shards: PositiveInteger.nullable()
+      .default(null)
+      .describe(
+        `Shards that ${what} are shared out among: with -m all are made and joined; with \`shard\` one is made; else those that are there are joined.`,
+      ),
+    shard: z.int().min(0).nullable().default(null).describe("Which of the `shards` to make, from 0; null: join them."),
+  };
+}
+
+type ShardKeys = z.output<z.ZodObject<ReturnType<typeof shardKeys>>>;
+
+/** What `refine` takes for them. */
+export const isShardOfShards: [check: (value: ShardKeys) => boolean, problem: { path: string[]; message: string }] = [
+  ({ shards, shard }) => shard === null || (shards !== null && shard < shards),
+  { path: ["shard"], message: "must be below `shards`" },
+];
+
 const Range = z.tuple([z.number(), z.number()]).refine(([lower, upper]) => lower < upper, {
   message: "must have its lower bound first: [lower, upper], lower < upper",
 });
@@ -81,17 +101,9 @@ const Preprocessing = z
       .enum(["error", "allow"])
       .default("error")
       .describe("Rows that are not one step apart, by more than 1 % of the median: an error, or taken as they are."),
-    shards: PositiveInteger.nullable()
-      .default(null)
-      .describe(
-        "Shards that the raw files, or the tracers of fewer frames than shards, are shared out among: with -m all are made and joined; with `shard` one is made; else those that are there are joined.",
-      ),
-    shard: z.int().min(0).nullable().default(null).describe("Which of the `shards` to make, from 0; null: join them."),
+    ...shardKeys("the raw files, or the tracers of fewer frames than shards,"),
   })
-  .refine(({ shards, shard }) => shard === null || (shards !== null && shard < shards), {
-    path: ["shard"],
-    message: "must be below `shards`",
-  })
+  .refine(...isShardOfShards)
   .refine(({ train_split, test_split }) => (train_split === 0 ? test_split === 1 : train_split + test_split < 1), {
     path: ["train_split"],
     error: ({ input }) => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { weightsPlaces } from "./paths.ts";
-import { DatasetConfig, PositiveInteger, Seed } from "./schema-dataset.ts";
+import { DatasetConfig, isShardOfShards, PositiveInteger, Seed, shardKeys } from "./schema-dataset.ts";
 import { LauncherConfig } from "./schema-launcher.ts";
 import { models } from "./schema-models.ts";
 import { AutoencoderRecipe, EmulatorRecipe } from "./schema-recipes.ts";
@@ -120,12 +120,7 @@ export const evaluationKeys = {
   max_windows: PositiveInteger.nullable()
     .default(4096)
     .describe("Windows to evaluate at most, a seeded sample of all of them; null: all."),
-  shards: PositiveInteger.nullable()
-    .default(null)
-    .describe(
-      "Shards that the tracers are shared out among: with -m all are made and joined; with `shard` one is made; else those that are there are joined.",
-    ),
-  shard: z.int().min(0).nullable().default(null).describe("Which of the `shards` to make, from 0; null: join them."),
+  ...shardKeys("the tracers"),
   shards_path: z
     .string()
     .min(1)
@@ -171,12 +166,7 @@ export const rootSchemas = {
       path: ["member"],
       message: "must be below `members`",
     }),
-  config_evaluate: z
-    .strictObject({ ...shared, ...evaluationKeys })
-    .refine(({ shards, shard }) => shard === null || (shards !== null && shard < shards), {
-      path: ["shard"],
-      message: "must be below `shards`",
-    }),
+  config_evaluate: z.strictObject({ ...shared, ...evaluationKeys }).refine(...isShardOfShards),
 };
 
 /** The name of a root file: `config` (preprocess, train-autoencoder), `config_emulator` (train-emulator) or `config_evaluate`. */

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { AstrochemError, DataError } from "../errors.ts";
 import { beginFile } from "../formats/atomic-file.ts";
@@ -17,6 +18,11 @@ export const shardHead = {
   settings: z.record(z.string(), z.unknown()),
 };
 type Head = z.output<z.ZodObject<typeof shardHead>>;
+
+/** Where a shard lies in the folder of all. */
+export function shardFile(folder: string, index: number, count: number): string {
+  return join(folder, `${index}-of-${count}.h5`);
+}
 
 /** Which of how many shards, and the words that make one, for errors. */
 export interface ShardPlace {
@@ -69,20 +75,25 @@ export async function openShard<Content extends Head>(
     new DataError(`shard ${index} of ${count} ${what}`, { where: path, fix: `make it anew: ${command(index)}`, cause });
   if (statSync(path, { throwIfNoEntry: false }) === undefined) throw refuse("is missing");
   let hdf5: Hdf5File | undefined;
+  let wrong: string | null;
   try {
     hdf5 = await openHdf5(path);
     const content = contentOf(hdf5, schema);
-    if (content.index !== index) throw refuse(`holds shard ${content.index}`);
-    const other = Object.keys(settings).find((key) => asJson(settings[key]) !== asJson(content.settings[key]));
-    if (other !== undefined) throw refuse(`was made with another ${other}`);
-    const wrong = objection(content);
-    if (wrong !== null) throw refuse(wrong);
-    return { hdf5, content };
+    wrong = doubtOf(content, index, settings) ?? objection(content);
+    if (wrong === null) return { hdf5, content };
   } catch (error) {
     hdf5?.close();
-    if (!(error instanceof AstrochemError) || error.message.startsWith(`shard ${index} of`)) throw error;
+    if (!(error instanceof AstrochemError)) throw error;
     throw refuse(`cannot be read: ${error.message}`, error);
   }
+  hdf5.close();
+  throw refuse(wrong);
+}
+
+function doubtOf(head: Head, index: number, settings: Readonly<Record<string, unknown>>): string | null {
+  if (head.index !== index) return `holds shard ${head.index}`;
+  const other = Object.keys(settings).find((key) => asJson(settings[key]) !== asJson(head.settings[key]));
+  return other === undefined ? null : `was made with another ${other}`;
 }
 
 function contentOf<Content extends Head>(file: Hdf5File, schema: z.ZodType<Content>): Content {

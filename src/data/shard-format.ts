@@ -5,7 +5,7 @@ import { ConfigError } from "../errors.ts";
 import type { Cut } from "./files/cut-part.ts";
 import { detectFile, isFrameFile } from "./files/detect-file.ts";
 import { type PreprocessOptions, pathsOf } from "./preprocess-options.ts";
-import { shardHead } from "./shard-file.ts";
+import { shardFile, shardHead } from "./shard-file.ts";
 
 export const ShardedPart = z.object({
   columns: z.array(z.string()),
@@ -34,7 +34,7 @@ export type ShardContent = z.output<typeof ShardContent>;
 
 /** Where a shard lies: beside the clean file. */
 export function shardPath(outputPath: string, index: number, count: number): string {
-  return `${outputPath}.shards/${index}-of-${count}.h5`;
+  return shardFile(`${outputPath}.shards`, index, count);
 }
 
 /** What of the configuration, and which files, shape a shard: another split, seed or start needs no other shards. */
