@@ -40,7 +40,7 @@ export function forMembers(latents: tf.Tensor2D, members: number): tf.Tensor2D {
 }
 
 /** Abundances above count for the spread of an ensemble. */
-export const spreadAbove = 1e-12;
+const spreadAbove = 1e-12;
 
 /**
  * Decoding: state `parameters`, `statistics`, any bounds; input `latents` [rows, latent] raw; output `scaled` [rows, species].

@@ -8,6 +8,18 @@ export const block: Width = { word: "block", cells: "SG_BLOCK" };
 export const one: Width = { word: "one", cells: "1" };
 export const widths: readonly Width[] = [block, { word: "narrow", cells: "SG_NARROW" }, one];
 
+/** With 2^n e^r for e^x: n, r, and p of e^r = 1 + r + p r^2. `shifted` has n in its last bits. */
+export function expReduced(x: string, indent = "  "): string {
+  const lines = [
+    `const sg_vector shifted = ${x} * 0x1.715476p+0f + 0x1.8p+23f; /* rounds to the nearest integer */`,
+    "const sg_vector n = shifted - 0x1.8p+23f;",
+    `const sg_vector r = (${x} - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;`,
+    "sg_vector p = SG_ALL(0x1.694p-10f);",
+    ...["0x1.125edcp-7f", "0x1.555b5ap-5f", "0x1.55545p-3f", "0x1.fffff6p-2f"].map((term) => `p = p * r + ${term};`),
+  ];
+  return lines.map((line) => `${indent}${line}`).join("\n");
+}
+
 /** Functions of vectors, without branches. */
 const maths = `/* Bits of numbers, and back. */
 static inline sg_words sg_bits(sg_vector x)
@@ -53,14 +65,7 @@ static inline sg_vector sg_exp(sg_vector x)
 {
   const sg_vector low = SG_PICK(x < -87.3f, SG_ALL(-87.3f), x);
   const sg_vector inside = SG_PICK(low > 88.3f, SG_ALL(88.3f), low);
-  const sg_vector shifted = inside * 0x1.715476p+0f + 0x1.8p+23f; /* rounds to the nearest integer */
-  const sg_vector n = shifted - 0x1.8p+23f;
-  const sg_vector r = (inside - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;
-  sg_vector p = SG_ALL(0x1.694p-10f);
-  p = p * r + 0x1.125edcp-7f;
-  p = p * r + 0x1.555b5ap-5f;
-  p = p * r + 0x1.55545p-3f;
-  p = p * r + 0x1.fffff6p-2f;
+${expReduced("inside")}
   p = p * r * r + r + 1.0f;
   const sg_vector y = p * sg_float((sg_bits(shifted) << 23) + 0x3f800000u);
   const sg_vector above = SG_PICK(x > 88.3f, SG_ALL(INFINITY), y);

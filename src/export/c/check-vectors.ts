@@ -15,7 +15,7 @@ export interface CheckVectors {
   /** [cells, steps, conditions], [cells, species]: what goes in. */
   readonly physical: Float32Array;
   readonly abundances: Float32Array;
-  /** [cells, latents], raw; [cells, species]; [cells, steps, members · latents], raw; [cells, steps, species]: what `Inference` makes of it. */
+  /** [cells, latents], raw; [cells, species]; [cells, steps, latents], raw; [cells, steps, species]: what `Inference` makes of it. */
   readonly latents: Float32Array;
   readonly decoded: Float32Array;
   readonly stepped: Float32Array;
@@ -75,6 +75,7 @@ export async function checkVectors(about: Description, models: Models, inference
   const rows = { data: abundances, shape: [cells, species] };
   const history = { data: physical, shape: [cells, steps, conditions] };
   const latents = await inference.encode(rows);
+  const ofMembers = repeated(latents.data, inference.latentDim, about.members);
   const { data: decoded } = await inference.decode(latents);
   const { data: stepped } = await inference.latentEmulate(history, latents);
   const isEnsemble = inference.members > 1;
@@ -84,7 +85,7 @@ export async function checkVectors(about: Description, models: Models, inference
   const each = (values: readonly number[]): number[] =>
     Array.from({ length: latent }, (_, k) => values[k % values.length]!);
   return {
-    ...{ cells, steps, physical, abundances, latents: latents.data, decoded, stepped, evolved, ...kept },
+    ...{ cells, steps, physical, abundances, latents: ofMembers, decoded, stepped, evolved, ...kept },
     spread: spread?.data ?? null,
     trusted: about.trust && (await trustVectors(about.trust, models, inference, { physical, abundances })),
     shift: each(affine.shift),
@@ -199,4 +200,12 @@ function conservedVectors(autoencoder: Models["autoencoder"]): Pick<CheckVectors
     conservation.project(row(conserved, species), row(totals, names));
   }
   return { totals, doubtful, conserved };
+}
+
+/** Rows of `width` numbers, each so many times. */
+function repeated(rows: Float32Array, width: number, times: number): Float32Array {
+  return Float32Array.from({ length: rows.length * times }, (_, k) => {
+    const row = Math.floor(k / (width * times));
+    return rows[row * width + (k % width)]!;
+  });
 }

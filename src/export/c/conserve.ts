@@ -1,5 +1,6 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
+import { expReduced } from "../../backend/c/prelude.ts";
 import { leastWeight, roundedCharge, shareRoots, weightedIterations } from "../../chemistry/conservation.ts";
 import type { Conserved } from "./conserved.ts";
 import type { Description } from "./description.ts";
@@ -187,14 +188,7 @@ static void sg_grow(const float *restrict step, const float *restrict weight, fl
     sg_vector changed = SG_ALL(0.0f), weighed = changed;
     for (int i = sg_first[g] * SG_LANES; i < sg_first[g + 1] * SG_LANES; i += SG_LANES) {
       const sg_vector x = SG_LOAD(value + i), w = SG_LOAD(weight + i), y = w * move;
-      const sg_vector shifted = y * 0x1.715476p+0f + 0x1.8p+23f; /* as in sg_exp */
-      const sg_vector n = shifted - 0x1.8p+23f;
-      const sg_vector r = (y - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;
-      sg_vector p = SG_ALL(0x1.694p-10f);
-      p = p * r + 0x1.125edcp-7f;
-      p = p * r + 0x1.555b5ap-5f;
-      p = p * r + 0x1.55545p-3f;
-      p = p * r + 0x1.fffff6p-2f;
+${expReduced("y", "      ")}
       p = p * r * r + r;
       const sg_vector power = sg_float((sg_bits(shifted) << 23) + 0x3f800000u);
       const sg_vector grown = x * (p * power + power);

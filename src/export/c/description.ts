@@ -19,7 +19,7 @@ export interface Description {
   readonly name: string;
   readonly species: readonly string[];
   readonly conditions: readonly Condition[];
-  /** Of one member. */
+  /** Of all members, one after the other. */
   readonly latents: number;
   /** Emulators side by side. */
   readonly members: number;
@@ -49,7 +49,7 @@ export function describe(name: string, models: Models, carry: number): Descripti
       range: trained ?? range,
       known: trained !== undefined,
     })),
-    latents: autoencoder.model.latent_dim,
+    latents: memberCount(weights) * autoencoder.model.latent_dim,
     members: memberCount(weights),
     carry,
     conserved: conservedBy(autoencoder),

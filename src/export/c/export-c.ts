@@ -58,9 +58,7 @@ export async function exportC(request: ExportCRequest, log: (message: string) =>
   checkName(name);
   return await withModels(request, log, async (models, inference) => {
     const { about, source } = cSurrogate(name, models);
-    const checked = await checkVectors(about, models, inference);
-    // A cell has the latents of all members.
-    const vectors = { ...checked, latents: repeated(checked.latents, about.latents / about.members, about.members) };
+    const vectors = await checkVectors(about, models, inference);
     const texts = [
       headerFile(about),
       source,
@@ -80,13 +78,5 @@ export async function exportC(request: ExportCRequest, log: (message: string) =>
     const parameters = about.conditions.map((each) => each.name);
     const { species, latents, carry } = about;
     return { folder, name, files, species: species.length, parameters, latents, carry };
-  });
-}
-
-/** Rows of `width` numbers, each so many times. */
-function repeated(rows: Float32Array, width: number, times: number): Float32Array {
-  return Float32Array.from({ length: rows.length * times }, (_, k) => {
-    const row = Math.floor(k / (width * times));
-    return rows[row * width + (k % width)]!;
   });
 }

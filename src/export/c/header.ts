@@ -64,7 +64,7 @@ int ${name}_totals(size_t n, const float *abundances, float *totals);
   }
 int ${name}_decode(size_t n, const float *latents, const float *totals, float *abundances, ${isEnsemble ? "float *spread, " : ""}uint32_t *flags);
 
-/* Gives abundances their totals, in place, to 1e-6: the closest ones in relative entropy, all positive. An element with a total of 0
+/* Gives abundances their totals, in place, to 1e-6: the closest ones in weighted relative entropy, all positive. An element with a total of 0
  * is left alone. correction[n], or NULL: how far the abundances were moved, the mean over the species in dex; infinite where totals cannot be had. */
 int ${name}_conserve(size_t n, const float *totals, float *abundances, float *correction, uint32_t *flags);
 ${

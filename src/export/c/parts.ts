@@ -8,6 +8,7 @@ import type { Trust } from "../../models/trust.ts";
 import { nearestOf } from "../../models/trust-distance.ts";
 import { inputShapes, type Models, type Part, type PartPort, partOf } from "../onnx-parts.ts";
 import { type Description, describe } from "./description.ts";
+import { ofEnsemble } from "./ensemble.ts";
 
 /** The computations that source is written of, by the words that its functions are called. */
 export interface SurrogateParts {
@@ -26,14 +27,16 @@ export function surrogateParts(name: string, models: Models): SurrogateParts {
     models,
     carried.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
   );
-  const parts = [
+  const parts: SurrogateParts["parts"] = [
     ["encode", partOf("encoder", models, options)],
     ...(about.carry > 0 ? ([["start", partOf("start", models, options)]] as const) : []),
     ["step", step],
     ["decode", partOf("decoder", models, options)],
     ...(about.trust ? ([["distance", distancePart(step, models, about.trust)]] as const) : []),
-  ] as const;
-  return { about, parts, carried };
+  ];
+  const { members } = about;
+  if (members === 1) return { about, parts, carried };
+  return { about, parts: parts.map(([word, part]) => [word, ofEnsemble(word, part, members, models)]), carried };
 }
 
 /** How far conditions, in physical units, and the raw latents that they act on are from the nearest stored row; NaN where one of them is. */

@@ -4,7 +4,6 @@ import { movers, widths } from "../../backend/c/prelude.ts";
 import type { Models } from "../onnx-parts.ts";
 import { conserveFunctions, conserveTables } from "./conserve.ts";
 import type { Description } from "./description.ts";
-import { ofEnsemble } from "./ensemble.ts";
 import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
 import { partProgram, surrogateParts } from "./parts.ts";
@@ -20,15 +19,8 @@ export interface CSurrogate {
 
 /** @throws AstrochemError for an operation that has no translation */
 export function cSurrogate(name: string, models: Models): CSurrogate {
-  const { about: one, parts, carried } = surrogateParts(name, models);
-  // A cell has the latents of all members.
-  const about = { ...one, latents: one.members * one.latents };
-  const programs = Object.fromEntries(
-    parts.map(([word, part]) => [
-      word,
-      partProgram(one.members > 1 ? ofEnsemble(word, part, one.members, models) : part),
-    ]),
-  );
+  const { about, parts, carried } = surrogateParts(name, models);
+  const programs = Object.fromEntries(parts.map(([word, part]) => [word, partProgram(part)]));
   const conserving = about.conserved.names.length > 0 ? conserveFunctions(about) : "";
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,

@@ -4,14 +4,9 @@ import { trustBit } from "../c/trust.ts";
 import type { PythonTables } from "./numpy-emit.ts";
 
 /** `check` and `check_expected_errors`, which compute the vectors again. */
-export function checkFunctions(
-  about: Description,
-  members: number,
-  vectors: CheckVectors,
-  tables: PythonTables,
-): string {
+export function checkFunctions(about: Description, vectors: CheckVectors, tables: PythonTables): string {
   const { species, conditions, latents, carry, conserved } = about;
-  const [S, L, T] = [species.length, members * latents, conserved.names.length];
+  const [S, L, T] = [species.length, latents, conserved.names.length];
   const { cells, steps } = vectors;
   const stored = (values: ArrayLike<number>, ...shape: number[]): string => tables.add(values, shape);
   const memory = carry > 0 ? ", carry" : "";
@@ -20,7 +15,7 @@ export function checkFunctions(
     physical = ${stored(vectors.physical, cells, steps, conditions.length)}
     abundances = ${stored(vectors.abundances, cells, S)}
     span = ${Number(vectors.span_dex)}
-    shift, scale = _np.tile(${JSON.stringify(vectors.shift)}, MEMBERS), _np.tile(${JSON.stringify(vectors.scale)}, MEMBERS)
+    shift, scale = _np.array(${JSON.stringify(vectors.shift)}), _np.array(${JSON.stringify(vectors.scale)})
     worst = [0.0]
 
     def compare(found, expected, far=0.0):
@@ -35,7 +30,7 @@ export function checkFunctions(
 
     with _warnings.catch_warnings():
         _warnings.simplefilter("ignore", SurrogateWarning)
-        z = _np.tile(${stored(vectors.latents, cells, latents)}, (1, MEMBERS))
+        z = ${stored(vectors.latents, cells, L)}
         compare(scaled(encode(abundances)), scaled(z), _np.abs(shift / scale))
         compare(dex(decode(z)), dex(${stored(vectors.decoded, cells, S)}))
 ${carry > 0 ? "        carry = start(z)\n" : ""}        stepped = ${stored(vectors.stepped, cells, steps, L)}
@@ -65,13 +60,12 @@ ${
 
 def check_expected_errors():
     """The same for expected errors: the largest deviation relative to what is allowed, infinite where they have other reasons."""
-${vectors.trusted ? trustCheck(about, members, vectors, vectors.trusted, stored) : "    return 0.0"}`;
+${vectors.trusted ? trustCheck(about, vectors, vectors.trusted, stored) : "    return 0.0"}`;
 }
 
 /** Expected errors of `emulate`, and of a program that steps by itself. */
 function trustCheck(
-  { species, conditions, carry }: Description,
-  members: number,
+  { species, conditions, members, carry }: Description,
   { cells, steps }: CheckVectors,
   { physical, abundances, expected, allowed, flags, sure }: TrustVectors,
   stored: (values: ArrayLike<number>, ...shape: number[]) => string,

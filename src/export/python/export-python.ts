@@ -5,7 +5,6 @@ import type { ExportCRequest, ExportCSummary } from "../c/export-c.ts";
 import { checkName } from "../c/export-c.ts";
 import { partProgram, surrogateParts } from "../c/parts.ts";
 import { withModels } from "../source-models.ts";
-import { memberParts } from "./ensemble.ts";
 import { pythonModule } from "./module.ts";
 import { PythonTables, pythonFunction } from "./numpy-emit.ts";
 
@@ -18,26 +17,17 @@ export async function exportPython(request: ExportCRequest, log: (message: strin
   checkName(name);
   return await withModels(request, log, async (models, inference) => {
     const { about, parts, carried } = surrogateParts(name, models);
-    const { members } = inference;
     const tables = new PythonTables();
-    const functions = parts.map(([word, part]) => {
-      const isOfMember = members > 1 && memberParts.has(word);
-      return pythonFunction(isOfMember ? `${word}_member` : word, partProgram(part), tables);
-    });
+    const functions = parts.map(([word, part]) => pythonFunction(word, partProgram(part), tables));
     const vectors = await checkVectors(about, models, inference);
-    const text = pythonModule(about, members, carried, functions, tables, vectors);
+    const text = pythonModule(about, carried, functions, tables, vectors);
     const folder = resolve(request.cwd, request.output);
     const path = join(folder, `${name}.py`);
     writeFileAtomic(path, text);
     const { species, latents, carry, conditions } = about;
     return {
       ...{ folder, name, files: [{ path, bytes: Buffer.byteLength(text) }] },
-      ...{
-        species: species.length,
-        parameters: conditions.map((each) => each.name),
-        latents: members * latents,
-        carry,
-      },
+      ...{ species: species.length, parameters: conditions.map((each) => each.name), latents, carry },
     };
   });
 }

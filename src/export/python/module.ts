@@ -3,28 +3,26 @@ import { type CheckVectors, checkTolerance } from "../c/check-vectors.ts";
 import type { Description } from "../c/description.ts";
 import type { PartPort } from "../onnx-parts.ts";
 import { checkFunctions } from "./check.ts";
-import { ensembleRuntime, oneRuntime } from "./ensemble.ts";
 import { type PythonTables, pythonNumber } from "./numpy-emit.ts";
 import { runtime } from "./runtime.ts";
 import { publicTrust, trustConstants, trustRuntime } from "./trust.ts";
 
 /**
  * `surrogate.py`: the functions of a surrogate, its numbers and a check.
- * @param functions  `_start`, `_step`, `_encode`, `_decode`, `_distance`; of an ensemble those of `memberParts` are called `_…_member`
+ * @param functions  `_start`, `_step`, `_encode`, `_decode`, `_distance`
  */
 export function pythonModule(
   about: Description,
-  members: number,
   carried: readonly PartPort[],
   functions: readonly string[],
   tables: PythonTables,
   vectors: CheckVectors,
 ): string {
-  const { name, species, conditions, latents, carry, conserved, clipping, stepYears } = about;
+  const { name, species, conditions, latents, members, carry, conserved, clipping, stepYears } = about;
   const texts = (values: readonly string[]): string => `(${values.map((each) => `${pythonText(each)},`).join(" ")})`;
-  const [S, L, T] = [species.length, members * latents, conserved.names.length];
-  const trusted = trustRuntime(about, members, tables);
-  const check = checkFunctions(about, members, vectors, tables);
+  const [S, L, T] = [species.length, latents, conserved.names.length];
+  const trusted = trustRuntime(about, tables);
+  const check = checkFunctions(about, vectors, tables);
   const bound = (k: 0 | 1): string => conditions.map(({ range }) => `${pythonNumber(range[k])},`).join(" ");
   const cut = sections(carried);
   const memory = carry > 0 ? ", carry" : "";
@@ -40,7 +38,7 @@ result is the state after the conditions of row t have acted for one step of STE
 charge of its start, to 1e-6; \`conserve\` gives totals to any abundances. What is doubtful is warned of, or told as flags of each
 cell with \`return_flags=True\`: OUT_OF_RANGE, CLIPPED, NOT_FINITE, NOT_CONSERVED. \`python3 ${name}.py\` checks the file.
 
-${errorsText(about, members)}
+${errorsText(about)}
 
 ${about.provenance.map((line) => `- ${line}`).join("\n")}
 """
@@ -67,7 +65,7 @@ OUT_OF_RANGE = 1  # a condition outside of its range
 CLIPPED = 2  # an abundance that was clipped
 NOT_FINITE = 4  # an input that is NaN or infinite: what comes out of that cell means nothing
 NOT_CONSERVED = 8  # no positive abundances have the totals: the cell is as it was decoded
-${trustConstants(about, members)}
+${trustConstants(about)}
 
 # Cells that are computed at once.
 BLOCK = 1024
@@ -217,7 +215,7 @@ ${publicTrust}
 ${runtime}
 
 
-${members > 1 ? ensembleRuntime : oneRuntime}
+${decoded(members)}
 
 
 ${trusted}
@@ -253,8 +251,16 @@ if __name__ == "__main__":
 `;
 }
 
+/** States, and of an ensemble their spread. */
+function decoded(members: number): string {
+  if (members === 1) return `def _decoded(latents):\n    return _blocks(_decode, latents), 0.0`;
+  return `def _decoded(latents):
+    both = _blocks(lambda z: _joined(_decode(z)), latents)
+    return _np.ascontiguousarray(both[:, :-1]), both[:, -1]`;
+}
+
 /** Of the module's text. */
-function errorsText({ trust, carry, conserved }: Description, members: number): string {
+function errorsText({ trust, members, carry, conserved }: Description): string {
   const ensemble =
     members > 1
       ? `These are ${members} emulators (MEMBERS) side by side: latents hold those of all, one after the other, and states are the mean of their logarithms.

@@ -1,15 +1,15 @@
-import { excessWeights, mostError, trustSignals } from "../../models/trust.ts";
+import { excessWeights, mostError } from "../../models/trust.ts";
 import type { Description } from "../c/description.ts";
-import { trustBit } from "../c/trust.ts";
+import { signalsOf } from "../c/trust.ts";
 import type { PythonTables } from "./numpy-emit.ts";
 
 /** Numbers of a trajectory: largest distance, start, largest correction (dex), steps, 1 once conditions were outside, largest spread (dex). */
 const trustSize = 6;
 
 /** Bits of flags, and what expected errors are made of. */
-export function trustConstants({ trust }: Description, members: number): string {
-  const signals = trustSignals.filter(({ name }) => name !== "time_step" && (name !== "spread" || members > 1));
-  const bits = signals.map(({ name, bit, tells }) => `TRUST_${name.toUpperCase()} = ${bit * trustBit}  # ${tells}`);
+export function trustConstants(about: Description): string {
+  const { trust } = about;
+  const bits = signalsOf(about).map(({ name, bit, tells }) => `TRUST_${name.toUpperCase()} = ${bit}  # ${tells}`);
   const facts = trust && {
     ...{ intercept: trust.intercept, slope: trust.slope, ignorance: trust.ignorance, steps: trust.steps },
     ...{ distance: trust.reference.distance, start: trust.reference.start },
@@ -61,11 +61,7 @@ def trust_correct(correction, trust, spread=None, return_flags=False):
     return (trust, error, flags) if return_flags else (trust, error)`;
 
 /** What they and \`emulate\` call: the formula of docs/trust.md. */
-export function trustRuntime(
-  { conserved, totalsOfStarts }: Description,
-  members: number,
-  tables: PythonTables,
-): string {
+export function trustRuntime({ conserved, members, totalsOfStarts }: Description, tables: PythonTables): string {
   const elements = conserved.names.filter((name) => name !== "charge").length;
   const starts = elements > 0 && totalsOfStarts.length > 0;
   const nearest = starts
