@@ -1,18 +1,15 @@
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { evaluateSurrogate } from "../../src/analysis/evaluate.ts";
 import { openEvaluationShards, writeEvaluationShard } from "../../src/analysis/evaluation-shards.ts";
-import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { openEvaluation } from "../../src/commands/evaluation-job.ts";
 import { main } from "../../src/commands/main.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { testFolder } from "../helpers/folder.ts";
-import { writeRawRows } from "../helpers/raw-frame.ts";
+import { madeRows, writeRawRows } from "../helpers/raw-frame.ts";
 import { Buffered } from "./buffers.ts";
 
-const species = readSpeciesList(fileURLToPath(new URL("../../utils/species.txt", import.meta.url)));
 const cwd = testFolder();
 
 async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -54,20 +51,10 @@ async function evaluated(count: number | null, ...args: string[]): Promise<strin
 
 /** Forty tracers of 9 to 12 rows of smooth made-up chemistry; two epochs of tiny models. */
 beforeAll(async () => {
-  const rows = Array.from({ length: 40 }, (_, tracer) =>
-    Array.from({ length: 9 + (tracer % 3) }, (_, step) => ({
-      Tracer: 3 * tracer + 7,
-      Time: 100 * (step + 1),
-      Density: 1e5 * (1 + tracer + step),
-      gasTemp: 20 + tracer + step,
-      Av: 1 + step,
-      radfield: 1 + tracer / 10,
-      ...Object.fromEntries(
-        species.map((name, s) => [name, 10 ** (-4 - (s % 12) - 0.3 * Math.sin(tracer + step / 6 + s))]),
-      ),
-    })),
-  ).flat();
-  await writeRawRows(join(cwd, "raw.h5"), rows);
+  await writeRawRows(
+    join(cwd, "raw.h5"),
+    madeRows(40, (tracer) => 9 + (tracer % 3)),
+  );
   const common = ["dataset.dataset_path=clean.h5", "model.batch_size=16", "model.max_epochs=2"];
   for (const words of [
     ["preprocess", "input_path=raw.h5", "output_path=clean.h5", "dataset.start=configured", "train_split=0.5"],

@@ -8,7 +8,7 @@ import { main } from "../../src/commands/main.ts";
 import { openFrame } from "../../src/data/frame.ts";
 import { Inference } from "../../src/inference/inference.ts";
 import { testFolder } from "../helpers/folder.ts";
-import { writeRawRows } from "../helpers/raw-frame.ts";
+import { madeRows, writeRawRows } from "../helpers/raw-frame.ts";
 import { Buffered } from "./buffers.ts";
 
 const species = readSpeciesList(fileURLToPath(new URL("../../utils/species.txt", import.meta.url)));
@@ -27,20 +27,10 @@ const evaluate = (run: string, ...args: string[]) =>
 
 /** Eight tracers of 9 to 12 rows of smooth made-up chemistry; two epochs of tiny models. */
 beforeAll(async () => {
-  const rows = Array.from({ length: 8 }, (_, tracer) =>
-    Array.from({ length: 9 + (tracer % 2) * 3 }, (_, step) => ({
-      Tracer: 3 * tracer + 7,
-      Time: 100 * (step + 1),
-      Density: 1e5 * (1 + tracer + step),
-      gasTemp: 20 + tracer + step,
-      Av: 1 + step,
-      radfield: 1 + tracer / 10,
-      ...Object.fromEntries(
-        species.map((name, s) => [name, 10 ** (-4 - (s % 12) - 0.3 * Math.sin(tracer + step / 6 + s))]),
-      ),
-    })),
-  ).flat();
-  await writeRawRows(join(cwd, "raw.h5"), rows);
+  await writeRawRows(
+    join(cwd, "raw.h5"),
+    madeRows(8, (tracer) => 9 + (tracer % 2) * 3),
+  );
   const common = ["dataset.dataset_path=clean.h5", "model.batch_size=16", "model.max_epochs=2"];
   const small = ["model.hidden_dims=[8,4]", "model.latent_dim=3"];
   for (const words of [

@@ -13,7 +13,7 @@ import { Inference } from "../../src/inference/inference.ts";
 import { readAutoencoder, readEmulator } from "../../src/models/weights-file.ts";
 import { sharedFile } from "../helpers/fixtures.ts";
 import { testFolder } from "../helpers/folder.ts";
-import { type RawRow, writeRawRows } from "../helpers/raw-frame.ts";
+import { madeRows, type RawRow, writeRawRows } from "../helpers/raw-frame.ts";
 import { expectClose } from "../helpers/tensors.ts";
 import { Buffered, temporaryFolder } from "./buffers.ts";
 
@@ -74,21 +74,8 @@ async function refusals(cases: readonly (readonly string[])[], cwd: string): Pro
   return told.join("");
 }
 
-/** Tracers of smooth made-up chemistry, 100 years from row to row. */
 function rawRows(count = tracers): RawRow[] {
-  return Array.from({ length: count * rowsEach }, (_, i) => {
-    const [tracer, step] = [Math.floor(i / rowsEach), i % rowsEach];
-    const abundances = species.map((name, s) => [name, 10 ** (-4 - (s % 12) - 0.3 * Math.sin(tracer + step / 6 + s))]);
-    return {
-      Tracer: 3 * tracer + 7,
-      Time: 100 * (step + 1),
-      Density: 1e5 * (1 + tracer + step),
-      gasTemp: 20 + tracer + step,
-      Av: 1 + step,
-      radfield: 1 + tracer / 10,
-      ...Object.fromEntries(abundances),
-    };
-  });
+  return madeRows(count, () => rowsEach);
 }
 
 /** The folder of the whole path, which every test reads and none changes. */

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { FrameWriter } from "../../src/data/frame.ts";
 import { createHdf5 } from "../../src/data/hdf5.ts";
 
@@ -16,4 +18,22 @@ export async function writeRawRows(path: string, rows: readonly RawRow[]): Promi
   writer.append(floats, integers, rows.length);
   writer.finish();
   file.close();
+}
+
+/** Tracers of smooth made-up chemistry of the usual species, 100 years from row to row. @param rowsOf  of each tracer */
+export function madeRows(tracers: number, rowsOf: (tracer: number) => number): RawRow[] {
+  const species = readSpeciesList(fileURLToPath(new URL("../../utils/species.txt", import.meta.url)));
+  return Array.from({ length: tracers }, (_, tracer) =>
+    Array.from({ length: rowsOf(tracer) }, (_, step) => ({
+      Tracer: 3 * tracer + 7,
+      Time: 100 * (step + 1),
+      Density: 1e5 * (1 + tracer + step),
+      gasTemp: 20 + tracer + step,
+      Av: 1 + step,
+      radfield: 1 + tracer / 10,
+      ...Object.fromEntries(
+        species.map((name, s) => [name, 10 ** (-4 - (s % 12) - 0.3 * Math.sin(tracer + step / 6 + s))]),
+      ),
+    })),
+  ).flat();
 }
