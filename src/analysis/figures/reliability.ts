@@ -1,13 +1,12 @@
 import type { Reliability } from "../reliability.ts";
-import { type Figure, figureSpec, fontSize, ink, logarithmic, palette, shownDex } from "./figure.ts";
+import { type Figure, figureSpec, logarithmic, palette, shownDex } from "./figure.ts";
 
 /** What error was expected of states, and what came true, by bins of the expected one. */
 export function reliabilityFigure({ bins, level, threshold_dex }: Reliability): Figure {
-  const values = bins.map(({ mean_expected_dex, mean_error_dex, states, coverage }) => ({
+  const values = bins.map(({ mean_expected_dex, mean_error_dex, states }) => ({
     expected: shownDex(mean_expected_dex),
     error: shownDex(mean_error_dex),
     states,
-    coverage,
   }));
   const all = values.flatMap(({ expected, error }) => [expected, error]);
   const ends = [Math.min(...all), Math.max(...all)].map((value) => ({ expected: value, error: value }));
@@ -19,8 +18,8 @@ export function reliabilityFigure({ bins, level, threshold_dex }: Reliability): 
     name: "reliability",
     title: "Expected and true errors",
     caption:
-      "Mean error of the states, in dex, by what the surrogate expects of them; the area tells how many states, the number the part that is off " +
-      `by no more than expected (${(100 * level).toFixed(0)} % were to be). Below the dashed line errors are smaller than expected. What counts ` +
+      "Mean error of the states, in dex, by what the surrogate expects of them; the area tells how many states. " +
+      `Below the dashed line errors are smaller than expected, as ${(100 * level).toFixed(0)} % of all states are to be. What counts ` +
       `as a large error is ${threshold_dex} dex. What is below 0.001 dex is drawn there.`,
     spec: figureSpec({
       layer: [
@@ -36,11 +35,6 @@ export function reliabilityFigure({ bins, level, threshold_dex }: Reliability): 
             ...axes,
             size: { field: "states", type: "quantitative", scale: { range: [30, 500] }, legend: null },
           },
-        },
-        {
-          data: { values },
-          mark: { type: "text", dx: 6, dy: 20, align: "left", fontSize, color: ink.text },
-          encoding: { ...axes, text: { field: "coverage", type: "quantitative", format: ".0%" } },
         },
       ],
     }),
