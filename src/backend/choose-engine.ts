@@ -4,7 +4,8 @@ import { CompiledEngine } from "./compiled-engine.ts";
 import type { ComputeChoice, ComputeRequest } from "./compute.ts";
 import { EagerEngine } from "./eager-engine.ts";
 import type { BlockSizes, Engine } from "./engine.ts";
-import { installedKernels } from "./kernels/install.ts";
+import { ownSurroundings } from "./kernels/compile.ts";
+import { currentAddon, installedKernels } from "./kernels/install.ts";
 import { KernelEngine } from "./kernels/kernel-engine.ts";
 import { cacheFolder } from "./native/paths.ts";
 import { hasNvidiaDevice, installedNative, startNative, type Unavailable } from "./native/start.ts";
@@ -119,7 +120,8 @@ async function kernels(
   if ("why" in base) return base;
   const { threads } = wanted;
   try {
-    const engine = new KernelEngine(base.engine, installed, { threads, note });
+    const addon = await currentAddon({ ...installed, ...ownSurroundings() });
+    const engine = new KernelEngine(base.engine, { ...installed, addon }, { threads, note });
     const because = `${reason} (${installed.compiler.version}); ${wanted.reason}`;
     return { engine, choice: { device: "cpu", engine: "native-c", threads, reason: because } };
   } catch (error) {

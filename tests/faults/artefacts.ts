@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readEmulator } from "../../src/models/weights-file.ts";
 import { readCheckpoint } from "../../src/training/checkpoint.ts";
 import { hdf5Content } from "./hdf5-content.ts";
 import type { Job } from "./jobs.ts";
@@ -30,15 +31,26 @@ export function leftovers(folder: string): string[] {
 /**
  * What is not whole after a run was cut off: an artefact must be absent or as it will be at the end, unless it grows with the epochs;
  * a checkpoint must be readable, and what is JSON must parse.
+ * @param isCalibrated  false where the run said that it could not calibrate what it had trained: then its weights must be readable
  */
-export async function notWhole(job: Job, folder: string, wanted: ReadonlyMap<string, string>): Promise<string[]> {
-  const growing = /^(run\/|weights\/.*\.json$)/;
+export async function notWhole(
+  job: Job,
+  folder: string,
+  wanted: ReadonlyMap<string, string>,
+  isCalibrated = true,
+): Promise<string[]> {
+  const growing = isCalibrated ? /^(run\/|weights\/.*\.json$)/ : /^(run|weights)\//;
   const finals = [...(await artefactsOf(job, folder))].filter(([name]) => !growing.test(name));
   const problems = differences(new Map(finals), new Map(finals.map(([name]) => [name, wanted.get(name)!])));
-  for (const name of ["run/checkpoints/last.safetensors", "run/checkpoints/best.safetensors"]) {
-    // The finished best holds the weights alone.
+  // The finished best holds the weights alone.
+  const readBest = isCalibrated ? readCheckpoint : readEmulator;
+  for (const [file, read] of [
+    ["last", readCheckpoint],
+    ["best", readBest],
+  ] as const) {
+    const name = `run/checkpoints/${file}.safetensors`;
     if (existsSync(join(folder, name)) && (await hashOf(folder, name)) !== wanted.get(name))
-      problems.push(...failure(name, () => readCheckpoint(join(folder, name))));
+      problems.push(...failure(name, () => read(join(folder, name))));
   }
   const texts = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json"));
   for (const name of texts) problems.push(...failure(name, () => JSON.parse(readFileSync(join(folder, name), "utf8"))));

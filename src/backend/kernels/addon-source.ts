@@ -1,5 +1,6 @@
 /**
- * The addon: loads compiled kernels and runs them on arrays of JavaScript, with threads of its own. It declares what it takes of Node-API
+ * The addon: loads compiled kernels and runs them on arrays of JavaScript, with threads of its own,
+ * which wait for the next call: a new thread may wait for milliseconds until a processor takes it. It declares what it takes of Node-API
  * itself (version 8, whose binary interface is stable), so that nothing has to be fetched to build it.
  */
 export const addonSource = `#define _GNU_SOURCE
@@ -41,6 +42,7 @@ int napi_create_string_utf8(napi_env, const char *, size_t, napi_value *);
 int napi_create_async_work(napi_env, napi_value, napi_value, void (*)(napi_env, void *), void (*)(napi_env, int, void *), void *, napi_async_work *);
 int napi_queue_async_work(napi_env, napi_async_work);
 int napi_delete_async_work(napi_env, napi_async_work);
+int napi_add_env_cleanup_hook(napi_env, void (*)(void *), void *);
 
 #define MOST_ARRAYS 16
 #define MOST_THREADS 256
@@ -57,12 +59,14 @@ typedef struct {
   int uses;
 } kernel_t;
 
-typedef struct {
+/* helpers: threads that it could use now, and that work on it. */
+typedef struct call_t {
   kernel_t *kernel;
   const float *in[MOST_ARRAYS];
   float *out[MOST_ARRAYS];
   size_t rows, steps, chunk, next;
-  uint32_t threads;
+  uint32_t threads, helpers_wanted, helpers_at_work;
+  struct call_t *following;
   napi_ref arrays;
   napi_deferred deferred;
   napi_async_work work;
@@ -94,37 +98,101 @@ static void prefer_huge_pages(float *data, size_t bytes)
 #endif
 }
 
-static void *work_on(void *data)
+static void work_on(call_t *call)
 {
-  call_t *call = data;
   for (;;) {
     const size_t row = __sync_fetch_and_add(&call->next, call->chunk);
-    if (row >= call->rows) return NULL;
+    if (row >= call->rows) return;
     const size_t end = (call->rows - row < call->chunk) ? call->rows : row + call->chunk;
     call->kernel->run(call->kernel->weights, row, end, call->steps, call->in, call->out);
   }
 }
 
-/* By as many threads as there are parts. A thread that cannot be had leaves its work to the others. */
+/* Calls that want helpers, the helpers, and JavaScript's environments (its threads), which share them. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t some_call = PTHREAD_COND_INITIALIZER, some_end = PTHREAD_COND_INITIALIZER;
+static call_t *calls;
+static pthread_t helpers[MOST_THREADS];
+static uint32_t helper_count, environments, generation;
+
+static void *help(void *own)
+{
+  pthread_mutex_lock(&lock);
+  while (generation == (uintptr_t)own) {
+    call_t *call = calls;
+    while (call != NULL && call->helpers_wanted == 0) call = call->following;
+    if (call == NULL) {
+      pthread_cond_wait(&some_call, &lock);
+      continue;
+    }
+    call->helpers_wanted--;
+    call->helpers_at_work++;
+    pthread_mutex_unlock(&lock);
+    work_on(call);
+    pthread_mutex_lock(&lock);
+    if (--call->helpers_at_work == 0) pthread_cond_broadcast(&some_end);
+  }
+  pthread_mutex_unlock(&lock);
+  return NULL;
+}
+
+/* There are at least so many helpers afterwards, unless the system has no more threads. */
+static void call_helpers(uint32_t wanted)
+{
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK);
+  while (environments > 0 && helper_count < wanted) {
+    if (pthread_create(&helpers[helper_count], &attributes, help, (void *)(uintptr_t)generation) != 0) break;
+    helper_count++;
+  }
+  pthread_attr_destroy(&attributes);
+}
+
+/* By as many threads as there are parts. What no helper comes for, this thread does. */
 static void compute(call_t *call)
 {
-  pthread_t threads[MOST_THREADS];
-  pthread_attr_t attributes;
-  uint32_t count = 0;
   const size_t least = call->kernel->least, most = call->kernel->most;
   const size_t share = (call->rows + call->threads - 1) / call->threads;
   const size_t rounded = (share + least - 1) / least * least;
   call->chunk = (call->threads == 1) ? call->rows : (rounded < most ? rounded : most);
   call->next = 0;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK);
-  while (count + 1 < call->threads && (count + 1) * call->chunk < call->rows) {
-    if (pthread_create(&threads[count], &attributes, work_on, call) != 0) break;
-    count++;
+  if (call->threads == 1 || call->chunk >= call->rows) {
+    work_on(call);
+    return;
   }
-  pthread_attr_destroy(&attributes);
+  const size_t parts = (call->rows + call->chunk - 1) / call->chunk;
+  pthread_mutex_lock(&lock);
+  call->helpers_wanted = (uint32_t)(parts < call->threads ? parts : call->threads) - 1;
+  call_helpers(call->helpers_wanted);
+  call->following = calls;
+  calls = call;
+  pthread_cond_broadcast(&some_call);
+  pthread_mutex_unlock(&lock);
   work_on(call);
-  while (count > 0) pthread_join(threads[--count], NULL);
+  pthread_mutex_lock(&lock);
+  call_t **place = &calls;
+  while (*place != call) place = &(*place)->following;
+  *place = call->following;
+  while (call->helpers_at_work > 0) pthread_cond_wait(&some_end, &lock);
+  pthread_mutex_unlock(&lock);
+}
+
+/* The last environment takes the helpers with it: this code may go from memory then. */
+static void leave(void *unused)
+{
+  pthread_t last[MOST_THREADS];
+  uint32_t count = 0;
+  (void)unused;
+  pthread_mutex_lock(&lock);
+  if (--environments == 0) {
+    for (; count < helper_count; count++) last[count] = helpers[count];
+    helper_count = 0;
+    generation++;
+    pthread_cond_broadcast(&some_call);
+  }
+  pthread_mutex_unlock(&lock);
+  while (count > 0) pthread_join(last[--count], NULL);
 }
 
 static void execute(napi_env env, void *data)
@@ -244,6 +312,10 @@ __attribute__((visibility("default"))) int32_t node_api_module_get_api_version_v
 __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports)
 {
   napi_value function;
+  pthread_mutex_lock(&lock);
+  environments++;
+  pthread_mutex_unlock(&lock);
+  napi_add_env_cleanup_hook(env, leave, env);
   napi_create_function(env, "load", (size_t)-1, load, NULL, &function);
   napi_set_named_property(env, exports, "load", function);
   napi_create_function(env, "run", (size_t)-1, run, NULL, &function);

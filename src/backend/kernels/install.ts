@@ -9,7 +9,7 @@ import { otherCommand } from "../native/paths.ts";
 import { runTool, type ToolSurroundings } from "../native/run-tool.ts";
 import type { Unavailable } from "../native/start.ts";
 import { addonSource } from "./addon-source.ts";
-import { type Compiler, compiled, findCompiler, processor } from "./compile.ts";
+import { type Compilation, type Compiler, compiled, findCompiler, processor } from "./compile.ts";
 
 /** An installation that was checked: the addon, and what compiles kernels for it. */
 export interface InstalledKernels {
@@ -55,12 +55,11 @@ export async function installKernels(
     const before = installedKernels(cache);
     const isSame = ({ command, version }: Compiler): boolean =>
       command === compiler.command && version === compiler.version;
-    if (!("why" in before) && isSame(before.compiler)) {
-      return { kind: "kernels", ...before, seconds: 0 };
-    }
-    say(`compiling the addon with ${compiler.version}`);
     const compile = { ...surroundings, folder, compiler };
-    const addon = await compiled({ ...compile, kind: "addon", text: addonSource });
+    if (!("why" in before) && isSame(before.compiler) && before.addon === (await currentAddon(compile)))
+      return { kind: "kernels", ...before, seconds: 0 };
+    say(`compiling the addon with ${compiler.version}`);
+    const addon = await currentAddon(compile);
     const kernel = await compiled({ ...compile, kind: "kernel", text: checkKernel });
     await check(addon, kernel, surroundings);
     // The last thing: what has this marker is whole.
@@ -69,6 +68,11 @@ export async function installKernels(
     const seconds = Math.round((performance.now() - start) / 100) / 10;
     return { kind: "kernels", folder, addon, compiler, seconds };
   });
+}
+
+/** The addon of this version of the program, compiled where an earlier one installed another. @throws ConfigError */
+export function currentAddon(where: Omit<Compilation, "kind" | "text">): Promise<string> {
+  return compiled({ ...where, kind: "addon", text: addonSource });
 }
 
 /** What is installed below that cache folder, as far as its files tell. */

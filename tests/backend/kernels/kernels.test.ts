@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -158,13 +159,12 @@ describe.skipIf(!hasCompiler)("compiled kernels (skipped without cc)", () => {
 
   it("fall back to the compiled engine, with one line, where the compiler fails", async () => {
     const own = newCache();
-    await installKernels(own, tools());
-    const marker = join(kernelsFolder(own), "installed.json");
-    const compiler = {
-      command: fakeCompiler("breaking", "echo 'fatal error: no' >&2; exit 1"),
-      version: "breaking 1.0",
-    };
-    writeFileSync(marker, JSON.stringify({ ...JSON.parse(readFileSync(marker, "utf8")), compiler }));
+    const CC = join(folder, "breaking");
+    writeFileSync(CC, '#!/bin/sh\n[ -e "$0.now" ] && echo "fatal error: no" >&2 && exit 1\nexec cc "$@"\n', {
+      mode: 0o755,
+    });
+    await installKernels(own, tools({ CC }));
+    writeFileSync(`${CC}.now`, "");
     process.env.ASTROCHEM_CACHE = own;
     const said: string[] = [];
     const { engine } = await chooseEngine({ engine: "native-c" }, (message) => said.push(message));
@@ -239,6 +239,56 @@ describe.skipIf(!hasCompiler)("compiled kernels (skipped without cc)", () => {
     expect(said).toEqual([
       expect.stringMatching(/^warning: encode runs without a compiled kernel: cannot write .*\.c: /),
     ]);
+  });
+
+  it("run in several threads of JavaScript, and again once all those have ended", async () => {
+    const own = newCache();
+    const { addon } = await installKernels(own, tools());
+    const kernel = join(kernelsFolder(own), made(own).find((name) => name.startsWith("kernel"))!);
+    // Each runs calls that wait and calls that do not, with more threads than there are; the main thread never loads the addon.
+    const program = `const { Worker } = require("node:worker_threads");
+const [addon, path] = process.argv.slice(1);
+const inWorker = async () => {
+  const { load, run } = require(addon);
+  const kernel = load(path, Float32Array.of(2, 1));
+  const x = Float32Array.from({ length: 99 }, (_, k) => k);
+  const calls = Array.from({ length: 40 }, async (_, k) => {
+    const y = new Float32Array(99);
+    await run(kernel, [x, y], 1, 99, 10, 5, k % 2 === 0);
+    return y.every((value, j) => value === 2 * j + 11);
+  });
+  if (!(await Promise.all(calls)).every(Boolean)) throw new Error("wrong");
+};
+const text = "const [addon, path] = process.argv.slice(2); (" + inWorker.toString() + ")()";
+const life = () => new Promise((done, fail) =>
+  new Worker(text, { eval: true, argv: [addon, path] }).once("error", fail).once("exit", done));
+(async () => {
+  for (let round = 0; round < 5; round++) await Promise.all([1, 2, 3].map(life));
+  console.log("done");
+})();`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", program, addon, kernel], {
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    expect({ stdout, stderr }).toEqual({ stdout: "done\n", stderr: "" });
+  });
+
+  it("get the addon of this version where an earlier one installed its own", async () => {
+    const own = newCache();
+    const { addon } = await installKernels(own, tools());
+    const marker = join(kernelsFolder(own), "installed.json");
+    const old = `addon-${"0".repeat(32)}.node`;
+    writeFileSync(join(kernelsFolder(own), old), "of another version");
+    rmSync(addon);
+    writeFileSync(marker, JSON.stringify({ ...JSON.parse(readFileSync(marker, "utf8")), addon: old }));
+    process.env.ASTROCHEM_CACHE = own;
+    const { choice } = await chooseEngine({ engine: "native-c" });
+    process.env.ASTROCHEM_CACHE = cache;
+    expect(choice.engine).toBe("native-c");
+    expect(existsSync(addon)).toBe(true);
+    expect(installedKernels(own)).not.toMatchObject({ addon });
+    await installKernels(own, tools());
+    expect(installedKernels(own)).toMatchObject({ addon });
   });
 
   it("are installed by two at once", async () => {
