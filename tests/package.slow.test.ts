@@ -35,7 +35,7 @@ describe("the published package", () => {
       /^configs\/[\w/]+\.(yaml|json)$/,
       /^utils\/(README\.md|species\.txt|initial_abundances\.npy|stoichiometric_matrix\.npy)$/,
       /^docs\/([\w-]+\.md|(figure|growth)\.svg)$/,
-      /^examples\/[\w-]+\.(mjs|md)$/,
+      /^examples\/([\w-]+\.(mjs|md)|(c|fortran|python)\/column\.(c|f90|py))$/,
       /^(data\/(README\.md|sample_collapse\.h5)|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE)$/,
     ];
     expect(paths.filter((path) => !kinds.some((kind) => kind.test(path)))).toEqual([]);

@@ -66,6 +66,8 @@ export interface ProgramOptions {
    */
   readonly batch?: Readonly<Record<string, number>>;
   readonly series?: Series | undefined;
+  /** Of a frozen step with a batch that is no series: how an engine that writes C does it. */
+  readonly inC?: StepInC | undefined;
   /**
    * Which dimension of each of the step's inputs is the batch, where the step can be given a part of it (`BatchPart`): its state and its outputs
    * are then of the whole batch. Inputs that are not named belong to the whole.
@@ -83,6 +85,23 @@ export interface Series {
   readonly output: string;
   /** Steps of a stretch at most, a power of two; absent: the engine's own. */
   readonly longest?: number | undefined;
+}
+
+/** A step whose end is written in C, which need not end after as many operations for every row. */
+export interface StepInC {
+  /** What comes before, with the same state. It does not take the input `taken`. */
+  readonly step: StepFunction;
+  /** An input, [rows, width]; the output of `step` that is changed in place; outputs that are made beside it, [rows]. */
+  readonly taken: string;
+  readonly changed: string;
+  readonly made: readonly string[];
+  /**
+   * C that defines `sg_finish(size_t stride, const float *taken, float *changed, float *made, …)` for SG_LANES rows at once: entry k of row l lies at
+   * [k stride + l], of what is made at [l].
+   */
+  readonly text: string;
+  /** Multiplications a row, about. */
+  readonly work: number;
 }
 
 /** A step bound to its engine. */

@@ -89,6 +89,7 @@ function request(entry: CommandEntry, command: Command, parsed: Parsed, rest: re
   const args = Object.fromEntries(Object.entries(parsed).filter(([key]) => known.has(key)));
   const mistaken = takeOverrides(args, command);
   checkRequired(entry, args);
+  checkEmpty(command, args);
   // Words after `--` are in `rest`; any others there are too many.
   if (rest.length > 0 && command.config === undefined) {
     throw new ConfigError(`unexpected argument \`${rest[0]}\``, { fix: `astrochem ${usageOf(entry)}` });
@@ -109,6 +110,17 @@ function checkRequired(entry: CommandEntry, args: Readonly<Record<string, unknow
   const required = [...entry.usage.matchAll(/<(\w+)(?:\.\.)?>/g)].map(([, name]) => args[name!]);
   const missing = required.filter((value) => [value].flat().every((word) => word === undefined || word === "")).length;
   if (missing > 0) throw missingArguments(missing, entry);
+}
+
+/** An empty word would pass for none at all, and so for the default: a shell variable that is not set. @throws ConfigError */
+function checkEmpty(command: Command, args: Readonly<Record<string, unknown>>): void {
+  const options = Object.entries(ownOptions(command)).filter(([, { optionalValue }]) => !optionalValue);
+  const names = [...Object.keys(command.positionals), ...options.map(([name]) => name)];
+  const empty = names.find((name) => [args[name]].flat().includes(""));
+  if (empty === undefined) return;
+  throw new ConfigError(`\`${empty in command.positionals ? "" : "--"}${empty}\` is empty`, {
+    fix: "give it a value, or leave it out: is a shell variable not set?",
+  });
 }
 
 /**

@@ -48,7 +48,7 @@ function portOf(value: unknown): number {
 
 /** What is watched, now and later: without a folder, what is newest then. @throws ConfigError for a folder that is not there */
 function placesOf({ args, cwd }: CommandContext): { folders: () => readonly string[]; base: string; shown: string } {
-  if (typeof args.folder === "string" && args.folder !== "") {
+  if (typeof args.folder === "string") {
     const folder = resolve(cwd, args.folder);
     if (!existsSync(folder)) {
       throw new ConfigError(`there is no folder ${folder}`, {

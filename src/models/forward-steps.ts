@@ -1,8 +1,10 @@
-import type { Series, StepFunction } from "../backend/engine.ts";
+import type { Series, StepFunction, StepInC } from "../backend/engine.ts";
 import { type TensorMap, tf } from "../backend/tf.ts";
+import type { ConservedGroups } from "../chemistry/conserved-groups.ts";
 import type { Scale } from "../chemistry/scaling.ts";
 import { bounded, boundsAmong, boundsOf } from "./bounds.ts";
 import type { Compressor } from "./compressor.ts";
+import { conservingC } from "./conserve-c.ts";
 import { conservationAmong, conservedBy } from "./conserved.ts";
 import type { Evolver } from "./evolver.ts";
 import { runningNormalizer } from "./normalization.ts";
@@ -17,6 +19,7 @@ export interface FrozenStep {
   readonly series?: Series;
   /** Its state is what `prepare` gives. */
   readonly step: StepFunction;
+  readonly inC?: StepInC;
 }
 
 /** Encoding: state `parameters`, `statistics`; input `features` [rows, species] scaled; output `latents` [rows, latent], raw. */
@@ -97,7 +100,11 @@ export function decodeLinearStep(compressor: Compressor, ensemble: DecodedEnsemb
  * Decoding to linear abundances with given totals: state as for `decodeStep` and that of `conservationArrays`; inputs `latents`, `totals`
  * [rows, totals]; outputs `abundances` [rows, species], `correction` and `residual` [rows]: see `conserved`. Of an ensemble the mean gets the totals.
  */
-export function decodeConservedStep(compressor: Compressor, ensemble: DecodedEnsemble): FrozenStep {
+export function decodeConservedStep(
+  compressor: Compressor,
+  ensemble: DecodedEnsemble,
+  conserved: ConservedGroups,
+): FrozenStep {
   const plain = decodeLinearStep(compressor, ensemble);
   const step: StepFunction = (arrays, inputs) => {
     const { abundances, ...spread } = plain.step(arrays, inputs).outputs;
@@ -108,6 +115,7 @@ export function decodeConservedStep(compressor: Compressor, ensemble: DecodedEns
     prepare: (state) => ({ ...plain.prepare(state), ...conservationAmong(state) }),
     batch: { latents: 0, totals: 0 },
     step,
+    inC: conservingC(conserved, plain.step),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type Targets,
 } from "../backend/engine.ts";
 import { Conservation } from "../chemistry/conservation.ts";
+import { conservedGroups } from "../chemistry/conserved-groups.ts";
 import { tableOfWeights } from "../chemistry/element-table.ts";
 import { AbundanceScaling } from "../chemistry/scaling.ts";
 import { abundanceBounds, boundsArrays, latentBounds } from "./bounds.ts";
@@ -142,12 +143,13 @@ export class ConservingDecoder {
     const arrays = { ...decoderArrays(weights), ...conservationArrays(this.conservation) };
     this.#frozen = new Frozen(engine, arrays);
     const ensemble = { members, scale: new AbundanceScaling(weights.abundances_clipping) };
-    this.#decode = this.#frozen.bind("decode and conserve", decodeConservedStep(compressorOf(weights), ensemble));
+    const step = decodeConservedStep(compressorOf(weights), ensemble, conservedGroups(this.conservation));
+    this.#decode = this.#frozen.bind("decode and conserve", step);
     this.#plain = this.#frozen.bind("decode to abundances", decodeLinearStep(compressorOf(weights), ensemble));
   }
 
   /**
-   * By the engine for nearly all rows, on the host in float64 for those whose correction is large.
+   * By the engine for nearly all rows, on the host in float64 for those that it does not end in.
    * @param latents  raw, [rows, members · latent]
    * @param totals   [rows, totals], in float64: rounded ones may be those of no state
    * @param into     as for `Decoder.decode`

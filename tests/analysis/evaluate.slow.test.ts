@@ -25,7 +25,8 @@ function astrochem(...words: readonly string[]): number {
 }
 
 function evaluate(data: string, run: string, ...words: string[]): { metrics: Metrics; megabytes: number } {
-  const megabytes = astrochem("evaluate", `dataset.dataset_path=${data}`, `run_dir=${run}`, ...words);
+  const where = ["dataset=sample", `dataset.dataset_path=${data}`, `run_dir=${run}`];
+  const megabytes = astrochem("evaluate", ...where, ...words);
   return { metrics: readMetrics(join(folder, run)), megabytes };
 }
 

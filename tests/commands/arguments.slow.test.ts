@@ -16,7 +16,7 @@ const words: Record<string, readonly string[]> = {
   "1,000 overrides": Array.from({ length: 1000 }, (_, i) => `model.k${i}=${i}`),
 };
 /** Those that would work with no word at all, or with none that they know. */
-const harmless = new Set(["backend none", "demo none", "inspect none"]);
+const harmless = new Set(["backend none", "demo none", "inspect none", "watch none"]);
 const cases = commands.flatMap(({ name }) => [
   ...(harmless.has(`${name} none`) ? [] : [[name, "no word", []] as const]),
   ...Object.entries(words).map(([what, list]) => [name, what, list] as const),

@@ -52,10 +52,17 @@ export class KernelEngine implements Engine {
 
   program(name: string, step: StepFunction, options: ProgramOptions = {}): Program {
     const base = this.#base.program(name, step, options);
-    const { frozen, prepare, batch, series } = options;
+    const { frozen, prepare, batch, series, inC } = options;
     if (!frozen || !batch) return base;
-    const whole: StepFunction = prepare ? (state, inputs) => step(prepare(state), inputs) : step;
-    return new KernelProgram({ name, step: whole, batch, series }, base, this.#addon, this.#installed, this.#options);
+    const recorded = inC?.step ?? step;
+    const whole: StepFunction = prepare ? (state, inputs) => recorded(prepare(state), inputs) : recorded;
+    return new KernelProgram(
+      { name, step: whole, batch, series, inC },
+      base,
+      this.#addon,
+      this.#installed,
+      this.#options,
+    );
   }
 }
 

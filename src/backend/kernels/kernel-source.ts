@@ -1,7 +1,7 @@
 import { cPrograms, Tables } from "../c/emit.ts";
 import { movers, type Width, widths } from "../c/prelude.ts";
 import { type CellProgram, cellProgram } from "../c/program.ts";
-import type { HostTensors, ProgramOptions, StepFunction } from "../engine.ts";
+import type { HostTensors, ProgramOptions, StepFunction, StepInC } from "../engine.ts";
 import { recordStep, type Shapes } from "../recorder.ts";
 
 /** A frozen step as C, for rows one by one; its weights come in when it runs, so that models of one shape share it. */
@@ -21,6 +21,8 @@ export interface KernelStep {
   readonly step: StepFunction;
   readonly batch: NonNullable<ProgramOptions["batch"]>;
   readonly series: ProgramOptions["series"];
+  /** What is done after the step. */
+  readonly inC: ProgramOptions["inC"];
 }
 
 /**
@@ -29,57 +31,67 @@ export interface KernelStep {
  * @throws UnknownKernelError, ConfigError for an operation that has no translation
  */
 export function kernelSource(
-  { name, step, batch, series }: KernelStep,
+  { name, step, batch, series, inC }: KernelStep,
   constants: HostTensors,
   inputs: Shapes,
 ): KernelSource {
   // One row, and of a series one step, time first.
   const shapes = Object.fromEntries(
-    Object.entries(inputs).map(([key, shape]) => [
-      key,
-      key === series?.input ? [1, 1, shape[2]!] : shape.with(batch[key]!, 1),
-    ]),
+    Object.entries(inputs)
+      .filter(([key]) => key !== inC?.taken)
+      .map(([key, shape]) => [key, key === series?.input ? [1, 1, shape[2]!] : shape.with(batch[key]!, 1)]),
   );
   const { graph, outputs } = recordStep(name, step, {}, shapes, { frozen: constants });
   const ports = Object.entries(shapes).map(([key, shape]) => ({ key: `input:${key}`, name: `in_${key}`, shape }));
   const ends = outputs.map((key) => ({ key: `output:${key}`, name: `out_${key}` }));
   const program = cellProgram(name, graph, {}, ports, ends);
   const tables = new Tables("sg_weights");
-  const parts = cPrograms({ run: program }, tables);
+  const parts = cPrograms({ run: program }, tables, inC?.text);
   const order = Object.keys(shapes);
+  const finish = inC && { ...inC, width: inputs[inC.taken]![1]! };
   const text = [
     "#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>",
     ...parts,
     movers,
-    ...widths.map((width) => rowsFunction(program, order, outputs, series, width)),
-    entry,
+    ...(inC ? [inC.text] : []),
+    ...widths
+      // Of one row as of several.
+      .filter(({ word }) => !inC || word !== "one")
+      .map((width) => rowsFunction(program, order, outputs, { series, finish }, width)),
+    entry(!inC),
   ];
   const made = new Map(graph.outputs.map((port) => [port.name, port.shape as readonly number[]]));
   const kept = series ? [series.output] : outputs;
   return {
     text: `${text.map((each) => each.trim()).join("\n\n")}\n`,
     weights: Float32Array.from(tables.values),
-    inputs: order,
-    outputs: kept.map((key) => {
-      const shape = made.get(`output:${key}`)!;
-      return { name: key, shape: series ? shape.slice(2) : shape.slice(1) };
-    }),
+    inputs: inC ? [...order, inC.taken] : order,
+    outputs: [
+      ...kept.map((key) => {
+        const shape = made.get(`output:${key}`)!;
+        return { name: key, shape: series ? shape.slice(2) : shape.slice(1) };
+      }),
+      ...(inC?.made ?? []).map((key) => ({ name: key, shape: [] })),
+    ],
     work: program.statements.reduce(
       (sum, each) =>
         "inner" in each && each.kind !== "reduce"
           ? sum + each.rows * each.inner * each.columns
           : sum + each.target.size,
-      0,
+      inC?.work ?? 0,
     ),
   };
 }
+
+/** The end of a step in C, with the width of what it takes. */
+type Finish = StepInC & { readonly width: number };
 
 /** The kernel for a block of rows: arrays are [row][width], those of a series [row][step][width]. */
 function rowsFunction(
   program: CellProgram,
   inputs: readonly string[],
   outputs: readonly string[],
-  series: ProgramOptions["series"],
+  { series, finish }: { series: ProgramOptions["series"]; finish: Finish | undefined },
   { word, cells }: Width,
 ): string {
   const isOne = word === "one";
@@ -98,12 +110,27 @@ function rowsFunction(
   const first = inputs.flatMap((_, k) =>
     k === driving ? [] : [`  ${load(sizes.in[k]!, `in[${k}] + row * ${sizes.in[k]}`, `x${k}`, `${sizes.in[k]}`)}`],
   );
+  const finishing = ({ changed, made, width }: Finish): string[] => {
+    const args = ["taken + b", `y${outputs.indexOf(changed)} + b`, ...made.map((_, k) => `made${k}`)];
+    const given = inputs.length;
+    return [
+      `  float taken[${width} * ${cells}];`,
+      `  ${load(width, `in[${given}] + row * ${width}`, "taken", `${width}`)}`,
+      `  for (size_t b = 0; b < cells; b += SG_LANES) {`,
+      `    float ${made.map((_, k) => `made${k}[SG_LANES]`).join(", ")};`,
+      `    sg_finish(${[cells, ...args].join(", ")});`,
+      "    for (size_t l = 0; l < SG_LANES && b + l < cells; l++) {",
+      ...made.map((_, k) => `      out[${outputs.length + k}][row + b + l] = made${k}[l];`),
+      "    }",
+      "  }",
+    ];
+  };
   const body = (): string[] => {
     if (!series) {
       const stores = outputs.map(
         (_, k) => `  ${store(sizes.out[k]!, `y${k}`, `out[${k}] + row * ${sizes.out[k]}`, `${sizes.out[k]}`)}`,
       );
-      return ["  (void)steps;", ...first, `  ${call}`, ...stores];
+      return ["  (void)steps;", ...first, `  ${call}`, ...(finish ? finishing(finish) : []), ...stores];
     }
     const [at, to] = [sizes.in[driving]!, outputs.indexOf(series.output)];
     const size = sizes.out[to]!;
@@ -127,8 +154,8 @@ function rowsFunction(
   ].join("\n");
 }
 
-/** What the addon calls, by any number of threads. */
-const entry = `/* How many rows are best given at once, and at least. */
+/** What the addon calls, by any number of threads. @param few  whether a few rows are computed one by one */
+const entry = (few: boolean): string => `/* How many rows are best given at once, and at least. */
 void sg_sizes(size_t *most, size_t *least)
 {
   *most = SG_BLOCK;
@@ -143,9 +170,13 @@ void sg_kernel(const float *weights, size_t row, size_t end, size_t steps, const
     sg_rows_block(weights, row, cells, steps, in, out);
     row += cells;
   }
-  if (end - row >= SG_FEW) {
+${
+  few
+    ? `  if (end - row >= SG_FEW) {
     sg_rows_narrow(weights, row, end - row, steps, in, out);
     return;
   }
-  for (; row < end; row++) sg_rows_one(weights, row, steps, in, out);
+  for (; row < end; row++) sg_rows_one(weights, row, steps, in, out);`
+    : "  if (row < end) sg_rows_narrow(weights, row, end - row, steps, in, out);"
+}
 }`;

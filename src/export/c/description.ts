@@ -1,10 +1,11 @@
+import { Conservation } from "../../chemistry/conservation.ts";
+import { type ConservedGroups, conservedGroups } from "../../chemistry/conserved-groups.ts";
 import { tableOfWeights } from "../../chemistry/element-table.ts";
 import { memberCount } from "../../models/members.ts";
 import type { Trust } from "../../models/trust.ts";
 import { autoencoderHash } from "../../models/weights-file.ts";
 import { packageVersion } from "../../version.ts";
 import type { Models } from "../onnx-parts.ts";
-import { type Conserved, conservedBy } from "./conserved.ts";
 
 /** A condition, with the range of the training rows, or of the configuration where that is not known. */
 export interface Condition {
@@ -26,7 +27,7 @@ export interface Description {
   /** Numbers that a trajectory remembers beside its latents. */
   readonly carry: number;
   readonly clipping: { readonly lower: number; readonly upper: number };
-  readonly conserved: Conserved;
+  readonly conserved: ConservedGroups;
   /** Null where it varies or is not known. */
   readonly stepYears: number | null;
   /** How far to believe it; null where the weights are not calibrated. */
@@ -52,7 +53,7 @@ export function describe(name: string, models: Models, carry: number): Descripti
     latents: memberCount(weights) * autoencoder.model.latent_dim,
     members: memberCount(weights),
     carry,
-    conserved: conservedBy(autoencoder),
+    conserved: conservedGroups(new Conservation(tableOfWeights(autoencoder))),
     clipping: autoencoder.abundances_clipping,
     trust: weights.trust ?? null,
     totalsOfStarts: totalsOfStarts(autoencoder, weights.trust),

@@ -1,8 +1,8 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { cPrograms, Tables, wrapped } from "../../backend/c/emit.ts";
 import { movers, widths } from "../../backend/c/prelude.ts";
+import { conserveFunctions, conserveTables, totalsFunction } from "../../models/conserve-c.ts";
 import type { Models } from "../onnx-parts.ts";
-import { conserveFunctions, conserveTables } from "./conserve.ts";
 import type { Description } from "./description.ts";
 import { publicFunctions } from "./functions.ts";
 import { queries } from "./header.ts";
@@ -21,14 +21,15 @@ export interface CSurrogate {
 export function cSurrogate(name: string, models: Models): CSurrogate {
   const { about, parts, carried } = surrogateParts(name, models);
   const programs = Object.fromEntries(parts.map(([word, part]) => [word, partProgram(part)]));
-  const conserving = about.conserved.names.length > 0 ? conserveFunctions(about) : "";
+  const { conserved, clipping } = about;
+  const conserving = conserved.names.length > 0 ? conserveFunctions(conserved) : "";
   const source = [
     `/* ${about.provenance.join("\n * ")} */`,
     `#include "${name}.h"\n\n#include <math.h>\n#include <string.h>`,
     ...cPrograms(programs, new Tables(), conserving),
     flagged(about),
     movers,
-    ...(conserving ? [conserveTables(about), conserving] : []),
+    ...(conserving ? [conserveTables(conserved), conserving, totalsFunction(conserved, clipping)] : []),
     trustFunctions(about),
     ...widths.map((width) => oneWidth(about, width, carried)),
     publicFunctions(about),

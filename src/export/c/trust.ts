@@ -1,7 +1,7 @@
 import { cFloat } from "../../backend/c/elementwise.ts";
 import { wrapped } from "../../backend/c/emit.ts";
+import type { ConservedGroups } from "../../chemistry/conserved-groups.ts";
 import { excessWeights, mostError, trustSignals } from "../../models/trust.ts";
-import type { Conserved } from "./conserved.ts";
 import type { Description } from "./description.ts";
 
 /** Numbers of a trajectory that its expected error is made of: largest distance, start, largest correction (dex), steps, 1 once conditions were outside, of an ensemble its largest spread. */
@@ -100,7 +100,7 @@ static void sg_distances(size_t n, const float *physical, const float *latents, 
 }
 
 /** Of the elements' totals, not clipped, from the nearest start of the training. */
-function startDistance({ names, starts: { length } }: Conserved, starts: ArrayLike<number>): string {
+function startDistance({ names, starts: { length } }: ConservedGroups, starts: ArrayLike<number>): string {
   const G = length - 1;
   const elements = names.filter((each) => each !== "charge").length;
   if (elements === 0 || starts.length === 0) {

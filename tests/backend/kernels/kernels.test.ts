@@ -20,7 +20,7 @@ import { main } from "../../../src/commands/main.ts";
 import { RandomStream } from "../../../src/data/random.ts";
 import { initialEvolver } from "../../../src/models/evolver.ts";
 import { evolverOf } from "../../../src/models/evolvers.ts";
-import { Decoder, Encoder, Roller } from "../../../src/models/runners.ts";
+import { ConservingDecoder, Decoder, Encoder, Roller } from "../../../src/models/runners.ts";
 import type { AutoencoderWeights, EmulatorWeights } from "../../../src/models/weights-file.ts";
 import { testContext } from "../../commands/buffers.ts";
 import { latent, parameters, variants } from "../../helpers/evolver-variants.ts";
@@ -138,6 +138,42 @@ describe.skipIf(!hasCompiler)("compiled kernels (skipped without cc)", () => {
     await encoder.dispose();
     expect((await last).length).toBe(210_000);
   });
+
+  it.each([1, 3])(
+    "decode to given totals as the compiled engine does, near by and far off, %i members",
+    async (members) => {
+      const species = "H H2 H+ E- C O CO OH H2O N N2 NH3 C+ CO+ HCO+ O2 CN HCN S CS H3+".split(" ");
+      const weights = { ...autoencoder, species } as unknown as AutoencoderWeights;
+      const [mine, theirs] = [kernels, reference].map((engine) => new ConservingDecoder(engine, weights, members)) as [
+        ConservingDecoder,
+        ConservingDecoder,
+      ];
+      const plain = new Decoder(reference, weights, members);
+      const { conservation } = mine;
+      for (const rows of [1, 3, 16, 17, 75, 1000]) {
+        const latents = uniform(rows * 3 * members);
+        const { abundances } = await plain.decodeLinear(latents, rows);
+        const totals = new Float64Array(rows * conservation.names.length);
+        for (let row = 0; row < rows; row++) {
+          // From a thousandth to a hundred times what they were; now and then of something that is not there.
+          const far = row % 5 === 4 ? 2 : row % 2 === 1 ? 0.3 : 1e-3;
+          const state = abundances
+            .slice(row * 21, (row + 1) * 21)
+            .map((x) => x * 10 ** (far * (2 * random.uniform() - 1)));
+          const wanted = conservation.totals(state);
+          if (row % 7 === 6) wanted[0] = 0;
+          totals.set(wanted, row * wanted.length);
+        }
+        const [made, expected] = [await mine.decode(latents, totals, rows), await theirs.decode(latents, totals, rows)];
+        expect(made.unmet).toEqual(expected.unmet);
+        expectClose(made.abundances.map(Math.log10), expected.abundances.map(Math.log10), { absolute: 1e-4 });
+        expectClose(made.correction, expected.correction, { absolute: 1e-4 });
+        if (members > 1) expectClose(made.spread!, expected.spread!, { absolute: 1e-4 });
+      }
+      await Promise.all([mine.dispose(), theirs.dispose(), plain.dispose()]);
+      expect(warnings).toEqual([]);
+    },
+  );
 
   it("are taken by themselves for inference, not for training, and compiled once for a shape", async () => {
     expect((await chooseEngine({}, () => {}, { isInference: true })).choice.engine).toBe("native-c");

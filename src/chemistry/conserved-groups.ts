@@ -1,9 +1,7 @@
-import { Conservation } from "../../chemistry/conservation.ts";
-import { tableOfWeights } from "../../chemistry/element-table.ts";
-import type { AutoencoderWeights } from "../../models/weights-file.ts";
+import type { Conservation } from "./conservation.ts";
 
 /** What a network conserves, as generated code walks through it. */
-export interface Conserved {
+export interface ConservedGroups {
   /** The elements, then `charge` where species are charged. */
   readonly names: readonly string[];
   /** The group of each species: those of the same atoms and charge. */
@@ -16,8 +14,7 @@ export interface Conserved {
   readonly powers: readonly { readonly total: number; readonly count: number }[];
 }
 
-export function conservedBy(weights: AutoencoderWeights): Conserved {
-  const conservation = new Conservation(tableOfWeights(weights));
+export function conservedGroups(conservation: Conservation): ConservedGroups {
   const { names, species } = conservation;
   const counts = conservation.counts();
   const [groups, starts, terms] = [[] as number[], [0], [] as number[]];
