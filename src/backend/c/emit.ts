@@ -40,7 +40,8 @@ export class Tables {
     if (known) return known;
     const name = `sg_table_${this.#names.size}`;
     this.#names.set(key, name);
-    this.text.push(`static const ${type} ${name}[${literals.length}] = {\n${wrapped(literals)}\n};`);
+    const kind = type === "float" ? "SG_ALIGNED float" : type;
+    this.text.push(`static const ${kind} ${name}[${literals.length}] = {\n${wrapped(literals)}\n};`);
     return name;
   }
 }

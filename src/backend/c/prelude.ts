@@ -217,6 +217,7 @@ typedef uint32_t sg_words;
 #define SG_ALL(x) (x)
 #define SG_PICK(test, yes, no) ((test) ? (yes) : (no))
 #define SG_PREFETCH(p) (void)0
+#define SG_ALIGNED
 #else
 #if defined(__AVX512F__)
 #define SG_LANES 16
@@ -230,6 +231,8 @@ typedef float sg_loose __attribute__((vector_size(SG_LANES * 4), aligned(4), may
 typedef uint32_t sg_words __attribute__((vector_size(SG_LANES * 4)));
 #define SG_ALL(x) ((x) - (sg_vector){0.0f})
 #define SG_PREFETCH(p) __builtin_prefetch(p)
+/* A vector that lies in two lines of the cache is read twice. */
+#define SG_ALIGNED __attribute__((aligned(64)))
 #define SG_PICK(test, yes, no) sg_pick((sg_words)(test), yes, no)
 
 static inline sg_vector sg_pick(sg_words test, sg_vector yes, sg_vector no)
