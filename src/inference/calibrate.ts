@@ -72,7 +72,10 @@ export async function calibrationOf(
 ): Promise<Trust> {
   const { autoencoder, emulator, dataset, compute } = request;
   const onWarning = (message: string, kind: string) => kind === "compute" && tools.log(`warning: ${message}`);
-  const surrogate = await Inference.of({ ...compute, autoencoder, emulator, onWarning }, weights);
+  // As in a training: what is written has the same bits whether compiled kernels are installed or not.
+  const surrogate = await Inference.of({ ...compute, autoencoder, emulator, onWarning }, weights, {
+    takesKernels: false,
+  });
   try {
     const columns = {
       metadata: ["Model", "Time"],

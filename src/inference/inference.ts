@@ -147,7 +147,11 @@ export class Inference {
   }
 
   /** @internal The same with an emulator that no file need hold yet. */
-  static async of(options: InferenceOptions, weights: EmulatorWeights | null): Promise<Inference> {
+  static async of(
+    options: InferenceOptions,
+    weights: EmulatorWeights | null,
+    { takesKernels = true } = {},
+  ): Promise<Inference> {
     const autoencoder = readAutoencoder(options.autoencoder);
     let emulator: LoadedEmulator | null = null;
     if (weights !== null) {
@@ -156,7 +160,7 @@ export class Inference {
     }
     const warnings = new InputWarnings(options.onWarning);
     return new Inference(
-      await chooseEngine(options, (message) => warnings.tellCompute(message), { isInference: true }),
+      await chooseEngine(options, (message) => warnings.tellCompute(message), { isInference: takesKernels }),
       autoencoder,
       emulator,
       warnings,

@@ -1,7 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { chooseEngine } from "../../src/backend/choose-engine.ts";
+import { installKernels } from "../../src/backend/kernels/install.ts";
 import { readSpeciesList } from "../../src/chemistry/species.ts";
 import { main } from "../../src/commands/main.ts";
 import { openFrame } from "../../src/data/frame.ts";
@@ -41,6 +44,7 @@ function rawRows(count: number, richer = 1): RawRow[] {
   });
 }
 
+const hasCompiler = spawnSync("cc", ["--version"]).status === 0;
 const made = testFolder();
 const weights = (folder = made): string => join(folder, "weights/grav/emulator.safetensors");
 let trained: Awaited<ReturnType<typeof command>>;
@@ -93,6 +97,26 @@ describe("calibrate", () => {
       expect.stringMatching(/^calibrated on 2 .*\nweights\/grav\/emulator.safetensors\n$/),
     ]);
     expect(readFileSync(weights(cwd)).equals(readFileSync(weights()))).toBe(true);
+  });
+
+  it.skipIf(!hasCompiler)("finds the same bits where compiled kernels are installed (skipped without cc)", async () => {
+    const cwd = folderWith("clean.h5", "weights");
+    forget(weights(cwd));
+    const before = process.env.ASTROCHEM_CACHE;
+    process.env.ASTROCHEM_CACHE = join(cwd, "cache");
+    try {
+      await installKernels(join(cwd, "cache"), {
+        env: process.env,
+        signal: AbortSignal.timeout(60_000),
+        say: () => {},
+      });
+      expect((await chooseEngine({}, () => {}, { isInference: true })).choice.engine).toBe("native-c");
+      expect((await command(cwd, "calibrate", "clean.h5")).code).toBe(0);
+      expect(readFileSync(weights(cwd)).equals(readFileSync(weights()))).toBe(true);
+    } finally {
+      if (before === undefined) delete process.env.ASTROCHEM_CACHE;
+      else process.env.ASTROCHEM_CACHE = before;
+    }
   });
 
   it("counts the spread of an ensemble's members", async () => {
