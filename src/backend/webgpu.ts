@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { ConfigError } from "../errors.ts";
@@ -33,6 +34,8 @@ export class WebGpu {
     // Without any, the loader would print warnings.
     if (adapters().length === 0) return { why: "no GPU driver for Vulkan is on this machine", fix: remedy };
     const device = new WebGpu(runtime);
+    // Nothing is drawn, but a driver says "error: XDG_RUNTIME_DIR is invalid" on stderr without it, as on nodes of a cluster.
+    process.env.XDG_RUNTIME_DIR ??= tmpdir();
     try {
       const there = await device.upload({ data: Float32Array.of(1, 2), shape: [2] });
       const { data } = await device.download(there);
