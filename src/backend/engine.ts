@@ -97,9 +97,9 @@ export interface StepInC {
   readonly made: readonly string[];
   /**
    * C that defines `sg_finish(size_t stride, const float *taken, float *changed, float *made, …)` for SG_LANES rows at once: entry k of row l lies at
-   * [k stride + l], of what is made at [l].
+   * [k stride + l], of what is made at [l]. Written when it is asked for: most engines do not.
    */
-  readonly text: string;
+  readonly text: () => string;
   /** Multiplications a row, about. */
   readonly work: number;
 }

@@ -367,7 +367,7 @@ static void sg_conserve_lanes(size_t stride, const float *restrict totals, float
 
 /** The projection after a decoding, as engines that write C do it. */
 export function conservingC(conserved: ConservedGroups, step: StepFunction): StepInC {
-  const text = `${conserveTables(conserved)}
+  const text = () => `${conserveTables(conserved)}
 
 ${conserveFunctions(conserved)}
 

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +10,7 @@ import { openFrame } from "../../src/data/frame.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { readEmulator } from "../../src/models/weights-file.ts";
 import { testFolder } from "../helpers/folder.ts";
+import { hasProgram } from "../helpers/programs.ts";
 import { type RawRow, writeRawRows } from "../helpers/raw-frame.ts";
 import { Buffered, temporaryFolder } from "./buffers.ts";
 
@@ -44,7 +44,7 @@ function rawRows(count: number, richer = 1): RawRow[] {
   });
 }
 
-const hasCompiler = spawnSync("cc", ["--version"]).status === 0;
+const hasCompiler = hasProgram("cc");
 const made = testFolder();
 const weights = (folder = made): string => join(folder, "weights/grav/emulator.safetensors");
 let trained: Awaited<ReturnType<typeof command>>;

@@ -9,6 +9,7 @@ import { composeConfig } from "../../src/commands/compose.ts";
 import { commands } from "../../src/commands/registry.ts";
 import { sweepPoints } from "../../src/sweeps/points.ts";
 import { drawTrials } from "../../src/sweeps/space.ts";
+import { hasProgram } from "../helpers/programs.ts";
 
 const pages = execFileSync("git", ["ls-files", "*.md"], { encoding: "utf8" }).trim().split("\n");
 const read = (page: string): string => readFileSync(page, "utf8");
@@ -134,7 +135,7 @@ describe("the pages", () => {
     expect(load(text)).toBeTypeOf("object");
   });
 
-  const python = spawnSync("python3", ["--version"]).status === 0;
+  const python = hasProgram("python3");
   it.skipIf(!python).each(fencesOf("python"))(`%s: is Python${python ? "" : " (no python3)"}`, (_, text) => {
     const { status, stderr } = spawnSync("python3", ["-c", "import ast, sys; ast.parse(sys.stdin.read())"], {
       input: text,

@@ -7,17 +7,10 @@ import { readEmulator, writeEmulator } from "../../src/models/weights-file.ts";
 import { variants } from "../helpers/evolver-variants.ts";
 import { writtenModels } from "../helpers/exported-models.ts";
 import { testFolder } from "../helpers/folder.ts";
+import { hasProgram as has } from "../helpers/programs.ts";
 import { useWasm } from "../helpers/tensors.ts";
 
 const folder = testFolder();
-const has = (program: string, ...args: string[]): boolean => {
-  try {
-    execFileSync(program, args.length > 0 ? args : ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-};
 const [hasC, hasClang, hasFortran, hasMake] = [has("cc"), has("clang"), has("gfortran"), has("cmake")];
 const hasMpi = hasC && has("mpicc") && has("mpirun");
 const hasMpiFortran = hasFortran && has("mpifort") && has("mpirun");

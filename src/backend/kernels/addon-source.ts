@@ -157,7 +157,7 @@ static void compute(call_t *call)
   const size_t rounded = (share + least - 1) / least * least;
   call->chunk = (call->threads == 1) ? call->rows : (rounded < most ? rounded : most);
   call->next = 0;
-  if (call->threads == 1 || call->chunk >= call->rows) {
+  if (call->chunk >= call->rows) {
     work_on(call);
     return;
   }

@@ -85,8 +85,15 @@ function digest(parts: readonly string[]): string {
   return createHash("sha256").update(parts.join("\n\0")).digest("hex").slice(0, 32);
 }
 
-/** What `-march=native` depends on: a cache may be shared by machines of several kinds. */
+let thisProcessor: string | undefined;
+
+/** What `-march=native` depends on: a cache may be shared by machines of several kinds. The file is long where there are many cores: once. */
 export function processor(): string {
+  thisProcessor ??= foundProcessor();
+  return thisProcessor;
+}
+
+function foundProcessor(): string {
   try {
     return /^(flags|Features)\s*:.*$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))![0];
   } catch {

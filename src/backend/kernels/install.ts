@@ -55,11 +55,11 @@ export async function installKernels(
     const before = installedKernels(cache);
     const isSame = ({ command, version }: Compiler): boolean =>
       command === compiler.command && version === compiler.version;
+    const known = !("why" in before) && isSame(before.compiler) ? before : null;
+    if (!known) say(`compiling the addon with ${compiler.version}`);
     const compile = { ...surroundings, folder, compiler };
-    if (!("why" in before) && isSame(before.compiler) && before.addon === (await currentAddon(compile)))
-      return { kind: "kernels", ...before, seconds: 0 };
-    say(`compiling the addon with ${compiler.version}`);
     const addon = await currentAddon(compile);
+    if (known?.addon === addon) return { kind: "kernels", ...known, seconds: 0 };
     const kernel = await compiled({ ...compile, kind: "kernel", text: checkKernel });
     await check(addon, kernel, surroundings);
     // The last thing: what has this marker is whole.

@@ -46,14 +46,15 @@ export function kernelSource(
   const ends = outputs.map((key) => ({ key: `output:${key}`, name: `out_${key}` }));
   const program = cellProgram(name, graph, {}, ports, ends);
   const tables = new Tables("sg_weights");
-  const parts = cPrograms({ run: program }, tables, inC?.text);
+  const ending = inC?.text() ?? "";
+  const parts = cPrograms({ run: program }, tables, ending);
   const order = Object.keys(shapes);
   const finish = inC && { ...inC, width: inputs[inC.taken]![1]! };
   const text = [
     "#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>",
     ...parts,
     movers,
-    ...(inC ? [inC.text] : []),
+    ...(inC ? [ending] : []),
     ...widths
       // Of one row as of several.
       .filter(({ word }) => !inC || word !== "one")
@@ -112,10 +113,9 @@ function rowsFunction(
   );
   const finishing = ({ changed, made, width }: Finish): string[] => {
     const args = ["taken + b", `y${outputs.indexOf(changed)} + b`, ...made.map((_, k) => `made${k}`)];
-    const given = inputs.length;
     return [
       `  float taken[${width} * ${cells}];`,
-      `  ${load(width, `in[${given}] + row * ${width}`, "taken", `${width}`)}`,
+      `  ${load(width, `in[${inputs.length}] + row * ${width}`, "taken", `${width}`)}`,
       `  for (size_t b = 0; b < cells; b += SG_LANES) {`,
       `    float ${made.map((_, k) => `made${k}[SG_LANES]`).join(", ")};`,
       `    sg_finish(${[cells, ...args].join(", ")});`,

@@ -163,6 +163,8 @@ function stepsOfOne(
 ): string[] {
   const totals = T > 0 ? "is_kept ? totals : NULL" : "NULL";
   const corrected = (place: string): string => (hasTrust ? `(expected_error == NULL) ? NULL : ${place}` : "NULL");
+  const decoded = (word: string): string =>
+    `    sg_decode_rows_${word}(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, ${isEnsemble ? "apart, " : ""}told);`;
   return [
     `float some[SG_BLOCK * ${L}];`,
     ...(hasTrust ? [`float seen[SG_BLOCK * ${L}];`] : []),
@@ -186,9 +188,9 @@ function stepsOfOne(
     "    told[i] = 0u;",
     "  }",
     "  if (count > SG_NARROW) {",
-    `    sg_decode_rows_block(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, ${isEnsemble ? "apart, " : ""}told);`,
+    decoded("block"),
     "  } else if (count >= SG_FEW) {",
-    `    sg_decode_rows_narrow(count, some, ${totals}, evolved + t * ${S}, ${corrected("correction")}, ${isEnsemble ? "apart, " : ""}told);`,
+    decoded("narrow"),
     "  } else {",
     `    for (size_t i = 0; i < count; i++) sg_decode_rows_one(some + i * ${L}, ${totals}, evolved + (t + i) * ${S}, ${corrected("correction + i")}, ${isEnsemble ? "apart + i, " : ""}told + i);`,
     "  }",
@@ -292,7 +294,7 @@ static void sg_conserve_${word}(size_t cells, ${head})
     for (size_t l = 0; l < SG_LANES && b + l < cells; l++) {
       const int is_met = residual[l] <= 1e-6;
       if (flags != NULL && !is_met) flags[b + l] |= ${upper}_NOT_CONSERVED;
-      if (correction != NULL) correction[b + l] = is_met ? (float)(0.43429448190325182 * mean[l]) : INFINITY;
+      if (correction != NULL) correction[b + l] = is_met ? (float)(${Math.LOG10E} * mean[l]) : INFINITY;
     }
   }
 }`;

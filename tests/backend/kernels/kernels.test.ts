@@ -26,18 +26,12 @@ import { testContext } from "../../commands/buffers.ts";
 import { latent, parameters, variants } from "../../helpers/evolver-variants.ts";
 import { testFolder } from "../../helpers/folder.ts";
 import { initialAutoencoder } from "../../helpers/models.ts";
+import { hasProgram } from "../../helpers/programs.ts";
 import { expectClose } from "../../helpers/tensors.ts";
 
 const folder = testFolder();
 const newCache = (): string => mkdtempSync(join(folder, "cache-"));
-const hasCompiler = (() => {
-  try {
-    execFileSync("cc", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
+const hasCompiler = hasProgram("cc");
 const tools = (env: Record<string, string> = {}) => ({
   env: { ...process.env, CC: "cc", ...env },
   signal: AbortSignal.timeout(120_000),

@@ -12,17 +12,10 @@ import { Inference } from "../../../src/inference/inference.ts";
 import { parameters, variants } from "../../helpers/evolver-variants.ts";
 import { species, writtenModels } from "../../helpers/exported-models.ts";
 import { testFolder } from "../../helpers/folder.ts";
+import { hasProgram as has } from "../../helpers/programs.ts";
 import { useWasm } from "../../helpers/tensors.ts";
 
 const folder = testFolder();
-const has = (program: string): boolean => {
-  try {
-    execFileSync(program, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-};
 const hasTools = has("cc") && has("make");
 const hasFortran = has("gfortran");
 async function exported(
@@ -86,7 +79,7 @@ describe.skipIf(!hasTools)("the C source (skipped without cc and make)", () => {
       });
       const args = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-O1"];
       const sanitized = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-      for (const compiler of ["cc", "clang"].filter(has)) {
+      for (const compiler of ["cc", "clang"].filter((program) => has(program))) {
         execFileSync(compiler, [...args, ...sanitized, "check.c", "gas.c", "-lm", "-o", "checked"], {
           cwd: place,
           stdio: "pipe",
