@@ -8,7 +8,7 @@ import { findPoints, readPlan, type SweepPlan, sweepPaths, writePlan } from "../
 import { runLocally } from "../sweeps/local.ts";
 import { jobsOf, type PlannedSweep, planSweep } from "../sweeps/plan.ts";
 import { kindOf } from "../sweeps/results.ts";
-import { queuedPoints, submitSweep, withQueue } from "../sweeps/slurm.ts";
+import { queueToGoOn, submitSweep, withQueue } from "../sweeps/slurm.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { makeFolder, makeFreshFolder } from "./fresh-folder.ts";
 import { say } from "./report-lines.ts";
@@ -26,15 +26,16 @@ export async function multirun(command: Command, context: CommandContext, showsC
   if (begun === null) return;
   const { folder, plan, launcher } = begun;
   const place = relative(context.cwd, folder) || folder;
-  const queue = launcher.name === "slurm" ? queuedPoints(folder, plan.points.length, context.env) : null;
+  const queue = launcher.name === "slurm" ? queueToGoOn(folder, plan.points.length, context.env) : null;
   const found = withQueue(findPoints(folder, plan), queue);
   const open = found
     .filter(({ index, stage }) => stage !== "completed" && !queue?.has(index))
     .map(({ index }) => index);
   say(context, `sweep ${place}: ${counted(found.length, "point")}, ${open.length} to run`);
   if (launcher.name === "local") await runHere({ folder, plan, launcher }, open, context);
-  else if (open.length > 0) {
-    const jobs = submitSweep(folder, open, launcher, { env: context.env, warn: (line) => say(context, line) });
+  else if (found.some(({ stage }) => stage !== "completed")) {
+    const options = { env: context.env, warn: (line: string): void => say(context, line) };
+    const jobs = open.length > 0 ? submitSweep(folder, open, launcher, options) : [];
     return tellSubmitted(folder, jobs, context);
   }
   await collectAndTell(folder, context);

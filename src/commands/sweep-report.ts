@@ -40,11 +40,12 @@ function lastErrorIn(log: string): string | null {
   return errors.at(-1)?.[1]?.slice(0, 200) ?? null;
 }
 
-/** Tells which jobs Slurm has of a sweep now. */
+/** Tells which jobs Slurm was given of a sweep; none where its queue has all that is to be done. */
 export function tellSubmitted(folder: string, jobs: readonly string[], { stdout, json, cwd }: CommandContext): void {
   const place = relative(cwd, folder) || folder;
-  const text = `submitted as ${jobs.length === 1 ? "job" : "jobs"} ${jobs.join(", ")}\nastrochem sweep status ${place}`;
-  stdout.write(`${json ? JSON.stringify({ sweep: folder, jobs }) : text}\n`);
+  const what = `submitted as ${jobs.length === 1 ? "job" : "jobs"} ${jobs.join(", ")}`;
+  const told = jobs.length === 0 ? "nothing to submit: Slurm's queue has the points that are not done" : what;
+  stdout.write(`${json ? JSON.stringify({ sweep: folder, jobs }) : `${told}\nastrochem sweep status ${place}`}\n`);
 }
 
 /**

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { guarded } from "../formats/atomic-file.ts";
 import { findPoints, type PointStage, readPlan, sweepPaths } from "../sweeps/folder.ts";
-import { cancelJobs, queuedPoints, withQueue } from "../sweeps/slurm.ts";
+import { cancelJobs, isHeld, type QueuedPoint, queuedPoints, withQueue } from "../sweeps/slurm.ts";
 import { isStudy, readRung, readStudy } from "../sweeps/study.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { runPoint } from "./sweep-point.ts";
@@ -63,6 +63,7 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
       point: index,
       stage,
       ...state,
+      ...(stage === "queued" && { reason: queue!.get(index)!.reason }),
       values: plan.points[index]!.values,
     }));
     stdout.write(`${JSON.stringify({ sweep: folder, command: plan.command, points })}\n`);
@@ -72,6 +73,13 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
   const stages: PointStage[] = ["completed", "running", "queued", "waiting", "paused", "interrupted", "lost", "failed"];
   const counts = stages.filter((stage) => count(stage) > 0).map((stage) => `${count(stage)} ${stage}`);
   stdout.write(`${counted(found.length, "point")} of ${plan.command}: ${counts.join(", ")}\n`);
+  const waiting = found.filter(({ stage }) => stage === "queued").map(({ index }) => queue!.get(index)!);
+  for (const line of whyQueued(waiting)) stdout.write(`${line}\n`);
+  if (waiting.some(isHeld)) {
+    const command = isStudy(folder) ? `tune ${plan.command}` : `${plan.command} -m`;
+    const again = `astrochem ${command} --resume ${relative(cwd, folder) || folder}`;
+    stdout.write(`Slurm does not begin held tasks by itself; to submit them again: ${again}\n`);
+  }
   if (isStudy(folder)) {
     const { rungs } = readStudy(folder);
     const decided = Array.from({ length: rungs }, (_, rung) => readRung(folder, rung).scores).filter(Boolean).length;
@@ -84,6 +92,12 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
     const facts = [...where, code].filter(Boolean).join(", ");
     stdout.write(`${index}  ${stage}  ${labelOf(plan.points[index]!.values)}  ${facts}\n`);
   }
+}
+
+/** What the queue waits for, a line for each of Slurm's reasons. */
+function whyQueued(waiting: readonly QueuedPoint[]): string[] {
+  const reasons = waiting.map(({ reason }) => reason).filter((reason) => reason !== "None");
+  return [...new Set(reasons)].map((reason) => `${reasons.filter((each) => each === reason).length} queued: ${reason}`);
 }
 
 function cancel(folder: string, { stdout, env }: CommandContext): void {

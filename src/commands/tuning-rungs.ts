@@ -6,7 +6,7 @@ import { readState, sweepPaths, whyStopped } from "../sweeps/folder.ts";
 import { type Scores, successiveHalving, trialsOfRung } from "../sweeps/halving.ts";
 import { runLocally } from "../sweeps/local.ts";
 import { jobsOf } from "../sweeps/plan.ts";
-import { queuedPoints, submitSweep } from "../sweeps/slurm.ts";
+import { queueToGoOn, submitSweep } from "../sweeps/slurm.ts";
 import {
   epochsUpTo,
   knownCost,
@@ -60,7 +60,7 @@ const resumeOf = (tuning: Tuning, context: CommandContext): string =>
 
 /** Whether Slurm has trials of the tuning: the job behind them goes on. */
 function isInQueue({ folder, plan }: Tuning, context: CommandContext): boolean {
-  const queue = plan.launcher.name === "slurm" ? queuedPoints(folder, plan.points.length, context.env) : null;
+  const queue = plan.launcher.name === "slurm" ? queueToGoOn(folder, plan.points.length, context.env) : null;
   if (!queue?.size) return false;
   say(context, `${counted(queue.size, "trial")} in the queue: the job behind them decides`);
   return true;

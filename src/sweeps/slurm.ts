@@ -135,25 +135,57 @@ exit "$code"
 `;
 }
 
-/** What Slurm has of a sweep: point → state (`PENDING`, `RUNNING`, …). Null where Slurm cannot be asked. */
-export function queuedPoints(folder: string, points: number, env: Env): ReadonlyMap<number, string> | null {
+/** A point in Slurm's queue. */
+export interface QueuedPoint {
+  /** `PENDING`, `RUNNING`, … */
+  readonly state: string;
+  /** As Slurm's programs take it: `123_4`. */
+  readonly task: string;
+  /** Why it waits, in Slurm's words; `None` where it does not. */
+  readonly reason: string;
+}
+
+/** What Slurm has of a sweep, by point. Null where Slurm cannot be asked. */
+export function queuedPoints(folder: string, points: number, env: Env): Map<number, QueuedPoint> | null {
   const name = jobName(folder);
   let said: string;
   try {
     said = slurm(
       "squeue",
-      ["--noheader", "--array", "--format=%j %K %T", `--name=${jobNames(folder, points, env).join(",")}`],
+      ["--noheader", "--array", "--format=%j %K %T %i %r", `--name=${jobNames(folder, points, env).join(",")}`],
       env,
     );
   } catch {
     return null;
   }
+  const queued = new RegExp(`^${name}-(?<offset>\\d+) (?<index>\\d+) (?<state>\\w+) (?<task>\\S+) (?<reason>.+)$`);
   return new Map(
-    said.split("\n").flatMap((line): [number, string][] => {
-      const [, offset, task, state] = new RegExp(`^${name}-(\\d+) (\\d+) (\\w+)`).exec(line) ?? [];
-      return state === undefined || state === "COMPLETING" ? [] : [[Number(offset) + Number(task), state]];
+    said.split("\n").flatMap((line): [number, QueuedPoint][] => {
+      const { offset, index, state, task, reason } = queued.exec(line)?.groups ?? {};
+      if (state === undefined || state === "COMPLETING") return [];
+      return [[Number(offset) + Number(index), { state, task: task!, reason: reason! }]];
     }),
   );
+}
+
+/** Whether Slurm put a task back and holds it, as after a launch that failed on its node: it does not begin by itself any more. */
+export function isHeld({ state, reason }: QueuedPoint): boolean {
+  return state !== "RUNNING" && /requeued/i.test(reason);
+}
+
+/** What Slurm has of a sweep that is taken up: tasks that it holds are cancelled, so that their points can be submitted again. */
+export function queueToGoOn(folder: string, points: number, env: Env): ReadonlyMap<number, QueuedPoint> | null {
+  const queue = queuedPoints(folder, points, env);
+  for (const [point, queued] of queue ?? []) {
+    if (!isHeld(queued)) continue;
+    queue!.delete(point);
+    try {
+      slurm("scancel", [queued.task], env);
+    } catch {
+      // Somebody else took it out, or it stays: of two tasks of a point one waits, and finds it done.
+    }
+  }
+  return queue;
 }
 
 /** Takes the sweep's jobs out of the queue. @returns false where Slurm cannot be asked */
@@ -175,7 +207,7 @@ function jobNames(folder: string, points: number, env: Env): string[] {
 }
 
 /** Points with what the queue knows: one that waits there is `queued`, one that says it runs there and does not is `lost`. */
-export function withQueue(found: readonly FoundPoint[], queue: ReadonlyMap<number, string> | null): FoundPoint[] {
+export function withQueue(found: readonly FoundPoint[], queue: ReadonlyMap<number, QueuedPoint> | null): FoundPoint[] {
   return found.map((point) => {
     const { index, stage, state } = point;
     if (queue === null || stage === "completed") return point;

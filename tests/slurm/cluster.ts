@@ -10,6 +10,10 @@ export interface Cluster {
   readonly env: Readonly<Record<string, string>>;
   /** Kills a daemon as a crash does, and starts it again after a while. */
   crash(daemon: "slurmctld" | "slurmd", ms: number): Promise<void>;
+  /** Takes the node back into service, as an administrator does, where Slurm drained it. @returns why it had; null where it had not */
+  undrain(): string | null;
+  /** Its queue, its node and the last lines of its logs, for whoever looks for what went wrong. */
+  describe(): string;
   /** One of Slurm's programs; what it says. */
   run(program: string, ...words: string[]): string;
   stop(): Promise<void>;
@@ -28,8 +32,8 @@ export async function startCluster(): Promise<Cluster> {
   for (const name of ["state", "spool"]) mkdirSync(at(name));
   execFileSync("chmod", ["755", folder]);
   const node = hostname().split(".")[0]!;
-  // Ports of its own: two tests of one machine do not meet.
-  const port = 20_000 + (process.pid % 20_000);
+  // Ports of its own: two tests of one machine do not meet; below those that the system gives to whoever asks for any.
+  const port = 20_000 + 2 * (process.pid % 6000);
   writeFileSync(
     at("slurm.conf"),
     [
@@ -70,6 +74,24 @@ export async function startCluster(): Promise<Cluster> {
       await sleep(ms);
       run(daemon);
     },
+    undrain() {
+      const { status, stdout } = spawnSync("sinfo", ["--noheader", "--format=%T %E"], { env, encoding: "utf8" });
+      const reason = /^drain\S* (.+)$/m.exec(status === 0 ? stdout : "")?.[1];
+      if (reason === undefined) return null;
+      spawnSync("scontrol", ["update", `nodename=${node}`, "state=resume"], { env });
+      return reason;
+    },
+    describe() {
+      const asked = [["squeue", "--array", "--format=%i %j %T %r"], ["sinfo", "--format=%P %T %E"]]; // biome-ignore format: one line
+      const said = asked.map(([program, ...words]) => spawnSync(program!, words, { env, encoding: "utf8" }));
+      const logs = ["slurmctld", "slurmd"].map((name) =>
+        read(at(`${name}.log`))
+          .split("\n")
+          .slice(-20)
+          .join("\n"),
+      );
+      return [...said.map(({ stdout, stderr }) => `${stdout}${stderr}`), ...logs].join("\n");
+    },
     async stop() {
       for (const name of ["slurmd", "slurmctld", "munged"]) kill(name, "SIGKILL");
       for (const pid of tasksOf(folder)) killPid(pid);
@@ -85,7 +107,9 @@ export async function startCluster(): Promise<Cluster> {
   try {
     run("slurmctld");
     run("slurmd");
-    for (let wait = 0; !run("sinfo", "--noheader", "--format=%T").startsWith("idle"); wait++) {
+    // A controller that has just begun does not answer yet.
+    const state = () => spawnSync("sinfo", ["--noheader", "--format=%T"], { env, encoding: "utf8" }).stdout;
+    for (let wait = 0; !state().startsWith("idle"); wait++) {
       if (wait > 150) throw new Error(`the node does not come up:\n${readFileSync(at("slurmctld.log"), "utf8")}`);
       await sleep(200);
     }

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compareTrainings } from "../../src/commands/compare-runs.ts";
 import { type FoundPoint, findPoints, readPlan, sweepPaths } from "../../src/sweeps/folder.ts";
-import { queuedPoints, withQueue } from "../../src/sweeps/slurm.ts";
+import { isHeld, queuedPoints, withQueue } from "../../src/sweeps/slurm.ts";
 import { hdf5Content } from "../faults/hdf5-content.ts";
 import { streamOf } from "../faults/kill.ts";
 import { type Cluster, killPid, parentOf, startCluster, tasksOf, whyNoCluster } from "./cluster.ts";
@@ -216,7 +216,7 @@ async function ended(name: string, env: NodeJS.ProcessEnv, points = 2 * seeds, m
     const queue = queuedPoints(pathOf(name), points, env);
     if (queue !== null && queue.size === 0) return;
   }
-  throw new Error(`the tasks of ${name} do not end`);
+  throw new Error(`the tasks of ${name} do not end:\n${cluster.describe()}`);
 }
 
 async function appears(path: string, ms: number): Promise<boolean> {
@@ -238,9 +238,12 @@ async function disturb(name: string, most: number, { env }: Cluster): Promise<nu
       doneAt.set(index, at);
     }
     if (doneAt.size === 2 * seeds) break;
-    if (performance.now() - started > 1_200_000) throw new Error(`${name} does not get done`);
+    if (performance.now() - started > 1_200_000) throw new Error(`${name} does not get done:\n${cluster.describe()}`);
     const queue = queuedPoints(pathOf(name), 2 * seeds, env);
-    if (queue?.size === 0) {
+    // After a requeue and a crash of its daemon a node may report a task that it ended before: Slurm drains the node and holds the task.
+    const drained = cluster.undrain();
+    if (drained !== null) say(`  ${name}: Slurm drained the node: ${drained}`);
+    if (queue !== null && [...queue.values()].every(isHeld)) {
       resumed += 1;
       astrochem(env, "train-emulator", "-m", "--resume", name);
     } else if (killed < most) {

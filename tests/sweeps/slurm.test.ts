@@ -1,20 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LauncherConfig, type SlurmConfig } from "../../src/config/schema-launcher.ts";
 import type { FoundPoint, PointState } from "../../src/sweeps/folder.ts";
 import { cancelJobs, queuedPoints, submitSweep, withQueue } from "../../src/sweeps/slurm.ts";
 import { temporaryFolder } from "../commands/buffers.ts";
-
-/** Programs of Slurm's names, in a folder that is all of the PATH. */
-function fakes(programs: Readonly<Record<string, string>>): { PATH: string } {
-  const folder = temporaryFolder();
-  for (const [name, body] of Object.entries(programs)) {
-    writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`);
-    chmodSync(join(folder, name), 0o755);
-  }
-  return { PATH: folder };
-}
+import { fakePrograms, namedQueue } from "../helpers/programs.ts";
 
 const slurm = (changes: object = {}): SlurmConfig => LauncherConfig.parse({ name: "slurm", ...changes }) as SlurmConfig;
 const count = (n: number): number[] => Array.from({ length: n }, (_, index) => index);
@@ -24,7 +15,7 @@ const quiet = (): void => {};
 function submitted(points: readonly number[], launcher: SlurmConfig, longest: number) {
   const folder = temporaryFolder();
   const calls = join(folder, "calls");
-  const env = fakes({
+  const env = fakePrograms({
     scontrol: `echo "MaxArraySize            = ${longest}"`,
     sbatch: `echo "$@" >>${calls}; n=0; while read -r line; do n=$((n + 1)); done <${calls}; echo "$((100 + n));cluster"`,
   });
@@ -75,13 +66,13 @@ describe("a sweep for Slurm", () => {
     [{ sbatch: "exit 0" }, "sbatch told no job's number"],
   ])("%j is told", (programs, text) => {
     const folder = temporaryFolder();
-    expect(() => submitSweep(folder, [0], slurm(), { env: fakes(programs), warn: quiet })).toThrow(text);
+    expect(() => submitSweep(folder, [0], slurm(), { env: fakePrograms(programs), warn: quiet })).toThrow(text);
   });
 
   it("takes a greeting before the number, and does without the job that collects", () => {
     const folder = temporaryFolder();
     const warnings: string[] = [];
-    const env = fakes({
+    const env = fakePrograms({
       sbatch: 'case "$*" in *collect*) echo "no dependencies" >&2; exit 1;; esac; echo Welcome; echo 7',
     });
     expect(submitSweep(folder, [0], slurm(), { env, warn: (line) => warnings.push(line) })).toEqual(["7"]);
@@ -91,7 +82,7 @@ describe("a sweep for Slurm", () => {
   it("that cannot write its script says so, and submits nothing", () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "slurm.sh"));
-    const env = fakes({ sbatch: `echo >${folder}/called; echo 7` });
+    const env = fakePrograms({ sbatch: `echo >${folder}/called; echo 7` });
     expect(() => submitSweep(folder, [0], slurm(), { env, warn: quiet })).toThrow(/cannot write .*slurm\.sh/);
     expect(existsSync(join(folder, "called"))).toBe(false);
   });
@@ -108,20 +99,22 @@ describe("the queue", () => {
 
   it("tells which points Slurm has, through all arrays of the sweep and of no other", () => {
     const folder = temporaryFolder();
-    // Slurm prints the name that it was asked for: that of the filter.
-    const squeue = [
-      'for word; do case "$word" in --name=*) names=$' + "{word#--name=};; esac; done",
-      "first=$" + "{names%%,*}; name=$" + "{first%-0}",
-      'echo "$name-0 3 PENDING"; echo "$name-1000 4 RUNNING"; echo "$name-0 5 COMPLETING"; echo "$name-collect N/A PENDING"; echo "other-0 9 RUNNING"',
-    ].join("\n");
-    expect(queuedPoints(folder, 1500, fakes({ squeue }))).toEqual(new Map([[3, "PENDING"], [1004, "RUNNING"]])); // biome-ignore format: one line
-    expect(queuedPoints(folder, 1500, fakes({}))).toBe(null);
-    expect(queuedPoints(folder, 1500, fakes({ squeue: "exit 1" }))).toBe(null);
+    const squeue = namedQueue(
+      ...["-0 3 PENDING 7_3 launch failed requeued held", "-1000 4 RUNNING 8_4 None"],
+      ...["-0 5 COMPLETING 7_5 None", "-collect N/A PENDING 9 Dependency"],
+    );
+    const queue = new Map([
+      [3, { state: "PENDING", task: "7_3", reason: "launch failed requeued held" }],
+      [1004, { state: "RUNNING", task: "8_4", reason: "None" }],
+    ]);
+    expect(queuedPoints(folder, 1500, fakePrograms({ squeue }))).toEqual(queue);
+    expect(queuedPoints(folder, 1500, fakePrograms({}))).toBe(null);
+    expect(queuedPoints(folder, 1500, fakePrograms({ squeue: "exit 1" }))).toBe(null);
     const scancel = `echo "$@" >>${folder}/cancelled`;
-    expect(cancelJobs(folder, 1500, fakes({ scancel }))).toBe(true);
+    expect(cancelJobs(folder, 1500, fakePrograms({ scancel }))).toBe(true);
     const cancelled = readFileSync(join(folder, "cancelled"), "utf8").replaceAll(/astrochem-[0-9a-f]{8}/g, "");
     expect(cancelled).toBe("--name=-0\n--name=-1000\n--name=-collect\n");
-    expect(cancelJobs(folder, 1, fakes({}))).toBe(false);
+    expect(cancelJobs(folder, 1, fakePrograms({}))).toBe(false);
   });
 
   it("knows points that wait, and those that died with their node before their claim grew old", () => {
@@ -129,7 +122,8 @@ describe("the queue", () => {
       ...[point(0, "completed"), point(1, "running", "7_1"), point(2, "running", "7_2"), point(3, "lost", "7_3")],
       ...[point(4, "waiting"), point(5, "running")],
     ];
-    const queue = new Map([[1, "RUNNING"], [3, "PENDING"], [4, "PENDING"]]); // biome-ignore format: one line
+    const waiting = { state: "PENDING", task: "7_3", reason: "Priority" };
+    const queue = new Map([[1, { ...waiting, state: "RUNNING" }], [3, waiting], [4, waiting]]); // biome-ignore format: one line
     expect(withQueue(found, queue).map(({ stage }) => stage)).toEqual([
       ...["completed", "running", "lost", "queued", "queued", "running"],
     ]);

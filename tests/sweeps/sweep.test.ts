@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../commands/buffers.ts";
 import { hdf5Content } from "../faults/hdf5-content.ts";
+import { fakePrograms, namedQueue } from "../helpers/programs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const program = process.env.ASTROCHEM_SKIP_BUILD
@@ -29,9 +30,9 @@ interface Outcome {
 const astrochem = (cwd: string, ...words: string[]): Promise<Outcome> => run(cwd, words);
 
 /** @param fault see tests/faults/inject.mjs; every process of the sweep has it */
-function run(cwd: string, words: readonly string[], fault?: object): Promise<Outcome> {
+function run(cwd: string, words: readonly string[], fault?: object, changes: object = {}): Promise<Outcome> {
   const injected = fault ? ["--import", new URL("../faults/inject.mjs", import.meta.url).href] : [];
-  const env = { ...process.env, ...(fault && { FAULT: JSON.stringify(fault) }) };
+  const env = { ...process.env, ...(fault && { FAULT: JSON.stringify(fault) }), ...changes };
   return new Promise((done) => {
     const child = spawn(process.execPath, [...injected, ...program, ...words], { cwd, env });
     let [stdout, stderr] = ["", ""];
@@ -98,6 +99,40 @@ describe("a sweep on this machine", () => {
     expect(existsSync(join(cwd, sweep, "0"))).toBe(false);
     expect((await astrochem(cwd, "preprocess", "-m", "--resume", sweep)).code).toBe(0);
     expect(existsSync(join(cwd, sweep, "0/summary.json"))).toBe(true);
+  });
+
+  it("on Slurm is not submitted again while its queue has what is to be done, which is no failure", async () => {
+    const cwd = temporaryFolder();
+    const sweep = [...preprocess, "-m", "seed=1,2", "run_dir=sweep", "launcher=slurm"];
+    const scontrol = "echo 'MaxArraySize = 1001'";
+    const first = await run(cwd, sweep, undefined, fakePrograms({ scontrol, sbatch: "echo 7" }));
+    expect([first.code, first.stdout]).toEqual([0, "submitted as job 7\nastrochem sweep status sweep\n"]);
+    const inQueue = (words: readonly string[], ...lines: string[]): Promise<Outcome> => {
+      const scancel = `echo "$@" >>${cwd}/cancelled`;
+      const env = fakePrograms({ scontrol, scancel, squeue: namedQueue(...lines), sbatch: "echo 8" });
+      return run(cwd, words, undefined, env);
+    };
+    const [takeUp, status] = [
+      ["preprocess", "-m", "--resume", "sweep"],
+      ["sweep", "status", "sweep"],
+    ];
+    const [waits, held] = ["-0 0 PENDING 7_0 Priority", "-0 1 PENDING 7_1 launch failed requeued held"];
+    const { code, stdout } = await inQueue(takeUp, waits, "-0 1 RUNNING 7_1 None");
+    expect([code, stdout.split("\n")[0]]).toEqual([
+      0,
+      "nothing to submit: Slurm's queue has the points that are not done",
+    ]);
+    expect((await inQueue(takeUp, waits)).stdout).toContain("submitted as job 8");
+    expect(existsSync(join(cwd, "cancelled"))).toBe(false);
+    const told = (await inQueue(status, waits, held)).stdout.split("\n");
+    expect(told.slice(0, 4)).toEqual([
+      "2 points of preprocess: 2 queued",
+      "1 queued: Priority",
+      "1 queued: launch failed requeued held",
+      "Slurm does not begin held tasks by itself; to submit them again: astrochem preprocess -m --resume sweep",
+    ]);
+    expect((await inQueue(takeUp, waits, held)).stdout).toContain("submitted as job 8");
+    expect(readFileSync(join(cwd, "cancelled"), "utf8")).toBe("7_1\n");
   });
 
   it.each([1, 8, 30])(
