@@ -271,6 +271,11 @@ async function killSomething(name: string): Promise<string | null> {
   };
   const task = (): string | undefined =>
     pick(pointsOf(name).flatMap(({ stage, state }) => (stage === "running" && state?.job ? [state.job] : [])));
+  const toQueue = (how: string, what: string): string | null => {
+    const id = task();
+    if (id !== undefined) spawnSync("scontrol", [how, id], { env });
+    return id === undefined ? null : what;
+  };
   const worker: Killing = () =>
     one(
       "a worker was killed",
@@ -298,11 +303,8 @@ async function killSomething(name: string): Promise<string | null> {
       await cluster.crash("slurmctld", 2000 * random());
       return "slurmctld was killed";
     },
-    () => {
-      const id = task();
-      if (id !== undefined) spawnSync("scontrol", ["requeue", id], { env });
-      return id === undefined ? null : "a task was requeued";
-    },
+    () => toQueue("requeue", "a task was requeued"),
+    () => toQueue("requeuehold", "a task was requeued and held"),
     () => {
       cluster.run("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1");
       return "all tasks were preempted";
