@@ -29,7 +29,7 @@ export async function multirun(command: Command, context: CommandContext, showsC
   const queue = launcher.name === "slurm" ? queueToGoOn(folder, plan.points.length, context.env) : null;
   const found = withQueue(findPoints(folder, plan), queue);
   const open = found
-    .filter(({ index, stage }) => stage !== "completed" && !queue?.has(index))
+    .filter(({ index, stage }) => stage !== "completed" && !queue?.points.has(index))
     .map(({ index }) => index);
   say(context, `sweep ${place}: ${counted(found.length, "point")}, ${open.length} to run`);
   if (launcher.name === "local") await runHere({ folder, plan, launcher }, open, context);

@@ -1,10 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { guarded } from "../formats/atomic-file.ts";
-import { findPoints, type PointStage, readPlan, sweepPaths } from "../sweeps/folder.ts";
-import { cancelJobs, isHeld, type QueuedPoint, queuedPoints, withQueue } from "../sweeps/slurm.ts";
+import { type FoundPoint, findPoints, type PointStage, readPlan, sweepPaths } from "../sweeps/folder.ts";
+import { cancelJobs, isHeld, type SweepQueue, sweepQueue, withQueue } from "../sweeps/slurm.ts";
 import { isStudy, readRung, readStudy } from "../sweeps/study.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { runPoint } from "./sweep-point.ts";
@@ -50,20 +50,19 @@ async function collect(folder: string, context: CommandContext): Promise<void> {
   if (!isStudy(folder)) return collectAndTell(folder, context);
   const tuning = { folder, plan: readPlan(folder), study: readStudy(folder) };
   if (context.args.rung !== undefined) return (await import("./tuning-rungs.ts")).search(tuning, context, false);
-  const isOver = readRung(folder, tuning.study.rungs - 1).scores !== null;
-  (await import("./tune-report.ts")).reportTuning(tuning, isOver, context);
+  (await import("./tune-report.ts")).reportTuning(tuning, isDecided(folder), context);
 }
 
 function status(folder: string, { stdout, json, cwd, env }: CommandContext): void {
   const plan = readPlan(folder);
-  const queue = plan.launcher.name === "slurm" ? queuedPoints(folder, plan.points.length, env) : null;
+  const queue = plan.launcher.name === "slurm" ? sweepQueue(folder, plan.points.length, env) : null;
   const found = withQueue(findPoints(folder, plan), queue);
   if (json) {
     const points = found.map(({ index, stage, state }) => ({
       point: index,
       stage,
       ...state,
-      ...(stage === "queued" && { reason: queue!.get(index)!.reason }),
+      ...(stage === "queued" && { reason: queue!.points.get(index)!.reason }),
       values: plan.points[index]!.values,
     }));
     stdout.write(`${JSON.stringify({ sweep: folder, command: plan.command, points })}\n`);
@@ -73,13 +72,9 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
   const stages: PointStage[] = ["completed", "running", "queued", "waiting", "paused", "interrupted", "lost", "failed"];
   const counts = stages.filter((stage) => count(stage) > 0).map((stage) => `${count(stage)} ${stage}`);
   stdout.write(`${counted(found.length, "point")} of ${plan.command}: ${counts.join(", ")}\n`);
-  const waiting = found.filter(({ stage }) => stage === "queued").map(({ index }) => queue!.get(index)!);
-  for (const line of whyQueued(waiting)) stdout.write(`${line}\n`);
-  if (waiting.some(isHeld)) {
-    const command = isStudy(folder) ? `tune ${plan.command}` : `${plan.command} -m`;
-    const again = `astrochem ${command} --resume ${relative(cwd, folder) || folder}`;
-    stdout.write(`Slurm does not begin held tasks by itself; to submit them again: ${again}\n`);
-  }
+  const command = isStudy(folder) ? `tune ${plan.command}` : `${plan.command} -m`;
+  const again = `astrochem ${command} --resume ${relative(cwd, folder) || folder}`;
+  if (queue !== null) for (const line of queueLines(queue, isOpen(folder, found), again)) stdout.write(`${line}\n`);
   if (isStudy(folder)) {
     const { rungs } = readStudy(folder);
     const decided = Array.from({ length: rungs }, (_, rung) => readRung(folder, rung).scores).filter(Boolean).length;
@@ -94,10 +89,30 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
   }
 }
 
-/** What the queue waits for, a line for each of Slurm's reasons. */
-function whyQueued(waiting: readonly QueuedPoint[]): string[] {
-  const reasons = waiting.map(({ reason }) => reason).filter((reason) => reason !== "None");
-  return [...new Set(reasons)].map((reason) => `${reasons.filter((each) => each === reason).length} queued: ${reason}`);
+/** What Slurm's queue waits for, a line for each of its reasons, and what it does not do by itself. */
+function queueLines({ points, collector }: SweepQueue, isOpen: boolean, again: string): string[] {
+  const reasons = [...points.values()].map(({ reason }) => reason).filter((reason) => reason !== "None");
+  const lines = [...new Set(reasons)].map(
+    (reason) => `${reasons.filter((each) => each === reason).length} queued: ${reason}`,
+  );
+  if (collector !== null && isHeld(collector)) lines.push(`the job behind them: ${collector.reason}`);
+  if ([...points.values(), ...(collector === null ? [] : [collector])].some(isHeld))
+    lines.push(`Slurm does not begin held tasks by itself; to submit them again: ${again}`);
+  else if (points.size === 0 && collector === null && isOpen)
+    lines.push(`nothing of it is in Slurm's queue; to go on: ${again}`);
+  return lines;
+}
+
+/** Whether a tuning has come to its end. */
+function isDecided(folder: string): boolean {
+  return readRung(folder, readStudy(folder).rungs - 1).scores !== null;
+}
+
+/** Whether a sweep or tuning has work left that no process does. */
+function isOpen(folder: string, found: readonly FoundPoint[]): boolean {
+  if (found.some(({ stage }) => stage === "running")) return false;
+  if (isStudy(folder)) return !isDecided(folder);
+  return found.some(({ stage }) => stage !== "completed") || !existsSync(sweepPaths.results(folder));
 }
 
 function cancel(folder: string, { stdout, env }: CommandContext): void {

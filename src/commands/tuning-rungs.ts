@@ -61,8 +61,8 @@ const resumeOf = (tuning: Tuning, context: CommandContext): string =>
 /** Whether Slurm has trials of the tuning: the job behind them goes on. */
 function isInQueue({ folder, plan }: Tuning, context: CommandContext): boolean {
   const queue = plan.launcher.name === "slurm" ? queueToGoOn(folder, plan.points.length, context.env) : null;
-  if (!queue?.size) return false;
-  say(context, `${counted(queue.size, "trial")} in the queue: the job behind them decides`);
+  if (!queue?.points.size) return false;
+  say(context, `${counted(queue.points.size, "trial")} in the queue: the job behind them decides`);
   return true;
 }
 

@@ -70,6 +70,7 @@ export const sweepPaths = {
   claim: (folder: string, index: number): string => join(folder, "points", `${index}.lock`),
   /** The run that joins the shards of a preprocessing, or the members of an ensemble. */
   joining: (folder: string, index: number): string => join(folder, `joined-${index}`),
+  results: (folder: string): string => join(folder, "sweep.json"),
   cancel: (folder: string): string => join(folder, "cancelled"),
   /** When a tuning is to end, as ISO 8601. */
   deadline: (folder: string): string => join(folder, "deadline"),

@@ -55,7 +55,7 @@ export function collectSweep(folder: string): SweepResults {
 
 /** Writes sweep.json and sweep.csv. */
 export function writeResults(folder: string, results: SweepResults): void {
-  writeFileAtomic(join(folder, "sweep.json"), `${JSON.stringify(results, null, 1)}\n`);
+  writeFileAtomic(sweepPaths.results(folder), `${JSON.stringify(results, null, 1)}\n`);
   writeFileAtomic(join(folder, "sweep.csv"), csvOf(results));
 }
 

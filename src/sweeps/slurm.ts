@@ -135,8 +135,8 @@ exit "$code"
 `;
 }
 
-/** A point in Slurm's queue. */
-export interface QueuedPoint {
+/** A task in Slurm's queue. */
+export interface QueuedTask {
   /** `PENDING`, `RUNNING`, … */
   readonly state: string;
   /** As Slurm's programs take it: `123_4`. */
@@ -145,8 +145,16 @@ export interface QueuedPoint {
   readonly reason: string;
 }
 
-/** What Slurm has of a sweep, by point. Null where Slurm cannot be asked. */
-export function queuedPoints(folder: string, points: number, env: Env): Map<number, QueuedPoint> | null {
+/** What Slurm has of a sweep. */
+export interface SweepQueue {
+  /** By point. */
+  readonly points: ReadonlyMap<number, QueuedTask>;
+  /** The job behind them, which collects the results or decides a rung; null where there is none. */
+  readonly collector: QueuedTask | null;
+}
+
+/** What Slurm has of a sweep. Null where it cannot be asked. */
+export function sweepQueue(folder: string, points: number, env: Env): SweepQueue | null {
   const name = jobName(folder);
   let said: string;
   try {
@@ -158,34 +166,39 @@ export function queuedPoints(folder: string, points: number, env: Env): Map<numb
   } catch {
     return null;
   }
-  const queued = new RegExp(`^${name}-(?<offset>\\d+) (?<index>\\d+) (?<state>\\w+) (?<task>\\S+) (?<reason>.+)$`);
-  return new Map(
-    said.split("\n").flatMap((line): [number, QueuedPoint][] => {
-      const { offset, index, state, task, reason } = queued.exec(line)?.groups ?? {};
-      if (state === undefined || state === "COMPLETING") return [];
-      return [[Number(offset) + Number(index), { state, task: task!, reason: reason! }]];
-    }),
-  );
+  const line = new RegExp(`^${name}-(?<first>\\w+) (?<index>\\S+) (?<state>\\w+) (?<task>\\S+) (?<reason>.+)$`);
+  const queued = said.split("\n").flatMap((text): [number | null, QueuedTask][] => {
+    const { first, index, state, task, reason } = line.exec(text)?.groups ?? {};
+    if (state === undefined || state === "COMPLETING") return [];
+    const point = first === "collect" ? null : Number(first) + Number(index);
+    return [[point, { state, task: task!, reason: reason! }]];
+  });
+  return {
+    points: new Map(queued.filter((each): each is [number, QueuedTask] => each[0] !== null)),
+    collector: queued.find(([point]) => point === null)?.[1] ?? null,
+  };
 }
 
 /** Whether Slurm put a task back and holds it, as after a launch that failed on its node: it does not begin by itself any more. */
-export function isHeld({ state, reason }: QueuedPoint): boolean {
+export function isHeld({ state, reason }: QueuedTask): boolean {
   return state !== "RUNNING" && /requeued/i.test(reason);
 }
 
-/** What Slurm has of a sweep that is taken up: tasks that it holds are cancelled, so that their points can be submitted again. */
-export function queueToGoOn(folder: string, points: number, env: Env): ReadonlyMap<number, QueuedPoint> | null {
-  const queue = queuedPoints(folder, points, env);
-  for (const [point, queued] of queue ?? []) {
-    if (!isHeld(queued)) continue;
-    queue!.delete(point);
+/** What Slurm has of a sweep that is taken up: tasks that it holds are cancelled, so that what they were for can be submitted again. */
+export function queueToGoOn(folder: string, points: number, env: Env): SweepQueue | null {
+  const queue = sweepQueue(folder, points, env);
+  if (queue === null) return null;
+  const isFree = (queued: QueuedTask | null): boolean => {
+    if (queued === null || !isHeld(queued)) return true;
     try {
       slurm("scancel", [queued.task], env);
     } catch {
       // Somebody else took it out, or it stays: of two tasks of a point one waits, and finds it done.
     }
-  }
-  return queue;
+    return false;
+  };
+  const free = [...queue.points].filter(([, queued]) => isFree(queued));
+  return { points: new Map(free), collector: isFree(queue.collector) ? queue.collector : null };
 }
 
 /** Takes the sweep's jobs out of the queue. @returns false where Slurm cannot be asked */
@@ -207,11 +220,11 @@ function jobNames(folder: string, points: number, env: Env): string[] {
 }
 
 /** Points with what the queue knows: one that waits there is `queued`, one that says it runs there and does not is `lost`. */
-export function withQueue(found: readonly FoundPoint[], queue: ReadonlyMap<number, QueuedPoint> | null): FoundPoint[] {
+export function withQueue(found: readonly FoundPoint[], queue: SweepQueue | null): FoundPoint[] {
   return found.map((point) => {
     const { index, stage, state } = point;
     if (queue === null || stage === "completed") return point;
-    if (queue.has(index)) return stage === "running" ? point : { ...point, stage: "queued" };
+    if (queue.points.has(index)) return stage === "running" ? point : { ...point, stage: "queued" };
     return stage === "running" && state?.job != null && state.state === "running" ? { ...point, stage: "lost" } : point;
   });
 }

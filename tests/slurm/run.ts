@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compareTrainings } from "../../src/commands/compare-runs.ts";
 import { type FoundPoint, findPoints, readPlan, sweepPaths } from "../../src/sweeps/folder.ts";
-import { isHeld, queuedPoints, withQueue } from "../../src/sweeps/slurm.ts";
+import { isHeld, sweepQueue, withQueue } from "../../src/sweeps/slurm.ts";
 import { hdf5Content } from "../faults/hdf5-content.ts";
 import { streamOf } from "../faults/kill.ts";
 import { type Cluster, killPid, parentOf, startCluster, tasksOf, whyNoCluster } from "./cluster.ts";
@@ -201,20 +201,20 @@ async function manyTasks(env: NodeJS.ProcessEnv): Promise<void> {
   const words = ["preprocess", "-m", "dataset=sample", "seed=range(0,1200)", output, "run_dir=many"];
   astrochem(env, ...words, "launcher=slurm", "launcher.jobs=1");
   const found = findPoints(pathOf("many"), readPlan(pathOf("many")));
-  const queue = queuedPoints(pathOf("many"), 1200, env);
+  const queue = sweepQueue(pathOf("many"), 1200, env);
   const open = withQueue(found, queue).filter(({ stage }) => stage === "waiting").length;
   if (open > 0) problems.push(`many: ${open} of 1200 points are in no queue`);
   astrochem(env, "sweep", "cancel", "many");
   await ended("many", env, 1200, 120_000);
-  say(`1200 points: ${queue?.size} tasks in the queue, and none once they are cancelled`);
+  say(`1200 points: ${queue?.points.size} tasks in the queue, and none once they are cancelled`);
 }
 
 /** Waits until Slurm has no task of the sweep any more. */
 async function ended(name: string, env: NodeJS.ProcessEnv, points = 2 * seeds, ms = 900_000): Promise<void> {
   const limit = performance.now() + ms;
   for (; performance.now() < limit; await sleep(1000)) {
-    const queue = queuedPoints(pathOf(name), points, env);
-    if (queue !== null && queue.size === 0) return;
+    const queue = sweepQueue(pathOf(name), points, env);
+    if (queue !== null && queue.points.size === 0) return;
   }
   throw new Error(`the tasks of ${name} do not end:\n${cluster.describe()}`);
 }
@@ -239,11 +239,11 @@ async function disturb(name: string, most: number, { env }: Cluster): Promise<nu
     }
     if (doneAt.size === 2 * seeds) break;
     if (performance.now() - started > 1_200_000) throw new Error(`${name} does not get done:\n${cluster.describe()}`);
-    const queue = queuedPoints(pathOf(name), 2 * seeds, env);
+    const queue = sweepQueue(pathOf(name), 2 * seeds, env);
     // After a requeue and a crash of its daemon a node may report a task that it ended before: Slurm drains the node and holds the task.
     const drained = cluster.undrain();
     if (drained !== null) say(`  ${name}: Slurm drained the node: ${drained}`);
-    if (queue !== null && [...queue.values()].every(isHeld)) {
+    if (queue !== null && [...queue.points.values()].every(isHeld)) {
       resumed += 1;
       astrochem(env, "train-emulator", "-m", "--resume", name);
     } else if (killed < most) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LauncherConfig, type SlurmConfig } from "../../src/config/schema-launcher.ts";
 import type { FoundPoint, PointState } from "../../src/sweeps/folder.ts";
-import { cancelJobs, queuedPoints, submitSweep, withQueue } from "../../src/sweeps/slurm.ts";
+import { cancelJobs, submitSweep, sweepQueue, withQueue } from "../../src/sweeps/slurm.ts";
 import { temporaryFolder } from "../commands/buffers.ts";
 import { fakePrograms, namedQueue } from "../helpers/programs.ts";
 
@@ -103,13 +103,16 @@ describe("the queue", () => {
       ...["-0 3 PENDING 7_3 launch failed requeued held", "-1000 4 RUNNING 8_4 None"],
       ...["-0 5 COMPLETING 7_5 None", "-collect N/A PENDING 9 Dependency"],
     );
-    const queue = new Map([
-      [3, { state: "PENDING", task: "7_3", reason: "launch failed requeued held" }],
-      [1004, { state: "RUNNING", task: "8_4", reason: "None" }],
-    ]);
-    expect(queuedPoints(folder, 1500, fakePrograms({ squeue }))).toEqual(queue);
-    expect(queuedPoints(folder, 1500, fakePrograms({}))).toBe(null);
-    expect(queuedPoints(folder, 1500, fakePrograms({ squeue: "exit 1" }))).toBe(null);
+    const queue = {
+      points: new Map([
+        [3, { state: "PENDING", task: "7_3", reason: "launch failed requeued held" }],
+        [1004, { state: "RUNNING", task: "8_4", reason: "None" }],
+      ]),
+      collector: { state: "PENDING", task: "9", reason: "Dependency" },
+    };
+    expect(sweepQueue(folder, 1500, fakePrograms({ squeue }))).toEqual(queue);
+    expect(sweepQueue(folder, 1500, fakePrograms({}))).toBe(null);
+    expect(sweepQueue(folder, 1500, fakePrograms({ squeue: "exit 1" }))).toBe(null);
     const scancel = `echo "$@" >>${folder}/cancelled`;
     expect(cancelJobs(folder, 1500, fakePrograms({ scancel }))).toBe(true);
     const cancelled = readFileSync(join(folder, "cancelled"), "utf8").replaceAll(/astrochem-[0-9a-f]{8}/g, "");
@@ -123,8 +126,8 @@ describe("the queue", () => {
       ...[point(4, "waiting"), point(5, "running")],
     ];
     const waiting = { state: "PENDING", task: "7_3", reason: "Priority" };
-    const queue = new Map([[1, { ...waiting, state: "RUNNING" }], [3, waiting], [4, waiting]]); // biome-ignore format: one line
-    expect(withQueue(found, queue).map(({ stage }) => stage)).toEqual([
+    const points = new Map([[1, { ...waiting, state: "RUNNING" }], [3, waiting], [4, waiting]]); // biome-ignore format: one line
+    expect(withQueue(found, { points, collector: null }).map(({ stage }) => stage)).toEqual([
       ...["completed", "running", "lost", "queued", "queued", "running"],
     ]);
     expect(withQueue(found, null)).toEqual(found);

@@ -133,6 +133,13 @@ describe("a sweep on this machine", () => {
     ]);
     expect((await inQueue(takeUp, waits, held)).stdout).toContain("submitted as job 8");
     expect(readFileSync(join(cwd, "cancelled"), "utf8")).toBe("7_1\n");
+    const behind = await inQueue(status, "-collect N/A PENDING 9 launch failed requeued held");
+    expect(behind.stdout.split("\n").slice(1, 3)).toEqual([
+      "the job behind them: launch failed requeued held",
+      told[3],
+    ]);
+    const goOn = "nothing of it is in Slurm's queue; to go on: astrochem preprocess -m --resume sweep";
+    expect((await inQueue(status)).stdout).toContain(`2 waiting\n${goOn}\n`);
   });
 
   it.each([1, 8, 30])(
