@@ -12,7 +12,7 @@ import { queueToGoOn, submitSweep, withQueue } from "../sweeps/slurm.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { makeFolder, makeFreshFolder } from "./fresh-folder.ts";
 import { say } from "./report-lines.ts";
-import { collectAndTell, failureOf, labelOf, tellSubmitted } from "./sweep-report.ts";
+import { collectAndTell, failureOf, labelOf, resumeOf, tellSubmitted } from "./sweep-report.ts";
 
 /**
  * Runs a command for every combination of the values that its overrides sweep over, or takes up a sweep (`--resume`).
@@ -42,7 +42,7 @@ export async function multirun(command: Command, context: CommandContext, showsC
 }
 
 async function runHere({ folder, plan, launcher }: Begun, open: readonly number[], context: CommandContext) {
-  const { signal, env, cwd, command } = context;
+  const { signal, env, cwd } = context;
   const total = plan.points.length;
   let done = total - open.length;
   const ended = (index: number, code: number | null): void => {
@@ -53,7 +53,7 @@ async function runHere({ folder, plan, launcher }: Begun, open: readonly number[
   const kind = (index: number): string => kindOf(plan.points[index]!.values);
   const options = { jobs: jobsOf(launcher, open.length), env, signal, ended, kindOf: kind };
   await runLocally(folder, open, options).finally(() => {
-    if (signal.aborted) say(context, `go on with: astrochem ${command} -m --resume ${relative(cwd, folder) || folder}`);
+    if (signal.aborted) say(context, `go on with: ${resumeOf(folder, plan.command, context)}`);
   });
 }
 

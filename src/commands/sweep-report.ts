@@ -6,6 +6,7 @@ import { writeFileAtomic } from "../formats/atomic-file.ts";
 import { isCompletedRun } from "../formats/run-folders.ts";
 import { readPlan, sweepPaths } from "../sweeps/folder.ts";
 import { collectSweep, type PointResult, type SweepResults, writeResults } from "../sweeps/results.ts";
+import { isStudy } from "../sweeps/study.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./printable.ts";
 import { forTerminal } from "./report-lines.ts";
@@ -18,6 +19,12 @@ export function labelOf(values: PointResult["values"]): string {
       .map(([key, value]) => `${key}=${value}`)
       .join(" ") || "no sweep"
   );
+}
+
+/** The command that takes up a sweep or tuning. */
+export function resumeOf(folder: string, command: string, { cwd }: Pick<CommandContext, "cwd">): string {
+  const what = isStudy(folder) ? `tune ${command}` : `${command} -m`;
+  return `astrochem ${what} --resume ${relative(cwd, folder) || folder}`;
 }
 
 /** How a point failed: its exit code, its log, and the error that is told there. */
@@ -71,7 +78,7 @@ export async function collectAndTell(folder: string, context: CommandContext): P
   if (missing.length > 20) lines.push(`  and ${missing.length - 20} more: sweep.csv`);
   const what = `${missing.length} of ${results.points.length} points did not complete`;
   throw new SweepError([what, ...lines].join("\n"), failed[0]?.exit_code || 3, {
-    fix: `see the logs; then astrochem ${results.command} -m --resume ${place}`,
+    fix: `see the logs; then ${resumeOf(folder, results.command, context)}`,
   });
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import { counted } from "../counted.ts";
 import { ConfigError } from "../errors.ts";
 import { guarded } from "../formats/atomic-file.ts";
@@ -8,7 +8,7 @@ import { cancelJobs, isHeld, type SweepQueue, sweepQueue, withQueue } from "../s
 import { isStudy, readRung, readStudy } from "../sweeps/study.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { runPoint } from "./sweep-point.ts";
-import { collectAndTell, failureOf, labelOf } from "./sweep-report.ts";
+import { collectAndTell, failureOf, labelOf, resumeOf } from "./sweep-report.ts";
 
 /** Looks at a sweep from anywhere that sees its files. */
 export const sweepCommand: Command = {
@@ -53,7 +53,8 @@ async function collect(folder: string, context: CommandContext): Promise<void> {
   (await import("./tune-report.ts")).reportTuning(tuning, isDecided(folder), context);
 }
 
-function status(folder: string, { stdout, json, cwd, env }: CommandContext): void {
+function status(folder: string, context: CommandContext): void {
+  const { stdout, json, cwd, env } = context;
   const plan = readPlan(folder);
   const queue = plan.launcher.name === "slurm" ? sweepQueue(folder, plan.points.length, env) : null;
   const found = withQueue(findPoints(folder, plan), queue);
@@ -72,9 +73,10 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
   const stages: PointStage[] = ["completed", "running", "queued", "waiting", "paused", "interrupted", "lost", "failed"];
   const counts = stages.filter((stage) => count(stage) > 0).map((stage) => `${count(stage)} ${stage}`);
   stdout.write(`${counted(found.length, "point")} of ${plan.command}: ${counts.join(", ")}\n`);
-  const command = isStudy(folder) ? `tune ${plan.command}` : `${plan.command} -m`;
-  const again = `astrochem ${command} --resume ${relative(cwd, folder) || folder}`;
-  if (queue !== null) for (const line of queueLines(queue, isOpen(folder, found), again)) stdout.write(`${line}\n`);
+  if (queue !== null) {
+    const again = resumeOf(folder, plan.command, context);
+    for (const line of queueLines(queue, isOpen(folder, found), again)) stdout.write(`${line}\n`);
+  }
   if (isStudy(folder)) {
     const { rungs } = readStudy(folder);
     const decided = Array.from({ length: rungs }, (_, rung) => readRung(folder, rung).scores).filter(Boolean).length;
@@ -91,14 +93,16 @@ function status(folder: string, { stdout, json, cwd, env }: CommandContext): voi
 
 /** What Slurm's queue waits for, a line for each of its reasons, and what it does not do by itself. */
 function queueLines({ points, collector }: SweepQueue, isOpen: boolean, again: string): string[] {
-  const reasons = [...points.values()].map(({ reason }) => reason).filter((reason) => reason !== "None");
+  const tasks = [...points.values()];
+  const isCollectorHeld = collector !== null && isHeld(collector);
+  const reasons = tasks.map(({ reason }) => reason).filter((reason) => reason !== "None");
   const lines = [...new Set(reasons)].map(
     (reason) => `${reasons.filter((each) => each === reason).length} queued: ${reason}`,
   );
-  if (collector !== null && isHeld(collector)) lines.push(`the job behind them: ${collector.reason}`);
-  if ([...points.values(), ...(collector === null ? [] : [collector])].some(isHeld))
+  if (isCollectorHeld) lines.push(`the job behind them: ${collector.reason}`);
+  if (isCollectorHeld || tasks.some(isHeld))
     lines.push(`Slurm does not begin held tasks by itself; to submit them again: ${again}`);
-  else if (points.size === 0 && collector === null && isOpen)
+  else if (tasks.length === 0 && collector === null && isOpen)
     lines.push(`nothing of it is in Slurm's queue; to go on: ${again}`);
   return lines;
 }

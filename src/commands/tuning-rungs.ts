@@ -19,7 +19,7 @@ import {
 } from "../sweeps/study.ts";
 import type { CommandContext } from "./command.ts";
 import { say } from "./report-lines.ts";
-import { failureOf, labelOf, tellSubmitted } from "./sweep-report.ts";
+import { failureOf, labelOf, resumeOf, tellSubmitted } from "./sweep-report.ts";
 import { reportTuning } from "./tune-report.ts";
 
 /** Passes over the trials of a rung: whatever was killed without a word is begun once more. */
@@ -38,9 +38,9 @@ export async function search(tuning: Tuning, context: CommandContext, isTakenUp:
   await withLock(join(folder, "tune.lock"), lock, async () => {
     const drawn = plan.points.map((_, trial) => trial).slice(1);
     const facts = [counted(drawn.length, "trial"), counted(study.rungs, "rung")];
-    say(context, `tuning ${placeOf(tuning, context)}: ${facts[0]} and the default, ${facts[1]}`);
+    say(context, `tuning ${relative(context.cwd, folder) || folder}: ${facts[0]} and the default, ${facts[1]}`);
     if (isInQueue(tuning, context)) return;
-    const goOn = `go on with: ${resumeOf(tuning, context)}`;
+    const goOn = `go on with: ${resumeOf(folder, plan.command, context)}`;
     const train = (alive: readonly number[], rung: number) => trainRung(tuning, { alive, rung, isTakenUp }, context);
     const finalists = await successiveHalving(drawn, study.rungs, train).catch((error: unknown) => {
       if (context.signal.aborted) say(context, goOn);
@@ -52,11 +52,6 @@ export async function search(tuning: Tuning, context: CommandContext, isTakenUp:
     reportTuning(tuning, finalists !== null, context);
   });
 }
-
-const placeOf = ({ folder }: Tuning, { cwd }: CommandContext): string => relative(cwd, folder) || folder;
-
-const resumeOf = (tuning: Tuning, context: CommandContext): string =>
-  `astrochem tune ${tuning.plan.command} --resume ${placeOf(tuning, context)}`;
 
 /** Whether Slurm has trials of the tuning: the job behind them goes on. */
 function isInQueue({ folder, plan }: Tuning, context: CommandContext): boolean {
@@ -90,7 +85,12 @@ async function trainRung(tuning: Tuning, { alive, rung, isTakenUp }: Rung, conte
     const [flags, { env, signal }] = [["--rung", String(rung)], context];
     if (plan.launcher.name === "slurm") {
       const warn = (line: string): void => say(context, line);
-      const jobs = submitSweep(folder, open, plan.launcher, { env, warn, flags, byHand: resumeOf(tuning, context) });
+      const jobs = submitSweep(folder, open, plan.launcher, {
+        env,
+        warn,
+        flags,
+        byHand: resumeOf(folder, plan.command, context),
+      });
       tellSubmitted(folder, jobs, context);
       return null;
     }
@@ -149,7 +149,7 @@ async function decide(tuning: Tuning, { alive, rung, wanted, missing }: Trained,
 /** A full disk must not choose: where fewer trials are left than go on, failures end the tuning. @throws SweepError */
 function checkEnough(tuning: Tuning, missing: readonly number[], isShort: boolean, context: CommandContext): void {
   if (missing.length === 0) return;
-  const { folder } = tuning;
+  const { folder, plan } = tuning;
   const logs = missing
     .slice(0, 20)
     .map((trial) => `  trial ${trial}: ${relative(context.cwd, sweepPaths.log(folder, trial))}`);
@@ -157,7 +157,7 @@ function checkEnough(tuning: Tuning, missing: readonly number[], isShort: boolea
   if (!isShort) say(context, `warning: ${what}\nit goes on without them`);
   else
     throw new SweepError(`${what}\nwithout them there are too few to choose from`, 3, {
-      fix: `see the logs; then ${resumeOf(tuning, context)}`,
+      fix: `see the logs; then ${resumeOf(folder, plan.command, context)}`,
     });
 }
 

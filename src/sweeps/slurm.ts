@@ -167,16 +167,16 @@ export function sweepQueue(folder: string, points: number, env: Env): SweepQueue
     return null;
   }
   const line = new RegExp(`^${name}-(?<first>\\w+) (?<index>\\S+) (?<state>\\w+) (?<task>\\S+) (?<reason>.+)$`);
-  const queued = said.split("\n").flatMap((text): [number | null, QueuedTask][] => {
+  const queued = new Map<number, QueuedTask>();
+  let collector: QueuedTask | null = null;
+  for (const text of said.split("\n")) {
     const { first, index, state, task, reason } = line.exec(text)?.groups ?? {};
-    if (state === undefined || state === "COMPLETING") return [];
-    const point = first === "collect" ? null : Number(first) + Number(index);
-    return [[point, { state, task: task!, reason: reason! }]];
-  });
-  return {
-    points: new Map(queued.filter((each): each is [number, QueuedTask] => each[0] !== null)),
-    collector: queued.find(([point]) => point === null)?.[1] ?? null,
-  };
+    if (state === undefined || state === "COMPLETING") continue;
+    const found = { state, task: task!, reason: reason! };
+    if (first === "collect") collector ??= found;
+    else queued.set(Number(first) + Number(index), found);
+  }
+  return { points: queued, collector };
 }
 
 /** Whether Slurm put a task back and holds it, as after a launch that failed on its node: it does not begin by itself any more. */

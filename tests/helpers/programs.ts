@@ -12,7 +12,7 @@ export function hasProgram(program: string, ...args: readonly string[]): boolean
 export function fakePrograms(programs: Readonly<Record<string, string>>): { PATH: string } {
   const folder = temporaryFolder();
   for (const [name, body] of Object.entries(programs)) {
-    writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`);
+    writeFileSync(join(folder, name), `#!/bin/bash\n${body}\n`);
     chmodSync(join(folder, name), 0o755);
   }
   return { PATH: folder };

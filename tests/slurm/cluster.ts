@@ -57,6 +57,8 @@ export async function startCluster(): Promise<Cluster> {
   const env = { ...(process.env as Record<string, string>), SLURM_CONF: at("slurm.conf") };
   const run = (program: string, ...words: string[]): string =>
     execFileSync(program, words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
+  /** As `run`, where it may be refused. */
+  const ask = (program: string, ...words: string[]) => spawnSync(program, words, { env, encoding: "utf8" });
   const kill = (name: string, signal: NodeJS.Signals): void => {
     if (!existsSync(at(`${name}.pid`))) return;
     try {
@@ -75,15 +77,14 @@ export async function startCluster(): Promise<Cluster> {
       run(daemon);
     },
     undrain() {
-      const { status, stdout } = spawnSync("sinfo", ["--noheader", "--format=%T %E"], { env, encoding: "utf8" });
+      const { status, stdout } = ask("sinfo", "--noheader", "--format=%T %E");
       const reason = /^drain\S* (.+)$/m.exec(status === 0 ? stdout : "")?.[1];
       if (reason === undefined) return null;
-      spawnSync("scontrol", ["update", `nodename=${node}`, "state=resume"], { env });
+      ask("scontrol", "update", `nodename=${node}`, "state=resume");
       return reason;
     },
     describe() {
-      const asked = [["squeue", "--array", "--format=%i %j %T %r"], ["sinfo", "--format=%P %T %E"]]; // biome-ignore format: one line
-      const said = asked.map(([program, ...words]) => spawnSync(program!, words, { env, encoding: "utf8" }));
+      const said = [ask("squeue", "--array", "--format=%i %j %T %r"), ask("sinfo", "--format=%P %T %E")];
       const logs = ["slurmctld", "slurmd"].map((name) =>
         read(at(`${name}.log`))
           .split("\n")
@@ -108,7 +109,7 @@ export async function startCluster(): Promise<Cluster> {
     run("slurmctld");
     run("slurmd");
     // A controller that has just begun does not answer yet.
-    const state = () => spawnSync("sinfo", ["--noheader", "--format=%T"], { env, encoding: "utf8" }).stdout;
+    const state = () => ask("sinfo", "--noheader", "--format=%T").stdout;
     for (let wait = 0; !state().startsWith("idle"); wait++) {
       if (wait > 150) throw new Error(`the node does not come up:\n${readFileSync(at("slurmctld.log"), "utf8")}`);
       await sleep(200);

@@ -9,6 +9,7 @@ import { Buffered, temporaryFolder } from "../commands/buffers.ts";
 import { program } from "../commands/child.ts";
 import { writeClean } from "../data/clean-sample.ts";
 import { testFolder } from "../helpers/folder.ts";
+import { fakePrograms } from "../helpers/programs.ts";
 
 interface Outcome {
   readonly code: number | null;
@@ -50,17 +51,14 @@ beforeAll(async () => {
 
 /** A Slurm that runs an array at once, its tasks one after the other, and the job behind it when sbatch has ended. */
 function fakeSlurm(cwd: string): NodeJS.ProcessEnv {
-  const bin = join(cwd, "bin");
-  mkdirSync(bin);
   const sbatch = `echo "$@" >>${cwd}/calls
 for word; do shift; case "$word" in --array=*) tasks=$\{word#--array=}; tasks=$\{tasks%%%*};; */slurm.sh) break;; esac; done
 script=$word
 if [ "$1" = collect ]; then bash $script "$@" </dev/null >>${cwd}/behind.log 2>&1 &
 else for each in $\{tasks//,/ }; do for n in $(seq $\{each%-*} $\{each#*-}); do SLURM_ARRAY_TASK_ID=$n bash $script "$@"; done; done; fi
 echo 7`;
-  for (const [name, body] of Object.entries({ sbatch, squeue: "exit 0", scontrol: "exit 0" }))
-    writeFileSync(join(bin, name), `#!/bin/bash\n${body}\n`, { mode: 0o755 });
-  return { ...process.env, PATH: `${bin}:${process.env.PATH}` };
+  const { PATH } = fakePrograms({ sbatch, squeue: "exit 0", scontrol: "exit 0" });
+  return { ...process.env, PATH: `${PATH}:${process.env.PATH}` };
 }
 
 function folderOf(): string {
